@@ -1,0 +1,1 @@
+"""The points ledger worker: Kafka in, one fold, a Postgres ledger, events out."""

@@ -1,0 +1,153 @@
+"""What goes into the fold for one account and what comes out of it: the whole interface between `decide` and a store.
+
+A store gives `Loaded` (and, for a fact that comes late, `History`); the fold answers with one `AccountChange`, which the
+store writes in one transaction under the account's revision, or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from contracts.events import Event
+from worker.decide.state import Before, Decision, Entry, Head, Item, ItemKey, Lot, Moment
+
+OutTopic = Literal[
+    "loyalty.balance-changed",
+    "loyalty.tier-changed",
+    "loyalty.redemption-decided",
+    "loyalty.points-expiring",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """The head row of one account. `revision` guards writes, `version` is the public counter, `epoch` the restore's."""
+
+    account_id: UUID
+    program: str
+    member_id: str
+    revision: int
+    version: int
+    epoch: int
+    head: Head
+    fenced: str | None = None  # why the account takes no facts for now
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to load for one account.
+
+    `seen`: identities of incoming facts, to find duplicates. `items`: rows by name. `origins`: open lots of these grants.
+    `wide`: every open lot and every item with something due as well.
+    """
+
+    account_id: UUID
+    seen: tuple[tuple[str, str], ...] = ()
+    items: tuple[ItemKey, ...] = ()
+    origins: tuple[str, ...] = ()
+    wide: bool = False
+
+
+@dataclass(slots=True)
+class Loaded:
+    """An account as it stands. `row` is None for an account that is not there yet.
+
+    `seen` holds the digest of each asked-for fact that is stored already; `lots` by lot name; `items` by (kind, key).
+    """
+
+    row: AccountRow | None
+    seen: Mapping[tuple[str, str], bytes] = field(default_factory=dict)
+    lots: dict[str, Lot] = field(default_factory=dict)
+    items: dict[ItemKey, Item] = field(default_factory=dict)
+    wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStep:
+    """What was written about one applied fact or clock instant: its moment, the version first posted with, how to undo."""
+
+    moment: Moment
+    version: int
+    before: Before
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """An entry of the ledger with the moment it belongs to (its business time and cause), for taking the difference."""
+
+    moment: Moment
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Everything of one account from a moment on (inclusive): steps newest first, facts in business order, entries posted.
+
+    `facts` are those already applied at or after the moment; `decisions` the recorded verdicts about them; `entries` all
+    that was ever posted for moments at or after it, corrections included.
+    """
+
+    steps: Sequence[StoredStep]
+    facts: Sequence[Event]
+    decisions: Sequence[Decision]
+    entries: Sequence[StoredEntry]
+
+
+@dataclass(frozen=True, slots=True)
+class PostedEntry:
+    """One row of the ledger. `version` and `line` name it; `moment` is the business time and cause it belongs to.
+
+    `source_after` and `target_after` are the balances of the two buckets after it (the outside buckets count from the
+    account's beginning as far as the head knows them, else None). `correction`: posted because a fact came late.
+    """
+
+    version: int
+    line: int
+    moment: Moment
+    entry: Entry
+    source_after: int | None
+    target_after: int | None
+    correction: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One event to publish: the account's `version` it belongs to, its place among that version's messages, its JSON data."""
+
+    version: int
+    ordinal: int
+    topic: OutTopic
+    key: str
+    data: bytes
+    effective_at: datetime
+    traceparent: str | None = None
+
+
+@dataclass(slots=True)
+class AccountChange:
+    """One account's share of a batch, to be written under `expected_revision` (0 = the account must not exist yet).
+
+    `undone_from`: steps at or after this moment are deleted before `steps` are written. `lots` and `items` carry the row as
+    it is to be, None = gone. `recorded_at` comes from the store's own clock.
+    """
+
+    account_id: UUID
+    program: str
+    member_id: str
+    expected_revision: int
+    version: int
+    epoch: int
+    head: Head
+    facts: list[Event] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    entries: list[PostedEntry] = field(default_factory=list)
+    lots: dict[str, Lot | None] = field(default_factory=dict)
+    items: dict[ItemKey, Item | None] = field(default_factory=dict)
+    steps: list[StoredStep] = field(default_factory=list)
+    undone_from: Moment | None = None
+    messages: list[Message] = field(default_factory=list)
+    fenced: str | None = None

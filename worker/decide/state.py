@@ -1,0 +1,332 @@
+"""What the fold keeps of one account: immutable records, replaced and never changed in place.
+
+A record that is replaced leaves its earlier self behind as the *before-image* of the step, so going back in
+time is putting the before-images back. Everything here is plain data that msgspec writes as JSON; the store keeps
+the head in one row, each open lot in one row, and each item (an order, a request, a mark, ...) in one row.
+
+Units: points and money are integers (money in the currency's minor unit), times are aware datetimes in UTC,
+dates are dates of the program's zone.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal, NamedTuple
+
+import msgspec
+
+Bucket = Literal["pending", "available", "held", "granted", "spent", "lapsed", "forfeited", "revoked", "adjusted"]
+Reason = Literal[
+    "earn",
+    "mature",
+    "lapse",
+    "redeem",
+    "reserve",
+    "hand_back",
+    "forfeit",
+    "void",
+    "revoke",
+    "write_off",
+    "adjust",
+    "hold",
+    "release",
+    "pay_out",
+]
+Verdict = Literal["accepted", "rejected"]
+ItemKind = Literal["order", "request", "setting", "mark", "finding"]
+ItemKey = tuple[ItemKind, str]
+
+CLOCK_RANK = 0
+
+
+class Moment(NamedTuple):
+    """A place in business order: at one instant the clock (rank 0) comes first, then facts by rank, source and id."""
+
+    at: datetime
+    rank: int
+    source: str
+    id: str
+
+
+def clock_moment(at: datetime) -> Moment:
+    """The moment of the clock at an instant: before every fact of that instant."""
+    return Moment(at, CLOCK_RANK, "", "")
+
+
+class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Base of all that is kept: defaults are left out when written, so rows stay small and fields can be added."""
+
+
+class Kept(Record, frozen=True, tag_field="is", tag=str.lower):
+    """Base of the items, each kept in a row of its own; the tag tells which one was written."""
+
+
+class Lot(Record, frozen=True):
+    """Points of one grant that are still somewhere in the account; a lot with nothing left is not kept.
+
+    `origin` is the order (`order:ID`) or the fact that granted it, `part` tells its lots apart; together they are the
+    lot's name for ever, whatever order the facts came in. `matures_at` is None while what it waits for has not
+    happened. `lapses_at` is the instant after its last usable day; None = it follows the pool, or never lapses.
+    """
+
+    origin: str
+    part: str
+    kind: str
+    granted_at: datetime
+    points: int
+    rule: str
+    pending: int = 0
+    available: int = 0
+    held: int = 0
+    order_id: str | None = None
+    matures_at: datetime | None = None
+    expires_on: date | None = None
+    lapses_at: datetime | None = None
+    pooled: bool = False
+    noticed: tuple[int, ...] = ()
+
+    @property
+    def ref(self) -> str:
+        """The lot's name in entries and events."""
+        return f"{self.origin}/{self.part}"
+
+
+class Tier(Record, frozen=True):
+    """Standing in the program's tiers: the level in force, and what later reviews need to know."""
+
+    name: str
+    since: datetime | None = None
+    lost: int = 0  # levels lost to inactivity, which a purchase may restore
+    last_counted_on: date | None = None  # date of the last purchase that counted, for the inactivity rule
+    inactive_periods: int = 0  # inactivity periods already answered by a step down
+
+
+class Head(Record, frozen=True):
+    """The small part of an account that every fact needs. It does not grow with history.
+
+    `windows`: amounts that count toward tiers, by the first day of their bucket (day, month or year, as the terms ask).
+    `caps`: points that used up a cap, by the first day of its period. `pool_from`: the last day that prolonged the pool.
+    `waiting`: redemptions not yet decided because the watermark has not passed them.
+    """
+
+    last: Moment | None = None
+    registered_at: datetime | None = None
+    enrolled_at: datetime | None = None
+    country: str | None = None
+    channel: str | None = None
+    erased: bool = False
+    available: int = 0
+    pending: int = 0
+    held: int = 0
+    arrears: int = 0
+    lapsed: int = 0
+    forfeited: int = 0
+    revoked: int = 0
+    tier: Tier | None = None
+    windows: dict[str, int] = {}
+    activity_points: dict[str, int] = {}
+    caps: dict[str, int] = {}
+    pool_from: date | None = None
+    pool_lapses_at: datetime | None = None
+    pool_noticed: tuple[int, ...] = ()
+    waiting: tuple[Moment, ...] = ()
+    next_due_at: datetime | None = None
+    terms_seen: str | None = None
+
+
+class OrderLine(Record, frozen=True):
+    """One line of an order (or of a replacement): what was bought, and what has become of the pieces.
+
+    Amounts are of the whole line: `goods` ex tax after discount, `tax`. `used` is the share of the points used on the
+    order that sits on this line. Piece counts never sum to more than `quantity`.
+    """
+
+    line_id: str
+    sku: str
+    quantity: int
+    goods: int
+    tax: int
+    category: str | None = None
+    tags: tuple[str, ...] = ()
+    point_rate: str | None = None
+    earns: bool = True
+    redeemable: bool = True
+    used: int = 0
+    cancelled: int = 0
+    returned: int = 0
+    shipped: int = 0
+    delivered: int = 0
+    awaiting: int = 0  # pieces whose return was requested or whose exchange is under way
+    replacement_of: str | None = None  # exchange id, for lines that came as a replacement
+
+
+class Portion(Record, frozen=True):
+    """Pieces of an order that earn together because they were triggered together (a line's or shipment's pieces).
+
+    `triggered_at` is None for what has not shipped (been paid, delivered) yet. `points` by earning component is what the
+    order has been credited with for this portion and still holds.
+    """
+
+    key: str
+    pieces: dict[str, int]
+    triggered_at: datetime | None = None
+    matures_at: datetime | None = None
+    points: dict[str, int] = {}
+    matured: bool = False
+    full: dict[str, int] = {}  # before caps and reversals, for recomputing
+
+
+class Spent(Record, frozen=True):
+    """Points that a redemption took from one lot, with what is needed to put them back there."""
+
+    origin: str
+    part: str
+    kind: str
+    granted_at: datetime
+    lot_points: int
+    rule: str
+    points: int
+    back: int = 0
+    order_id: str | None = None
+    expires_on: date | None = None
+    lapses_at: datetime | None = None
+    pooled: bool = False
+
+
+class HandBack(Record, frozen=True):
+    """Used points on their way back: `points` reach their lots at `at`."""
+
+    at: datetime
+    points: int
+    cause: str
+
+
+class Order(Kept, frozen=True):
+    """One order: its content, the verdict on the points used in it, and what has been credited for it.
+
+    `status`: `open`; `waiting` (its redemption is not decided yet); `rejected` (as sent: nothing moves).
+    """
+
+    order_id: str
+    source: str
+    id: str
+    placed_at: datetime
+    terms: str
+    lines: tuple[OrderLine, ...]
+    status: Literal["open", "waiting", "rejected"] = "open"
+    content: str = ""
+    store: str = ""
+    channel: str = "web"
+    course: str = "one_off"
+    subscription_id: str | None = None
+    currency: str = "JPY"
+    fees: int = 0
+    payment_method: str = ""
+    points_used: int = 0
+    fees_used: int = 0  # points that paid shipping and fees, because no goods were left for them
+    decided: bool = False
+    reason: str | None = None
+    redemption_id: str | None = None
+    spent: tuple[Spent, ...] = ()
+    back: int = 0
+    forfeited: int = 0
+    due_back: tuple[HandBack, ...] = ()
+    earns: bool = True
+    tier: str | None = None
+    paid_at: datetime | None = None
+    shipped_at: datetime | None = None  # when the last piece shipped
+    delivered_at: datetime | None = None
+    planned_ship_date: date | None = None
+    planned_delivery_date: date | None = None
+    portions: tuple[Portion, ...] = ()
+    allowed: dict[str, int] = {}  # component -> most points that the caps let it have, where a cap cut it
+    capped: dict[str, int] = {}  # cap period -> points of this order that used it up
+    counted: dict[str, int] = {}  # tier bucket -> amount counted toward tiers
+    count_at: datetime | None = None  # when what has shipped will be judged
+    credited: int = 0
+    bonus: tuple[tuple[str, str, int, date | None], ...] = ()  # line, kind, points, expires_on of bonus points
+    held: bool = False
+    due_at: datetime | None = None
+
+
+class Request(Kept, frozen=True):
+    """A request that stands for itself: a reward item, a two-step redemption, or a subscription's points."""
+
+    request_id: str
+    type: Literal["reward", "redemption", "subscription"]
+    made_at: datetime
+    points: int
+    status: Literal["open", "waiting", "accepted", "rejected", "captured", "released", "ended", "shipped"] = "open"
+    reason: str | None = None
+    sku: str | None = None
+    quantity: int = 0
+    store: str | None = None
+    order_id: str | None = None
+    subscription_id: str | None = None
+    ships_with: str | None = None
+    ends_at: datetime | None = None
+    spent: tuple[Spent, ...] = ()
+    due_at: datetime | None = None
+
+
+class Setting(Kept, frozen=True):
+    """Something looked up by name: the waiting reward items, the setting of a subscription, a manual hold."""
+
+    name: str
+    values: tuple[str, ...] = ()
+    points: int = 0
+    due_at: datetime | None = None
+
+
+class Mark(Kept, frozen=True):
+    """That something happened once (a review of a product, an activity's reference), so that it earns once."""
+
+    at: datetime
+    due_at: datetime | None = None
+
+
+class Finding(Kept, frozen=True):
+    """Something that did not fit: what, where, and how much of it was left aside."""
+
+    code: str
+    at: datetime
+    order_id: str | None = None
+    detail: str = ""
+    due_at: datetime | None = None
+
+
+Item = Order | Request | Setting | Mark | Finding
+
+class Entry(Record, frozen=True):
+    """Points that moved from one bucket of the account to another; always positive, always both sides."""
+
+    reason: Reason
+    points: int
+    source: Bucket
+    target: Bucket
+    rule: str
+    kind: str | None = None
+    lot: str | None = None
+    expires_on: date | None = None
+    order_id: str | None = None
+
+
+class Decision(Record, frozen=True):
+    """A verdict on a redemption that the world has been told: never taken again, only read.
+
+    Keyed by the fact that asked (`source`, `id`); `points` is the number taken (for use-all, the number found).
+    """
+
+    source: str
+    id: str
+    verdict: Verdict
+    points: int
+    reason: str | None = None
+
+
+class Before(Record, frozen=True):
+    """The before-images of one step: the head, and every lot and item it replaced (None = it was not there)."""
+
+    head: Head
+    lots: dict[str, Lot | None] = {}
+    items: dict[str, Item | None] = {}  # "kind key" -> the item
