@@ -1,0 +1,61 @@
+# Two commands are meant for everyone: `make demo` and `make test`. The rest is for those who change the code.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first interpreter that runs and is new enough; `make PYTHON=... install` overrides.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+STAMP := $(VENV)/.installed
+LOCK_OPTIONS := --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 --quiet
+ARGS ?=
+
+.PHONY: help install demo test lint types layers migrations-lint lock lock-check check
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+install: $(STAMP)  ## a virtual environment in .venv, from the lock
+
+$(STAMP): requirements-dev.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python install" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP)  ## a day of a shop's life through a real worker; KEEP=1 leaves it running
+	$(BIN)/loyalty demo $(if $(filter-out 0,$(KEEP)),--keep) $(ARGS)
+
+test: $(STAMP)  ## everything, on real Kafka and real Postgres; ARGS="-k name" narrows it
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP)  ## ruff
+	$(BIN)/ruff check .
+
+types: $(STAMP)  ## mypy, strict
+	$(BIN)/mypy
+
+layers: $(STAMP)  ## import-linter: who may know whom
+	$(BIN)/lint-imports
+
+migrations-lint: $(STAMP)  ## squawk: what would hurt a running database (the way up only; the way down is for development)
+	@shopt -s nullglob; for file in db/migrations/*.sql; do \
+		sed '/^-- migrate:down/,$$d' "$$file" | $(BIN)/squawk --config .squawk.toml --stdin-filepath "$$file"; done
+
+lock: $(STAMP)  ## bring the locks up to date with pyproject.toml; LOCK_ARGS=--upgrade takes newer versions
+	$(BIN)/uv pip compile pyproject.toml $(LOCK_OPTIONS) $(LOCK_ARGS) -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra dev $(LOCK_OPTIONS) $(LOCK_ARGS) -o requirements-dev.lock
+
+lock-check: $(STAMP)  ## the locks say what pyproject.toml says
+	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; cp requirements.lock requirements-dev.lock "$$fresh"; \
+	$(BIN)/uv pip compile pyproject.toml $(LOCK_OPTIONS) -o "$$fresh/requirements.lock" >/dev/null; \
+	$(BIN)/uv pip compile pyproject.toml --extra dev $(LOCK_OPTIONS) -o "$$fresh/requirements-dev.lock" >/dev/null; \
+	for lock in requirements.lock requirements-dev.lock; do \
+		diff -u $$lock "$$fresh/$$lock" || { echo "$$lock is not current: run 'make lock' and commit it" >&2; exit 1; }; done; \
+	if grep -nE 'https?://|--(find-links|(extra-)?index-url)' requirements.lock requirements-dev.lock; then \
+		echo "a lock names an address: it would not work elsewhere" >&2; exit 1; fi
+
+check: lint types layers migrations-lint lock-check demo test  ## all of it, as CI does
