@@ -1,0 +1,97 @@
+"""One accepted input event: its CloudEvents attributes, typed data, and the digest that tells a repeat from a conflict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import Final, Self
+
+from contracts.events.catalogue import EVENT_TYPES, RANK, EventData
+
+DIGEST_BYTES: Final = 16
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def digest_of(type_: str, time: datetime, program: str | None, body: bytes) -> bytes:
+    """16 bytes over what an event says: type, business time (UTC microseconds), program and canonical data.
+
+    Two events with the same source and id are the same event exactly if their digests agree.
+    """
+    microseconds = (time - _EPOCH) // _MICROSECOND
+    # The strings hold no NUL, so the parts cannot run into each other.
+    head = f"{type_}\0{microseconds}\0{program or ''}\0".encode()
+    return blake2b(head + body, digest_size=DIGEST_BYTES).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An input event that keeps the contract.
+
+    `time` is business time in UTC; `recorded_time` is read by simulations only. `body` is the data as canonical JSON
+    (keys sorted, no spaces, UTF-8) with every field that was sent, known or not.
+    """
+
+    id: str
+    source: str
+    type: str
+    time: datetime
+    program: str | None
+    subject: str | None
+    recorded_time: datetime | None
+    traceparent: str | None
+    data: EventData
+    body: bytes
+    digest: bytes
+
+    @classmethod
+    def from_stored(
+        cls,
+        source: str,
+        id: str,  # noqa: A002 - the names of CloudEvents
+        type: str,  # noqa: A002
+        time: datetime,
+        program: str | None,
+        traceparent: str | None,
+        body: bytes,
+    ) -> Self:
+        """The event again from what was stored of it; `time` must have an offset.
+
+        Raises KeyError for a type and pydantic.ValidationError for a body that was never accepted.
+        """
+        return cls(
+            id=id,
+            source=source,
+            type=type,
+            time=time.astimezone(UTC),
+            program=program,
+            subject=None,
+            recorded_time=None,
+            traceparent=traceparent,
+            data=EVENT_TYPES[type].model_validate_json(body),
+            body=body,
+            digest=digest_of(type, time, program, body),
+        )
+
+    @property
+    def order_id(self) -> str | None:
+        """The order that the event names, if any."""
+        order_id: str | None = getattr(self.data, "order_id", None)
+        return order_id
+
+    @property
+    def member_id(self) -> str | None:
+        """The member that the event names; None for a guest's order and for events that name the order alone."""
+        member_id: str | None = getattr(self.data, "member_id", None)
+        return member_id
+
+    @property
+    def rank(self) -> int:
+        """Place among the events of the same instant."""
+        return RANK[self.type]
+
+    @property
+    def key(self) -> tuple[datetime, int, str, str]:
+        """Business order: time, rank, source, id."""
+        return (self.time, RANK[self.type], self.source, self.id)

@@ -1,0 +1,76 @@
+"""Bounded field types that every event is made of.
+
+Each bound is part of the public contract: it appears in the JSON Schemas too. Units: money is an integer in the
+currency's minor unit, points are integers, rates are decimal strings in percent-free form ("0.015" is 1.5 %).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Final
+
+from pydantic import Field, GetPydanticSchema, WithJsonSchema
+from pydantic_core import core_schema
+
+MONEY_MAX: Final = 10**12
+"""Largest amount of money, in minor units, of a field, a line and a whole order: sums stay far inside 64 bits."""
+POINTS_MAX: Final = 10**12
+QUANTITY_MAX: Final = 1_000_000
+LINES_MAX: Final = 1000
+TAGS_MAX: Final = 50
+ID_CHARACTERS_MAX: Final = 200
+HOLD_SECONDS_MAX: Final = 366 * 86_400
+FIRST_DATE: Final = date(1970, 1, 1)
+LAST_DATE: Final = date(2200, 12, 31)
+
+# C0 and C1 control characters: Postgres cannot store NUL, and the others are never meant.
+_PRINTABLE: Final = r"^[^\u0000-\u001F\u007F-\u009F]*$"
+_RATE: Final = r"^(?:100(?:\.0{1,8})?|[0-9]{1,2}(?:\.[0-9]{1,8})?)$"
+_DATE: Final = r"^(?:19[7-9][0-9]|20[0-9]{2}|21[0-9]{2}|2200)-[0-9]{2}-[0-9]{2}$"
+
+Id = Annotated[str, Field(min_length=1, max_length=ID_CHARACTERS_MAX, pattern=_PRINTABLE)]
+"""An identifier given by a producer: 1 to 200 characters, no control characters."""
+
+Text = Annotated[str, Field(min_length=1, max_length=ID_CHARACTERS_MAX, pattern=_PRINTABLE)]
+"""A code or a short text from an open set (reason, category, payment method, …)."""
+
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+"""ISO 4217 code."""
+
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+"""ISO 3166-1 alpha-2 code."""
+
+Money = Annotated[int, Field(ge=0, le=MONEY_MAX)]
+"""Integer in the currency's minor unit (JPY: yen), never negative."""
+
+Points = Annotated[int, Field(ge=0, le=POINTS_MAX)]
+"""A number of points, never negative."""
+
+SignedPoints = Annotated[int, Field(ge=-POINTS_MAX, le=POINTS_MAX)]
+"""A change or a balance of points; may be negative."""
+
+Quantity = Annotated[int, Field(ge=1, le=QUANTITY_MAX)]
+
+Day = Annotated[
+    date,
+    Field(ge=FIRST_DATE, le=LAST_DATE),
+    WithJsonSchema({"type": "string", "format": "date", "pattern": _DATE}),
+]
+"""A calendar day in the program's time zone."""
+
+
+def _rate_schema(_source: Any, _handler: Any) -> core_schema.CoreSchema:
+    return core_schema.no_info_after_validator_function(
+        Decimal,
+        core_schema.str_schema(pattern=_RATE, strict=True),
+        serialization=core_schema.to_string_ser_schema(),
+    )
+
+
+Rate = Annotated[
+    Decimal,
+    GetPydanticSchema(_rate_schema),
+    WithJsonSchema({"type": "string", "pattern": _RATE}),
+]
+"""Decimal string from 0 to 100 with at most 8 decimals: "0.015" is one and a half points per hundred."""

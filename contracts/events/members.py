@@ -1,0 +1,134 @@
+"""Events about members: who they are, what they did besides buying, and what they or support staff asked for."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from contracts.events.base import Contract
+from contracts.events.fields import HOLD_SECONDS_MAX, Country, Day, Id, Points, Quantity, SignedPoints, Text
+
+
+class MemberRegistered(Contract):
+    """A person opened an account with the shop."""
+
+    member_id: Id
+    channel: Text | None = None
+    country: Country | None = None
+
+
+class MemberEnrolled(Contract):
+    """A person joined the point program."""
+
+    member_id: Id
+    channel: Text | None = None
+    country: Country | None = None
+
+
+class MemberErased(Contract):
+    """The person is to be forgotten."""
+
+    member_id: Id
+
+
+class ReviewPosted(Contract):
+    """A product review was published."""
+
+    member_id: Id
+    review_id: Id
+    sku: Id
+    order_id: Id | None = None
+
+
+class SurveyWon(Contract):
+    """The member won points in a survey's draw."""
+
+    member_id: Id
+    survey_id: Id
+    points: Points
+
+
+class ActivityCompleted(Contract):
+    """The member did something that a program may reward; without `points` the program's terms say how much."""
+
+    member_id: Id
+    activity: Text
+    reference: Id
+    points: Points | None = None
+
+
+class PointsAdjusted(Contract):
+    """Support staff added or took points; "all" revokes everything."""
+
+    member_id: Id
+    points: SignedPoints | Literal["all"]
+    kind: Text | None = None
+    expires_on: Day | None = None
+    reason: Text
+    reference: Id | None = None
+    operator: Id | None = None
+
+
+class _PointsOrOrder(Contract):
+    member_id: Id
+    points: Points | None = None
+    order_id: Id | None = None
+    reason: Text
+
+    @model_validator(mode="after")
+    def _points_or_order(self) -> Self:
+        if (self.points is None) == (self.order_id is None):
+            raise PydanticCustomError("points_or_order", "should have either points or order_id")
+        return self
+
+
+class PointsHeld(_PointsOrOrder):
+    """Points, or those of an order, may not be used until they are released."""
+
+
+class PointsReleased(_PointsOrOrder):
+    """Held points, or those of an order, may be used again."""
+
+
+class RewardRequested(Contract):
+    """The member asked for a gift that is paid with points."""
+
+    member_id: Id
+    request_id: Id
+    reward_sku: Id
+    quantity: Quantity
+
+
+class SubscriptionPointsSet(Contract):
+    """Points to use on a coming subscription order; replaces an earlier amount."""
+
+    member_id: Id
+    request_id: Id
+    order_id: Id | None = None
+    subscription_id: Id | None = None
+    points: Points
+
+    @model_validator(mode="after")
+    def _names_a_target(self) -> Self:
+        if self.order_id is None and self.subscription_id is None:
+            raise PydanticCustomError("target_missing", "should have order_id or subscription_id")
+        return self
+
+
+class RedemptionRequested(Contract):
+    """Points are to be reserved for an order that is not placed yet."""
+
+    member_id: Id
+    redemption_id: Id
+    points: Points
+    store: Id
+    expires_in_seconds: Annotated[int, Field(ge=1, le=HOLD_SECONDS_MAX)] | None = None
+
+
+class RedemptionReleased(Contract):
+    """A reservation is given up before an order used it."""
+
+    member_id: Id
+    redemption_id: Id

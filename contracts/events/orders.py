@@ -1,0 +1,134 @@
+"""Events about orders: placed, paid, sent, cancelled, returned, exchanged."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from contracts.events.base import Contract
+from contracts.events.fields import MONEY_MAX, Currency, Day, Id, Money, Points, Text
+from contracts.events.parts import Line, LineRefs, OrderLines, keyed
+
+
+def _member_is_there(fields: dict[str, object]) -> bool:
+    return fields.get("member_id") is not None
+
+
+class OrderPlaced(Contract):
+    """An order as it was placed. Without `member_id` it is a guest's. `signed_in` defaults to true for a member's order.
+    `shipping_fee` and `other_fees` are tax-inclusive."""
+
+    order_id: Id
+    member_id: Id | None = None
+    store: Id
+    channel: Literal["web", "phone", "store"] = "web"
+    signed_in: bool = Field(default_factory=_member_is_there)
+    course: Literal["one_off", "subscription"] = "one_off"
+    subscription_id: Id | None = None
+    currency: Currency = "JPY"
+    lines: OrderLines
+    shipping_fee: Money = 0
+    other_fees: Money = 0
+    points_used: Points = 0
+    use_all_points: bool = False
+    redemption_id: Id | None = None
+    payment_method: Text
+    card_brand: Text | None = None
+    planned_ship_date: Day | None = None
+    planned_delivery_date: Day | None = None
+
+    @model_validator(mode="after")
+    def _total_fits(self) -> Self:
+        if self.total > MONEY_MAX:
+            raise PydanticCustomError("amount_too_large", "the order's total should be at most {limit}", {"limit": MONEY_MAX})
+        return self
+
+    @property
+    def total(self) -> int:
+        """What the order costs before points, in minor units: goods after discounts, tax and fees."""
+        return sum(line.goods + line.tax for line in self.lines) + self.shipping_fee + self.other_fees
+
+    def keyed_lines(self) -> tuple[tuple[str, Line], ...]:
+        """Lines with their keys (`line_id`, or the position counted from 1), in line order."""
+        return keyed(self.lines)
+
+
+class OrderPaid(Contract):
+    """The payment of an order was received."""
+
+    order_id: Id
+
+
+class OrderRescheduled(Contract):
+    """Planned dates of an order changed; a date that is left out stays as it was."""
+
+    order_id: Id
+    planned_ship_date: Day | None = None
+    planned_delivery_date: Day | None = None
+
+
+class ShipmentDispatched(Contract):
+    """Goods left the warehouse. "all": every line not yet shipped or cancelled."""
+
+    order_id: Id
+    shipment_id: Id | None = None
+    lines: LineRefs
+
+
+class ShipmentDelivered(Contract):
+    """Goods arrived at the customer."""
+
+    order_id: Id
+    shipment_id: Id | None = None
+    lines: LineRefs = "all"
+
+
+class OrderCancelled(Contract):
+    """Lines were cancelled, sent already or not. "all": every line not yet cancelled or returned."""
+
+    order_id: Id
+    reason: Text
+    lines: LineRefs
+
+
+class _Return(Contract):
+    order_id: Id
+    return_id: Id | None = None
+    reason: Text | None = None
+    lines: LineRefs
+
+
+class ReturnRequested(_Return):
+    """The customer announced a return."""
+
+
+class ReturnReceived(_Return):
+    """Returned goods arrived. "all": every line not yet cancelled or returned."""
+
+
+class _ExchangeOut(Contract):
+    order_id: Id
+    exchange_id: Id
+    lines: LineRefs
+
+
+class ExchangeRequested(_ExchangeOut):
+    """The customer asked for other goods in place of these lines."""
+
+
+class ExchangeReceived(_ExchangeOut):
+    """The goods that are to be exchanged arrived."""
+
+
+class ExchangeShipped(Contract):
+    """The replacement left the warehouse; `lines` are full lines, as in an order."""
+
+    order_id: Id
+    exchange_id: Id
+    lines: OrderLines
+
+    def keyed_lines(self) -> tuple[tuple[str, Line], ...]:
+        """Lines with their keys (`line_id`, or the position counted from 1), in line order."""
+        return keyed(self.lines)

@@ -1,0 +1,160 @@
+"""What is published: balances, tiers, decisions about redemptions, points that are about to lapse."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AwareDatetime, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from contracts.events.base import Contract
+from contracts.events.fields import Day, Id, Points, SignedPoints, Text
+
+CLOCK: Final = "clock"
+"""`cause.type` of what happened by the passing of time alone."""
+
+Bucket = Literal["pending", "available", "held", "granted", "spent", "lapsed", "forfeited", "revoked", "adjusted"]
+"""Where points are or went; the first three belong to the account."""
+
+RejectionReason = Literal[
+    "not_a_member",
+    "store_not_eligible",
+    "channel_not_eligible",
+    "deadline_passed",
+    "unknown_order",
+    "unknown_redemption",
+    "redemption_ended",
+    "redemption_mismatch",
+    "reward_not_offered",
+    "below_minimum",
+    "above_maximum",
+    "not_a_multiple",
+    "line_not_redeemable",
+    "exceeds_payable",
+    "full_redemption_payment_method",
+    "remaining_below_payment_minimum",
+    "insufficient_points",
+]
+"""Why points were refused, in the order in which the reasons are judged: the first that applies is given."""
+
+Counter = Annotated[int, Field(ge=0, le=2**53)]
+
+
+class CauseOut(Contract):
+    """What made the change: an input event, or the clock (`type` is "clock", nothing else is set)."""
+
+    type: Text
+    source: Text | None = None
+    id: Text | None = None
+    order_id: Id | None = None
+
+    @model_validator(mode="after")
+    def _event_or_clock(self) -> Self:
+        named = self.source is not None and self.id is not None
+        if named == (self.type == CLOCK):
+            raise PydanticCustomError("cause", "should name an event by source and id, or be the clock")
+        return self
+
+    @classmethod
+    def clock(cls) -> Self:
+        """The cause of what time alone brings about."""
+        return cls(type=CLOCK)
+
+
+class EntryOut(Contract):
+    """One movement of points. `rule` is the id of the rule in the program's terms, `lot` the grant that it belongs to,
+    `expires_on` the last usable day of that lot."""
+
+    reason: Text
+    points: Points
+    from_: Bucket = Field(alias="from")
+    to: Bucket
+    kind: Text | None = None
+    lot: Text | None = None
+    expires_on: Day | None = None
+    order_id: Id | None = None
+    rule: Text
+
+
+class Change(Contract):
+    """How much the buckets of an account moved."""
+
+    available: SignedPoints
+    pending: SignedPoints
+    on_hold: SignedPoints
+
+
+class Published(Contract):
+    """What all that is published says: whose account, and which version of it. `version` counts without gaps; `epoch` is
+    raised when a database was restored from a backup."""
+
+    program: Id
+    member_id: Id
+    epoch: Counter
+    version: Counter
+
+    def to_json(self) -> bytes:
+        """The data of the published event, without fields that are not set."""
+        return self.model_dump_json(by_alias=True, exclude_none=True).encode()
+
+
+class BalanceChanged(Published):
+    """The account's balances after a change; every version is announced by exactly one of these."""
+
+    available: SignedPoints
+    pending: SignedPoints
+    on_hold: SignedPoints
+    change: Change
+    effective_at: AwareDatetime
+    cause: CauseOut
+    entries: tuple[EntryOut, ...]
+
+
+class TierChanged(Published):
+    """The member's tier after a change."""
+
+    tier: Text
+    previous_tier: Text | None = None
+    direction: Literal["up", "down"]
+    effective_at: AwareDatetime
+    rule: Text
+    cause: CauseOut
+
+
+class RedemptionDecided(Published):
+    """The answer to a wish to use points."""
+
+    order_id: Id | None = None
+    request_id: Id | None = None
+    redemption_id: Id | None = None
+    decision: Literal["accepted", "rejected"]
+    points: Points
+    reason: RejectionReason | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.order_id is None and self.request_id is None and self.redemption_id is None:
+            raise PydanticCustomError("subject_missing", "should have order_id, request_id or redemption_id")
+        if (self.decision == "rejected") != (self.reason is not None):
+            raise PydanticCustomError("reason", "should have a reason exactly if rejected")
+        return self
+
+
+class PointsExpiring(Published):
+    """Points that lapse soon unless they are used; `expires_on` is their last usable day."""
+
+    points: Points
+    expires_on: Day
+    days_left: Counter
+
+
+TOPICS_OUT: Final[dict[str, type[Published]]] = {
+    "loyalty.balance-changed": BalanceChanged,
+    "loyalty.tier-changed": TierChanged,
+    "loyalty.redemption-decided": RedemptionDecided,
+    "loyalty.points-expiring": PointsExpiring,
+}
+"""Topic, which is also the event type → model of its data."""
+
+DLQ_SUFFIX: Final = ".loyalty.dlq"
+"""What breaks the contract on topic T goes to T + this."""

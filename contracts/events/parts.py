@@ -1,0 +1,106 @@
+"""Parts that several events share: order lines, and references to them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from contracts.events.base import Contract
+from contracts.events.fields import LINES_MAX, MONEY_MAX, TAGS_MAX, Day, Id, Money, Points, Quantity, Rate, Text
+
+
+class BonusPoints(Contract):
+    """Points that a product brings besides its rate, per line as sent."""
+
+    points: Points
+    kind: Text | None = None
+    expires_on: Day | None = None
+
+
+class Line(Contract):
+    """One line of an order. Amounts are in minor units: `unit_price` and `list_price` ex tax per unit, `discount` ex tax
+    and `tax` for the whole line."""
+
+    line_id: Id | None = None
+    sku: Id
+    quantity: Quantity
+    unit_price: Money
+    discount: Money = 0
+    tax: Money
+    category: Text | None = None
+    tags: Annotated[tuple[Text, ...], Field(max_length=TAGS_MAX)] = ()
+    list_price: Money | None = None
+    point_rate: Rate | None = None
+    bonus_points: Annotated[tuple[BonusPoints, ...], Field(max_length=TAGS_MAX)] = ()
+
+    @model_validator(mode="after")
+    def _amounts_fit(self) -> Self:
+        gross = self.unit_price * self.quantity
+        if self.discount > gross:
+            raise PydanticCustomError("discount_too_large", "discount should be at most unit_price x quantity")
+        if gross > MONEY_MAX:
+            raise PydanticCustomError("amount_too_large", "unit_price x quantity should be at most {limit}", {"limit": MONEY_MAX})
+        return self
+
+    @property
+    def goods(self) -> int:
+        """Ex-tax amount after the discount, in minor units."""
+        return self.unit_price * self.quantity - self.discount
+
+    def key(self, index: int) -> str:
+        """The line's name within its order: `line_id`, or its position counted from 1 (`index` counts from 0)."""
+        return self.line_id if self.line_id is not None else str(index + 1)
+
+
+class LineRef(Contract):
+    """Names a line of an order by `line_id`, or by `sku` when it has none; with both, `line_id` counts."""
+
+    line_id: Id | None = None
+    sku: Id | None = None
+    quantity: Quantity
+
+    @model_validator(mode="after")
+    def _names_a_line(self) -> Self:
+        if self.line_id is None and self.sku is None:
+            raise PydanticCustomError("line_not_named", "should have line_id or sku")
+        return self
+
+
+def _all_different(names: Iterable[Hashable]) -> None:
+    seen: set[Hashable] = set()
+    for position, name in enumerate(names):
+        if name in seen:
+            raise PydanticCustomError(
+                "line_twice",
+                "should name each line once, but entry {position} repeats an earlier one"
+                " (a line of an order without line_id is named by its position, from 1)",
+                {"position": position},
+            )
+        seen.add(name)
+
+
+def _each_line_once(refs: tuple[LineRef, ...]) -> tuple[LineRef, ...]:
+    _all_different((ref.line_id is None, ref.sku if ref.line_id is None else ref.line_id) for ref in refs)
+    return refs
+
+
+def _keys_differ(lines: tuple[Line, ...]) -> tuple[Line, ...]:
+    _all_different(line.key(index) for index, line in enumerate(lines))
+    return lines
+
+
+OrderLines = Annotated[tuple[Line, ...], Field(min_length=1, max_length=LINES_MAX), AfterValidator(_keys_differ)]
+"""Full lines of an order or of an exchange; their keys, given or by position, differ from each other."""
+
+LineRefs = (
+    Literal["all"] | Annotated[tuple[LineRef, ...], Field(min_length=1, max_length=LINES_MAX), AfterValidator(_each_line_once)]
+)
+"""What a shipment or a reversal is about: everything that is left, or some quantity of some lines."""
+
+
+def keyed(lines: tuple[Line, ...]) -> tuple[tuple[str, Line], ...]:
+    """Lines with their keys, in line order."""
+    return tuple((line.key(index), line) for index, line in enumerate(lines))
