@@ -52,12 +52,24 @@ SignedPoints = Annotated[int, Field(ge=-POINTS_MAX, le=POINTS_MAX)]
 
 Quantity = Annotated[int, Field(ge=1, le=QUANTITY_MAX)]
 
+
+def _day_schema(_source: Any, _handler: Any) -> core_schema.CoreSchema:
+    # Pydantic's own date takes numbers in strings for seconds since 1970 ("86400"), so text is matched first.
+    return core_schema.json_or_python_schema(
+        json_schema=core_schema.no_info_after_validator_function(
+            date.fromisoformat, core_schema.str_schema(pattern=_DATE, strict=True)
+        ),
+        python_schema=core_schema.date_schema(strict=True, ge=FIRST_DATE, le=LAST_DATE),
+        serialization=core_schema.to_string_ser_schema(),
+    )
+
+
 Day = Annotated[
     date,
-    Field(ge=FIRST_DATE, le=LAST_DATE),
+    GetPydanticSchema(_day_schema),
     WithJsonSchema({"type": "string", "format": "date", "pattern": _DATE}),
 ]
-"""A calendar day in the program's time zone."""
+"""A calendar day, YYYY-MM-DD from 1970 to 2200, in the program's time zone."""
 
 
 def _rate_schema(_source: Any, _handler: Any) -> core_schema.CoreSchema:
