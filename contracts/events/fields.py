@@ -25,20 +25,22 @@ FIRST_DATE: Final = date(1970, 1, 1)
 LAST_DATE: Final = date(2200, 12, 31)
 
 # C0 and C1 control characters: Postgres cannot store NUL, and the others are never meant.
-_PRINTABLE: Final = r"^[^\u0000-\u001F\u007F-\u009F]*$"
-_RATE: Final = r"^(?:100(?:\.0{1,8})?|[0-9]{1,2}(?:\.[0-9]{1,8})?)$"
-_DATE: Final = r"^(?:19[7-9][0-9]|20[0-9]{2}|21[0-9]{2}|2200)-[0-9]{2}-[0-9]{2}$"
+PRINTABLE_PATTERN: Final = r"^[^\u0000-\u001F\u007F-\u009F]*$"
+CURRENCY_PATTERN: Final = r"^[A-Z]{3}$"
+COUNTRY_PATTERN: Final = r"^[A-Z]{2}$"
+RATE_PATTERN: Final = r"^(?:100(?:\.0{1,8})?|[0-9]{1,2}(?:\.[0-9]{1,8})?)$"
+DATE_PATTERN: Final = r"^(?:19[7-9][0-9]|20[0-9]{2}|21[0-9]{2}|2200)-[0-9]{2}-[0-9]{2}$"
 
-Id = Annotated[str, Field(min_length=1, max_length=ID_CHARACTERS_MAX, pattern=_PRINTABLE)]
+Id = Annotated[str, Field(min_length=1, max_length=ID_CHARACTERS_MAX, pattern=PRINTABLE_PATTERN)]
 """An identifier given by a producer: 1 to 200 characters, no control characters."""
 
-Text = Annotated[str, Field(min_length=1, max_length=ID_CHARACTERS_MAX, pattern=_PRINTABLE)]
+Text = Annotated[str, Field(min_length=1, max_length=ID_CHARACTERS_MAX, pattern=PRINTABLE_PATTERN)]
 """A code or a short text from an open set (reason, category, payment method, …)."""
 
-Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+Currency = Annotated[str, Field(pattern=CURRENCY_PATTERN)]
 """ISO 4217 code."""
 
-Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+Country = Annotated[str, Field(pattern=COUNTRY_PATTERN)]
 """ISO 3166-1 alpha-2 code."""
 
 Money = Annotated[int, Field(ge=0, le=MONEY_MAX)]
@@ -57,7 +59,7 @@ def _day_schema(_source: Any, _handler: Any) -> core_schema.CoreSchema:
     # Pydantic's own date takes numbers in strings for seconds since 1970 ("86400"), so text is matched first.
     return core_schema.json_or_python_schema(
         json_schema=core_schema.no_info_after_validator_function(
-            date.fromisoformat, core_schema.str_schema(pattern=_DATE, strict=True)
+            date.fromisoformat, core_schema.str_schema(pattern=DATE_PATTERN, strict=True)
         ),
         python_schema=core_schema.date_schema(strict=True, ge=FIRST_DATE, le=LAST_DATE),
         serialization=core_schema.to_string_ser_schema(),
@@ -67,7 +69,7 @@ def _day_schema(_source: Any, _handler: Any) -> core_schema.CoreSchema:
 Day = Annotated[
     date,
     GetPydanticSchema(_day_schema),
-    WithJsonSchema({"type": "string", "format": "date", "pattern": _DATE}),
+    WithJsonSchema({"type": "string", "format": "date", "pattern": DATE_PATTERN}),
 ]
 """A calendar day, YYYY-MM-DD from 1970 to 2200, in the program's time zone."""
 
@@ -75,7 +77,7 @@ Day = Annotated[
 def _rate_schema(_source: Any, _handler: Any) -> core_schema.CoreSchema:
     return core_schema.no_info_after_validator_function(
         Decimal,
-        core_schema.str_schema(pattern=_RATE, strict=True),
+        core_schema.str_schema(pattern=RATE_PATTERN, strict=True),
         serialization=core_schema.to_string_ser_schema(),
     )
 
@@ -83,6 +85,6 @@ def _rate_schema(_source: Any, _handler: Any) -> core_schema.CoreSchema:
 Rate = Annotated[
     Decimal,
     GetPydanticSchema(_rate_schema),
-    WithJsonSchema({"type": "string", "pattern": _RATE}),
+    WithJsonSchema({"type": "string", "pattern": RATE_PATTERN}),
 ]
 """Decimal string from 0 to 100 with at most 8 decimals: "0.015" is one and a half points per hundred."""

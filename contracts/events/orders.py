@@ -48,7 +48,10 @@ class OrderPlaced(Contract):
     @property
     def total(self) -> int:
         """What the order costs before points, in minor units: goods after discounts, tax and fees."""
-        return sum(line.goods + line.tax for line in self.lines) + self.shipping_fee + self.other_fees
+        total = self.shipping_fee + self.other_fees
+        for line in self.lines:
+            total += line.unit_price * line.quantity - line.discount + line.tax
+        return total
 
     def keyed_lines(self) -> tuple[tuple[str, Line], ...]:
         """Lines with their keys (`line_id`, or the position counted from 1), in line order."""

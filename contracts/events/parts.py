@@ -88,7 +88,8 @@ def _each_line_once(refs: tuple[LineRef, ...]) -> tuple[LineRef, ...]:
 
 
 def _keys_differ(lines: tuple[Line, ...]) -> tuple[Line, ...]:
-    _all_different(line.key(index) for index, line in enumerate(lines))
+    if len({line.line_id or str(index) for index, line in enumerate(lines, 1)}) != len(lines):
+        _all_different(line.key(index) for index, line in enumerate(lines))
     return lines
 
 

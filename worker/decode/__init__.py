@@ -1,0 +1,6 @@
+"""Bytes of a Kafka record → a typed event, or the reason why it is none."""
+
+from worker.decode.decode import decode
+from worker.decode.record import Broken, Limits, Reason, Record, Skipped
+
+__all__ = ["Broken", "Limits", "Reason", "Record", "Skipped", "decode"]

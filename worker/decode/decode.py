@@ -1,0 +1,140 @@
+"""From the bytes of one record to an event, or to the reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from contracts.events import EVENT_TYPES, Event, digest_of
+from worker.decode.attributes import Attributes, read
+from worker.decode.problems import broken_data
+from worker.decode.record import Broken, BrokenRecordError, Limits, Record, Skipped
+from worker.decode.strict_json import canonical, parse
+
+_STRUCTURED: Final = "application/cloudevents+json"
+_PREFIX: Final = "ce_"
+_VALIDATORS: Final = {name: model.model_validate_json for name, model in EVENT_TYPES.items()}
+_READ: Final = frozenset({"specversion", "id", "source", "type", "time", "program", "subject", "recordedtime", "traceparent"})
+
+
+def decode(record: Record, now: datetime, limits: Limits) -> Event | Skipped | Broken:
+    """Reads a CloudEvents 1.0 record in binary or structured mode. `now` must have an offset. Never raises."""
+    try:
+        return _decode(record, now, limits)
+    except BrokenRecordError as error:
+        return error.broken
+    except Exception as error:  # noqa: BLE001 - whatever a record makes us do wrong, its partition must go on
+        return Broken("decoder_failed", f"the decoder failed with {type(error).__name__}; the record is kept")
+
+
+def _decode(record: Record, now: datetime, limits: Limits) -> Event | Skipped:
+    value = record.value
+    if not value:
+        raise BrokenRecordError("empty_value", "value should be an event, is null or empty")
+    _check_size(value, record.headers, limits)
+    content_type, sent = _headers(record.headers)
+    if sent and content_type != _STRUCTURED:
+        return _binary(content_type, sent, value, now, limits)
+    return _structured(content_type, value, now, limits)
+
+
+def _check_size(value: bytes, headers: tuple[tuple[str, bytes | None], ...], limits: Limits) -> None:
+    if len(value) > limits.value_bytes_max:
+        raise BrokenRecordError("too_large", f"value should have at most {limits.value_bytes_max} bytes, has {len(value)}")
+    if len(headers) > limits.headers_max:
+        raise BrokenRecordError("too_large", f"record should have at most {limits.headers_max} headers, has {len(headers)}")
+    size = 0
+    for name, content in headers:
+        size += len(name) + (0 if content is None else len(content))
+    if size > limits.header_bytes_max:
+        raise BrokenRecordError("too_large", f"headers should have at most {limits.header_bytes_max} bytes, have {size}")
+
+
+def _headers(headers: tuple[tuple[str, bytes | None], ...]) -> tuple[str | None, dict[str, str]]:
+    """Media type without parameters, and the CloudEvents attributes; what is not read may be broken as it likes."""
+    content_type: str | None = None
+    sent: dict[str, str] = {}
+    for name, content in headers:
+        if name.startswith(_PREFIX):
+            attribute = name[len(_PREFIX) :]
+            if attribute not in _READ:
+                sent.setdefault(attribute, "")
+                continue
+            if attribute in sent:
+                raise BrokenRecordError("bad_attribute", f"{name} should be there once, is there more than once")
+            if content is not None:
+                sent[attribute] = _text(name, content)
+        elif name.lower() == "content-type" and content is not None:
+            content_type = _text(name, content).partition(";")[0].strip().lower()
+    return content_type, sent
+
+
+def _text(name: str, content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise BrokenRecordError("bad_attribute", f"header {name} should be UTF-8, is not") from None
+
+
+def _is_json(content_type: str | None) -> bool:
+    return content_type is None or content_type in ("application/json", "text/json") or content_type.endswith("+json")
+
+
+def _binary(content_type: str | None, sent: dict[str, str], value: bytes, now: datetime, limits: Limits) -> Event | Skipped:
+    attributes = read(sent, now, limits)
+    if isinstance(attributes, Skipped):
+        return attributes
+    if not _is_json(content_type):
+        raise BrokenRecordError("not_json_content", "content-type should be application/json, is another")
+    _, body = parse(value, limits.depth_max)
+    return _event(attributes, body)
+
+
+def _structured(content_type: str | None, value: bytes, now: datetime, limits: Limits) -> Event | Skipped:
+    if content_type is not None and content_type.startswith("application/cloudevents") and content_type != _STRUCTURED:
+        raise BrokenRecordError("not_json_content", f"content-type should be {_STRUCTURED}, is another event format or a batch")
+    envelope, _ = parse(value, limits.depth_max)
+    if not isinstance(envelope, dict) or "specversion" not in envelope:
+        raise BrokenRecordError(
+            "not_cloudevents", "should be a CloudEvent: ce_ headers, or a JSON object with specversion; is neither"
+        )
+    attributes = read(envelope, now, limits)
+    if isinstance(attributes, Skipped):
+        return attributes
+    _check_data(envelope)
+    return _event(attributes, canonical(envelope["data"]))
+
+
+def _check_data(envelope: Mapping[str, Any]) -> None:
+    content_type = envelope.get("datacontenttype")
+    if content_type is not None and not (
+        isinstance(content_type, str) and _is_json(content_type.partition(";")[0].strip().lower())
+    ):
+        raise BrokenRecordError("not_json_content", "datacontenttype should be application/json, is another")
+    if "data_base64" in envelope:
+        raise BrokenRecordError("not_json_content", "data should be JSON in the field data, is in data_base64")
+    if "data" not in envelope:
+        raise BrokenRecordError("bad_data", "data should be there, is missing")
+
+
+def _event(attributes: Attributes, body: bytes) -> Event:
+    try:
+        data = _VALIDATORS[attributes.type](body)
+    except ValidationError as error:
+        raise broken_data(error) from None
+    return Event(
+        id=attributes.id,
+        source=attributes.source,
+        type=attributes.type,
+        time=attributes.time,
+        program=attributes.program,
+        subject=attributes.subject,
+        recorded_time=attributes.recorded_time,
+        traceparent=attributes.traceparent,
+        data=data,
+        body=body,
+        digest=digest_of(attributes.type, attributes.time, attributes.program, body),
+    )

@@ -1,0 +1,75 @@
+"""What comes in, what may come out, and the limits between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Reason = Literal[
+    "empty_value",
+    "too_large",
+    "too_deep",
+    "not_utf8",
+    "not_json",
+    "duplicate_key",
+    "number_out_of_range",
+    "bad_text",
+    "not_cloudevents",
+    "not_json_content",
+    "missing_attribute",
+    "bad_attribute",
+    "bad_time",
+    "time_too_far_ahead",
+    "float_money",
+    "bad_data",
+    "decoder_failed",
+]
+"""Why a record breaks the contract; see the folder's README for what each one means."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One Kafka record as it was read. `timestamp_ms` is the record's own time, in milliseconds since 1970 UTC."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on one record. The defaults fit Kafka's own default of 1 MiB a message."""
+
+    value_bytes_max: int = 1_048_576
+    headers_max: int = 100
+    header_bytes_max: int = 65_536
+    depth_max: int = 64
+    skew_seconds_max: int = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A well-formed event of a type that this program does not know; to be counted, nothing else."""
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A record that breaks the contract. `detail` says where, what is wrong and what would be right; it never holds
+    values of the payload."""
+
+    reason: Reason
+    detail: str
+
+
+class BrokenRecordError(Exception):
+    """Carries a `Broken` from where it is found to `decode`, which alone catches it."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(reason)
+        self.broken = Broken(reason, detail)
