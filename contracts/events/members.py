@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from contracts.events.base import Contract
+from contracts.events.base import Contract, any_of
 from contracts.events.fields import HOLD_SECONDS_MAX, Country, Day, Id, Points, Quantity, SignedPoints, Text
 
 
@@ -72,6 +72,8 @@ class PointsAdjusted(Contract):
 
 
 class _PointsOrOrder(Contract):
+    model_config = ConfigDict(json_schema_extra=any_of("points", "order_id"))
+
     member_id: Id
     points: Points | None = None
     order_id: Id | None = None
@@ -103,6 +105,8 @@ class RewardRequested(Contract):
 
 class SubscriptionPointsSet(Contract):
     """Points to use on a coming subscription order; replaces an earlier amount."""
+
+    model_config = ConfigDict(json_schema_extra=any_of("order_id", "subscription_id"))
 
     member_id: Id
     request_id: Id

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from contracts.events.base import Contract
+from contracts.events.base import Contract, any_of
 from contracts.events.fields import LINES_MAX, MONEY_MAX, TAGS_MAX, Day, Id, Money, Points, Quantity, Rate, Text
 
 
@@ -57,6 +57,8 @@ class Line(Contract):
 
 class LineRef(Contract):
     """Names a line of an order by `line_id`, or by `sku` when it has none; with both, `line_id` counts."""
+
+    model_config = ConfigDict(json_schema_extra=any_of("line_id", "sku"))
 
     line_id: Id | None = None
     sku: Id | None = None

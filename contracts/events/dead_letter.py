@@ -1,0 +1,16 @@
+"""Names of the headers on dead-letter topics; key and value of the record stay as they were sent."""
+
+from __future__ import annotations
+
+from typing import Final
+
+HEADER_ERROR: Final = "loyalty_error"
+"""Reason, from a closed set."""
+HEADER_DETAIL: Final = "loyalty_detail"
+"""Where, what is wrong, what would be right; holds nothing of the payload."""
+HEADER_TOPIC: Final = "loyalty_topic"
+HEADER_PARTITION: Final = "loyalty_partition"
+HEADER_OFFSET: Final = "loyalty_offset"
+HEADER_POINTER: Final = "loyalty_pointer"
+"""Only when the record is too large to be sent again: which dead letter in the database holds its bytes. The value is
+empty then."""

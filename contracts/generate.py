@@ -1,0 +1,104 @@
+"""Writes what is made from the models: JSON Schemas, the AsyncAPI document, and the copy that a release is held to.
+
+python -m contracts.generate                   writes
+python -m contracts.generate --check           exit 1 and names the files that are not as they should be
+python -m contracts.generate --release 0.1.0   keeps schemas and examples of today under released/; never overwrites
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from contracts.asyncapi import asyncapi_document
+from contracts.schemas import all_schemas
+
+VERSION: Final = "0.1.0"
+ROOT: Final = Path(__file__).parent
+SCHEMAS: Final = Path("events/schemas")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes equal parts out again instead of YAML anchors, which few AsyncAPI tools follow, and long texts as blocks."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style="|" if "\n" in data else None)
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)
+
+
+def generated() -> dict[Path, str]:
+    """Path below contracts/ → content, for every generated file."""
+    files = {
+        SCHEMAS / f"{name}.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+        for name, schema in all_schemas().items()
+    }
+    document = yaml.dump(asyncapi_document(VERSION), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    files[Path("asyncapi.yaml")] = "# Made by `python -m contracts.generate` from the models; do not edit.\n" + document
+    return files
+
+
+def stale(root: Path) -> list[Path]:
+    """Generated files that are missing, differ, or belong to nothing any more."""
+    files = generated()
+    wrong = [path for path, content in files.items() if not (root / path).is_file() or (root / path).read_text() != content]
+    left = [SCHEMAS / path.name for path in (root / SCHEMAS).glob("*.json") if SCHEMAS / path.name not in files]
+    return sorted(wrong + left)
+
+
+def write(root: Path) -> list[Path]:
+    """Makes all generated files right; returns those that were not."""
+    changed = stale(root)
+    files = generated()
+    for path in changed:
+        if path in files:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(files[path])
+        else:
+            (root / path).unlink()
+    return changed
+
+
+def release(root: Path, version: str) -> Path:
+    """Keeps today's schemas and examples as those of `version`. Raises FileExistsError if it was released before."""
+    target = root / "released" / version
+    target.mkdir(parents=True)
+    shutil.copytree(root / SCHEMAS, target / "schemas")
+    shutil.copytree(root / "examples", target / "examples")
+    return target
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit code 0, or 1 if --check finds something stale or a release exists already."""
+    parser = argparse.ArgumentParser(prog="python -m contracts.generate", description="Files made from the event models")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--check", action="store_true", help="write nothing, say what is stale")
+    what.add_argument("--release", metavar="VERSION", help="keep today's schemas and examples as those of VERSION")
+    options = parser.parse_args(arguments)
+    if options.check:
+        names = [str(path) for path in stale(ROOT)]
+        sys.stderr.writelines(f"contracts/{name} is stale: run python -m contracts.generate\n" for name in names)
+        return 1 if names else 0
+    sys.stderr.writelines(f"contracts/{path}\n" for path in write(ROOT))
+    if options.release:
+        try:
+            target = release(ROOT, options.release)
+        except FileExistsError:
+            sys.stderr.write(f"{options.release} is released already; what was released does not change\n")
+            return 1
+        sys.stderr.write(f"contracts/{target.relative_to(ROOT)}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
