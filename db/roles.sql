@@ -1,0 +1,47 @@
+-- Who may do what, in full. `db.migrate` runs this after every migration; it may be run any number of times.
+--   loyalty_owner   owns the tables; for migrations. Nobody logs in with it day to day.
+--   loyalty_worker  what `loyalty run` needs: adds to the ledger, and cannot change or remove what stands there.
+--   loyalty_reader  reads all of it: statements, verify, reports.
+-- They cannot log in themselves: CREATE ROLE points_prod LOGIN PASSWORD '...' IN ROLE loyalty_worker;
+DO $$
+DECLARE
+    wanted text;
+    found record;
+BEGIN
+    FOREACH wanted IN ARRAY ARRAY['loyalty_owner', 'loyalty_worker', 'loyalty_reader'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
+            BEGIN
+                EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
+            EXCEPTION
+                WHEN duplicate_object OR unique_violation THEN NULL; -- roles are shared by all databases: another was quicker
+            END;
+        END IF;
+    END LOOP;
+    IF NOT pg_has_role(current_user, 'loyalty_owner', 'MEMBER') THEN
+        GRANT loyalty_owner TO CURRENT_USER;
+    END IF;
+    GRANT USAGE, CREATE ON SCHEMA public TO loyalty_owner;
+    FOR found IN
+        SELECT c.oid::regclass AS name FROM pg_class c
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v')
+            AND c.relowner <> 'loyalty_owner'::regrole
+            AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+    LOOP
+        EXECUTE format('ALTER TABLE %s OWNER TO loyalty_owner', found.name);
+    END LOOP;
+    ALTER FUNCTION refuse_change() OWNER TO loyalty_owner;
+END
+$$;
+
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, loyalty_worker, loyalty_reader;
+GRANT USAGE ON SCHEMA public TO loyalty_worker, loyalty_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO loyalty_worker, loyalty_reader;
+
+-- Added to, never changed.
+GRANT INSERT ON fact, decision, entry, dead_letter, program_terms TO loyalty_worker;
+-- Rewritten as accounts move on; a row of these is never removed.
+GRANT INSERT, UPDATE ON account, order_route, position TO loyalty_worker;
+GRANT UPDATE ON watermark, ledger_state TO loyalty_worker;
+-- Come and go.
+GRANT INSERT, UPDATE, DELETE ON lot, item, step, lease TO loyalty_worker;
+GRANT INSERT, DELETE ON parked, outbox TO loyalty_worker;
