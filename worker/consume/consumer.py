@@ -1,0 +1,197 @@
+"""aiokafka's consumer, made to say what it would hide.
+
+It differs in five ways: positions and ends can be read without waiting; one record can be read at an offset; an offset out
+of range is reported and not silently skipped over; records that were handed out and did not arrive are reported; and a
+header whose *name* is not UTF-8, on which aiokafka 0.14 raises for ever, is read with the bad bytes written as `\\xNN`.
+This is the only file that touches aiokafka's inner parts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
+from aiokafka.errors import (
+    CorruptRecordException,
+    KafkaError,
+    LeaderNotAvailableError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+    for_code,
+)
+from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.record.default_records import _DefaultRecordBatchPy
+from aiokafka.record.memory_records import _MemoryRecordsPy
+
+from worker.decode.record import Record
+
+ONE_RECORD_WAIT_MS = 100
+HEADERS_SINCE_FORMAT = 2
+
+
+class StrictConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships no types
+    """A consumer of committed records that tells `on_lost` of partitions whose position cannot be trusted any more.
+
+    Needs `isolation_level="read_committed"` and `auto_offset_reset="none"`: where to begin is decided by the stored
+    positions alone.
+    """
+
+    def __init__(self, *topics: str, on_lost: Callable[[Collection[TopicPartition]], None], **options: Any) -> None:
+        super().__init__(*topics, **options)
+        self._on_lost = on_lost
+        self.failing_since: float | None = None
+        """Monotonic time (seconds) since when every poll failed; None while polls succeed."""
+        self.in_hand: set[TopicPartition] = set()
+        """Partitions whose records a poll gave out and nobody took over yet: their position runs ahead."""
+
+    async def getmany(self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None) -> Any:
+        """As the parent's, but what concerns one partition does not fail the poll.
+
+        Raises:
+            KafkaError: coordination or authorization failed.
+        """
+        if self.in_hand:
+            self._on_lost(list(self.in_hand))
+            self.in_hand.clear()
+        try:
+            records = await self._getmany_with_bad_headers(*partitions, timeout_ms=timeout_ms, max_records=max_records)
+        except NoOffsetForPartitionError:
+            records = {}  # the seek to the stored position is on its way
+        except OffsetOutOfRangeError as error:
+            self._on_lost(list(error.args[0]))
+            records = {}
+        except KafkaError:
+            if self.failing_since is None:
+                self.failing_since = time.monotonic()
+            raise
+        self.failing_since = None
+        self.in_hand.update(records)
+        return records
+
+    def position_now(self, partition: TopicPartition) -> int | None:
+        """The position without waiting; None when the partition is not assigned or its position not known."""
+        state = self._state(partition)
+        return state.position if state is not None and state.has_valid_position else None
+
+    def readable_end(self, partition: TopicPartition) -> int | None:
+        """The end of committed records, as of the last answer of the broker; None before the first."""
+        state = self._state(partition)
+        return None if state is None else state.lso
+
+    def log_end(self, partition: TopicPartition) -> int | None:
+        """The end of the log with transactions still open, as of the last answer of the broker; None before the first."""
+        state = self._state(partition)
+        return None if state is None else state.highwater
+
+    def answered_ms(self, partition: TopicPartition) -> int | None:
+        """When the broker last answered a fetch (ms since 1970); None before the first answer."""
+        state = self._state(partition)
+        return None if state is None else state.timestamp
+
+    async def record_at(self, partition: TopicPartition, offset: int) -> Record | None:
+        """The record at an offset, None when there is none. The consumer's position stays where it is.
+
+        Raises:
+            KafkaError: the broker could not be asked.
+        """
+        result = await self._fetch_by_hand(partition, offset, max_bytes=1)
+        first = next(result, None)
+        return None if first is None or first.offset != offset else to_record(first)
+
+    def _state(self, partition: TopicPartition) -> Any:
+        subscription = self._subscription.subscription
+        if subscription is None or subscription.assignment is None:
+            return None
+        return subscription.assignment.state_value(partition)
+
+    async def _getmany_with_bad_headers(self, *partitions: TopicPartition, timeout_ms: int, max_records: int | None) -> Any:
+        try:
+            return await super().getmany(*partitions, timeout_ms=timeout_ms, max_records=max_records)
+        except (UnicodeDecodeError, CorruptRecordException) as error:
+            # The compiled reader raises the first, the one in Python wraps it in the second.
+            if not isinstance(error.__cause__ or error, UnicodeDecodeError):
+                raise
+            await self._read_again_with_care()
+            return await super().getmany(*partitions, timeout_ms=timeout_ms, max_records=max_records)
+
+    async def _read_again_with_care(self) -> None:
+        """Replace what was fetched and not yet handed out by the same records, read by the careful reader."""
+        assignment = self._subscription.subscription.assignment
+        for partition in list(self._fetcher._records):
+            position = self.position_now(partition)
+            if position is None or not isinstance(self._fetcher._records[partition], FetchResult):
+                continue
+            careful = await self._fetch_by_hand(partition, position, max_bytes=self._max_partition_fetch_bytes)
+            if self.position_now(partition) == position and assignment.active:
+                self._fetcher._records[partition] = FetchResult(
+                    partition, assignment=assignment, partition_records=careful, backoff=self._fetcher._prefetch_backoff
+                )
+
+    async def _fetch_by_hand(self, partition: TopicPartition, offset: int, max_bytes: int) -> PartitionRecords:
+        """The records from an offset on; Kafka answers with at least one batch, however small `max_bytes` is."""
+        leader = self._client.cluster.leader_for_partition(partition)
+        if leader is None or leader == -1:
+            raise LeaderNotAvailableError(partition)
+        request = FetchRequest(
+            ONE_RECORD_WAIT_MS,
+            1,
+            self._fetch_max_bytes,
+            READ_COMMITTED,
+            [(partition.topic, [(partition.partition, offset, max_bytes)])],
+            rack_id="",
+        )
+        response = await self._client.send(leader, request)
+        _, error_code, _, *rest = response.topics[0][1][0]
+        if error_code != 0:
+            raise for_code(error_code)(partition)
+        aborted = rest[2] if response.API_VERSION >= 11 else rest[-2]
+        return PartitionRecords(partition, _CarefulRecords(rest[-1]), aborted, offset, None, None, True, READ_COMMITTED)
+
+
+class _CarefulSlice(bytes):
+    """Bytes of one field; header names are the only ones that get decoded."""
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return super().decode(encoding, "backslashreplace")
+
+
+class _CarefulBuffer(bytearray):
+    def __getitem__(self, index: Any) -> Any:
+        part = super().__getitem__(index)
+        return _CarefulSlice(part) if isinstance(index, slice) else part
+
+
+class _CarefulBatch(_DefaultRecordBatchPy):  # type: ignore[misc]  # final for type checkers only
+    _buffer: bytearray
+
+    def __iter__(self) -> _CarefulBatch:
+        super().__iter__()  # uncompresses
+        self._buffer = _CarefulBuffer(self._buffer)
+        return self
+
+
+class _CarefulRecords(_MemoryRecordsPy):  # type: ignore[misc]  # final for type checkers only
+    """Batches whose header names may be any bytes; formats older than Kafka 0.11 have no headers."""
+
+    def next_batch(self, *bounds: int) -> Any:
+        part = self._next_slice
+        if part is None or part[self.MAGIC_OFFSET] < HEADERS_SINCE_FORMAT:
+            return super().next_batch(*bounds)
+        self._cache_next()
+        return _CarefulBatch(part)
+
+
+def to_record(raw: ConsumerRecord[Any, Any]) -> Record:
+    """A record as the rest of the worker knows it. Never raises."""
+    return Record(
+        topic=raw.topic,
+        partition=raw.partition,
+        offset=raw.offset,
+        timestamp_ms=raw.timestamp,
+        key=raw.key,
+        value=raw.value,
+        headers=raw.headers,
+    )

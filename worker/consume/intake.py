@@ -1,0 +1,360 @@
+"""Between Kafka and the pipeline: what was read waits here, per partition, until the pipeline asks for a batch.
+
+Nothing here blocks the poll loop. A partition whose buffer is full is paused, one that loses its footing (assigned, its
+compare-and-set failed, its offset out of range) is emptied, paused and settled again: stored position, check, seek.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
+
+from worker import metrics
+from worker.consume.batch import Batch, Move, PartitionKey, PartitionProgress, digest_of, time_of
+from worker.consume.consumer import to_record
+from worker.consume.lane import Lane, Step, take_in_step
+from worker.consume.positions import GapPolicy, Incident, LogState, PositionStore, ReadFrom, Stop, judge, offset_to_check
+from worker.decode.record import Record
+from worker.log import get_logger
+
+log = get_logger(__name__)
+
+HELD_RECHECK_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeOptions:
+    """Bounds of the buffers and waits. The high-water marks are per partition; reading resumes at half of them."""
+
+    buffer_records_max: int = 5_000
+    buffer_bytes_max: int = 16 * 2**20
+    step_tolerance_seconds: float = 60.0
+    step_wait_seconds: float = 30.0
+    gap_policy: GapPolicy = "stop"
+    idle_move_seconds: float = 1.0
+    answer_age_seconds_max: float = 5.0
+    settle_timeout_seconds: float = 30.0
+    settle_backoff_seconds_max: float = 5.0
+
+
+class Reader(Protocol):
+    """What the intake needs of the consumer; `StrictConsumer` is one."""
+
+    in_hand: set[TopicPartition]
+
+    def pause(self, *partitions: TopicPartition) -> None: ...
+    def resume(self, *partitions: TopicPartition) -> None: ...
+    def seek(self, partition: TopicPartition, offset: int) -> None: ...
+    def position_now(self, partition: TopicPartition) -> int | None: ...
+    def readable_end(self, partition: TopicPartition) -> int | None: ...
+    def log_end(self, partition: TopicPartition) -> int | None: ...
+    def answered_ms(self, partition: TopicPartition) -> int | None: ...
+    def record_at(self, partition: TopicPartition, offset: int) -> Awaitable[Record | None]: ...
+    def beginning_offsets(self, partitions: Collection[TopicPartition]) -> Awaitable[Mapping[TopicPartition, int]]: ...
+    def end_offsets(self, partitions: Collection[TopicPartition]) -> Awaitable[Mapping[TopicPartition, int]]: ...
+    def commit(self, offsets: Mapping[TopicPartition, int]) -> Awaitable[None]: ...
+
+
+class Intake:
+    """Buffers of the assigned partitions. One event loop, no threads; `next_batch` has one caller at a time."""
+
+    def __init__(self, store: PositionStore, options: IntakeOptions, on_incident: Callable[[Incident], None]) -> None:
+        """`on_incident` is told of gaps and replaced topics, besides the log and the metrics."""
+        self._store = store
+        self._options = options
+        self._on_incident = on_incident
+        self._reader: Reader | None = None
+        self._lanes: dict[PartitionKey, Lane] = {}
+        self._step = Step(int(options.step_tolerance_seconds * 1000), int(options.step_wait_seconds * 1000))
+        self._changed = asyncio.Event()
+        self._closed = False
+        self._settling: set[asyncio.Task[None]] = set()
+        self._moved_alone_at = 0.0
+        self._advisory: dict[PartitionKey, int] = {}
+
+    # --- for the pipeline
+
+    async def next_batch(self, records_max: int, linger_seconds: float = 0.005) -> Batch | None:
+        """The next records, at most `records_max`; as soon as that many are here or `linger_seconds` passed since the
+        first. None once the intake is closed. May be cancelled: nothing is taken before it returns.
+        """
+        first_seen: float | None = None
+        while not self._closed:
+            self._changed.clear()
+            now = time.monotonic()
+            waiting = sum(len(lane.records) for lane in self._lanes.values() if lane.takeable)
+            if waiting:
+                first_seen = now if first_seen is None else first_seen
+                wait = first_seen + linger_seconds - now
+                if waiting >= records_max or wait <= 0:
+                    batch = self._take(records_max)
+                    if batch.records:
+                        return batch
+                    wait = HELD_RECHECK_SECONDS
+            else:
+                first_seen = None
+                wait = self._options.idle_move_seconds
+                if now - self._moved_alone_at >= wait and (moves := self._moves_alone(now)):
+                    return Batch((), moves)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._changed.wait()
+        return None
+
+    def settled(self, moves: Iterable[Move]) -> None:
+        """The batch of these moves is committed: its records are read past now."""
+        for move in moves:
+            self._advisory[move.key] = move.next_offset
+            if lane := self._lanes.get(move.key):
+                lane.settle(move.next_offset)
+
+    def lost(self, partitions: Iterable[PartitionKey]) -> None:
+        """The compare-and-set of these positions failed: forget what is buffered, load the positions, seek."""
+        keys = [key for key in partitions if key in self._lanes]
+        metrics.positions_lost.inc(len(keys))
+        self._begin(keys)
+
+    def set_slowest(self, slowest: datetime | None) -> None:
+        """The record time of the slowest partition of the whole group; None = nobody is behind."""
+        slowest_ms = None if slowest is None else int(slowest.timestamp() * 1000)
+        self._step.set_slowest(slowest_ms, _monotonic_ms())
+        self._changed.set()
+
+    def allow(self, partition: PartitionKey, records: int | None) -> None:
+        """Bound what a batch may take of one partition: 0 = nothing, None = no bound. Nothing is thrown away."""
+        if lane := self._lanes.get(partition):
+            lane.allowance = records
+            self._changed.set()
+
+    def progress(self) -> tuple[PartitionProgress, ...]:
+        """How far each assigned partition is read and settled."""
+        return tuple(self._progress_of(lane) for lane in self._lanes.values())
+
+    def problems(self) -> tuple[str, ...]:
+        """Why this worker is not reading all that it should, in words for the operator; empty when it is."""
+        if not self._lanes:
+            return ("no partition is assigned",)
+        waiting = [f"{topic}[{n}]: loading its position" for (topic, n), at in self._lanes.items() if at.state == "settling"]
+        return (*waiting, *(lane.problem for lane in self._lanes.values() if lane.state == "stopped"))
+
+    def close(self) -> None:
+        """No further batch is handed out."""
+        self._closed = True
+        self._changed.set()
+        for task in self._settling:
+            task.cancel()
+
+    async def commit_advisory(self) -> None:
+        """Tell Kafka's own group offsets what was settled, for lag dashboards. Best effort: nothing depends on it."""
+        due = {TopicPartition(*key): offset for key, offset in self._advisory.items() if key in self._lanes}
+        self._advisory.clear()
+        if due and self._reader is not None:
+            try:
+                async with asyncio.timeout(self._options.answer_age_seconds_max):
+                    await self._reader.commit(due)
+            except (KafkaError, TimeoutError) as error:
+                log.debug("advisory_commit_failed", error=type(error).__name__)
+
+    # --- for the subscription
+
+    def attach(self, reader: Reader) -> None:
+        """A new consumer: nothing is known of the partitions of an earlier one."""
+        self._reader = reader
+        self._lanes.clear()
+
+    def revoked(self, partitions: Iterable[TopicPartition]) -> None:
+        for partition in partitions:
+            self._lanes.pop((partition.topic, partition.partition), None)
+        metrics.partitions_assigned.set(len(self._lanes))
+
+    def assigned(self, partitions: Iterable[TopicPartition]) -> None:
+        """Pause them at once, and load and check their positions beside the poll loop: heartbeats must go on."""
+        keys = [(partition.topic, partition.partition) for partition in partitions]
+        self._lanes = {key: lane for key, lane in self._lanes.items() if key in keys}
+        self._begin(keys)
+        metrics.partitions_assigned.set(len(self._lanes))
+
+    def lost_footing(self, partitions: Iterable[TopicPartition]) -> None:
+        """Positions that cannot be trusted (out of range, records lost on the way): begin again."""
+        log.warning("partitions_begin_again", partitions=[f"{p.topic}[{p.partition}]" for p in partitions])
+        self._begin([key for p in partitions if (key := (p.topic, p.partition)) in self._lanes])
+
+    def offer(self, raw: Sequence[ConsumerRecord[Any, Any]]) -> None:
+        """Take over what one poll gave. Never blocks, never raises."""
+        reader = self._reader
+        if reader is None:
+            return
+        runs: dict[TopicPartition, list[Record]] = {}
+        for record in raw:
+            runs.setdefault(TopicPartition(record.topic, record.partition), []).append(to_record(record))
+        for partition, run in runs.items():
+            reader.in_hand.discard(partition)
+            lane = self._lanes.get((partition.topic, partition.partition))
+            position = reader.position_now(partition)
+            # A seek came after these were fetched: the position does not lie behind them.
+            if lane is None or lane.state != "open" or position is None or position <= run[-1].offset:
+                continue
+            if run[0].offset < lane.fetched:
+                self._begin([lane.key])
+                continue
+            lane.put(run, position)
+            lane.fetch_end = reader.readable_end(partition) or lane.fetch_end
+            if len(lane.records) > self._options.buffer_records_max or lane.buffered_bytes > self._options.buffer_bytes_max:
+                lane.full = True
+                self._pause(partition)
+        metrics.records_buffered.set(sum(len(lane.records) for lane in self._lanes.values()))
+        self._changed.set()
+
+    # --- within
+
+    def _take(self, records_max: int) -> Batch:
+        lanes = list(self._lanes.values())
+        self._refresh(lanes)
+        records, runs = take_in_step(lanes, self._step, records_max, _monotonic_ms())
+        moves = [lane.move(run, self._read_to_end(lane)) for lane, run in runs]
+        for lane, _ in runs:
+            if lane.full and self._is_half_empty(lane):
+                lane.full = False
+                self._resume(TopicPartition(*lane.key))
+        return Batch(tuple(records), (*moves, *self._moves_alone(time.monotonic())) if records else ())
+
+    def _moves_alone(self, now: float) -> tuple[Move, ...]:
+        self._moved_alone_at = now
+        lanes = list(self._lanes.values())
+        self._refresh(lanes)
+        return tuple(lane.move((), self._read_to_end(lane)) for lane in lanes if lane.moved_alone)
+
+    def _refresh(self, lanes: Iterable[Lane]) -> None:
+        """Note positions that moved without records (markers, aborted transactions) and ends of empty lanes."""
+        reader = self._reader
+        if reader is None:
+            return
+        for lane in lanes:
+            partition = TopicPartition(*lane.key)
+            if lane.state == "open" and not lane.records and partition not in reader.in_hand:
+                position = reader.position_now(partition)
+                if position is not None and position >= lane.fetched:
+                    lane.fetched = position
+                lane.fetch_end = reader.readable_end(partition) or lane.fetch_end
+
+    def _is_half_empty(self, lane: Lane) -> bool:
+        half_records, half_bytes = self._options.buffer_records_max // 2, self._options.buffer_bytes_max // 2
+        return len(lane.records) <= half_records and lane.buffered_bytes <= half_bytes
+
+    def _read_to_end(self, lane: Lane) -> bool:
+        """Was everything up to the end of the log read, as far as the broker said lately?"""
+        reader, partition = self._reader, TopicPartition(*lane.key)
+        if reader is None or lane.state != "open" or lane.records or partition in reader.in_hand:
+            return False
+        position, end, answered = reader.position_now(partition), reader.log_end(partition), reader.answered_ms(partition)
+        if position is None or end is None or answered is None:
+            return False
+        return position >= end and time.time() * 1000 - answered <= self._options.answer_age_seconds_max * 1000
+
+    def _progress_of(self, lane: Lane) -> PartitionProgress:
+        at_end = not lane.unsettled and self._read_to_end(lane)
+        oldest = lane.oldest_ms if lane.oldest_ms is not None else lane.last_ms
+        position = None if self._reader is None else self._reader.position_now(TopicPartition(*lane.key))
+        return PartitionProgress(
+            topic=lane.key[0],
+            partition=lane.key[1],
+            position=position if lane.state == "open" else None,
+            settled_offset=lane.settled,
+            oldest_time=None if at_end or oldest is None else time_of(oldest),
+            at_end=at_end,
+        )
+
+    def _begin(self, keys: Collection[PartitionKey]) -> None:
+        lanes = [Lane(key) for key in keys]
+        if not lanes or self._closed:
+            return
+        for lane in lanes:
+            self._lanes[lane.key] = lane
+            self._hold(TopicPartition(*lane.key))
+        task = asyncio.get_running_loop().create_task(self._settle(lanes))
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+
+    async def _settle(self, lanes: Collection[Lane]) -> None:
+        """Load, check and seek, until it worked or the lanes are gone."""
+        backoff = 0.1
+        while mine := [lane for lane in lanes if self._lanes.get(lane.key) is lane and lane.state == "settling"]:
+            try:
+                async with asyncio.timeout(self._options.settle_timeout_seconds):
+                    verdicts = await self._examine([lane.key for lane in mine])
+            except Exception as error:  # noqa: BLE001  # the store and the broker fail in many ways, all are tried again
+                log.warning("positions_not_loaded", error=type(error).__name__, detail=str(error)[:200], retry_seconds=backoff)
+                await asyncio.sleep(backoff)
+                backoff = min(backoff * 2, self._options.settle_backoff_seconds_max)
+                continue
+            for lane in mine:
+                if self._lanes.get(lane.key) is lane:
+                    self._open(lane, *verdicts[lane.key])
+            self._changed.set()
+
+    async def _examine(self, keys: Collection[PartitionKey]) -> dict[PartitionKey, tuple[ReadFrom | Stop, int]]:
+        """For each partition where to read from, and up to where can be read."""
+        reader = self._reader
+        assert reader is not None, "partitions are assigned by a consumer"
+        partitions = [TopicPartition(*key) for key in keys]
+        stored = await self._store.load(keys)
+        starts = await reader.beginning_offsets(partitions)
+        ends = await reader.end_offsets(partitions)
+        verdicts: dict[PartitionKey, tuple[ReadFrom | Stop, int]] = {}
+        for partition in partitions:
+            key = (partition.topic, partition.partition)
+            start, end, known = starts[partition], ends[partition], stored.get(key)
+            found = None
+            if known is not None and (offset := offset_to_check(known, start, end)) is not None:
+                record = await reader.record_at(partition, offset)
+                found = None if record is None else digest_of(record)
+            verdicts[key] = (judge(key, known, LogState(start, end, found), self._options.gap_policy), end)
+        return verdicts
+
+    def _open(self, lane: Lane, verdict: ReadFrom | Stop, end: int) -> None:
+        if verdict.incident is not None:
+            kind = type(verdict.incident).__name__
+            metrics.incidents.labels(kind=kind).inc()
+            log.error("incident", kind=kind, detail=str(verdict.incident))
+            self._on_incident(verdict.incident)
+        if isinstance(verdict, Stop):
+            lane.state, lane.problem = "stopped", str(verdict.incident)
+            return
+        lane.stored = lane.settled = verdict.stored
+        lane.digest, lane.fetch_end = verdict.digest, end
+        lane.taken = lane.fetched = verdict.offset
+        lane.state = "open"
+        with contextlib.suppress(IllegalStateError):  # taken away meanwhile: the listener cleans up
+            reader = self._reader
+            assert reader is not None, "partitions are assigned by a consumer"
+            reader.seek(TopicPartition(*lane.key), verdict.offset)
+        self._resume(TopicPartition(*lane.key))
+
+    def _hold(self, partition: TopicPartition) -> None:
+        """Pause; a position, any, is needed too: without one aiokafka fetches nothing of the other partitions either."""
+        if self._reader is not None:
+            with contextlib.suppress(IllegalStateError):
+                self._reader.pause(partition)
+                self._reader.seek(partition, 0)
+
+    def _pause(self, partition: TopicPartition) -> None:
+        if self._reader is not None:
+            with contextlib.suppress(IllegalStateError):
+                self._reader.pause(partition)
+
+    def _resume(self, partition: TopicPartition) -> None:
+        if self._reader is not None:
+            with contextlib.suppress(IllegalStateError):
+                self._reader.resume(partition)
+
+
+def _monotonic_ms() -> int:
+    return int(time.monotonic() * 1000)
