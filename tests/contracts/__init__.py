@@ -1,0 +1,1 @@
+"""The public contract: events, their decoding, schemas, examples, compatibility."""
