@@ -18,13 +18,14 @@ from worker.local.topics import create_topics
 START_SECONDS = 90.0
 FORMAT_SECONDS = 60.0
 STOP_SECONDS = 30.0
+LAST_BROKERS_SECONDS = 5.0
 LOG_CONFIGURATION = Path(__file__).with_name("kafka-log4j2.properties")
 # Chosen for a quick start on two cores (1.8 s against 2.2 s): first compiler tier only, the simplest collector.
 JVM_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 
 
 class Kafka(Protocol):
-    """What the demo and the tests need of a Kafka, whichever it is."""
+    """What the demo needs of a Kafka, whichever it is."""
 
     @property
     def bootstrap(self) -> str:
@@ -40,14 +41,18 @@ class Kafka(Protocol):
     def stop(self) -> None:
         """Stop in good order; only what was started here."""
 
+    async def create_topics(self, topics: Mapping[str, int], configs: Mapping[str, str] | None = None) -> None:
+        """Create these topics with these numbers of partitions; topics that are there already stay as they are."""
+
+
+class RealKafka(Kafka, Protocol):
+    """What tests of faults need besides: a Kafka that keeps its data."""
+
     def kill(self) -> None:
         """End at once, as a crash would."""
 
     def restart(self) -> None:
         """Stop in good order and start again at the same address with the same data."""
-
-    async def create_topics(self, topics: Mapping[str, int], configs: Mapping[str, str] | None = None) -> None:
-        """Create these topics with these numbers of partitions; topics that are there already stay as they are."""
 
 
 @dataclass(slots=True)
@@ -92,9 +97,12 @@ class LocalKafka:
         self._wait(node)
 
     def stop(self) -> None:
-        """Stop all brokers in good order."""
-        for process in reversed(self._processes):
-            process.stop(STOP_SECONDS)
+        """Stop all brokers in good order, as far as a cluster can: without a majority the last ones cannot hand over."""
+        if len(self._processes) > 1:
+            for process in self._processes:
+                process.ask_to_stop()
+        for process in self._processes:
+            process.stop(STOP_SECONDS if self.brokers == 1 else LAST_BROKERS_SECONDS)
 
     def stop_broker(self, node: int) -> None:
         """Stop one broker in good order."""
@@ -177,7 +185,9 @@ class LocalKafka:
             "transaction.state.log.num.partitions": "4",
             "share.coordinator.state.topic.replication.factor": copies,
             "share.coordinator.state.topic.min.isr": in_step,
-            # Tests of a takeover need not wait for production's time-outs.
+            # Tests of a takeover, and a broker that comes back after a crash, need not wait for production's time-outs.
+            "broker.session.timeout.ms": "3000",
+            "broker.heartbeat.interval.ms": "500",
             "group.initial.rebalance.delay.ms": "0",
             "group.min.session.timeout.ms": "500",
             **self.settings,

@@ -23,6 +23,7 @@ DEBIAN_BINARIES = "/usr/lib/postgresql/{version}/bin"
 START_SECONDS = 60.0
 SUPERUSER = "postgres"
 UNPRIVILEGED_USERS = ("postgres", "nobody")
+INITDB_OPTIONS = ("--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
 READY_LINE = 8  # of postmaster.pid
 SETTINGS: Mapping[str, str] = {"max_connections": "200", "timezone": "UTC", "log_timezone": "UTC"}
 
@@ -168,7 +169,7 @@ def unprivileged_account() -> Account:
 
 def _reaches(path: Path, account: Account) -> bool:
     for step in (path, *path.parents):
-        status = os.stat(step)
+        status = step.stat()
         shift = 6 if status.st_uid == account.uid else 3 if status.st_gid == account.gid else 0
         if not status.st_mode >> shift & 1:
             return False
@@ -187,7 +188,7 @@ def _initialise(programs: Path, data: Path, account: Account | None, log: Path) 
     if account:
         os.chown(data, account.uid, account.gid)
     done = subprocess.run(
-        [str(programs / "initdb"), "-D", str(data), "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"],
+        [str(programs / "initdb"), "-D", str(data), "-U", SUPERUSER, *INITDB_OPTIONS],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

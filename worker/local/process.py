@@ -120,12 +120,17 @@ class Process:
         if code != 0:
             raise PartFailed(f"{self.name} failed with {code}, log {self.log}:\n{self._tail()}")
 
+    def ask_to_stop(self) -> None:
+        """Ask it to end, and return at once."""
+        if self._running is not None and self.alive:
+            self._running.send_signal(self.stop_signal)
+
     def stop(self, timeout_seconds: float = STOP_SECONDS) -> int | None:
         """Ask it to end, insist after the timeout; returns its exit code, None if it was never started."""
         if self._running is None:
             return None
         if self.alive:
-            self._running.send_signal(self.stop_signal)
+            self.ask_to_stop()
             try:
                 self._running.wait(timeout_seconds)
             except subprocess.TimeoutExpired:
