@@ -19,6 +19,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 
 from worker import metrics
 from worker.consume.batch import Batch, Move, PartitionKey, PartitionProgress, digest_of, time_of
+from worker.consume.breaker import Breaker
 from worker.consume.consumer import to_record
 from worker.consume.lane import Lane, Step, take_in_step
 from worker.consume.positions import GapPolicy, Incident, LogState, PositionStore, ReadFrom, Stop, judge, offset_to_check
@@ -133,6 +134,18 @@ class Intake:
         if lane := self._lanes.get(partition):
             lane.allowance = records
             self._changed.set()
+
+    def guard(self, breaker: Breaker, now: datetime) -> None:
+        """Bound every partition by what its breaker allows; breakers of partitions that went elsewhere are forgotten."""
+        for key in breaker.open_partitions():
+            if key not in self._lanes:
+                breaker.forget(key)
+                metrics.breaker_open.labels(topic=key[0], partition=key[1]).set(0)
+        for key, lane in self._lanes.items():
+            allowance = breaker.allowance(key, now)
+            if allowance != lane.allowance:
+                self.allow(key, allowance)
+                metrics.breaker_open.labels(topic=key[0], partition=key[1]).set(allowance is not None)
 
     def progress(self) -> tuple[PartitionProgress, ...]:
         """How far each assigned partition is read and settled."""

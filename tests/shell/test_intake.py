@@ -1,0 +1,225 @@
+"""The intake by itself: batches, waits and what becomes of records whose partition went away."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+
+import pytest
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaConnectionError
+
+from tests.shell.conftest import Positions, until
+from worker.consume.batch import time_of
+from worker.consume.breaker import Breaker, BreakerRule
+from worker.consume.intake import Intake, IntakeOptions
+from worker.consume.positions import Incident
+from worker.decode.record import Record
+
+NOW = datetime(2026, 4, 1, tzinfo=UTC)
+
+
+class FakeReader:
+    """A consumer whose positions a test moves by hand."""
+
+    def __init__(self, *partitions: TopicPartition) -> None:
+        self.in_hand: set[TopicPartition] = set()
+        self.paused = set[TopicPartition]()
+        self.positions = dict.fromkeys(partitions, 0)
+        self.ends = dict.fromkeys(partitions, 0)
+        self.committed: dict[TopicPartition, int] = {}
+        self.fails = False
+
+    def pause(self, *partitions: TopicPartition) -> None:
+        self.paused |= self._mine(partitions)
+
+    def resume(self, *partitions: TopicPartition) -> None:
+        self.paused -= self._mine(partitions)
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        self._mine([partition])
+        self.positions[partition] = offset
+
+    def position_now(self, partition: TopicPartition) -> int | None:
+        return self.positions.get(partition)
+
+    def readable_end(self, partition: TopicPartition) -> int | None:
+        return self.ends.get(partition)
+
+    def log_end(self, partition: TopicPartition) -> int | None:
+        return self.ends.get(partition)
+
+    def answered_ms(self, partition: TopicPartition) -> int | None:
+        return int(time.time() * 1000)
+
+    async def record_at(self, partition: TopicPartition, offset: int) -> Record | None:
+        return None
+
+    async def beginning_offsets(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
+        return dict.fromkeys(partitions, 0)
+
+    async def end_offsets(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
+        return {partition: self.ends[partition] for partition in partitions}
+
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        if self.fails:
+            raise KafkaConnectionError("away")
+        self.committed.update(offsets)
+
+    def give(self, intake: Intake, partition: TopicPartition, *offsets: int) -> None:
+        """One poll that returns these offsets."""
+        self.ends[partition] = max(self.ends[partition], offsets[-1] + 1)
+        self.positions[partition] = offsets[-1] + 1
+        self.in_hand.add(partition)
+        intake.offer([raw(partition, offset) for offset in offsets])
+
+    def _mine(self, partitions: Collection[TopicPartition]) -> set[TopicPartition]:
+        if not set(partitions) <= set(self.positions):
+            raise IllegalStateError("not assigned")
+        return set(partitions)
+
+
+def raw(partition: TopicPartition, offset: int) -> ConsumerRecord[bytes, bytes]:
+    return ConsumerRecord(partition.topic, partition.partition, offset, 1_000 + offset, 0, b"k", b"%d" % offset, None, 1, 1, ())
+
+
+A, B = TopicPartition("a", 0), TopicPartition("b", 0)
+
+
+async def opened(*partitions: TopicPartition, **options: object) -> tuple[Intake, FakeReader]:
+    intake = Intake(Positions(), IntakeOptions(**options), [].append)  # type: ignore[arg-type]
+    reader = FakeReader(*partitions)
+    intake.attach(reader)
+    intake.assigned(partitions)
+    assert reader.paused == set(partitions)
+    await until(lambda: not intake.problems() and not reader.paused)
+    return intake, reader
+
+
+async def test_a_full_batch_does_not_linger_and_a_small_one_only_as_long_as_said() -> None:
+    intake, reader = await opened(A)
+    reader.give(intake, A, 0, 1, 2)
+    async with asyncio.timeout(5):
+        full = await intake.next_batch(2, linger_seconds=3_600)
+        assert full is not None
+        rest = await intake.next_batch(2, linger_seconds=0.01)
+    assert rest is not None
+    assert [record.offset for record in full.records + rest.records] == [0, 1, 2]
+
+
+async def test_what_arrives_while_lingering_comes_along() -> None:
+    intake, reader = await opened(A, B)
+    waiting = asyncio.create_task(intake.next_batch(2, linger_seconds=3_600))
+    reader.give(intake, A, 0)
+    await asyncio.sleep(0)
+    reader.give(intake, B, 0)
+    batch = await asyncio.wait_for(waiting, 5)
+    assert batch is not None
+    assert {record.topic for record in batch.records} == {"a", "b"}
+
+
+async def test_a_call_that_is_cancelled_takes_nothing() -> None:
+    intake, reader = await opened(A)
+    waiting = asyncio.create_task(intake.next_batch(10, linger_seconds=3_600))
+    reader.give(intake, A, 0)
+    await asyncio.sleep(0)
+    waiting.cancel()
+    batch = await intake.next_batch(10)
+    assert batch is not None
+    assert len(batch.records) == 1
+
+
+async def test_records_of_a_partition_that_went_away_are_dropped_even_while_lingering() -> None:
+    intake, reader = await opened(A, B)
+    reader.give(intake, A, 0)
+    waiting = asyncio.create_task(intake.next_batch(10, linger_seconds=0.2))
+    await asyncio.sleep(0)
+    intake.revoked([A])
+    reader.give(intake, B, 0)
+    batch = await waiting
+    assert batch is not None
+    assert {record.topic for record in batch.records} == {"b"}
+
+
+async def test_records_fetched_before_a_seek_are_not_taken() -> None:
+    intake, reader = await opened(A)
+    reader.ends[A] = 9
+    reader.positions[A] = 0  # a seek came between
+    intake.offer([raw(A, 7), raw(A, 8)])
+    assert intake.progress()[0].oldest_time is None
+
+
+async def test_records_below_what_was_read_make_the_partition_begin_again() -> None:
+    intake, reader = await opened(A)
+    reader.give(intake, A, 0, 1, 2)
+    reader.give(intake, A, 1, 2, 3)
+    assert reader.paused == {A}
+    await until(lambda: not reader.paused)
+    assert reader.positions[A] == 0
+
+
+async def test_positions_do_not_run_ahead_of_records_that_are_on_their_way() -> None:
+    intake, reader = await opened(A, idle_move_seconds=0.0)
+    reader.in_hand.add(A)
+    reader.positions[A] = reader.ends[A] = 5
+    assert not intake.progress()[0].at_end
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(intake.next_batch(10), 0.05)
+
+
+async def test_progress_counts_records_until_they_are_settled() -> None:
+    intake, reader = await opened(A)
+    reader.give(intake, A, 0, 1)
+    batch = await intake.next_batch(10)
+    assert batch is not None
+    taken = intake.progress()[0]
+    assert (taken.at_end, taken.position, taken.settled_offset) == (False, 2, None)
+    assert taken.oldest_time == time_of(batch.records[0].timestamp_ms)
+    intake.settled(batch.moves)
+    settled = intake.progress()[0]
+    assert (settled.at_end, settled.settled_offset, settled.oldest_time) == (True, 2, None)
+    assert batch.moves[0].at_end
+
+
+async def test_kafkas_own_offsets_follow_and_their_failure_does_not_matter() -> None:
+    intake, reader = await opened(A)
+    reader.give(intake, A, 0)
+    batch = await intake.next_batch(10)
+    assert batch is not None
+    intake.settled(batch.moves)
+    await intake.commit_advisory()
+    assert reader.committed == {A: 1}
+    reader.fails = True
+    intake.settled(batch.moves)
+    await intake.commit_advisory()
+
+
+async def test_a_breaker_pauses_one_partition_and_keeps_its_records() -> None:
+    intake, reader = await opened(A, B)
+    breaker = Breaker(BreakerRule(records_min=1))
+    breaker.observe(("a", 0), 10, 10, NOW)
+    intake.guard(breaker, NOW)
+    reader.give(intake, A, 0)
+    reader.give(intake, B, 0)
+    batch = await intake.next_batch(10)
+    assert batch is not None
+    assert [record.topic for record in batch.records] == ["b"]
+    breaker.forget(("a", 0))
+    intake.guard(breaker, NOW)
+    batch = await intake.next_batch(10)
+    assert batch is not None
+    assert [record.topic for record in batch.records] == ["a"]
+
+
+async def test_after_closing_no_batch_comes() -> None:
+    intake, reader = await opened(A)
+    reader.give(intake, A, 0)
+    intake.close()
+    assert await intake.next_batch(10) is None
+
+
+async def test_without_partitions_it_says_so() -> None:
+    incidents: list[Incident] = []
+    assert Intake(Positions(), IntakeOptions(), incidents.append).problems() == ("no partition is assigned",)
