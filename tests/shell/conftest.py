@@ -160,7 +160,7 @@ async def make_topic(admin: AIOKafkaAdminClient) -> TopicMaker:
             if answer.topic_errors[0][1] == 0:
                 break
             await asyncio.sleep(0.02)  # a topic of this name is still being deleted
-        while any(part["leader"] < 0 for part in (await admin.describe_topics([name]))[0]["partitions"]):  # noqa: ASYNC110
+        while any(part["leader"] < 0 for part in (await admin.describe_topics([name]))[0]["partitions"]):
             await asyncio.sleep(0.02)
         return name
 
