@@ -11,6 +11,8 @@ from contracts.events import Event
 from worker.decode import Broken, Limits, Record, Skipped, decode
 
 NOW: Final = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+EVENING: Final = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+"""When all examples have happened."""
 ATTRIBUTES: Final = {
     "specversion": "1.0",
     "id": "E-1",
@@ -51,8 +53,8 @@ def structured(data: Any = ORDER, **attributes: Any) -> Record:
     return record(json.dumps({**sent, "data": data}).encode(), (("content-type", b"application/cloudevents+json"),))
 
 
-def read(sent: Record, limits: Limits | None = None) -> Event | Skipped | Broken:
-    return decode(sent, NOW, limits or Limits())
+def read(sent: Record, limits: Limits | None = None, now: datetime = NOW) -> Event | Skipped | Broken:
+    return decode(sent, now, limits or Limits())
 
 
 def event(sent: Record) -> Event:
@@ -61,7 +63,7 @@ def event(sent: Record) -> Event:
     return outcome
 
 
-def broken(sent: Record, limits: Limits | None = None) -> Broken:
-    outcome = read(sent, limits)
+def broken(sent: Record, limits: Limits | None = None, now: datetime = NOW) -> Broken:
+    outcome = read(sent, limits, now)
     assert isinstance(outcome, Broken), outcome
     return outcome

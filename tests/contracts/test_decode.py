@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -12,7 +14,8 @@ import pytest
 from contracts.events import EVENT_TYPES, Event
 from contracts.events.fields import MONEY_MAX
 from contracts.events.parts import BonusPoints, Line
-from tests.contracts.records import ATTRIBUTES, LINE, ORDER, binary, broken, event, headers_of, read, record, structured
+from contracts.generate import ROOT
+from tests.contracts.records import ATTRIBUTES, EVENING, LINE, ORDER, binary, broken, event, headers_of, read, record, structured
 from worker.decode import Broken, Limits, Reason, Skipped
 from worker.decode.problems import MONEY_FIELDS
 
@@ -270,6 +273,34 @@ def test_money_is_told_from_other_integers_by_its_field() -> None:
 def test_reasons_are_a_closed_set() -> None:
     tried = {reason for _, _, reason, _ in HOSTILE_DATA} | {reason for _, reason, _ in HOSTILE_ATTRIBUTES}
     assert set(get_args(Reason)) - tried == {"not_json_content", "decoder_failed"}
+
+
+SECRET = "Hanako-Yamada"
+
+
+def places(node: Any) -> Iterator[tuple[Any, str | int]]:
+    """Every field and entry below `node`, as its container and its name there."""
+    for name, inner in list(node.items() if isinstance(node, dict) else enumerate(node)):
+        yield node, name
+        if isinstance(inner, dict | list):
+            yield from places(inner)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples" / "in").glob("*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "wrong", [f"{SECRET}\n", SECRET * 20, [SECRET, 1], {SECRET: SECRET}, [{SECRET: 1}] * 2, {SECRET: {"a": SECRET}}, 0.5]
+)
+def test_a_detail_names_the_place_and_never_the_value(path: Path, wrong: Any) -> None:
+    text = path.read_text()
+    count = sum(1 for _ in places(json.loads(text)["data"]))
+    for position in range(count):
+        sent = json.loads(text)
+        container, name = list(places(sent["data"]))[position]
+        container[name] = wrong
+        outcome = broken(record(json.dumps(sent).encode()), now=EVENING)
+        assert outcome.reason in ("bad_data", "float_money")
+        assert SECRET not in outcome.detail
+        assert isinstance(name, int) or f"{name}: " in outcome.detail or f"{name}." in outcome.detail
 
 
 def test_even_a_fault_of_the_decoder_does_not_stop_the_partition(monkeypatch: pytest.MonkeyPatch) -> None:
