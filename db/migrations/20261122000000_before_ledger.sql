@@ -96,14 +96,16 @@ CREATE TABLE lot (
     points bigint NOT NULL CHECK (points > 0),
     pending bigint NOT NULL CHECK (pending >= 0),
     available bigint NOT NULL CHECK (available >= 0),
-    held bigint NOT NULL CHECK (held >= 0),
+    lapsed bigint NOT NULL CHECK (lapsed >= 0),
+    open boolean NOT NULL,
     expires_on date,
     lapses_at timestamptz,
     doc bytea NOT NULL,
-    PRIMARY KEY (account_id, origin, part),
-    CHECK (pending + available + held > 0)
+    PRIMARY KEY (account_id, origin, part)
 ) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.05);
-COMMENT ON TABLE lot IS 'Grants that still have points in the account; doc is the whole lot as JSON, the columns are what SQL asks about.';
+COMMENT ON TABLE lot IS 'Grants not wholly spent; doc is the whole lot as JSON, the columns are what SQL asks about.';
+COMMENT ON COLUMN lot.open IS 'It still has points in the account. Changes once, so the index on it does not hinder other changes.';
+CREATE INDEX lot_open ON lot (account_id) WHERE open;
 
 CREATE TABLE item (
     account_id uuid NOT NULL,

@@ -1,0 +1,728 @@
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+
+--
+-- Name: refuse_change(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only: % refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'insufficient_privilege';
+END
+$$;
+
+
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: account; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.account (
+    account_id uuid NOT NULL,
+    program text NOT NULL COLLATE pg_catalog."C",
+    member_id text NOT NULL COLLATE pg_catalog."C",
+    revision bigint NOT NULL,
+    version bigint NOT NULL,
+    epoch integer NOT NULL,
+    shard smallint NOT NULL,
+    available bigint NOT NULL,
+    pending bigint NOT NULL,
+    held bigint NOT NULL,
+    arrears bigint NOT NULL,
+    next_due_at timestamp with time zone,
+    fenced text,
+    head bytea NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT account_arrears_check CHECK ((arrears >= 0)),
+    CONSTRAINT account_held_check CHECK ((held >= 0)),
+    CONSTRAINT account_pending_check CHECK ((pending >= 0)),
+    CONSTRAINT account_revision_check CHECK ((revision > 0)),
+    CONSTRAINT account_shard_check CHECK (((shard >= 0) AND (shard <= 63))),
+    CONSTRAINT account_version_check CHECK ((version >= 0))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.05', autovacuum_analyze_scale_factor='0.05');
+
+
+--
+-- Name: TABLE account; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.account IS 'Where each account stands. revision guards writes, version is the public counter, head is JSON.';
+
+
+--
+-- Name: COLUMN account.shard; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.account.shard IS 'The six highest bits of account_id: the unit in which leases share out the accounts.';
+
+
+--
+-- Name: dead_letter; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.dead_letter (
+    dead_letter_id bigint NOT NULL,
+    topic text NOT NULL COLLATE pg_catalog."C",
+    partition integer NOT NULL,
+    record_offset bigint NOT NULL,
+    digest bytea NOT NULL,
+    record_at timestamp with time zone,
+    reason text NOT NULL,
+    detail text NOT NULL,
+    key bytea,
+    value bytea,
+    headers bytea NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+
+--
+-- Name: TABLE dead_letter; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.dead_letter IS 'Records that broke the contract, byte for byte. digest: a topic made again may hold another record at the same offset.';
+
+
+--
+-- Name: dead_letter_dead_letter_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.dead_letter ALTER COLUMN dead_letter_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.dead_letter_dead_letter_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: decision; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.decision (
+    account_id uuid NOT NULL,
+    source text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    verdict text NOT NULL,
+    points bigint NOT NULL,
+    reason text,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT decision_points_check CHECK ((points >= 0)),
+    CONSTRAINT decision_verdict_check CHECK ((verdict = ANY (ARRAY['accepted'::text, 'rejected'::text])))
+);
+
+
+--
+-- Name: TABLE decision; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.decision IS 'What the world was told about a wish to use points, by the fact that asked; never taken again.';
+
+
+--
+-- Name: entry; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.entry (
+    account_id uuid NOT NULL,
+    version bigint NOT NULL,
+    line integer NOT NULL,
+    business_at timestamp with time zone NOT NULL,
+    rank smallint NOT NULL,
+    source text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    reason text NOT NULL,
+    points bigint NOT NULL,
+    from_bucket text NOT NULL,
+    to_bucket text NOT NULL,
+    from_after bigint,
+    to_after bigint,
+    kind text,
+    lot text COLLATE pg_catalog."C",
+    expires_on date,
+    order_id text COLLATE pg_catalog."C",
+    rule text NOT NULL,
+    correction boolean NOT NULL,
+    CONSTRAINT entry_check CHECK ((from_bucket <> to_bucket)),
+    CONSTRAINT entry_from_bucket_check CHECK ((from_bucket = ANY (ARRAY['pending'::text, 'available'::text, 'held'::text, 'granted'::text, 'spent'::text, 'lapsed'::text, 'forfeited'::text, 'revoked'::text, 'adjusted'::text]))),
+    CONSTRAINT entry_points_check CHECK ((points > 0)),
+    CONSTRAINT entry_to_bucket_check CHECK ((to_bucket = ANY (ARRAY['pending'::text, 'available'::text, 'held'::text, 'granted'::text, 'spent'::text, 'lapsed'::text, 'forfeited'::text, 'revoked'::text, 'adjusted'::text]))),
+    CONSTRAINT entry_version_check CHECK ((version > 0))
+);
+
+
+--
+-- Name: TABLE entry; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.entry IS 'The ledger: points that moved between two buckets of an account, with business time and posting time.';
+
+
+--
+-- Name: fact; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.fact (
+    account_id uuid NOT NULL,
+    source text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    type text NOT NULL COLLATE pg_catalog."C",
+    business_at timestamp with time zone NOT NULL,
+    rank smallint NOT NULL,
+    program text COLLATE pg_catalog."C",
+    order_id text COLLATE pg_catalog."C",
+    digest bytea NOT NULL,
+    body bytea NOT NULL,
+    traceparent text,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+
+--
+-- Name: TABLE fact; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.fact IS 'Every input event that an account accepted, for ever; body is its data as canonical JSON.';
+
+
+--
+-- Name: item; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.item (
+    account_id uuid NOT NULL,
+    kind text NOT NULL COLLATE pg_catalog."C",
+    key text NOT NULL COLLATE pg_catalog."C",
+    due_at timestamp with time zone,
+    doc bytea NOT NULL
+)
+WITH (fillfactor='85', autovacuum_vacuum_scale_factor='0.05');
+
+
+--
+-- Name: TABLE item; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.item IS 'Orders, requests, settings, marks and findings of an account; doc is JSON, due_at when the clock has to look.';
+
+
+--
+-- Name: lease; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.lease (
+    name text NOT NULL COLLATE pg_catalog."C",
+    holder text NOT NULL,
+    until timestamp with time zone NOT NULL
+)
+WITH (fillfactor='50');
+
+
+--
+-- Name: TABLE lease; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.lease IS 'Who does what only one may do, until when by the clock of the database.';
+
+
+--
+-- Name: ledger_state; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.ledger_state (
+    one boolean DEFAULT true NOT NULL,
+    epoch integer DEFAULT 1 NOT NULL,
+    key_check bytea,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT ledger_state_one_check CHECK (one)
+);
+
+
+--
+-- Name: TABLE ledger_state; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.ledger_state IS 'The epoch, raised when a backup was restored, and a check of the key that account ids are made with.';
+
+
+--
+-- Name: lot; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.lot (
+    account_id uuid NOT NULL,
+    origin text NOT NULL COLLATE pg_catalog."C",
+    part text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL,
+    points bigint NOT NULL,
+    pending bigint NOT NULL,
+    available bigint NOT NULL,
+    lapsed bigint NOT NULL,
+    open boolean NOT NULL,
+    expires_on date,
+    lapses_at timestamp with time zone,
+    doc bytea NOT NULL,
+    CONSTRAINT lot_available_check CHECK ((available >= 0)),
+    CONSTRAINT lot_lapsed_check CHECK ((lapsed >= 0)),
+    CONSTRAINT lot_pending_check CHECK ((pending >= 0)),
+    CONSTRAINT lot_points_check CHECK ((points > 0))
+)
+WITH (fillfactor='85', autovacuum_vacuum_scale_factor='0.05');
+
+
+--
+-- Name: TABLE lot; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.lot IS 'Grants not wholly spent; doc is the whole lot as JSON, the columns are what SQL asks about.';
+
+
+--
+-- Name: COLUMN lot.open; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.lot.open IS 'It still has points in the account. Changes once, so the index on it does not hinder other changes.';
+
+
+--
+-- Name: order_route; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.order_route (
+    order_id text NOT NULL COLLATE pg_catalog."C",
+    programs text[] NOT NULL,
+    account_ids uuid[] NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT order_route_check CHECK ((cardinality(programs) = cardinality(account_ids)))
+)
+WITH (fillfactor='90');
+
+
+--
+-- Name: TABLE order_route; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.order_route IS 'Which account of which program an order belongs to; a null account: a guest, or a store outside every program.';
+
+
+--
+-- Name: outbox; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.outbox (
+    account_id uuid NOT NULL,
+    version bigint NOT NULL,
+    ordinal integer NOT NULL,
+    topic text NOT NULL,
+    key bytea,
+    value bytea,
+    epoch integer NOT NULL,
+    program text,
+    effective_at timestamp with time zone,
+    traceparent text,
+    headers bytea,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000');
+
+
+--
+-- Name: TABLE outbox; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.outbox IS 'What is still to be published. Dead letters stand under an id made from their partition, with their offset as version.';
+
+
+--
+-- Name: COLUMN outbox.headers; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.outbox.headers IS 'Headers to send as they are (JSON pairs, values in base64); null: CloudEvents headers from the other columns.';
+
+
+--
+-- Name: parked; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.parked (
+    order_id text NOT NULL COLLATE pg_catalog."C",
+    source text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    type text NOT NULL COLLATE pg_catalog."C",
+    business_at timestamp with time zone NOT NULL,
+    program text COLLATE pg_catalog."C",
+    digest bytea NOT NULL,
+    body bytea NOT NULL,
+    traceparent text,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+
+--
+-- Name: TABLE parked; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.parked IS 'Events about orders that have not come yet.';
+
+
+--
+-- Name: position; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public."position" (
+    topic text NOT NULL COLLATE pg_catalog."C",
+    partition integer NOT NULL,
+    from_offset bigint NOT NULL,
+    next_offset bigint NOT NULL,
+    digest bytea,
+    record_at timestamp with time zone,
+    at_end boolean NOT NULL,
+    oldest_unread_at timestamp with time zone,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT position_next_offset_check CHECK ((next_offset >= 0))
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
+
+
+--
+-- Name: TABLE "position"; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public."position" IS 'The next record to read of each partition, and where the last move came from; moved by compare-and-set only.';
+
+
+--
+-- Name: program_terms; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.program_terms (
+    program text NOT NULL COLLATE pg_catalog."C",
+    hash bytea NOT NULL,
+    effective_from date NOT NULL,
+    body bytea NOT NULL,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+
+--
+-- Name: TABLE program_terms; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.program_terms IS 'The registered versions of each program''s terms, named by their hash; never changed.';
+
+
+--
+-- Name: schema_migrations; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.schema_migrations (
+    version character varying NOT NULL
+);
+
+
+--
+-- Name: step; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.step (
+    account_id uuid NOT NULL,
+    business_at timestamp with time zone NOT NULL,
+    rank smallint NOT NULL,
+    source text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    before bytea NOT NULL
+);
+
+
+--
+-- Name: TABLE step; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.step IS 'How to undo each fact and clock instant applied, for facts that come late.';
+
+
+--
+-- Name: COLUMN step.version; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.step.version IS 'No entry about this moment or a later one was posted under a lower version, save such as cancel out.';
+
+
+--
+-- Name: watermark; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.watermark (
+    one boolean DEFAULT true NOT NULL,
+    value timestamp with time zone,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT watermark_one_check CHECK (one)
+)
+WITH (fillfactor='50');
+
+
+--
+-- Name: TABLE watermark; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.watermark IS 'All that was recorded before this time has been read. Never goes back.';
+
+
+--
+-- Name: account account_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.account
+    ADD CONSTRAINT account_pkey PRIMARY KEY (account_id);
+
+
+--
+-- Name: dead_letter dead_letter_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.dead_letter
+    ADD CONSTRAINT dead_letter_pkey PRIMARY KEY (dead_letter_id);
+
+
+--
+-- Name: dead_letter dead_letter_topic_partition_record_offset_digest_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.dead_letter
+    ADD CONSTRAINT dead_letter_topic_partition_record_offset_digest_key UNIQUE (topic, partition, record_offset, digest);
+
+
+--
+-- Name: decision decision_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.decision
+    ADD CONSTRAINT decision_pkey PRIMARY KEY (account_id, source, id);
+
+
+--
+-- Name: entry entry_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.entry
+    ADD CONSTRAINT entry_pkey PRIMARY KEY (account_id, version, line);
+
+
+--
+-- Name: fact fact_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.fact
+    ADD CONSTRAINT fact_pkey PRIMARY KEY (account_id, source, id);
+
+
+--
+-- Name: item item_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.item
+    ADD CONSTRAINT item_pkey PRIMARY KEY (account_id, kind, key);
+
+
+--
+-- Name: lease lease_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.lease
+    ADD CONSTRAINT lease_pkey PRIMARY KEY (name);
+
+
+--
+-- Name: ledger_state ledger_state_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.ledger_state
+    ADD CONSTRAINT ledger_state_pkey PRIMARY KEY (one);
+
+
+--
+-- Name: lot lot_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.lot
+    ADD CONSTRAINT lot_pkey PRIMARY KEY (account_id, origin, part);
+
+
+--
+-- Name: order_route order_route_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.order_route
+    ADD CONSTRAINT order_route_pkey PRIMARY KEY (order_id);
+
+
+--
+-- Name: outbox outbox_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.outbox
+    ADD CONSTRAINT outbox_pkey PRIMARY KEY (account_id, version, ordinal);
+
+
+--
+-- Name: parked parked_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.parked
+    ADD CONSTRAINT parked_pkey PRIMARY KEY (order_id, source, id);
+
+
+--
+-- Name: position position_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public."position"
+    ADD CONSTRAINT position_pkey PRIMARY KEY (topic, partition);
+
+
+--
+-- Name: program_terms program_terms_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.program_terms
+    ADD CONSTRAINT program_terms_pkey PRIMARY KEY (program, hash);
+
+
+--
+-- Name: schema_migrations schema_migrations_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+
+--
+-- Name: step step_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.step
+    ADD CONSTRAINT step_pkey PRIMARY KEY (account_id, business_at, rank, source, id);
+
+
+--
+-- Name: watermark watermark_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.watermark
+    ADD CONSTRAINT watermark_pkey PRIMARY KEY (one);
+
+
+--
+-- Name: account_due; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX account_due ON public.account USING btree (shard, next_due_at) WHERE ((next_due_at IS NOT NULL) AND (fenced IS NULL));
+
+
+--
+-- Name: item_due; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX item_due ON public.item USING btree (account_id) WHERE (due_at IS NOT NULL);
+
+
+--
+-- Name: lot_open; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX lot_open ON public.lot USING btree (account_id) WHERE open;
+
+
+--
+-- Name: parked_since; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX parked_since ON public.parked USING btree (recorded_at);
+
+
+--
+-- Name: decision decision_append_only; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER decision_append_only BEFORE DELETE OR UPDATE ON public.decision FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+
+--
+-- Name: decision decision_keep_all; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER decision_keep_all BEFORE TRUNCATE ON public.decision FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+
+--
+-- Name: entry entry_append_only; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER entry_append_only BEFORE DELETE OR UPDATE ON public.entry FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+
+--
+-- Name: entry entry_keep_all; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER entry_keep_all BEFORE TRUNCATE ON public.entry FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+
+--
+-- Name: fact fact_append_only; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER fact_append_only BEFORE DELETE OR UPDATE ON public.fact FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+
+--
+-- Name: fact fact_keep_all; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER fact_keep_all BEFORE TRUNCATE ON public.fact FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+
+--
+-- Name: program_terms program_terms_append_only; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER program_terms_append_only BEFORE DELETE OR UPDATE ON public.program_terms FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+
+--
+-- Name: program_terms program_terms_keep_all; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER program_terms_keep_all BEFORE TRUNCATE ON public.program_terms FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+
+--
+-- PostgreSQL database dump complete
+--
+
+
+
+--
+-- Dbmate schema migrations
+--
+
+INSERT INTO public.schema_migrations (version) VALUES
+    ('20261122000000');

@@ -1,0 +1,67 @@
+"""Everything that is kept: one transaction per batch, set-based SQL, compare-and-set instead of locks held while folding."""
+
+from worker.persist.api import Batch, OutboxStore, Store
+from worker.persist.errors import (
+    AccountCollisionError,
+    ContendedError,
+    OutcomeUnknownError,
+    PositionLostError,
+    RefusedError,
+    StoreError,
+    TermsConflictError,
+    UnavailableError,
+    WrongKeyError,
+)
+from worker.persist.identity import SHARDS, account_id, key_check, shard_of
+from worker.persist.postgres import PostgresStore, StoreOptions
+from worker.persist.rows import (
+    Arrival,
+    DeadLetter,
+    Dossier,
+    Due,
+    LedgerState,
+    Move,
+    OutboxRow,
+    ParkedSince,
+    Partition,
+    Position,
+    Progress,
+    Route,
+    Terms,
+    Violation,
+)
+
+__all__ = [
+    "SHARDS",
+    "AccountCollisionError",
+    "Arrival",
+    "Batch",
+    "ContendedError",
+    "DeadLetter",
+    "Dossier",
+    "Due",
+    "LedgerState",
+    "Move",
+    "OutboxRow",
+    "OutboxStore",
+    "OutcomeUnknownError",
+    "ParkedSince",
+    "Partition",
+    "Position",
+    "PositionLostError",
+    "PostgresStore",
+    "Progress",
+    "RefusedError",
+    "Route",
+    "Store",
+    "StoreError",
+    "StoreOptions",
+    "Terms",
+    "TermsConflictError",
+    "UnavailableError",
+    "Violation",
+    "WrongKeyError",
+    "account_id",
+    "key_check",
+    "shard_of",
+]

@@ -1,0 +1,153 @@
+"""Accounts: loading what a fold needs, and winning the right to write them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from worker.decide.change import AccountChange, AccountRow, History, Loaded, StoredStep, Wanted
+from worker.decide.state import CLOCK_RANK, Moment
+from worker.persist.encoding import (
+    Row,
+    decision_of,
+    decode_before,
+    decode_head,
+    decode_item,
+    decode_lot,
+    encode,
+    entry_of,
+    event_of,
+    moment_of,
+)
+from worker.persist.errors import AccountCollisionError
+from worker.persist.identity import shard_of
+from worker.persist.link import Link
+
+Columns = list[tuple[Any, ...]]
+
+
+def columns(rows: Collection[tuple[Any, ...]]) -> Columns:
+    """Rows as one array per column, for `unnest`. There must be at least one row."""
+    return list(zip(*rows, strict=True))
+
+
+def account_row(row: Row) -> AccountRow:
+    """The head row as the fold knows it."""
+    return AccountRow(
+        row["account_id"],
+        row["program"],
+        row["member_id"],
+        row["revision"],
+        row["version"],
+        row["epoch"],
+        decode_head(row["head"]),
+        row["fenced"],
+    )
+
+
+async def load(link: Link, wanted: Sequence[Wanted], names: Mapping[UUID, tuple[str, str]]) -> dict[UUID, Loaded]:
+    """Heads first: rows read later may be newer than the head, which then loses its race, but never older."""
+    found = {w.account_id: Loaded(row=None, wide=w.wide) for w in wanted}
+    if len(found) != len(wanted):
+        raise ValueError("an account is wanted twice in one load")
+    for row in await link.fetch("heads", list(found)) if found else ():
+        loaded = found[row["account_id"]]
+        loaded.row = account_row(row)
+        if names.get(row["account_id"], (row["program"], row["member_id"])) != (row["program"], row["member_id"]):
+            raise AccountCollisionError(row["account_id"])
+    # An account without a head has no rows; if it gets some now, whoever folds it as new loses the race.
+    there = [w for w in wanted if found[w.account_id].row is not None]
+    await _load_seen(link, there, found)
+    await _load_items(link, there, found)
+    await _load_lots(link, there, found)
+    return found
+
+
+async def _load_seen(link: Link, wanted: Sequence[Wanted], found: dict[UUID, Loaded]) -> None:
+    keys = [(w.account_id, source, id_) for w in wanted for source, id_ in w.seen]
+    if not keys:
+        return
+    seen: dict[UUID, dict[tuple[str, str], bytes]] = {}
+    for row in await link.fetch("seen", *columns(keys)):
+        seen.setdefault(row["account_id"], {})[row["source"], row["id"]] = row["digest"]
+    for account_id, digests in seen.items():
+        found[account_id].seen = digests
+
+
+async def _load_items(link: Link, wanted: Sequence[Wanted], found: dict[UUID, Loaded]) -> None:
+    keys = [(w.account_id, kind, key) for w in wanted for kind, key in w.items]
+    wide = [w.account_id for w in wanted if w.wide]
+    if not keys and not wide:
+        return
+    named = columns(keys) if keys else [(), (), ()]
+    for row in await link.fetch("items", *named, wide):
+        found[row["account_id"]].items[row["kind"], row["key"]] = decode_item(row["doc"])
+
+
+async def _load_lots(link: Link, wanted: Sequence[Wanted], found: dict[UUID, Loaded]) -> None:
+    keys = [(w.account_id, origin) for w in wanted if not w.wide for origin in w.origins]
+    wide = [w.account_id for w in wanted if w.wide]
+    if not keys and not wide:
+        return
+    named = columns(keys) if keys else [(), ()]
+    for row in await link.fetch("lots", *named, wide):
+        lot = decode_lot(row["doc"])
+        found[row["account_id"]].lots[lot.ref] = lot
+
+
+async def history(link: Link, since: Mapping[UUID, Moment]) -> dict[UUID, History]:
+    """Steps, then what they name. All of it is read after the head, so a change in between makes the fold lose its race."""
+    if not since:
+        return {}
+    steps: dict[UUID, list[StoredStep]] = {account_id: [] for account_id in since}
+    for row in await link.fetch("steps_since", *columns([(account_id, *moment) for account_id, moment in since.items()])):
+        steps[row["account_id"]].append(StoredStep(moment_of(row), row["version"], decode_before(row["before"])))
+    named = [(id_, s.moment.source, s.moment.id) for id_, of in steps.items() for s in of if s.moment.rank != CLOCK_RANK]
+    facts = by_account(await link.fetch("facts_named", *columns(named)) if named else ())
+    decisions = by_account(await link.fetch("decisions_named", *columns(named)) if named else ())
+    posted = [(id_, min(s.version for s in of), *since[id_]) for id_, of in steps.items() if of]
+    entries = by_account(await link.fetch("entries_since", *columns(posted)) if posted else ())
+    return {
+        account_id: History(
+            steps=steps[account_id],
+            facts=[event_of(row) for row in facts.get(account_id, ())],
+            decisions=[decision_of(row) for row in decisions.get(account_id, ())],
+            entries=[entry_of(row) for row in entries.get(account_id, ())],
+        )
+        for account_id in since
+    }
+
+
+def by_account(rows: Iterable[Row]) -> dict[UUID, list[Row]]:
+    """The rows of each account, in their order."""
+    found: dict[UUID, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["account_id"], []).append(row)
+    return found
+
+
+async def win(link: Link, changes: Sequence[AccountChange]) -> set[UUID]:
+    """Writes the heads that still stand at the revision expected; returns whose they are."""
+    if not changes:
+        return set()
+    rows = [
+        (
+            change.account_id,
+            change.program,
+            change.member_id,
+            change.expected_revision + 1,
+            change.version,
+            change.epoch,
+            shard_of(change.account_id),
+            change.head.available,
+            change.head.pending,
+            change.head.held,
+            change.head.arrears,
+            change.head.next_due_at,
+            change.fenced,
+            encode(change.head),
+        )
+        for change in changes
+    ]
+    return {row["account_id"] for row in await link.fetch("win", *columns(rows))}

@@ -1,0 +1,177 @@
+"""What a store does for the worker: two protocols that Postgres and the store of the tests both keep.
+
+Order of a batch: `move_positions` first (a worker that lost its partitions finds out before it works), `routes` and `claim`,
+`load`, the fold, `win`; who lost is loaded and folded again and won in a second `win`, which cannot lose; then `write` once.
+Every call is one statement or a few, never one per row, and none at all for an empty argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import date, datetime
+from typing import Protocol
+from uuid import UUID
+
+from contracts.events import Event
+from worker.decide.change import AccountChange, History, Loaded, Wanted
+from worker.decide.state import Moment
+from worker.persist.rows import (
+    Arrival,
+    DeadLetter,
+    Dossier,
+    Due,
+    LedgerState,
+    Move,
+    OutboxRow,
+    ParkedSince,
+    Partition,
+    Position,
+    Progress,
+    Route,
+    Terms,
+    Violation,
+)
+
+
+class Batch(Protocol):
+    """One transaction: all of it is kept, or nothing."""
+
+    async def move_positions(self, moves: Sequence[Move]) -> datetime | None:
+        """Moves the positions of partitions by compare-and-set, one move per partition; returns the watermark.
+
+        Raises PositionLostError naming every partition that does not stand where expected; the batch must then be given up.
+        None is returned while there is no watermark yet, or if there are no moves.
+        """
+
+    async def routes(self, order_ids: Iterable[str]) -> dict[str, Route]:
+        """Whose these orders are, as far as anything is known about them. Locks nothing."""
+
+    async def claim(self, arrivals: Sequence[Arrival], awaited: Iterable[str]) -> dict[str, Route]:
+        """Locks the routes of these orders until the batch ends, writes the arrivals, and returns all of the routes.
+
+        `arrivals`: orders that came; the first for an order and program stands, so look at the route for whose it is.
+        `awaited`: orders about which something came before they did; a route that is `known` now needs no parking.
+        Both sides must claim before they park or take what is parked: this is what keeps one from missing the other.
+        """
+
+    async def park(self, events: Sequence[Event]) -> list[Event]:
+        """Keeps events (each names an order) until their order comes. Repeats are ignored.
+
+        Returns the events that have the identity of one parked for the same order but other content: dead letters.
+        """
+
+    async def take_parked(self, orders: Iterable[tuple[str, str]]) -> list[Event]:
+        """Takes out and returns, in business order, what waited for these (order id, program).
+
+        Events that name another program stay.
+        """
+
+    async def load(self, wanted: Sequence[Wanted], names: Mapping[UUID, tuple[str, str]] | None = None) -> dict[UUID, Loaded]:
+        """What is kept of the accounts, each wanted once; one entry per account, whether it exists or not.
+
+        `names`: (program, member_id) of those accounts for which they are known; raises AccountCollisionError if a row has
+        others.
+        """
+
+    async def history(self, since: Mapping[UUID, Moment]) -> dict[UUID, History]:
+        """Everything of the accounts from a moment on, inclusive; one entry per account asked for."""
+
+    async def win(self, changes: Sequence[AccountChange]) -> set[UUID]:
+        """Writes the heads of the accounts that still stand at the revision expected, and returns those accounts.
+
+        The others were changed meanwhile. They are locked now: load and fold them again in this batch, and they will be won.
+        """
+
+    async def write(self, changes: Sequence[AccountChange]) -> None:
+        """Writes all else of the changes whose heads were won in this batch: facts, decisions, entries, lots, items, steps and
+        messages, with one time of recording. Raises RefusedError for a fact or entry that is there already."""
+
+    async def dead_letter(self, letters: Sequence[DeadLetter]) -> int:
+        """Keeps records byte for byte and queues them for their DLQ topic (too large ones: a pointer). Repeats are ignored.
+
+        Returns how many are new.
+        """
+
+
+class OutboxStore(Protocol):
+    """What a relay needs of the store."""
+
+    async def lease(self, name: str, holder: str, seconds: float) -> bool:
+        """Takes or prolongs the lease `name`, until `seconds` from now by the clock of the database; False: another has it."""
+
+    async def release(self, name: str, holder: str) -> None:
+        """Gives a lease back, if `holder` has it."""
+
+    async def read(self, shards: Collection[int], limit: int) -> list[OutboxRow]:
+        """Up to `limit` messages of these shards; those of one account in order (version, ordinal), from its oldest on.
+
+        Each call goes on after the account where the last one ended, so that an account with many messages does not keep the
+        others waiting. It does not know what is on its way: delete what was published before reading again, or skip it.
+        """
+
+    async def delete(self, rows: Sequence[OutboxRow]) -> None:
+        """Removes messages that were published; those that are gone already are ignored."""
+
+    async def backlog(self) -> tuple[int, datetime | None]:
+        """How many messages wait to be published, and since when the oldest does."""
+
+
+class Store(OutboxStore, Protocol):
+    """The ledger's database."""
+
+    def batch(self) -> AbstractAsyncContextManager[Batch]:
+        """A transaction: committed at the end of the block, rolled back if the block raises.
+
+        Raises at the end ContendedError, UnavailableError, RefusedError (nothing was written), PositionLostError (another
+        worker has the partitions) or OutcomeUnknownError. A COMMIT whose answer is lost is settled by looking at the
+        positions, if the batch moved any.
+        """
+
+    async def positions(self) -> dict[Partition, Position]:
+        """Where all partitions stand that were ever read."""
+
+    async def report_progress(self, rows: Sequence[Progress]) -> None:
+        """Says that partitions are at their end, or what they have yet to read, while their positions do not move."""
+
+    async def watermark(self) -> datetime | None:
+        """All that was recorded before this time has been read. None: not known yet."""
+
+    async def advance_watermark(self, value: datetime) -> datetime:
+        """Moves the watermark forward to `value`; never back. Returns where it is."""
+
+    async def due(self, shards: Collection[int], until: datetime, limit: int) -> list[Due]:
+        """Up to `limit` accounts of these shards that the clock has to look at, due at or before `until`, fenced ones left out.
+
+        Longest due first within a shard. Each call begins with the shard after the one where the last call ended.
+        """
+
+    async def drainable(self, limit: int) -> list[Route]:
+        """Orders that have come although events still wait for them (normally none): claim and take them."""
+
+    async def parked_since(self, before: datetime, limit: int) -> list[ParkedSince]:
+        """Orders that events have waited for since before this instant, the longest first."""
+
+    async def register_terms(self, program: str, hash_: bytes, effective_from: date, body: bytes) -> bool:
+        """Registers a version of a program's terms for ever; False if it was there. Raises TermsConflictError (other content)."""
+
+    async def terms(self) -> list[Terms]:
+        """All registered versions, by program, effective date and time of registration."""
+
+    async def state(self) -> LedgerState:
+        """The ledger's epoch, and what time the database has."""
+
+    async def settle_key(self, check: bytes) -> None:
+        """Binds the ledger to a key of account ids (`identity.key_check`) the first time; raises WrongKeyError for another."""
+
+    async def missing_migrations(self) -> list[str]:
+        """Migrations that this release needs and the database does not have, oldest first."""
+
+    def dossiers(self, accounts: Collection[UUID] | None = None, known_at: datetime | None = None) -> AsyncIterator[Dossier]:
+        """All that is kept of accounts (None: of all), each read in one snapshot; streamed, by account id.
+
+        `known_at`: leaves out facts, decisions and entries recorded later (head, lots and items are always today's).
+        """
+
+    def verify(self, accounts: Collection[UUID] | None = None) -> AsyncIterator[Violation]:
+        """Runs the invariants of `db/invariants.sql` over accounts (None: over all, and what belongs to no account)."""

@@ -1,0 +1,64 @@
+"""Reading whole accounts, for statements, explaining, rebuilding and verifying."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from worker.persist.accounts import account_row, by_account
+from worker.persist.encoding import decision_of, decode_item, decode_lot, entry_of, event_of
+from worker.persist.kafka import NIL
+from worker.persist.link import Link, snapshot
+from worker.persist.rows import Dossier
+
+if TYPE_CHECKING:
+    from worker.persist.link import Connection
+
+ACCOUNTS_AT_ONCE: Final = 200
+"""How many accounts are read in one snapshot: bounds the memory, whatever is asked for."""
+
+
+async def read(connection: Connection, accounts: Collection[UUID] | None, known_at: datetime | None) -> AsyncIterator[Dossier]:
+    """The accounts' dossiers by account id, in groups of one snapshot each."""
+    async for group in account_groups(connection, accounts, ACCOUNTS_AT_ONCE):
+        async with snapshot(connection) as link:
+            found = await _group(link, group, known_at)
+        for dossier in found:
+            yield dossier
+
+
+async def account_groups(connection: Connection, accounts: Collection[UUID] | None, size: int) -> AsyncIterator[list[UUID]]:
+    """The accounts asked for, or all there are, sorted, in groups of a size."""
+    if accounts is not None:
+        ordered = iter(sorted(set(accounts)))
+        while group := list(islice(ordered, size)):
+            yield group
+        return
+    after = NIL
+    while group := [row["account_id"] for row in await Link(connection).fetch("accounts_after", after, size)]:
+        yield group
+        after = group[-1]
+
+
+async def _group(link: Link, group: Sequence[UUID], known_at: datetime | None) -> list[Dossier]:
+    heads = {row["account_id"]: account_row(row) for row in await link.fetch("heads", group)}
+    facts = by_account(await link.fetch("all_facts", group, known_at))
+    decisions = by_account(await link.fetch("all_decisions", group, known_at))
+    entries = by_account(await link.fetch("all_entries", group, known_at))
+    lots = by_account(await link.fetch("all_lots", group))
+    items = by_account(await link.fetch("all_items", group))
+    return [
+        Dossier(
+            row=heads.get(account_id),
+            account_id=account_id,
+            facts=[event_of(row) for row in facts.get(account_id, ())],
+            decisions=[decision_of(row) for row in decisions.get(account_id, ())],
+            entries=[entry_of(row) for row in entries.get(account_id, ())],
+            lots={lot.ref: lot for lot in (decode_lot(row["doc"]) for row in lots.get(account_id, ()))},
+            items={(row["kind"], row["key"]): decode_item(row["doc"]) for row in items.get(account_id, ())},
+        )
+        for account_id in group
+    ]

@@ -1,0 +1,97 @@
+"""What can go wrong with a store, as a closed set: the caller decides by the class, never by a driver's code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from worker.persist.rows import Partition
+
+
+class StoreError(Exception):
+    """Base of all that a store raises by intention."""
+
+
+class UnavailableError(StoreError):
+    """Postgres cannot be reached, is shutting down, is full, or has no connection left: nothing was written; try again later."""
+
+
+class ContendedError(StoreError):
+    """A lock or time limit was hit, or a deadlock broken: nothing was written; the same again may well succeed."""
+
+
+class RefusedError(StoreError):
+    """Postgres refused the data: the same again will be refused again. Halve the batch to find the record."""
+
+
+class PositionLostError(StoreError):
+    """Another worker moved these partitions (or nobody has them at the offset expected): read the positions and seek."""
+
+    def __init__(self, partitions: Sequence[Partition]) -> None:
+        self.partitions = tuple(partitions)
+        super().__init__("position lost of " + ", ".join(f"{topic}[{partition}]" for topic, partition in self.partitions))
+
+
+class OutcomeUnknownError(StoreError):
+    """The connection broke while committing and the outcome could not be found out: read the positions before going on."""
+
+
+class AccountCollisionError(StoreError):
+    """An account's row belongs to another member: two ids met, or the key of the ids was changed."""
+
+    def __init__(self, account_id: UUID) -> None:
+        self.account_id = account_id
+        super().__init__(f"account {account_id} belongs to another member")
+
+
+class WrongKeyError(StoreError):
+    """The key of account ids is not the one this ledger was begun with."""
+
+    def __init__(self) -> None:
+        super().__init__("the key of account ids is not the one this ledger was begun with")
+
+
+class TermsConflictError(StoreError):
+    """Terms of this hash are registered with other content."""
+
+
+_UNAVAILABLE: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.PostgresSystemError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    ConnectionError,
+    TimeoutError,
+    OSError,
+)
+_CONTENDED: Final = (
+    asyncpg.QueryCanceledError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.TransactionRollbackError,
+)
+_REFUSED: Final = (
+    asyncpg.DataError,  # SQLSTATE class 22, and what asyncpg cannot encode
+    asyncpg.exceptions.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+)
+
+
+def translate(error: BaseException) -> StoreError | None:
+    """The class of the closed set that a driver's error belongs to; None for what is our own mistake."""
+    if isinstance(error, StoreError):
+        return error
+    if isinstance(error, _CONTENDED):
+        return ContendedError(str(error))
+    if isinstance(error, _UNAVAILABLE):
+        return UnavailableError(f"{type(error).__name__}: {error}")
+    if isinstance(error, _REFUSED):
+        return RefusedError(f"{type(error).__name__}: {error}")
+    if isinstance(error, asyncpg.InterfaceError) and "connection" in str(error):
+        return UnavailableError(str(error))
+    return None

@@ -1,0 +1,95 @@
+"""Which account an order belongs to, and events that wait for their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from contracts.events import Event
+from worker.persist.accounts import columns
+from worker.persist.encoding import Row, event_of
+from worker.persist.link import Link
+from worker.persist.rows import Arrival, ParkedSince, Route
+
+
+async def routes(link: Link, order_ids: Iterable[str]) -> dict[str, Route]:
+    """Routes of the orders that anything is known about; the others are left out."""
+    wanted = sorted(set(order_ids))
+    if not wanted:
+        return {}
+    return {row["order_id"]: _route(row) for row in await link.fetch("routes", wanted)}
+
+
+async def claim(link: Link, arrivals: Sequence[Arrival], awaited: Iterable[str]) -> dict[str, Route]:
+    """One statement locks and writes, the next reads: by then nobody else can change these rows."""
+    waves = _waves(arrivals, set(awaited))
+    for wave in waves:
+        await link.execute("claim", *columns(wave))
+    return await routes(link, (row[0] for wave in waves for row in wave))
+
+
+def _waves(arrivals: Sequence[Arrival], awaited: set[str]) -> list[list[tuple[str, bool, str, UUID | None]]]:
+    """Rows to claim, in waves that each name an order once. One wave, unless an order id came for two programs at once."""
+    waves: list[dict[str, tuple[str, bool, str, UUID | None]]] = [{}]
+    for arrival in arrivals:
+        row = (arrival.order_id, True, arrival.program, arrival.account_id)
+        for wave in waves:
+            if arrival.order_id not in wave:
+                wave[arrival.order_id] = row
+                break
+            if wave[arrival.order_id][2] == arrival.program:
+                break
+        else:
+            waves.append({arrival.order_id: row})
+    for order_id in awaited - waves[0].keys():
+        waves[0][order_id] = (order_id, False, "", None)
+    return [[wave[order_id] for order_id in sorted(wave)] for wave in waves if wave]
+
+
+async def park(link: Link, events: Sequence[Event]) -> list[Event]:
+    """Keeps events until their order comes; returns those that contradict an event parked under the same identity."""
+    conflicts: list[Event] = []
+    fresh: dict[tuple[str, str, str], Event] = {}
+    for event in events:
+        if event.order_id is None:
+            raise ValueError(f"{event.type} names no order that it could wait for")
+        if fresh.setdefault((event.order_id, event.source, event.id), event).digest != event.digest:
+            conflicts.append(event)
+    if not fresh:
+        return conflicts
+    rows = [
+        (*key, e.type, e.time, e.program, e.digest, e.body, e.traceparent)
+        for key, e in sorted(fresh.items(), key=lambda item: item[0])
+    ]
+    for row in await link.fetch("park", *columns(rows)):
+        del fresh[row["order_id"], row["source"], row["id"]]
+    if fresh:
+        for row in await link.fetch("parked_digests", *columns(list(fresh))):
+            event = fresh[row["order_id"], row["source"], row["id"]]
+            if event.digest != row["digest"]:
+                conflicts.append(event)
+    return conflicts
+
+
+async def take_parked(link: Link, orders: Iterable[tuple[str, str]]) -> list[Event]:
+    """Takes out what waited for these orders (order, program), in business order."""
+    wanted = sorted(set(orders))
+    if not wanted:
+        return []
+    return sorted((event_of(row) for row in await link.fetch("take_parked", *columns(wanted))), key=lambda event: event.key)
+
+
+async def drainable(link: Link, limit: int) -> list[Route]:
+    """Routes of orders that have come although something still waits for them."""
+    return [_route(row) for row in await link.fetch("drainable", limit)]
+
+
+async def parked_since(link: Link, before: datetime, limit: int) -> list[ParkedSince]:
+    """Orders waited for since before an instant, the longest first."""
+    rows = await link.fetch("parked_since", before, limit)
+    return [ParkedSince(row["order_id"], row["events"], row["oldest_at"]) for row in rows]
+
+
+def _route(row: Row) -> Route:
+    return Route(row["order_id"], dict(zip(row["programs"], row["account_ids"], strict=True)))

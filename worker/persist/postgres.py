@@ -1,0 +1,352 @@
+"""The store on Postgres: a pool of connections, transactions with limits, and what is asked outside of a batch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Final, Self
+from uuid import UUID
+
+import asyncpg
+
+from contracts.events import Event
+from db.migrate import applied, migrations
+from worker.decide.change import AccountChange, History, Loaded, Wanted
+from worker.decide.state import Moment
+from worker.persist import accounts as account_rows
+from worker.persist import dossiers, invariants, kafka, orders, posting
+from worker.persist.errors import (
+    OutcomeUnknownError,
+    PositionLostError,
+    StoreError,
+    TermsConflictError,
+    UnavailableError,
+    WrongKeyError,
+)
+from worker.persist.link import PLANNING, Link, translated
+from worker.persist.rows import (
+    Arrival,
+    DeadLetter,
+    Dossier,
+    Due,
+    LedgerState,
+    Move,
+    OutboxRow,
+    ParkedSince,
+    Partition,
+    Position,
+    Progress,
+    Route,
+    Terms,
+    Violation,
+)
+
+if TYPE_CHECKING:
+    from worker.persist.link import Connection
+
+_RETRY_SECONDS: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """How to use Postgres. Every wait has a bound.
+
+    `role`: a role to take on after logging in. `statement_cache_size`: 0 behind a pooler that hands out connections by
+    transaction; then no settings are sent at connecting either. `settle_seconds`: how long to look for the outcome of a
+    COMMIT that got no answer. `dead_letter_bytes_max`: larger records go to the DLQ topic as a pointer.
+    """
+
+    connections_max: int = 8
+    connect_seconds: float = 10.0
+    acquire_seconds: float = 10.0
+    statement_seconds: float = 30.0
+    lock_seconds: float = 10.0
+    settle_seconds: float = 30.0
+    statement_cache_size: int = 256
+    role: str | None = None
+    dead_letter_bytes_max: int = 900_000
+
+
+class PostgresBatch:
+    """`api.Batch` on one connection of Postgres, READ COMMITTED."""
+
+    def __init__(self, link: Link, options: StoreOptions) -> None:
+        self._link = link
+        self._options = options
+        self.moves: list[Move] = []
+
+    async def move_positions(self, moves: Sequence[Move]) -> datetime | None:
+        watermark = await kafka.move_positions(self._link, moves)
+        self.moves.extend(moves)
+        return watermark
+
+    async def routes(self, order_ids: Iterable[str]) -> dict[str, Route]:
+        return await orders.routes(self._link, order_ids)
+
+    async def claim(self, arrivals: Sequence[Arrival], awaited: Iterable[str]) -> dict[str, Route]:
+        return await orders.claim(self._link, arrivals, awaited)
+
+    async def park(self, events: Sequence[Event]) -> list[Event]:
+        return await orders.park(self._link, events)
+
+    async def take_parked(self, orders_: Iterable[tuple[str, str]]) -> list[Event]:
+        return await orders.take_parked(self._link, orders_)
+
+    async def load(self, wanted: Sequence[Wanted], names: Mapping[UUID, tuple[str, str]] | None = None) -> dict[UUID, Loaded]:
+        return await account_rows.load(self._link, wanted, names or {})
+
+    async def history(self, since: Mapping[UUID, Moment]) -> dict[UUID, History]:
+        return await account_rows.history(self._link, since)
+
+    async def win(self, changes: Sequence[AccountChange]) -> set[UUID]:
+        return await account_rows.win(self._link, changes)
+
+    async def write(self, changes: Sequence[AccountChange]) -> None:
+        await posting.write(self._link, changes)
+
+    async def dead_letter(self, letters: Sequence[DeadLetter]) -> int:
+        return await kafka.dead_letter(self._link, letters, self._options.dead_letter_bytes_max)
+
+
+class PostgresStore:
+    """`api.Store` on Postgres. Made by `open`, ended by `close`."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], options: StoreOptions) -> None:
+        self._pool = pool
+        self._options = options
+        self._outbox_after = kafka.NIL
+        self._due_after = -1
+        limits = (
+            f"statement_timeout = {round(options.statement_seconds * 1000)}",
+            f"lock_timeout = {round(options.lock_seconds * 1000)}",
+            f"idle_in_transaction_session_timeout = {round(options.statement_seconds * 2000)}",
+        )
+        # One round trip for the beginning and all its settings.
+        settings = "; ".join(f"SET LOCAL {setting}" for setting in (*limits, *PLANNING))
+        self._begin = f"BEGIN ISOLATION LEVEL READ COMMITTED; {settings}"
+
+    @classmethod
+    async def open(cls, dsn: str, options: StoreOptions | None = None) -> Self:
+        """Connects once, so that a wrong address is found out here. Raises UnavailableError."""
+        options = options or StoreOptions()
+        settings = {"application_name": "loyalty"}
+        if options.statement_cache_size:
+            settings |= dict(setting.split(" = ", 1) for setting in PLANNING)
+        if options.role is not None:
+            settings["role"] = options.role
+        with translated():
+            pool = await asyncpg.create_pool(
+                dsn,
+                min_size=1,
+                max_size=options.connections_max,
+                timeout=options.connect_seconds,
+                command_timeout=options.statement_seconds + options.lock_seconds,
+                statement_cache_size=options.statement_cache_size,
+                server_settings=settings,
+            )
+        return cls(pool, options)
+
+    async def close(self) -> None:
+        """Waits for connections in use, then closes all."""
+        await self._pool.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        with translated():
+            connection = await self._pool.acquire(timeout=self._options.acquire_seconds)
+        try:
+            yield connection
+        finally:
+            await self._pool.release(connection, timeout=self._options.acquire_seconds)
+
+    @asynccontextmanager
+    async def _link(self) -> AsyncIterator[Link]:
+        async with self._connection() as connection:
+            yield Link(connection)
+
+    # The batch
+
+    def batch(self) -> AbstractAsyncContextManager[PostgresBatch]:
+        return self._batch()
+
+    @asynccontextmanager
+    async def _batch(self) -> AsyncIterator[PostgresBatch]:
+        async with self._connection() as connection:
+            batch = PostgresBatch(Link(connection), self._options)
+            try:
+                with translated():
+                    await connection.execute(self._begin)
+                yield batch
+            except BaseException:
+                await _roll_back(connection)
+                raise
+            lost = await _commit(connection)
+        # Outside, so that looking for the outcome does not wait for the connection that it needs.
+        if lost is not None:
+            await self._settle(batch.moves, lost)
+
+    async def _settle(self, moves: Sequence[Move], lost: Exception) -> None:
+        """Finds out what became of a COMMIT without an answer; returns if all was kept, and raises otherwise."""
+        give_up_at = asyncio.get_running_loop().time() + self._options.settle_seconds
+        while moves and asyncio.get_running_loop().time() < give_up_at:
+            try:
+                async with self._link() as link:
+                    outcome = await kafka.outcome(link, moves)
+            except StoreError:
+                await asyncio.sleep(_RETRY_SECONDS)
+                continue
+            if outcome == "kept":
+                return
+            if outcome == "dropped":
+                raise UnavailableError("the connection broke before COMMIT took effect") from lost
+            raise PositionLostError([(move.topic, move.partition) for move in moves]) from lost
+        raise OutcomeUnknownError("the connection broke while committing") from lost
+
+    # Positions, watermark, clock
+
+    async def positions(self) -> dict[Partition, Position]:
+        async with self._link() as link:
+            return await kafka.positions(link)
+
+    async def report_progress(self, rows: Sequence[Progress]) -> None:
+        async with self._link() as link:
+            await kafka.report_progress(link, rows)
+
+    async def watermark(self) -> datetime | None:
+        async with self._link() as link:
+            value: datetime | None = await link.value("watermark")
+            return value
+
+    async def advance_watermark(self, value: datetime) -> datetime:
+        async with self._link() as link:
+            await link.execute("advance_watermark", value)
+            now: datetime = await link.value("watermark")
+            return now
+
+    async def due(self, shards: Collection[int], until: datetime, limit: int) -> list[Due]:
+        found: list[Due] = []
+        async with self._link() as link:
+            for group in kafka.next_shards(shards, self._due_after):
+                rows = await link.fetch("due", group, until, limit - len(found))
+                found.extend(Due(row["account_id"], row["next_due_at"]) for row in rows)
+                if len(found) >= limit:
+                    self._due_after = rows[-1]["shard"]
+                    break
+        return found
+
+    # Orders that are waited for
+
+    async def drainable(self, limit: int) -> list[Route]:
+        async with self._link() as link:
+            return await orders.drainable(link, limit)
+
+    async def parked_since(self, before: datetime, limit: int) -> list[ParkedSince]:
+        async with self._link() as link:
+            return await orders.parked_since(link, before, limit)
+
+    # The outbox
+
+    async def lease(self, name: str, holder: str, seconds: float) -> bool:
+        async with self._link() as link:
+            return await link.value("take_lease", name, holder, seconds) is not None
+
+    async def release(self, name: str, holder: str) -> None:
+        async with self._link() as link:
+            await link.execute("give_back_lease", name, holder)
+
+    async def read(self, shards: Collection[int], limit: int) -> list[OutboxRow]:
+        async with self._link() as link:
+            rows = await kafka.read_outbox(link, shards, self._outbox_after, limit)
+        self._outbox_after = rows[-1].account_id if rows else kafka.NIL
+        return rows
+
+    async def delete(self, rows: Sequence[OutboxRow]) -> None:
+        async with self._link() as link:
+            await kafka.delete_outbox(link, rows)
+
+    async def backlog(self) -> tuple[int, datetime | None]:
+        async with self._link() as link:
+            (row,) = await link.fetch("outbox_backlog")
+            return row["messages"], row["oldest_at"]
+
+    # Terms and the ledger as a whole
+
+    async def register_terms(self, program: str, hash_: bytes, effective_from: date, body: bytes) -> bool:
+        async with self._link() as link:
+            if await link.value("register_terms", program, hash_, effective_from, body) is not None:
+                return True
+            there = next(t for t in await _terms(link) if t.program == program and t.hash == hash_)
+        if (there.effective_from, there.body) != (effective_from, body):
+            raise TermsConflictError(f"terms {hash_.hex()} of {program} are registered with other content")
+        return False
+
+    async def terms(self) -> list[Terms]:
+        async with self._link() as link:
+            return await _terms(link)
+
+    async def state(self) -> LedgerState:
+        async with self._link() as link:
+            (row,) = await link.fetch("ledger_state")
+            return LedgerState(row["epoch"], row["now"])
+
+    async def settle_key(self, check: bytes) -> None:
+        async with self._link() as link:
+            if await link.value("settle_key", check) != check:
+                raise WrongKeyError
+
+    async def missing_migrations(self) -> list[str]:
+        async with self._connection() as connection:
+            with translated():
+                there = await applied(connection)
+        return [version for version, path in migrations().items() if version not in there and "_before_" in path.name]
+
+    async def dossiers(
+        self, accounts: Collection[UUID] | None = None, known_at: datetime | None = None
+    ) -> AsyncIterator[Dossier]:
+        async with self._connection() as connection:
+            async for dossier in dossiers.read(connection, accounts, known_at):
+                yield dossier
+
+    async def verify(self, accounts: Collection[UUID] | None = None) -> AsyncIterator[Violation]:
+        async with self._connection() as connection:
+            async for violation in invariants.check(connection, accounts):
+                yield violation
+
+
+async def _terms(link: Link) -> list[Terms]:
+    return [Terms(**dict(row)) for row in await link.fetch("terms")]
+
+
+async def _roll_back(connection: Connection) -> None:
+    """Ends the transaction; if that cannot be done, ends the connection, which comes to the same."""
+    try:
+        await connection.execute("ROLLBACK")
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.CancelledError):
+        connection.terminate()
+
+
+async def _commit(connection: Connection) -> Exception | None:
+    """Commits. Returns the error of a COMMIT that got no answer; being cancelled waits for the answer first."""
+    commit = asyncio.ensure_future(connection.execute("COMMIT"))
+    try:
+        status = await asyncio.shield(commit)
+    except asyncio.CancelledError:
+        await asyncio.wait([commit])
+        if commit.exception() is not None:
+            connection.terminate()
+        raise
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        connection.terminate()
+        return error
+    if status != "COMMIT":
+        raise RuntimeError("a statement of the batch had failed and its error was passed over: nothing was written")
+    return None

@@ -1,0 +1,138 @@
+"""Writing the rows of the accounts that a batch has won."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from worker.decide.change import AccountChange
+from worker.persist.accounts import columns
+from worker.persist.encoding import encode
+from worker.persist.link import Link, names_of
+
+FACT: Final = names_of("account_id source id type business_at rank program order_id digest body traceparent recorded_at")
+DECISION: Final = names_of("account_id source id verdict points reason recorded_at")
+ENTRY: Final = names_of(
+    "account_id version line business_at rank source id recorded_at reason points from_bucket to_bucket from_after to_after"
+    " kind lot expires_on order_id rule correction"
+)
+STEP: Final = names_of("account_id business_at rank source id version before")
+OUTBOX: Final = names_of("account_id version ordinal topic key value epoch program effective_at traceparent created_at")
+
+
+async def write(link: Link, changes: Sequence[AccountChange]) -> None:
+    """Everything of the changes but their heads, which must have been won in this transaction.
+
+    The time of recording is taken from the database now, under the locks of all these accounts: on one account it never runs
+    backwards, and all rows of one change carry the same.
+    """
+    if not changes:
+        return
+    recorded_at = await link.value("clock")
+    await _append(link, "fact", FACT, _facts(changes, recorded_at))
+    await _append(link, "decision", DECISION, _decisions(changes, recorded_at))
+    await _append(link, "entry", ENTRY, _entries(changes, recorded_at))
+    await _lots(link, changes)
+    await _items(link, changes)
+    await _steps(link, changes)
+    await _append(link, "outbox", OUTBOX, _messages(changes, recorded_at))
+
+
+async def _append(link: Link, table: str, names: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
+    if rows:
+        await link.append(table, names, rows)
+
+
+def _facts(changes: Sequence[AccountChange], recorded_at: datetime) -> list[tuple[Any, ...]]:
+    return [
+        (
+            *(c.account_id, f.source, f.id, f.type, f.time, f.rank, f.program, f.order_id),
+            *(f.digest, f.body, f.traceparent, recorded_at),
+        )
+        for c in changes
+        for f in c.facts
+    ]
+
+
+def _decisions(changes: Sequence[AccountChange], recorded_at: datetime) -> list[tuple[Any, ...]]:
+    return [(c.account_id, d.source, d.id, d.verdict, d.points, d.reason, recorded_at) for c in changes for d in c.decisions]
+
+
+def _entries(changes: Sequence[AccountChange], recorded_at: datetime) -> list[tuple[Any, ...]]:
+    return [
+        (
+            *(c.account_id, p.version, p.line, *p.moment, recorded_at),
+            *(p.entry.reason, p.entry.points, p.entry.source, p.entry.target, p.source_after, p.target_after),
+            *(p.entry.kind, p.entry.lot, p.entry.expires_on, p.entry.order_id, p.entry.rule, p.correction),
+        )
+        for c in changes
+        for p in c.entries
+    ]
+
+
+def _messages(changes: Sequence[AccountChange], recorded_at: datetime) -> list[tuple[Any, ...]]:
+    return [
+        (
+            *(c.account_id, m.version, m.ordinal, m.topic, m.key.encode(), m.data),
+            *(c.epoch, c.program, m.effective_at, m.traceparent, recorded_at),
+        )
+        for c in changes
+        for m in c.messages
+    ]
+
+
+async def _lots(link: Link, changes: Sequence[AccountChange]) -> None:
+    kept = [
+        (
+            *(c.account_id, lot.origin, lot.part, lot.kind, lot.points, lot.pending, lot.available, lot.lapsed),
+            *(lot.pending > 0 or lot.available > 0, lot.expires_on, lot.lapses_at, encode(lot)),
+        )
+        for c in changes
+        for lot in c.lots.values()
+        if lot is not None
+    ]
+    gone = [(c.account_id, *split) for c in changes for ref, lot in c.lots.items() if lot is None for split in _splits(ref)]
+    if gone:
+        await link.execute("drop_lots", *columns(gone))
+    if kept:
+        await link.execute("put_lots", *columns(kept))
+
+
+def _splits(ref: str) -> list[tuple[str, str]]:
+    """Every origin and part that a lot of this name (origin/part) can have: either may hold slashes of an order's id."""
+    return [(ref[:at], ref[at + 1 :]) for at, sign in enumerate(ref) if sign == "/"]
+
+
+async def _items(link: Link, changes: Sequence[AccountChange]) -> None:
+    kept = [
+        (c.account_id, kind, key, item.due_at, encode(item))
+        for c in changes
+        for (kind, key), item in c.items.items()
+        if item is not None
+    ]
+    gone = [(c.account_id, kind, key) for c in changes for (kind, key), item in c.items.items() if item is None]
+    if gone:
+        await link.execute("drop_items", *columns(gone))
+    if kept:
+        await link.execute("put_items", *columns(kept))
+
+
+async def _steps(link: Link, changes: Sequence[AccountChange]) -> None:
+    """Puts new steps in the place of those undone.
+
+    A refold may leave out an instant that had posted entries, and the corrections of those entries are newer than they are.
+    So that a later look at history finds both or neither, steps written anew take over the lowest version of what they replace.
+    """
+    floor: dict[UUID, int] = {}
+    undone = [(c.account_id, *c.undone_from) for c in changes if c.undone_from is not None]
+    if undone:
+        for row in await link.fetch("undo_steps", *columns(undone)):
+            floor[row["account_id"]] = min(floor.get(row["account_id"], row["version"]), row["version"])
+    rows = [
+        (c.account_id, *s.moment, min(s.version, floor.get(c.account_id, s.version)), encode(s.before))
+        for c in changes
+        for s in c.steps
+    ]
+    await _append(link, "step", STEP, rows)

@@ -1,0 +1,166 @@
+"""What goes into a store and comes out of it besides accounts: positions, routes, leases, messages, dead letters, terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from uuid import UUID
+
+from contracts.events import Event
+from worker.decide.change import AccountRow, StoredEntry
+from worker.decide.state import Decision, Item, ItemKey, Lot
+from worker.decode import Record
+
+Partition = tuple[str, int]
+"""Topic and partition number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a partition has been read into the ledger.
+
+    `next_offset` is the first offset not yet read, `digest` the digest of the last record read (None: none yet), `record_at`
+    its record time. `at_end`: nothing was left to read. `oldest_unread_at`: record time of the oldest record fetched and not
+    yet read past. `updated_at` is the database's clock when any of it was last said.
+    """
+
+    topic: str
+    partition: int
+    next_offset: int
+    digest: bytes | None
+    record_at: datetime | None
+    at_end: bool
+    oldest_unread_at: datetime | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A step of a position from `expected_offset` (None: the partition must not have a position yet) to `next_offset`."""
+
+    topic: str
+    partition: int
+    expected_offset: int | None
+    next_offset: int
+    digest: bytes | None
+    record_at: datetime | None
+    at_end: bool = False
+    oldest_unread_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a partition stands although its position did not move; counts only while the position is `next_offset`."""
+
+    topic: str
+    partition: int
+    next_offset: int
+    at_end: bool
+    oldest_unread_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Whose an order is: program → account. None: a guest's order, or (program "") a store outside every program.
+
+    No programs at all: something was heard about the order, but the order itself has not come.
+    """
+
+    order_id: str
+    accounts: Mapping[str, UUID | None] = field(default_factory=dict)
+
+    @property
+    def known(self) -> bool:
+        """Whether the order itself has come."""
+        return bool(self.accounts)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An order that has come: the program it belongs to ("" = none) and the account (None = a guest, or no program)."""
+
+    order_id: str
+    program: str
+    account_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that broke the contract and why. `detail` holds no personal data and nothing of the payload."""
+
+    record: Record
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An account that the clock has to look at, and since when."""
+
+    account_id: UUID
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """A message to publish, named by (account_id, version, ordinal). `headers` are complete and in Kafka's form."""
+
+    account_id: UUID
+    version: int
+    ordinal: int
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedSince:
+    """An order that events wait for, how many they are, and since when the oldest waits."""
+
+    order_id: str
+    events: int
+    oldest_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """One registered version of a program's terms. `hash` is its name, `body` what was registered, byte for byte."""
+
+    program: str
+    hash: bytes
+    effective_from: date
+    body: bytes
+    applied_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """All that is kept of one account, read in one snapshot; `facts` in business order, `entries` as posted."""
+
+    row: AccountRow | None
+    account_id: UUID
+    facts: Sequence[Event]
+    decisions: Sequence[Decision]
+    entries: Sequence[StoredEntry]
+    lots: Mapping[str, Lot]
+    items: Mapping[ItemKey, Item]
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A row that breaks an invariant: which one, whose, and the numbers that disagree, for an operator to read."""
+
+    invariant: str
+    account_id: UUID | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """The epoch that published versions belong to (raised when a backup is restored), and the database's clock."""
+
+    epoch: int
+    now: datetime

@@ -1,0 +1,97 @@
+-- What the ledger knows of Kafka: how far it has read, what it could not read, and what is still to be published.
+
+-- A first move has no offset expected (-1) and makes the row; any other must find the position where it was left.
+-- name: move_positions
+INSERT INTO position AS p (topic, partition, from_offset, next_offset, digest, record_at, at_end, oldest_unread_at, updated_at)
+SELECT topic, partition, from_offset, next_offset, digest, record_at, at_end, oldest_unread_at, clock_timestamp()
+FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[], $5::bytea[], $6::timestamptz[], $7::boolean[], $8::timestamptz[])
+    AS m (topic, partition, from_offset, next_offset, digest, record_at, at_end, oldest_unread_at)
+WHERE from_offset = -1 OR EXISTS (SELECT FROM position q WHERE q.topic = m.topic AND q.partition = m.partition)
+ORDER BY topic, partition
+ON CONFLICT (topic, partition) DO UPDATE SET
+    from_offset = excluded.from_offset,
+    next_offset = excluded.next_offset,
+    digest = excluded.digest,
+    record_at = excluded.record_at,
+    at_end = excluded.at_end,
+    oldest_unread_at = excluded.oldest_unread_at,
+    updated_at = excluded.updated_at
+WHERE p.next_offset = excluded.from_offset
+RETURNING p.topic, p.partition, (SELECT value FROM watermark) AS watermark;
+
+-- Waits for whoever is still committing, then says where the positions are.
+-- name: settle_positions
+UPDATE position p SET updated_at = clock_timestamp()
+FROM unnest($1::text[], $2::integer[]) AS m (topic, partition)
+WHERE p.topic = m.topic AND p.partition = m.partition
+RETURNING p.topic, p.partition, p.from_offset, p.next_offset, p.digest;
+
+-- name: positions
+SELECT topic, partition, next_offset, digest, record_at, at_end, oldest_unread_at, updated_at
+FROM position
+ORDER BY topic, partition;
+
+-- name: report_progress
+UPDATE position p SET at_end = m.at_end, oldest_unread_at = m.oldest_unread_at, updated_at = clock_timestamp()
+FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::boolean[], $5::timestamptz[])
+    AS m (topic, partition, next_offset, at_end, oldest_unread_at)
+WHERE p.topic = m.topic AND p.partition = m.partition AND p.next_offset = m.next_offset;
+
+-- name: watermark
+SELECT value FROM watermark;
+
+-- name: advance_watermark
+UPDATE watermark SET value = $1, updated_at = clock_timestamp()
+WHERE value IS NULL OR value < $1;
+
+-- name: take_lease
+INSERT INTO lease AS l (name, holder, until)
+VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
+WHERE l.holder = excluded.holder OR l.until <= clock_timestamp()
+RETURNING l.name;
+
+-- name: give_back_lease
+DELETE FROM lease WHERE name = $1 AND holder = $2;
+
+-- name: dead_letters
+INSERT INTO dead_letter (topic, partition, record_offset, digest, record_at, reason, detail, key, value, headers)
+SELECT *
+FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bytea[], $5::timestamptz[], $6::text[], $7::text[], $8::bytea[],
+    $9::bytea[], $10::bytea[])
+ON CONFLICT (topic, partition, record_offset, digest) DO NOTHING
+RETURNING topic, partition, record_offset, digest, dead_letter_id;
+
+-- One range of ids at a time, in the order of the primary key.
+-- name: outbox_range
+SELECT account_id, version, ordinal, topic, key, value, epoch, program, effective_at, traceparent, headers, created_at
+FROM outbox
+WHERE account_id > $1 AND account_id <= $2
+ORDER BY account_id, version, ordinal
+LIMIT $3;
+
+-- name: outbox_delete
+DELETE FROM outbox o
+USING unnest($1::uuid[], $2::bigint[], $3::integer[]) AS w (account_id, version, ordinal)
+WHERE o.account_id = w.account_id AND o.version = w.version AND o.ordinal = w.ordinal;
+
+-- name: outbox_backlog
+SELECT count(*) AS messages, min(created_at) AS oldest_at FROM outbox;
+
+-- name: ledger_state
+SELECT epoch, clock_timestamp() AS now FROM ledger_state;
+
+-- name: settle_key
+UPDATE ledger_state SET key_check = coalesce(key_check, $1)
+RETURNING key_check;
+
+-- name: register_terms
+INSERT INTO program_terms (program, hash, effective_from, body)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT (program, hash) DO NOTHING
+RETURNING program;
+
+-- name: terms
+SELECT program, hash, effective_from, body, applied_at
+FROM program_terms
+ORDER BY program, effective_from, applied_at, hash;

@@ -1,0 +1,52 @@
+-- Which account an order belongs to, and the events that came before their order.
+
+-- name: routes
+SELECT order_id, programs, account_ids
+FROM order_route
+WHERE order_id = ANY($1::text[]);
+
+-- Locks the row of every order, and writes only where a program is new: an arrival brings one program, waiting brings none.
+-- name: claim
+INSERT INTO order_route AS r (order_id, programs, account_ids)
+SELECT order_id,
+    CASE WHEN arrives THEN ARRAY[program] ELSE '{}' END,
+    CASE WHEN arrives THEN ARRAY[account_id] ELSE '{}' END
+FROM unnest($1::text[], $2::boolean[], $3::text[], $4::uuid[]) AS w (order_id, arrives, program, account_id)
+ORDER BY order_id
+ON CONFLICT (order_id) DO UPDATE SET
+    programs = r.programs || excluded.programs,
+    account_ids = r.account_ids || excluded.account_ids
+WHERE NOT excluded.programs <@ r.programs;
+
+-- name: park
+INSERT INTO parked (order_id, source, id, type, business_at, program, digest, body, traceparent)
+SELECT *
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::bytea[], $8::bytea[], $9::text[])
+ON CONFLICT (order_id, source, id) DO NOTHING
+RETURNING order_id, source, id;
+
+-- name: parked_digests
+SELECT p.order_id, p.source, p.id, p.digest
+FROM unnest($1::text[], $2::text[], $3::text[]) AS w (order_id, source, id)
+JOIN parked p ON p.order_id = w.order_id AND p.source = w.source AND p.id = w.id;
+
+-- name: take_parked
+DELETE FROM parked p
+USING unnest($1::text[], $2::text[]) AS w (order_id, program)
+WHERE p.order_id = w.order_id AND (p.program IS NULL OR p.program = w.program)
+RETURNING p.order_id, p.source, p.id, p.type, p.business_at, p.program, p.traceparent, p.body;
+
+-- name: drainable
+SELECT r.order_id, r.programs, r.account_ids
+FROM (SELECT DISTINCT order_id FROM parked) AS p
+JOIN order_route r ON r.order_id = p.order_id
+WHERE r.programs <> '{}'
+LIMIT $1;
+
+-- name: parked_since
+SELECT order_id, count(*) AS events, min(recorded_at) AS oldest_at
+FROM parked
+WHERE recorded_at < $1
+GROUP BY order_id
+ORDER BY oldest_at, order_id
+LIMIT $2;
