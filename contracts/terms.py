@@ -48,7 +48,7 @@ DecimalText = Annotated[str, BeforeValidator(_decimal), Field(max_length=24)]
 class Part(BaseModel):
     """Base of every section: nothing unknown is let through, nothing changes after it was read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Text(Part):

@@ -31,6 +31,7 @@ Reason = Literal[
     "hold",
     "release",
     "pay_out",
+    "split",
 ]
 Verdict = Literal["accepted", "rejected"]
 ItemKind = Literal["order", "request", "setting", "mark", "finding"]
@@ -62,7 +63,7 @@ class Kept(Record, frozen=True, tag_field="is", tag=str.lower):
 
 
 class Lot(Record, frozen=True):
-    """Points of one grant that are still somewhere in the account; a lot with nothing left is not kept.
+    """Points of one grant that are still in the account, or were lost by lapse; a lot that is spent is not kept.
 
     `origin` is the order (`order:ID`) or the fact that granted it, `part` tells its lots apart; together they are the
     lot's name for ever, whatever order the facts came in. `matures_at` is None while what it waits for has not
@@ -77,13 +78,13 @@ class Lot(Record, frozen=True):
     rule: str
     pending: int = 0
     available: int = 0
-    held: int = 0
+    lapsed: int = 0
     order_id: str | None = None
     matures_at: datetime | None = None
     expires_on: date | None = None
     lapses_at: datetime | None = None
     pooled: bool = False
-    noticed: tuple[int, ...] = ()
+    notice_at: datetime | None = None  # when the member is next told that it is about to lapse
 
     @property
     def ref(self) -> str:
@@ -106,7 +107,9 @@ class Head(Record, frozen=True):
 
     `windows`: amounts that count toward tiers, by the first day of their bucket (day, month or year, as the terms ask).
     `caps`: points that used up a cap, by the first day of its period. `pool_from`: the last day that prolonged the pool.
-    `waiting`: redemptions not yet decided because the watermark has not passed them.
+    `tier_due_at`: when the tier changes next if nothing happens. `waiting`: redemptions not yet decided because the
+    watermark has not passed them. `clock_due_at`: the next instant at which the clock changes something; `next_due_at`: when
+    to look again at all, which is earlier while something waits for its decision.
     """
 
     last: Moment | None = None
@@ -124,21 +127,22 @@ class Head(Record, frozen=True):
     revoked: int = 0
     tier: Tier | None = None
     windows: dict[str, int] = {}
-    activity_points: dict[str, int] = {}
     caps: dict[str, int] = {}
     pool_from: date | None = None
     pool_lapses_at: datetime | None = None
-    pool_noticed: tuple[int, ...] = ()
+    pool_notice_at: datetime | None = None
+    tier_due_at: datetime | None = None
     waiting: tuple[Moment, ...] = ()
+    clock_due_at: datetime | None = None
     next_due_at: datetime | None = None
-    terms_seen: str | None = None
 
 
 class OrderLine(Record, frozen=True):
     """One line of an order (or of a replacement): what was bought, and what has become of the pieces.
 
-    Amounts are of the whole line: `goods` ex tax after discount, `tax`. `used` is the share of the points used on the
-    order that sits on this line. Piece counts never sum to more than `quantity`.
+    Amounts are of the whole line: `goods` ex tax after discount, `tax`. `used`: the points of the order's redemption that sit
+    on this line. Pieces: `unshipped` and not removed, `cancelled`, `returned` (or exchanged), `delivered` and not removed;
+    `awaiting`: taken out at the request of a return and not yet received.
     """
 
     line_id: str
@@ -146,34 +150,46 @@ class OrderLine(Record, frozen=True):
     quantity: int
     goods: int
     tax: int
+    unshipped: int = 0
     category: str | None = None
     tags: tuple[str, ...] = ()
     point_rate: str | None = None
     earns: bool = True
-    redeemable: bool = True
     used: int = 0
     cancelled: int = 0
     returned: int = 0
-    shipped: int = 0
     delivered: int = 0
-    awaiting: int = 0  # pieces whose return was requested or whose exchange is under way
-    replacement_of: str | None = None  # exchange id, for lines that came as a replacement
+    awaiting: int = 0
+
+    @property
+    def kept(self) -> int:
+        """Pieces that were neither cancelled nor returned."""
+        return self.quantity - self.cancelled - self.returned
+
+    @property
+    def shipped(self) -> int:
+        """Pieces that have shipped and stay with the member."""
+        return self.kept - self.unshipped
 
 
 class Portion(Record, frozen=True):
-    """Pieces of an order that earn together because they were triggered together (a line's or shipment's pieces).
+    """Pieces of an order that mature together, with the points that the order holds for them by earning component.
 
-    `triggered_at` is None for what has not shipped (been paid, delivered) yet. `points` by earning component is what the
-    order has been credited with for this portion and still holds.
+    `triggered_at` is None for pieces that still wait (to be shipped, paid, ...); `matures_at` for a date not yet known.
+    The key is that of the pieces it came from (a line, or all) and, after `@`, of the fact that parted it from them.
     """
 
     key: str
     pieces: dict[str, int]
     triggered_at: datetime | None = None
     matures_at: datetime | None = None
+    tier: str | None = None
     points: dict[str, int] = {}
-    matured: bool = False
-    full: dict[str, int] = {}  # before caps and reversals, for recomputing
+
+    @property
+    def root(self) -> str:
+        """The key of the pieces that this portion was parted from."""
+        return self.key.partition("@")[0]
 
 
 class Spent(Record, frozen=True):
@@ -193,18 +209,29 @@ class Spent(Record, frozen=True):
     pooled: bool = False
 
 
+class Bonus(Record, frozen=True):
+    """Points that a product brings besides its rate, as the order said."""
+
+    line_id: str
+    points: int
+    kind: str
+    expires_on: date | None = None
+
+
 class HandBack(Record, frozen=True):
     """Used points on their way back: `points` reach their lots at `at`."""
 
     at: datetime
     points: int
-    cause: str
+    rule: str
 
 
 class Order(Kept, frozen=True):
     """One order: its content, the verdict on the points used in it, and what has been credited for it.
 
-    `status`: `open`; `waiting` (its redemption is not decided yet); `rejected` (as sent: nothing moves).
+    `status`: `open`; `waiting` (its redemption is not decided yet); `rejected` (as sent: nothing moves). `points_used` is what
+    was taken (0 until accepted); `back`, `forfeited` and what is due back never exceed it. `content`: digest, to tell a
+    repeat of the order from another one under the same id.
     """
 
     order_id: str
@@ -224,7 +251,8 @@ class Order(Kept, frozen=True):
     payment_method: str = ""
     points_used: int = 0
     fees_used: int = 0  # points that paid shipping and fees, because no goods were left for them
-    decided: bool = False
+    asks: bool = False  # whether it asked to use points
+    reserved: int = 0  # points set aside for it and not yet spent
     reason: str | None = None
     redemption_id: str | None = None
     spent: tuple[Spent, ...] = ()
@@ -234,17 +262,19 @@ class Order(Kept, frozen=True):
     earns: bool = True
     tier: str | None = None
     paid_at: datetime | None = None
-    shipped_at: datetime | None = None  # when the last piece shipped
+    card_brand: str | None = None
+    shipped_at: datetime | None = None  # of the latest shipment
     delivered_at: datetime | None = None
     planned_ship_date: date | None = None
     planned_delivery_date: date | None = None
     portions: tuple[Portion, ...] = ()
-    allowed: dict[str, int] = {}  # component -> most points that the caps let it have, where a cap cut it
-    capped: dict[str, int] = {}  # cap period -> points of this order that used it up
+    bonus: tuple[Bonus, ...] = ()
+    allowed: dict[str, int] = {}  # portion root / component -> most points it may hold, where a cap cut it
+    capped: dict[str, int] = {}  # cap and period -> points of this order that use it up
     counted: dict[str, int] = {}  # tier bucket -> amount counted toward tiers
-    count_at: datetime | None = None  # when what has shipped will be judged
+    judged: bool = False  # whether it has counted as a purchase for the tiers
+    count_at: datetime | None = None  # when what it has come to will count
     credited: int = 0
-    bonus: tuple[tuple[str, str, int, date | None], ...] = ()  # line, kind, points, expires_on of bonus points
     held: bool = False
     due_at: datetime | None = None
 
@@ -275,6 +305,7 @@ class Setting(Kept, frozen=True):
     name: str
     values: tuple[str, ...] = ()
     points: int = 0
+    spent: tuple[Spent, ...] = ()
     due_at: datetime | None = None
 
 
@@ -296,6 +327,7 @@ class Finding(Kept, frozen=True):
 
 
 Item = Order | Request | Setting | Mark | Finding
+
 
 class Entry(Record, frozen=True):
     """Points that moved from one bucket of the account to another; always positive, always both sides."""

@@ -1,0 +1,80 @@
+"""The statement of one account: what a member may be told, the same from the database and from a simulation."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LotOut(_Part):
+    """Available points by their last usable day (inclusive); null = they never lapse."""
+
+    kind: str
+    expires_on: date | None
+    points: int
+
+
+class RedemptionOut(_Part):
+    """The verdict on the points that an order asked to use; `waiting` until it is taken."""
+
+    decision: Literal["accepted", "rejected", "waiting"]
+    reason: str | None = None
+
+
+class OrderOut(_Part):
+    """One order: points used on it, handed back, lost, and credited (granted minus voided or revoked, pending included)."""
+
+    order_id: str
+    points_used: int
+    points_returned: int
+    points_forfeited: int
+    points_credited: int
+    redemption: RedemptionOut | None = None
+
+
+class RequestOut(_Part):
+    """A request that stands for itself, and what was decided about it."""
+
+    request_id: str
+    decision: Literal["accepted", "rejected", "waiting"]
+    points: int
+    reason: str | None = None
+    ships_with: str | None = None
+
+
+class FindingOut(_Part):
+    """Something that did not fit."""
+
+    code: str
+    at: AwareDatetime
+    order_id: str | None = None
+    detail: str | None = None
+
+
+class Statement(_Part):
+    """Balances are points. `due_back`: used points on their way back. `reserved`: held by two-step redemptions. The totals
+    count from the account's beginning. `available` may be negative."""
+
+    program: str
+    member_id: str
+    at: str
+    version: int
+    available: int
+    pending: int
+    on_hold: int
+    due_back: int
+    reserved: int
+    lapsed_total: int
+    forfeited_total: int
+    revoked_total: int
+    tier: str | None
+    lots: tuple[LotOut, ...]
+    orders: tuple[OrderOut, ...]
+    requests: tuple[RequestOut, ...]
+    findings: tuple[FindingOut, ...]

@@ -1,0 +1,347 @@
+"""One account while facts are folded into it: reads, replacements with their before-images, and the open step."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import NoReturn, TypeVar
+
+from msgspec.structs import replace
+
+from contracts.events import Event
+from worker.decide.program import Program, Version
+from worker.decide.state import (
+    Before,
+    Decision,
+    Entry,
+    Finding,
+    Head,
+    Item,
+    ItemKey,
+    ItemKind,
+    Lot,
+    Moment,
+    Order,
+    Request,
+    Setting,
+)
+
+_I = TypeVar("_I", Order, Request, Setting)
+
+
+def item_key(name: str) -> ItemKey:
+    """A before-image's "kind key" as a pair."""
+    kind, _, key = name.partition(" ")
+    return kind, key  # type: ignore[return-value]  # the name was made from such a pair
+
+
+class NotLoaded(Exception):
+    """The fold needs rows that were not loaded: load these as well and fold again."""
+
+    def __init__(self, *, wide: bool = False, items: tuple[ItemKey, ...] = ()) -> None:
+        super().__init__(f"not loaded: {'all open lots, ' if wide else ''}{items}")
+        self.wide = wide
+        self.items = items
+
+
+class Defect(Exception):
+    """The fold broke one of its own rules: our fault, never the record's. The account is fenced."""
+
+
+@dataclass(frozen=True, slots=True)
+class TierMove:
+    """A change of tier, whether it goes up, and the rule that brought it."""
+
+    previous: str
+    tier: str
+    up: bool
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Points that lapse in so many days."""
+
+    points: int
+    expires_on: date
+    days_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A decision as subscribers are told it: on which order, request or redemption."""
+
+    decision: Decision
+    order_id: str | None = None
+    request_id: str | None = None
+    redemption_id: str | None = None
+
+
+@dataclass(slots=True)
+class Step:
+    """What one fact, or one instant of the clock, did to the account."""
+
+    moment: Moment
+    event: Event | None
+    before: Before
+    after: Head
+    entries: list[Entry] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    tier: TierMove | None = None
+    notices: list[Notice] = field(default_factory=list)
+
+    @property
+    def tells(self) -> bool:
+        """Whether anyone outside must hear of it."""
+        return bool(self.entries or self.answers or self.tier or self.notices)
+
+
+class Account:
+    """The working copy of one account.
+
+    `wide` says that every open lot and every item with something due is here; `complete`, that everything is.
+    Decisions already taken are in `decided`; the ones taken in this run are added to it. `overdrawing`: facts whose
+    redemption would leave less than nothing at a later instant already folded, so they count as not covered.
+    """
+
+    __slots__ = (
+        "_before_items",
+        "_before_lots",
+        "_head_before",
+        "answers",
+        "certain_until",
+        "complete",
+        "decided",
+        "entries",
+        "event",
+        "head",
+        "items",
+        "lots",
+        "moment",
+        "named",
+        "notices",
+        "overdrawing",
+        "program",
+        "tier_move",
+        "version",
+        "wide",
+    )
+
+    def __init__(
+        self,
+        program: Program,
+        head: Head,
+        lots: dict[str, Lot],
+        items: dict[ItemKey, Item],
+        *,
+        wide: bool = False,
+        named: Collection[ItemKey] = (),
+        complete: bool = False,
+    ) -> None:
+        self.program = program
+        self.head = head
+        self.lots = lots
+        self.items = items
+        self.named = set(named)
+        self.wide = wide or complete
+        self.complete = complete
+        self.decided: dict[tuple[str, str], Decision] = {}
+        self.certain_until: datetime | None = None
+        self.overdrawing: set[tuple[str, str]] = set()
+        self.version: Version = program.versions[0]
+        self.moment: Moment | None = None
+        self._reset(head)
+
+    def _reset(self, head: Head) -> None:
+        self._head_before = head
+        self._before_lots: dict[str, Lot | None] = {}
+        self._before_items: dict[str, Item | None] = {}
+        self.entries: list[Entry] = []
+        self.answers: list[Answer] = []
+        self.notices: list[Notice] = []
+        self.tier_move: TierMove | None = None
+        self.event: Event | None = None
+
+    # -- the open step
+
+    @property
+    def at(self) -> datetime:
+        """The instant of the open step."""
+        assert self.moment is not None
+        return self.moment.at
+
+    @property
+    def cause(self) -> str:
+        """The name of the fact (or clock) of the open step, as lots granted by it are called."""
+        assert self.moment is not None
+        return f"{self.moment.source}:{self.moment.id}" if self.moment.rank else f"clock:{self.moment.at.isoformat()}"
+
+    def begin(self, moment: Moment, event: Event | None = None) -> None:
+        """Open a step: what changes from here on has its before-image kept."""
+        self._reset(self.head)
+        self.moment = moment
+        self.event = event
+        self.version = self.program.at(moment.at)
+
+    def finish(self) -> Step:
+        """Close the step, with the instants at which to look again worked out."""
+        assert self.moment is not None
+        due = self._clock_due()
+        waiting = self.head.waiting
+        look = min(due, waiting[0].at) if waiting and due else (waiting[0].at if waiting else due)
+        if self.event is not None or self.changed:
+            self.head = replace(self.head, last=self.moment, clock_due_at=due, next_due_at=look)
+        elif (due, look) != (self.head.clock_due_at, self.head.next_due_at):
+            self.head = replace(self.head, clock_due_at=due, next_due_at=look)
+        before = Before(head=self._head_before, lots=self._before_lots, items=self._before_items)
+        return Step(self.moment, self.event, before, self.head, self.entries, self.answers, self.tier_move, self.notices)
+
+    def certain(self, at: datetime) -> bool:
+        """Whether everything with a business time up to an instant has been read (None = always taken for granted)."""
+        return self.certain_until is None or at <= self.certain_until
+
+    @property
+    def changed(self) -> bool:
+        """Whether the open step did anything at all."""
+        return bool(
+            self.entries
+            or self.answers
+            or self.notices
+            or self.tier_move
+            or self._before_items
+            or self._before_lots
+            or self.head is not self._head_before
+        )
+
+    def _clock_due(self) -> datetime | None:
+        """The next instant at which the clock changes something. In a narrow account only rows of this step can be new."""
+        head = self.head
+        instants: list[datetime] = []
+        if self.wide:
+            for lot in self.lots.values():
+                self._lot_due(lot, instants)
+            instants.extend(item.due_at for item in self.items.values() if item.due_at is not None)
+        else:
+            if head.clock_due_at is not None:
+                instants.append(head.clock_due_at)
+            for ref in self._before_lots:
+                if ref in self.lots:
+                    self._lot_due(self.lots[ref], instants)
+            for name in self._before_items:
+                item = self.items.get(item_key(name))
+                if item is not None and item.due_at is not None:
+                    instants.append(item.due_at)
+        if head.pool_lapses_at is not None and self._pool_matters(head):
+            instants.append(head.pool_lapses_at)
+            if head.pool_notice_at is not None:
+                instants.append(head.pool_notice_at)
+        if head.tier_due_at is not None:
+            instants.append(head.tier_due_at)
+        return min(instants) if instants else None
+
+    def _pool_matters(self, head: Head) -> bool:
+        if self.wide:
+            return any(lot.pooled and lot.available for lot in self.lots.values())
+        assert head.pool_lapses_at is not None
+        return head.pool_lapses_at > self.at
+
+    @staticmethod
+    def _lot_due(lot: Lot, instants: list[datetime]) -> None:
+        if lot.pending and lot.matures_at is not None:
+            instants.append(lot.matures_at)
+        if lot.available:
+            if lot.lapses_at is not None:
+                instants.append(lot.lapses_at)
+            if lot.notice_at is not None:
+                instants.append(lot.notice_at)
+
+    # -- reading
+
+    def need_wide(self) -> None:
+        """Ask for every open lot: raises NotLoaded if they are not all here."""
+        if not self.wide:
+            raise NotLoaded(wide=True)
+
+    def _find(self, kind: ItemKind, key: str) -> Item | None:
+        found = self.items.get((kind, key))
+        if found is None and not self.complete and (kind, key) not in self.named:
+            raise NotLoaded(items=((kind, key),))
+        return found
+
+    def order(self, order_id: str) -> Order | None:
+        """The order of that id, if the account has it."""
+        found = self._find("order", order_id)
+        assert found is None or isinstance(found, Order)
+        return found
+
+    def request(self, type_: str, request_id: str) -> Request | None:
+        """The request of that type and id, if the account has it."""
+        found = self._find("request", f"{type_}:{request_id}")
+        assert found is None or isinstance(found, Request)
+        return found
+
+    def setting(self, name: str) -> Setting | None:
+        """The setting of that name, if the account has it."""
+        found = self._find("setting", name)
+        assert found is None or isinstance(found, Setting)
+        return found
+
+    def marked(self, name: str) -> bool:
+        """Whether something that counts once has happened."""
+        return self._find("mark", name) is not None
+
+    def due_orders(self, at: datetime) -> Iterator[Order]:
+        """Orders with something due at or before an instant, by id."""
+        for (kind, _), item in sorted(self.items.items(), key=lambda pair: pair[0]):
+            if kind == "order" and item.due_at is not None and item.due_at <= at:
+                assert isinstance(item, Order)
+                yield item
+
+    def due_requests(self, at: datetime) -> Iterator[Request]:
+        """Requests with something due at or before an instant, by id."""
+        for (kind, _), item in sorted(self.items.items(), key=lambda pair: pair[0]):
+            if kind == "request" and item.due_at is not None and item.due_at <= at:
+                assert isinstance(item, Request)
+                yield item
+
+    # -- replacing
+
+    def put_lot(self, lot: Lot) -> None:
+        """Replace a lot (or add it); one with nothing left is dropped."""
+        ref = lot.ref
+        if ref not in self._before_lots:
+            self._before_lots[ref] = self.lots.get(ref)
+        if lot.pending or lot.available or lot.lapsed:
+            self.lots[ref] = lot
+        else:
+            self.lots.pop(ref, None)
+
+    def put(self, kind: ItemKind, key: str, item: Item | None) -> None:
+        """Replace an item, add it, or (None) take it away."""
+        name = f"{kind} {key}"
+        if name not in self._before_items:
+            self._before_items[name] = self.items.get((kind, key))
+        if item is None:
+            self.items.pop((kind, key), None)
+        else:
+            self.items[kind, key] = item
+        self.named.add((kind, key))
+
+    def put_order(self, order: Order) -> None:
+        """Replace an order."""
+        self.put("order", order.order_id, order)
+
+    def put_request(self, request: Request) -> None:
+        """Replace a request."""
+        self.put("request", f"{request.type}:{request.request_id}", request)
+
+    def find(self, code: str, order_id: str | None = None, detail: str = "") -> None:
+        """Keep as a finding that something did not fit."""
+        assert self.event is not None
+        key = f"{self.event.source}:{self.event.id}:{code}:{detail}"
+        self.put("finding", key, Finding(code=code, at=self.at, order_id=order_id, detail=detail))
+
+    def fail(self, what: str) -> NoReturn:
+        """Stop: the fold broke one of its own rules."""
+        raise Defect(f"{what} at {self.moment}")

@@ -1,0 +1,78 @@
+"""What the passing of time alone brings about at one instant, in a fixed order: lapse, mature, hand back, review tiers, end
+holds, give notice."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from msgspec.structs import replace
+
+from worker.decide import expiry, ledger, orders, requests, reversal, tiers
+from worker.decide.account import Account, Notice
+
+
+def tick(account: Account) -> None:
+    """Everything that is due at or before the instant of the open step."""
+    _lapse(account)
+    _mature(account)
+    _orders(account)
+    tiers.review_due(account)
+    for request in list(account.due_requests(account.at)):
+        requests.end_due(account, request, account.at)
+    _notify(account)
+
+
+def _lapse(account: Account) -> None:
+    """Lots and the pool whose last day is over (COM-C3)."""
+    at = account.at
+    for lot in [lot for lot in ledger.in_spend_order(account) if lot.lapses_at is not None and lot.lapses_at <= at]:
+        term = expiry.term_of(account.version, lot.kind)
+        ledger.lapse(account, lot, lot.available, term.rule if term else lot.rule)
+    pool_lapses_at = account.head.pool_lapses_at
+    if pool_lapses_at is not None and pool_lapses_at <= at:
+        pool = account.version.terms.expiry.pool
+        for lot in [lot for lot in ledger.in_spend_order(account) if lot.pooled]:
+            ledger.lapse(account, lot, lot.available, pool.rule if pool else lot.rule)
+
+
+def _mature(account: Account) -> None:
+    """Pending lots whose date has come; those of an order that is held wait for its release."""
+    at = account.at
+    due = [lot for lot in account.lots.values() if lot.pending and lot.matures_at is not None and lot.matures_at <= at]
+    for lot in sorted(due, key=lambda lot: (lot.matures_at or at, lot.ref)):
+        rule = lot.rule
+        if lot.order_id is not None:
+            order = account.order(lot.order_id)
+            if order is not None and order.held:
+                account.put_lot(replace(lot, matures_at=None))
+                continue
+            if order is not None:
+                rule = account.program.named(order.terms).terms.maturity.rule
+        ledger.mature(account, lot, rule)
+
+
+def _orders(account: Account) -> None:
+    """Orders with something due: used points on their way back, points credited on their date, purchases to be judged."""
+    for order in list(account.due_orders(account.at)):
+        orders.keep(account, reversal.return_due(account, order, account.at))
+
+
+def _notify(account: Account) -> None:
+    """Tell of points that lapse in as many days as the terms name, one notice for each last day."""
+    at, version = account.at, account.program.at(account.at)
+    by_day: dict[date, int] = {}
+    for lot in list(account.lots.values()):
+        if lot.available and lot.notice_at is not None and lot.notice_at <= at:
+            if lot.expires_on is not None:
+                by_day[lot.expires_on] = by_day.get(lot.expires_on, 0) + lot.available
+            account.put_lot(replace(lot, notice_at=expiry.notice_at(version, lot.expires_on, at)))
+    head = account.head
+    if head.pool_notice_at is not None and head.pool_notice_at <= at:
+        last = expiry.pool_expires_on(account)
+        pooled = sum(lot.available for lot in account.lots.values() if lot.pooled)
+        if last is not None and pooled:
+            by_day[last] = by_day.get(last, 0) + pooled
+        account.head = replace(account.head, pool_notice_at=expiry.notice_at(version, last, at))
+    today = version.days.date_of(at)
+    for last, points in sorted(by_day.items()):
+        account.notices.append(Notice(points=points, expires_on=last, days_left=(last - today).days))

@@ -1,0 +1,255 @@
+"""Posting what an order should hold minus what it holds: grants, splits, voids and revocations of its lots.
+
+One subtraction serves partial returns, exchanges, cancels before and after maturity, and repairs of caps and tiers.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from contracts.terms import Cap
+from worker.decide import earning, expiry, ledger, maturity
+from worker.decide.account import Account
+from worker.decide.earning import Source
+from worker.decide.program import Version
+from worker.decide.state import Lot, Order, Portion
+
+
+def settle(account: Account, order: Order) -> Order:
+    """Bring the order's lots to what it earns now; returns the order with what it holds. The caller keeps it."""
+    account.version = version = account.program.named(order.terms)
+    order = maturity.date_portions(account, order)
+    order = _fix_tiers(account, version, order)
+    for source in earning.sources(version, order):
+        order = _Source(account, version, order, source).reconcile()
+    return replace(order, credited=sum(sum(portion.points.values()) for portion in order.portions))
+
+
+def _fix_tiers(account: Account, version: Version, order: Order) -> Order:
+    """Keep the tier that a portion's rate follows, where the terms take it later than at the order (SCO-Q14, BEL-Q4)."""
+    tier_at = version.terms.earning.tier_at
+    if tier_at == "order" or account.head.tier is None:
+        return order
+    portions = tuple(
+        replace(portion, tier=account.head.tier.name)
+        if portion.tier is None
+        and (portion.triggered_at if tier_at == "trigger" else portion.matures_at and portion.matures_at <= account.at)
+        else portion
+        for portion in order.portions
+    )
+    return replace(order, portions=portions)
+
+
+class _Source:
+    """One earning source of one order, while its portions are brought to what they should hold."""
+
+    def __init__(self, account: Account, version: Version, order: Order, source: Source) -> None:
+        self.account = account
+        self.version = version
+        self.order = order
+        self.source = source
+        self.portions = {portion.key: portion for portion in order.portions}
+        self.holds = {portion.key: portion.points.get(source.id, 0) for portion in order.portions}
+
+    def reconcile(self) -> Order:
+        """Split, revoke or grant until the portions hold what they should; then date what matures."""
+        wanted = self._wanted()
+        if wanted != self.holds:
+            self._split(wanted)
+            over = {key: self.holds[key] - wanted[key] for key in self.holds}
+            net = sum(over.values())
+            if net > 0:
+                self._revoke(over, net)
+            elif net < 0:
+                self._grant(over, -net)
+        self._date()
+        portions = tuple(
+            replace(portion, points=self._points(portion)) if self._points(portion) != portion.points else portion
+            for portion in self.order.portions
+        )
+        return replace(self.order, portions=portions)
+
+    def _points(self, portion: Portion) -> dict[str, int]:
+        points = {**portion.points, self.source.id: self.holds[portion.key]}
+        return {source: n for source, n in points.items() if n}
+
+    def _matured(self, portion: Portion) -> bool:
+        return portion.matures_at is not None and portion.matures_at <= self.account.at
+
+    def _wanted(self) -> dict[str, int]:
+        """What each portion should hold: what it earns, if it is shown, within what a cap has left it."""
+        earned = earning.desired(self.account.program, self.order, self.source, self.account.at)
+        rules = self.version.terms.reversal.earned_points
+        left = dict(self.order.allowed)
+        wanted: dict[str, int] = {}
+        for portion in self.order.portions:
+            points = earned[portion.key] if maturity.shown(self.version, portion, self.account.at) else 0
+            limit = f"{portion.root}/{self.source.id}"
+            if limit in left:
+                points = min(points, left[limit])
+                left[limit] -= points
+            keep = rules.available if self._matured(portion) else rules.pending
+            wanted[portion.key] = max(points, self.holds[portion.key]) if keep == "keep" else points
+        return wanted
+
+    # -- lots
+
+    def _lot(self, portion: Portion) -> Lot:
+        """The lot of a portion: as it stands, or a new one with the dates that are known."""
+        origin, part = f"order:{self.order.order_id}", f"{portion.key}.{self.source.id}"
+        kept = self.account.lots.get(f"{origin}/{part}")
+        if kept is not None:
+            return kept
+        lot = Lot(
+            origin=origin,
+            part=part,
+            kind=self.source.kind,
+            granted_at=self.account.at,
+            points=0,
+            rule=self.source.rule,
+            order_id=self.order.order_id,
+        )
+        return self._dated(lot, portion)
+
+    def _dated(self, lot: Lot, portion: Portion) -> Lot:
+        if portion.matures_at is None:
+            return lot
+        fixed = self.order.bonus[self.source.bonus].expires_on if self.source.bonus >= 0 else None
+        return replace(expiry.dated(self.version, lot, portion.matures_at, fixed), matures_at=portion.matures_at)
+
+    def _split(self, wanted: dict[str, int]) -> None:
+        """Pieces that parted from waiting ones take their pending points with them, to mature on their own date."""
+        for to in self.order.portions:
+            short = wanted[to.key] - self.holds[to.key]
+            if short <= 0 or "@" not in to.key:
+                continue
+            for giver in self.order.portions:
+                spare = self.holds[giver.key] - wanted[giver.key]
+                lot = self.account.lots.get(f"order:{self.order.order_id}/{giver.key}.{self.source.id}")
+                moved = min(short, spare, lot.pending if lot else 0)
+                if giver.root == to.root and moved > 0:
+                    assert lot is not None
+                    ledger.split(self.account, lot, self._lot(to), moved)
+                    self.holds[giver.key] -= moved
+                    self.holds[to.key] += moved
+                    short -= moved
+
+    def _date(self) -> None:
+        """Lots of portions whose date has become known get it, and mature if it is now."""
+        for portion in self.order.portions:
+            if portion.matures_at is None or not self.holds[portion.key]:
+                continue
+            lot = self.account.lots.get(f"order:{self.order.order_id}/{portion.key}.{self.source.id}")
+            if lot is None or not lot.pending:
+                continue
+            if lot.matures_at != portion.matures_at:
+                lot = self._dated(lot, portion)
+                self.account.put_lot(lot)
+            if portion.matures_at <= self.account.at and not self.order.held:
+                ledger.mature(self.account, lot, self.version.terms.maturity.rule)
+
+    # -- more and less
+
+    def _grant(self, over: dict[str, int], points: int) -> None:
+        left = points
+        for portion in self.order.portions:
+            short = min(-over[portion.key], left)
+            if short <= 0:
+                continue
+            allowed = self._within_caps(portion, short)
+            left -= short
+            if allowed:
+                lot = self._lot(portion)
+                lot = replace(lot, points=lot.points + allowed)
+                if self._matured(portion):
+                    ledger.credit(self.account, lot, allowed)
+                else:
+                    ledger.credit_pending(self.account, lot, allowed)
+                self.holds[portion.key] += allowed
+
+    def _revoke(self, over: dict[str, int], points: int) -> None:
+        """Take points back, from the portions that hold the most too much, and of those the latest, first."""
+        order = {portion.key: index for index, portion in enumerate(self.order.portions)}
+        left = points
+        for key in sorted(over, key=lambda key: (-over[key], -order[key])):
+            gone = min(over[key], left)
+            if gone > 0:
+                self._take_back(self.portions[key], gone)
+                self.holds[key] -= gone
+                left -= gone
+
+    def _take_back(self, portion: Portion, points: int) -> None:
+        """Void what is pending, then revoke from the portion's own lot, the order's, the others, then below zero (COM-Q6)."""
+        account, rules = self.account, self.version.terms.reversal.earned_points
+        self._free_caps(points)
+        lot = account.lots.get(f"order:{self.order.order_id}/{portion.key}.{self.source.id}")
+        left = points
+        own: list[Lot] = []
+        if lot is not None:
+            pending = min(left, lot.pending)
+            if pending:
+                ledger.void(account, lot, pending, rules.rule)
+                left -= pending
+                lot = account.lots.get(lot.ref)
+        if lot is not None:
+            # What has lapsed meanwhile is gone already: taking it again from other points would charge it twice.
+            gone = min(max(left - lot.available, 0), lot.lapsed)
+            if gone:
+                lot = replace(lot, lapsed=lot.lapsed - gone)
+                account.put_lot(lot)
+                left -= gone
+            own = [lot]
+        if not left:
+            return
+        covered = own[0].available if own else 0
+        if covered < left:
+            account.need_wide()
+            mine = [each for each in account.lots.values() if each.order_id == self.order.order_id and each.available]
+            own += [each for each in ledger.in_spend_order(account, mine) if each.ref not in {lot.ref for lot in own}]
+            if rules.shortfall == "write_off":
+                left = min(left, max(account.head.available, 0))
+        if left:
+            ledger.take(account, left, "revoke", "revoked", rules.rule, self.order.order_id, own)
+
+    # -- caps
+
+    def _period(self, cap: Cap, portion: Portion) -> str | None:
+        at = self.order.placed_at if cap.dated_by == "order" else portion.matures_at
+        return None if at is None else cap_period(self.version, cap, self.version.days.date_of(at).isoformat())
+
+    def _within_caps(self, portion: Portion, points: int) -> int:
+        """How many of these points the caps allow; they use the room up. A cut stays with the order (LEN-Q6, LEN-Q7)."""
+        for cap in self.version.terms.earning.caps:
+            period = self._period(cap, portion)
+            if period is None or "purchase" not in cap.consumed_by:
+                continue
+            used = self.account.head.caps.get(period, 0)
+            room = max(cap.points - used, 0)
+            if "purchase" in cap.refuses and points > room and (cap.crossing == "cut" or room == 0):
+                limit = f"{portion.root}/{self.source.id}"
+                holding = sum(self.holds[each.key] for each in self.order.portions if each.root == portion.root)
+                self.order = replace(self.order, allowed={**self.order.allowed, limit: holding + room})
+                points = room
+            if points:
+                self._use_cap(period, points)
+        return points
+
+    def _use_cap(self, period: str, points: int) -> None:
+        head = self.account.head
+        self.account.head = replace(head, caps={**head.caps, period: head.caps.get(period, 0) + points})
+        capped = self.order.capped
+        self.order = replace(self.order, capped={**capped, period: capped.get(period, 0) + points})
+
+    def _free_caps(self, points: int) -> None:
+        for cap in self.version.terms.earning.caps:
+            if not cap.freed_by_reversal:
+                continue
+            for period, used in self.order.capped.items():
+                if period.startswith(f"{cap.rule}:") and used:
+                    self._use_cap(period, -min(points, used))
+                    break
+
+
+def cap_period(version: Version, cap: Cap, day: str) -> str:
+    """The name under which a cap's use in a period is counted, from a date in ISO form."""
+    return f"{cap.rule}:{day[:4] if cap.period == 'calendar_year' else day[:7]}"

@@ -1,0 +1,262 @@
+"""What an order earns: the points that its kept pieces are worth under its terms, portion by portion.
+
+`desired` is a function of the order alone (its facts, its terms, its tier): partial returns, exchanges and cancels in any
+order end at the same number. Amounts are cumulative over the portions, so that rounding never loses or mints a point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from contracts.terms import Campaign, Component, When
+from worker.decide.amounts import Factor, factor, fraction, part
+from worker.decide.program import Program, Version
+from worker.decide.state import Order, OrderLine, Portion
+
+Rates = tuple[Factor, ...]
+
+
+class Source(NamedTuple):
+    """One thing that earns: a component of the terms, or the bonus points of a line."""
+
+    id: str
+    kind: str
+    rule: str
+    component: Component | None
+    bonus: int = -1
+
+
+def sources(version: Version, order: Order) -> Iterator[Source]:
+    """Everything that may earn for an order."""
+    earning = version.terms.earning
+    for component in earning.components:
+        yield Source(component.id, component.kind, component.rule, component)
+    if earning.bonus_points == "granted":
+        for index, bonus in enumerate(order.bonus):
+            yield Source(f"bonus{index + 1}", bonus.kind, earning.bonus_rule or earning.rule, None, index)
+
+
+def holds(when: When, version: Version, order: Order, line: OrderLine, tier: str | None, at: datetime) -> bool:
+    """Whether a condition of the terms holds for a line of an order, on the date `at`."""
+    if when.since is not None or when.until is not None:
+        day = version.days.date_of(at)
+        if (when.since is not None and day < when.since) or (when.until is not None and day > when.until):
+            return False
+    return (
+        (not when.tiers or tier in when.tiers)
+        and (not when.courses or order.course in when.courses)
+        and (not when.stores or order.store in when.stores)
+        and (not when.channels or order.channel in when.channels)
+        and (not when.skus or line.sku in when.skus)
+        and (not when.categories or line.category in when.categories)
+        and (not when.tags or not set(when.tags).isdisjoint(line.tags))
+        and (not when.payment_methods or order.payment_method in when.payment_methods)
+        and (not when.card_brands or order.card_brand in when.card_brands)
+        and (not when.weekdays or version.days.weekday(at) in when.weekdays)
+    )
+
+
+def _times(rates: Rates, text: str) -> Rates:
+    numerator, denominator = fraction(text)
+    return tuple(Factor(each.unit, each.numerator * numerator, each.denominator * denominator) for each in rates)
+
+
+def _best_campaign(
+    version: Version, component: Component, order: Order, line: OrderLine, tier: str | None, at: datetime
+) -> Campaign | None:
+    best: Campaign | None = None
+    for campaign in version.terms.earning.campaigns:
+        stronger = best is None or campaign.priority > best.priority
+        if stronger and campaign.component in (None, component.id) and holds(campaign.when, version, order, line, tier, at):
+            best = campaign
+    return best
+
+
+def rates_of(version: Version, component: Component, order: Order, line: OrderLine, tier: str | None, at: datetime) -> Rates:
+    """The rate of a component for a line: from its table, the product's own rate, then the strongest campaign."""
+    rates: Rates = ()
+    for row in component.rates:
+        if holds(row.when, version, order, line, tier, at):
+            rates = (factor(row.rate),)
+            break
+    if component.product_rate == "replaces" and line.point_rate is not None:
+        rates = (Factor(1, *fraction(line.point_rate)),)
+    if version.terms.earning.campaigns:
+        campaign = _best_campaign(version, component, order, line, tier, at)
+        if campaign is not None:
+            if campaign.effect == "multiply":
+                assert campaign.times is not None
+                rates = _times(rates, campaign.times)
+            else:
+                assert campaign.rate is not None
+                rates = (factor(campaign.rate),) if campaign.effect == "replace" else (*rates, factor(campaign.rate))
+    limit = version.terms.earning.rate_max
+    if limit is not None:
+        most = Factor(1, *fraction(limit))
+        rates = tuple(
+            most if each.numerator * most.denominator > most.numerator * each.denominator * each.unit else each for each in rates
+        )
+    return rates
+
+
+def _base(version: Version, order: Order, line: OrderLine, pieces: int) -> int:
+    """The amount on which some kept pieces of a line earn, in the order's minor units."""
+    earning = version.terms.earning
+    amount = part(line.goods, pieces, line.quantity)
+    if earning.tax == "inclusive":
+        amount += part(line.tax, pieces, line.quantity)
+    if earning.points_used == "net" and line.used:
+        attached = line.used - part(line.used, line.quantity - line.kept, line.quantity)
+        amount -= part(attached, pieces, line.kept)
+    return amount
+
+
+def _in_program_currency(version: Version, order: Order, amount: int) -> int:
+    """An amount at the exchange rate of the order's date (PUP-07)."""
+    terms = version.terms
+    if order.currency == terms.currency:
+        return amount
+    exchange = terms.earning.exchange
+    rate = exchange_rate(version, order)
+    if exchange is None or rate is None:
+        return 0
+    units = int(10 ** exchange.minor_units.get(order.currency, 2))
+    numerator, denominator = rate.as_integer_ratio()
+    if exchange.rounding == "order_half_up":
+        return (2 * amount * numerator + denominator * units) // (2 * denominator * units)
+    return amount * numerator // (denominator * units)
+
+
+def exchange_rate(version: Version, order: Order) -> Decimal | None:
+    """Units of the program's currency for one of the order's, as pinned for the latest date up to the order's."""
+    exchange = version.terms.earning.exchange
+    if exchange is None:
+        return None
+    day = version.days.date_of(order.placed_at)
+    known = [(since, rate) for since, rate in exchange.rates.get(order.currency, {}).items() if since <= day]
+    return Decimal(max(known)[1]) if known else None
+
+
+def points_for(version: Version, order: Order, rates: Rates, amount: int) -> int:
+    """Points for an amount of the order's currency that earns at these rates, rounded once for each."""
+    if amount <= 0 or not rates:
+        return 0
+    terms = version.terms
+    if terms.earning.points_used == "net_spread" and order.points_used:
+        total = sum(line.goods + line.tax for line in order.lines) + order.fees
+        amount = amount * max(total - order.points_used, 0) // total if total else 0
+    amount = _in_program_currency(version, order, amount)
+    return sum(each.of(amount, terms.earning.rounding.mode) for each in rates)
+
+
+def _units(version: Version, order: Order) -> Iterator[tuple[tuple[Portion, ...], frozenset[str] | None]]:
+    """What is added up before rounding: portions in turn, of all lines (None) or of some."""
+    scope = version.terms.earning.rounding.scope
+    exchange = version.terms.earning.exchange
+    if exchange is not None and exchange.rounding == "line_floor" and order.currency != version.terms.currency:
+        scope = "line"
+    if scope == "order":
+        yield order.portions, None
+    elif scope == "shipment":
+        for portion in order.portions:
+            yield (portion,), None
+    else:
+        for line in order.lines:
+            yield tuple(portion for portion in order.portions if line.line_id in portion.pieces), frozenset({line.line_id})
+
+
+def desired(program: Program, order: Order, source: Source, at: datetime) -> dict[str, int]:
+    """Points that each portion should hold from one source, by portion key, before caps."""
+    version = program.named(order.terms)
+    wanted = {portion.key: 0 for portion in order.portions}
+    if not order.earns or order.status != "open":
+        return wanted
+    if version.terms.earning.points_used == "none_if_used" and order.points_used:
+        return wanted
+    if source.component is None:
+        _add_bonus(order, source, wanted)
+        return wanted
+    lines = {line.line_id: line for line in order.lines if line.earns}
+    for portions, only in _units(version, order):
+        _add_unit(program, order, source.component, portions, only, lines, at, wanted)
+    return wanted
+
+
+def _add_bonus(order: Order, source: Source, wanted: dict[str, int]) -> None:
+    bonus = order.bonus[source.bonus]
+    line = next(line for line in order.lines if line.line_id == bonus.line_id)
+    if not line.earns:
+        return
+    pieces = 0
+    for portion in order.portions:
+        before = part(bonus.points, pieces, line.quantity)
+        pieces += portion.pieces.get(line.line_id, 0)
+        wanted[portion.key] += part(bonus.points, pieces, line.quantity) - before
+
+
+def _add_unit(
+    program: Program,
+    order: Order,
+    component: Component,
+    portions: tuple[Portion, ...],
+    only: frozenset[str] | None,
+    lines: Mapping[str, OrderLine],
+    at: datetime,
+    wanted: dict[str, int],
+) -> None:
+    """Add one rounding unit: cumulative points of each rate, portion by portion."""
+    own = program.named(order.terms)
+    earning = own.terms.earning
+    pieces: dict[str, int] = {}
+    amounts: dict[Rates, int] = {}
+    given: dict[Rates, int] = {}
+    for portion in portions:
+        tier = order.tier if earning.tier_at == "order" or portion.tier is None else portion.tier
+        by_order = earning.rate_date == "order"
+        dated = order.placed_at if by_order else (portion.matures_at or at)
+        version = own if by_order else program.at(dated)
+        rate_component = component if by_order else _same(version, component)
+        for line_id, n in portion.pieces.items():
+            line = lines.get(line_id)
+            if line is None or (only is not None and line_id not in only):
+                continue
+            rates = rates_of(version, rate_component, order, line, tier, dated)
+            so_far = pieces.get(line_id, 0)
+            pieces[line_id] = so_far + n
+            more = _base(own, order, line, so_far + n) - _base(own, order, line, so_far)
+            amounts[rates] = amounts.get(rates, 0) + more
+        for rates, amount in amounts.items():
+            points = points_for(own, order, rates, amount)
+            wanted[portion.key] += points - given.get(rates, 0)
+            given[rates] = points
+    if own.terms.reversal.earned_points.amount == "returned_share":
+        _add_returned_share(own, order, only, lines, amounts, given, wanted)
+
+
+def _same(version: Version, component: Component) -> Component:
+    """The component of the same id in another version; the given one if that has none."""
+    return next((each for each in version.terms.earning.components if each.id == component.id), component)
+
+
+def _add_returned_share(
+    version: Version,
+    order: Order,
+    only: frozenset[str] | None,
+    lines: Mapping[str, OrderLine],
+    amounts: Mapping[Rates, int],
+    given: Mapping[Rates, int],
+    wanted: dict[str, int],
+) -> None:
+    """The other reading of COM-Q7: what is taken is the rate on the returned amount, floored; the rest stays."""
+    if len(amounts) != 1:
+        return
+    (rates,) = amounts
+    chosen = [line for line_id, line in lines.items() if only is None or line_id in only]
+    removed = sum(_base(version, order, line, line.quantity) - _base(version, order, line, line.kept) for line in chosen)
+    target = points_for(version, order, rates, amounts[rates] + removed) - points_for(version, order, rates, removed)
+    holding = [portion.key for portion in order.portions if any(line.line_id in portion.pieces for line in chosen)]
+    if holding:
+        wanted[holding[-1]] += target - given[rates]

@@ -1,0 +1,122 @@
+"""Expiry: the last day of a lot, the pool that moves as one, what lapses when, and the notices before it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+from msgspec.structs import replace
+
+from contracts.terms import Pool, Term
+from worker.decide.account import Account
+from worker.decide.program import Version
+from worker.decide.state import Lot
+
+Event = Literal["grant", "available", "use", "order"]
+
+
+def term_of(version: Version, kind: str) -> Term | Pool | None:
+    """What decides the expiry of points of a kind: its own term, the pool, or nothing (they never lapse)."""
+    expiry = version.terms.expiry
+    for term in expiry.terms:
+        if not term.kinds or kind in term.kinds:
+            return term
+    if expiry.pool is not None and (not expiry.pool.kinds or kind in expiry.pool.kinds):
+        return expiry.pool
+    return None
+
+
+def _last_day(version: Version, term: Term | Pool, from_: date) -> date:
+    days = version.days
+    if isinstance(term, Term) and term.counted_from == "month":
+        from_ = days.month_first(from_)
+    assert term.months is not None
+    last = days.add_months(from_, term.months)
+    if isinstance(term, Term) and term.to == "month_end":
+        return days.month_last(last)
+    return last - timedelta(days=1) if version.terms.expiry.last_day == "day_before" else last
+
+
+def _lapses_at(version: Version, from_: datetime, last: date) -> datetime:
+    """The instant after the last usable one; with `exact`, the anniversary of the time stamp itself (PUP-Q7)."""
+    if version.terms.expiry.last_day == "exact":
+        local = from_.astimezone(version.days.zone)
+        return datetime.combine(last, local.timetz()).astimezone(from_.tzinfo)
+    return version.days.end(last)
+
+
+def notice_at(version: Version, expires_on: date | None, after: datetime) -> datetime | None:
+    """The next instant at which the member is told of a lapse, after one given."""
+    if expires_on is None or not version.terms.notice_days:
+        return None
+    instants = [version.days.start(expires_on - timedelta(days=days)) for days in version.terms.notice_days]
+    return min((instant for instant in instants if instant > after), default=None)
+
+
+def dated(version: Version, lot: Lot, granted_at: datetime, expires_on: date | None = None) -> Lot:
+    """A lot with the dates that its grant gives it. `expires_on`: a last day fixed at issue, which no term moves."""
+    if expires_on is not None:
+        last, lapses_at, pooled = expires_on, version.days.end(expires_on), False
+        return replace(
+            lot,
+            granted_at=granted_at,
+            expires_on=last,
+            lapses_at=lapses_at,
+            pooled=pooled,
+            notice_at=notice_at(version, last, granted_at),
+        )
+    term = term_of(version, lot.kind)
+    if term is None or (isinstance(term, Term) and term.months is None):
+        return replace(lot, granted_at=granted_at)
+    if isinstance(term, Pool):
+        return replace(lot, granted_at=granted_at, pooled=True)
+    last = _last_day(version, term, version.days.date_of(granted_at))
+    return replace(
+        lot,
+        granted_at=granted_at,
+        expires_on=last,
+        lapses_at=_lapses_at(version, granted_at, last),
+        notice_at=notice_at(version, last, granted_at),
+    )
+
+
+def prolong(account: Account, event: Event, at: datetime | None = None) -> None:
+    """Move the pool's expiry on, if this kind of event does that under the terms (PUP-25, SCO-25)."""
+    version = account.version
+    if event not in version.prolonged_by:
+        return
+    pool = version.terms.expiry.pool
+    assert pool is not None
+    at = at or account.at
+    from_ = version.days.date_of(at)
+    if account.head.pool_from is not None and account.head.pool_from > from_:
+        return
+    last = _last_day(version, pool, from_)
+    account.head = replace(
+        account.head,
+        pool_from=from_,
+        pool_lapses_at=_lapses_at(version, at, last),
+        pool_notice_at=notice_at(version, last, at),
+    )
+
+
+def pool_expires_on(account: Account) -> date | None:
+    """The last usable day of the pooled balance."""
+    lapses_at = account.head.pool_lapses_at
+    if lapses_at is None:
+        return None
+    return account.version.days.date_of(lapses_at - timedelta(microseconds=1))
+
+
+def for_hand_back(account: Account, lot: Lot) -> Lot:
+    """The lot into which used points return: the same one, or one with a fresh or longer term (COM-Q5)."""
+    back = account.version.terms.reversal.back_expiry
+    if back.mode == "original" or lot.pooled:
+        return lot
+    fresh = replace(lot, part=f"{lot.part}~{account.cause}", points=0, available=0, pending=0)
+    if back.mode == "fresh":
+        return dated(account.version, replace(fresh, expires_on=None, lapses_at=None), account.at)
+    grace = account.version.days.date_of(account.at) + timedelta(days=back.grace_days)
+    if lot.expires_on is None or lot.expires_on >= grace:
+        return lot
+    return dated(account.version, fresh, lot.granted_at, grace)

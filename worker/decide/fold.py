@@ -1,0 +1,123 @@
+"""The fold: facts in business order, with the clock's instants between them, each one step.
+
+    account(t) = fold(terms, facts with business time <= t in business order, clock instants <= t)
+
+At one instant the clock comes first, then facts by rank; a fact sees the state strictly before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from contracts.events import (
+    ActivityCompleted,
+    Event,
+    ExchangeReceived,
+    ExchangeRequested,
+    ExchangeShipped,
+    MemberEnrolled,
+    MemberErased,
+    MemberRegistered,
+    OrderCancelled,
+    OrderPaid,
+    OrderPlaced,
+    OrderRescheduled,
+    PointsAdjusted,
+    PointsHeld,
+    PointsReleased,
+    RedemptionReleased,
+    RedemptionRequested,
+    ReturnReceived,
+    ReturnRequested,
+    ReviewPosted,
+    ShipmentDelivered,
+    ShipmentDispatched,
+    SurveyWon,
+)
+from worker.decide import clock, members, orders, requests, reversal
+from worker.decide.account import Account, Defect, NotLoaded, Step
+from worker.decide.state import Moment, clock_moment
+
+# One row for each type of fact. The data's type is the key, so the handler's argument is of it.
+HANDLERS: Final[Mapping[type[Any], Callable[[Account, Any], None]]] = {
+    OrderPlaced: orders.placed,
+    OrderPaid: orders.paid,
+    OrderRescheduled: orders.rescheduled,
+    ShipmentDispatched: orders.dispatched,
+    ShipmentDelivered: orders.delivered,
+    OrderCancelled: reversal.cancelled,
+    ReturnRequested: reversal.return_requested,
+    ReturnReceived: reversal.return_received,
+    ExchangeRequested: reversal.exchange_requested,
+    ExchangeReceived: reversal.exchange_received,
+    ExchangeShipped: reversal.exchange_shipped,
+    MemberRegistered: members.registered,
+    MemberEnrolled: members.enrolled,
+    MemberErased: members.erased,
+    ReviewPosted: members.review_posted,
+    SurveyWon: members.survey_won,
+    ActivityCompleted: members.activity_completed,
+    PointsAdjusted: members.adjusted,
+    PointsHeld: members.held,
+    PointsReleased: members.released,
+    RedemptionRequested: requests.reservation_requested,
+    RedemptionReleased: requests.reservation_released,
+}
+
+CLOCK_STEPS_MAX: Final = 100_000
+"""More clock instants than this between two facts is a defect of the fold, not a history."""
+
+
+def moment_of(event: Event) -> Moment:
+    """An event's place in business order."""
+    return Moment(*event.key)
+
+
+def fold(account: Account, facts: Iterable[Event], until: datetime | None = None) -> list[Step]:
+    """Fold facts (in business order, none before the account's last moment) and the clock up to `until` into the account.
+
+    Returns the steps, each with its before-image. Raises NotLoaded when rows are missing (the account is then to be loaded
+    and folded anew) and Defect when the fold broke its own rules.
+    """
+    steps: list[Step] = []
+    for fact in facts:
+        run_clock(account, fact.time, steps)
+        steps.append(_apply(account, fact))
+    if until is not None:
+        run_clock(account, until, steps)
+    return steps
+
+
+def _apply(account: Account, fact: Event) -> Step:
+    account.begin(moment_of(fact), fact)
+    try:
+        HANDLERS[type(fact.data)](account, fact.data)
+    except (NotLoaded, Defect):
+        raise
+    except Exception as error:
+        raise Defect(f"{type(error).__name__} in {fact.type}: {error}") from error
+    return account.finish()
+
+
+def run_clock(account: Account, until: datetime, steps: list[Step]) -> None:
+    """Take every clock instant up to `until` (inclusive) at which something changes, each as a step of its own."""
+    for _ in range(CLOCK_STEPS_MAX):
+        due = account.head.clock_due_at
+        if due is None or due > until:
+            return
+        account.need_wide()
+        last = account.head.last
+        # Something that became due in the past (terms that changed, a date worked out late) happens now.
+        account.begin(clock_moment(due if last is None or due > last.at else last.at))
+        try:
+            clock.tick(account)
+        except (NotLoaded, Defect):
+            raise
+        except Exception as error:
+            raise Defect(f"{type(error).__name__} in the clock: {error}") from error
+        step = account.finish()
+        if account.changed:
+            steps.append(step)
+    raise Defect(f"the clock does not come to rest before {until}")

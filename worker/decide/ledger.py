@@ -1,0 +1,231 @@
+"""Postings: every way in which points move between the buckets of an account, each as balanced entries on lots.
+
+Only these functions change balances. `available` = what is left in lots minus the arrears; a credit sets arrears off
+first (COM-C9), a debit that finds no lots makes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from msgspec.structs import replace
+
+from worker.decide import expiry
+from worker.decide.account import Account
+from worker.decide.state import Bucket, Entry, Lot, Reason, Spent
+
+_LAST = datetime.max.replace(tzinfo=UTC)
+
+
+def _post(
+    account: Account,
+    reason: Reason,
+    points: int,
+    source: Bucket,
+    target: Bucket,
+    rule: str,
+    lot: Lot | None,
+    order_id: str | None,
+) -> None:
+    if points <= 0:
+        account.fail(f"an entry of {points} points")
+    head = account.head
+    moved: dict[str, int] = {}
+    for bucket, change in ((source, -points), (target, points)):
+        if bucket in _KEPT:
+            moved[bucket] = moved.get(bucket, getattr(head, bucket)) + change
+    account.head = replace(head, **moved)
+    account.entries.append(
+        Entry(
+            reason=reason,
+            points=points,
+            source=source,
+            target=target,
+            rule=rule,
+            kind=lot.kind if lot else None,
+            lot=lot.ref if lot else None,
+            expires_on=lot.expires_on if lot else None,
+            order_id=order_id,
+        )
+    )
+
+
+_KEPT = frozenset({"pending", "available", "held", "lapsed", "forfeited", "revoked"})
+
+
+def credit_pending(account: Account, lot: Lot, points: int, reason: Reason = "earn") -> None:
+    """Grant points that cannot be used yet."""
+    lot = replace(lot, pending=lot.pending + points)
+    account.put_lot(lot)
+    _post(account, reason, points, "granted", "pending", lot.rule, lot, lot.order_id)
+    if reason == "earn":
+        expiry.prolong(account, "grant")
+
+
+def credit(account: Account, lot: Lot, points: int, reason: Reason = "earn", source: Bucket = "granted") -> None:
+    """Grant points that can be used at once; arrears are set off first."""
+    _add_available(account, lot, points)
+    _post(account, reason, points, source, "available", lot.rule, lot, lot.order_id)
+    expiry.prolong(account, "grant")
+    expiry.prolong(account, "available")
+
+
+def _add_available(account: Account, lot: Lot, points: int) -> None:
+    set_off = min(points, account.head.arrears)
+    if set_off:
+        account.head = replace(account.head, arrears=account.head.arrears - set_off)
+    account.put_lot(replace(lot, available=lot.available + points - set_off))
+
+
+def mature(account: Account, lot: Lot, rule: str) -> None:
+    """Pending points of a lot become available."""
+    points = lot.pending
+    _add_available(account, replace(lot, pending=0), points)
+    _post(account, "mature", points, "pending", "available", rule, lot, lot.order_id)
+    expiry.prolong(account, "available")
+
+
+def void(account: Account, lot: Lot, points: int, rule: str) -> None:
+    """Pending points are taken back before they could be used."""
+    account.put_lot(replace(lot, pending=lot.pending - points))
+    _post(account, "void", points, "pending", "revoked", rule, lot, lot.order_id)
+
+
+def split(account: Account, lot: Lot, to: Lot, points: int) -> None:
+    """Move pending points to another lot of the same order, because they will mature on their own date."""
+    account.put_lot(replace(lot, pending=lot.pending - points))
+    _post(account, "split", points, "pending", "granted", lot.rule, lot, lot.order_id)
+    credit_pending(account, to, points, "split")
+
+
+def lapse(account: Account, lot: Lot, points: int, rule: str) -> None:
+    """Available points of a lot are lost because their last day is over."""
+    account.put_lot(replace(lot, available=lot.available - points, lapsed=lot.lapsed + points))
+    _post(account, "lapse", points, "available", "lapsed", rule, lot, lot.order_id)
+
+
+def in_spend_order(account: Account, lots: Sequence[Lot] | None = None) -> list[Lot]:
+    """Lots with available points in the order in which the program spends them (COM-Q3)."""
+    account.need_wide()
+    found = [lot for lot in (account.lots.values() if lots is None else lots) if lot.available]
+    order = account.version.terms.redemption.lots
+    pool = account.head.pool_lapses_at
+    if order == "soonest_expiry":
+        return sorted(found, key=lambda lot: ((pool if lot.pooled else lot.lapses_at) or _LAST, lot.granted_at, lot.ref))
+    if order == "oldest_grant":
+        return sorted(found, key=lambda lot: (lot.granted_at, lot.ref))
+    return sorted(found, key=lambda lot: (lot.granted_at, lot.ref), reverse=True)
+
+
+def take(
+    account: Account,
+    points: int,
+    reason: Reason,
+    target: Bucket,
+    rule: str,
+    order_id: str | None = None,
+    first: Sequence[Lot] = (),
+) -> tuple[Spent, ...]:
+    """Take available points out, from `first` and then from the other lots in spend order; what no lot covers is arrears.
+
+    Returns what was taken from which lot.
+    """
+    spent: list[Spent] = []
+    left = points
+    own = {lot.ref for lot in first}
+    own_covers = sum(lot.available for lot in first) >= points
+    others = [] if own_covers else [lot for lot in in_spend_order(account) if lot.ref not in own]
+    for lot in (*first, *others):
+        taken = min(left, lot.available)
+        if taken:
+            account.put_lot(replace(lot, available=lot.available - taken))
+            _post(account, reason, taken, "available", target, rule, lot, order_id)
+            spent.append(spent_of(lot, taken))
+            left -= taken
+    if left:
+        account.head = replace(account.head, arrears=account.head.arrears + left)
+        _post(account, reason, left, "available", target, rule, None, order_id)
+    return tuple(spent)
+
+
+def spent_of(lot: Lot, points: int) -> Spent:
+    """What must be remembered of a lot to put points back into it."""
+    return Spent(
+        origin=lot.origin,
+        part=lot.part,
+        kind=lot.kind,
+        granted_at=lot.granted_at,
+        lot_points=lot.points,
+        rule=lot.rule,
+        points=points,
+        order_id=lot.order_id,
+        expires_on=lot.expires_on,
+        lapses_at=lot.lapses_at,
+        pooled=lot.pooled,
+    )
+
+
+def _lot_of(account: Account, spent: Spent) -> Lot:
+    """The lot that points were taken from: as it stands, or anew if nothing was left in it."""
+    kept = account.lots.get(f"{spent.origin}/{spent.part}")
+    if kept is not None:
+        return kept
+    return Lot(
+        origin=spent.origin,
+        part=spent.part,
+        kind=spent.kind,
+        granted_at=spent.granted_at,
+        points=spent.lot_points,
+        rule=spent.rule,
+        order_id=spent.order_id,
+        expires_on=spent.expires_on,
+        lapses_at=spent.lapses_at,
+        pooled=spent.pooled,
+    )
+
+
+def give_back(
+    account: Account, spent: Spent, points: int, source: Bucket, reason: Reason, rule: str, order_id: str | None
+) -> None:
+    """Used or held points return to their lot; if that has lapsed meanwhile they lapse at once (COM-Q5, BEL-15)."""
+    lot = expiry.for_hand_back(account, _lot_of(account, spent))
+    lapses_at = account.head.pool_lapses_at if lot.pooled else lot.lapses_at
+    if lapses_at is not None and lapses_at <= account.at:
+        account.put_lot(replace(lot, lapsed=lot.lapsed + points))
+        _post(account, "lapse", points, source, "lapsed", rule, lot, order_id)
+        return
+    _add_available(account, lot, points)
+    _post(account, reason, points, source, "available", rule, lot, order_id)
+
+
+def forfeit(account: Account, points: int, rule: str, order_id: str | None) -> None:
+    """Used points that a rule does not give back."""
+    _post(account, "forfeit", points, "spent", "forfeited", rule, None, order_id)
+
+
+def hold(account: Account, points: int, reason: Reason, rule: str, order_id: str | None = None) -> tuple[Spent, ...]:
+    """Set available points aside so that they cannot be used; returns which lots they came from."""
+    return take(account, points, reason, "held", rule, order_id)
+
+
+def capture(account: Account, points: int, rule: str, order_id: str) -> None:
+    """Points that were held for an order are spent on it."""
+    _post(account, "redeem", points, "held", "spent", rule, None, order_id)
+
+
+def give_back_unnamed(account: Account, points: int, source: Bucket, rule: str, order_id: str) -> None:
+    """Points that were taken when no lot covered them come back: they set off what is owed, the rest is a lot of its own."""
+    version = account.version
+    lot = Lot(
+        origin=f"order:{order_id}",
+        part=f"back~{account.cause}",
+        kind=version.terms.adjustment.kind,
+        granted_at=account.at,
+        points=points,
+        rule=rule,
+        order_id=order_id,
+    )
+    lot = expiry.dated(version, lot, account.at)
+    _add_available(account, lot, points)
+    _post(account, "hand_back", points, source, "available", rule, lot, order_id)

@@ -1,0 +1,122 @@
+"""When the points of an order become available: its pieces in portions, what triggers them, and their dates.
+
+LEN-18, ANS-19, PUP-03/PUP-13, SCO-11 and BEL-07 are all one mechanism: events to wait for, days after each, the latest decides;
+for the whole order, for each shipment, or for each line's pieces of a shipment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from worker.decide.account import Account
+from worker.decide.program import Version
+from worker.decide.state import Order, OrderLine, Portion
+
+WHOLE = "all"
+
+
+def _events(version: Version) -> frozenset[str]:
+    return frozenset(trigger.event for trigger in version.terms.maturity.after)
+
+
+def _parts_on(version: Version) -> str | None:
+    """The event at which pieces part from the rest; None if the order matures as one."""
+    maturity = version.terms.maturity
+    if maturity.by == "order":
+        return None
+    events = _events(version)
+    return "delivery" if "delivery" in events else "shipment" if "shipment" in events else None
+
+
+def open_portions(version: Version, lines: tuple[OrderLine, ...], suffix: str = "") -> tuple[Portion, ...]:
+    """The portions of new lines, before anything has happened to them."""
+    if version.terms.maturity.by == "line":
+        return tuple(Portion(key=line.line_id + suffix, pieces={line.line_id: line.quantity}) for line in lines)
+    return (Portion(key=WHOLE + suffix, pieces={line.line_id: line.quantity for line in lines}),)
+
+
+def part_off(account: Account, order: Order, event: str, pieces: Mapping[str, int]) -> Order:
+    """Part the pieces that shipped (or were delivered) from the portions that still wait."""
+    version = account.program.named(order.terms)
+    if _parts_on(version) != event or not pieces:
+        return order
+    left = dict(pieces)
+    portions: list[Portion] = []
+    parted: dict[str, Portion] = {}
+    for portion in order.portions:
+        going = {} if portion.triggered_at else {line: min(n, left.get(line, 0)) for line, n in portion.pieces.items()}
+        going = {line: n for line, n in going.items() if n}
+        if not going:
+            portions.append(portion)
+            continue
+        for line, n in going.items():
+            left[line] -= n
+        staying = {line: n - going.get(line, 0) for line, n in portion.pieces.items() if n > going.get(line, 0)}
+        if not staying:
+            portions.append(replace(portion, triggered_at=account.at))
+            continue
+        portions.append(replace(portion, pieces=staying))
+        key = f"{portion.root}@{account.cause}"
+        parted[key] = Portion(key=key, pieces=going, triggered_at=account.at)
+    return replace(order, portions=(*portions, *parted.values()))
+
+
+def remove(portions: tuple[Portion, ...], line_id: str, pieces: int, *, open_first: bool) -> tuple[Portion, ...]:
+    """Take pieces of a line out of its portions: waiting ones first (a cancel), or the latest triggered first (a return)."""
+    waiting = [index for index, portion in enumerate(portions) if portion.triggered_at is None]
+    triggered = [index for index, portion in enumerate(portions) if portion.triggered_at is not None][::-1]
+    kept = list(portions)
+    left = pieces
+    for index in (*waiting, *triggered) if open_first else (*triggered, *waiting):
+        gone = min(left, kept[index].pieces.get(line_id, 0))
+        if gone:
+            stay = {**kept[index].pieces, line_id: kept[index].pieces[line_id] - gone}
+            kept[index] = replace(kept[index], pieces={line: n for line, n in stay.items() if n})
+            left -= gone
+    return tuple(kept)
+
+
+def _happened(order: Order, event: str, portion: Portion, *, parts: bool) -> datetime | None:
+    """When an event had happened for all pieces of a portion; None if it has not."""
+    if event == "order":
+        return order.placed_at
+    if event == "payment":
+        return order.paid_at
+    if parts:
+        return portion.triggered_at
+    if event == "shipment":
+        return None if any(line.unshipped for line in order.lines) else order.shipped_at
+    return None if any(line.delivered < line.kept for line in order.lines) else order.delivered_at
+
+
+def date_portions(account: Account, order: Order) -> Order:
+    """Give every portion for which everything has happened its maturity date."""
+    version = account.program.named(order.terms)
+    parts = _parts_on(version) is not None
+    portions: list[Portion] = []
+    for each in order.portions:
+        portion = each
+        if portion.matures_at is None and portion.pieces and version.terms.maturity.release == "automatic":
+            instants = [
+                (_happened(order, trigger.event, portion, parts=parts), trigger.days) for trigger in version.terms.maturity.after
+            ]
+            known = [version.days.days_after(at, days) for at, days in instants if at is not None]
+            if len(known) == len(instants):
+                # What completes an order late (a cancel of its last open line) cannot make it mature in the past.
+                due = max(*known, account.at) if len(known) > 1 else max(known[0], account.at)
+                portion = replace(portion, triggered_at=portion.triggered_at or account.at, matures_at=due)
+        portions.append(portion)
+    return replace(order, portions=tuple(portions))
+
+
+def shown(version: Version, portion: Portion, at: datetime) -> bool:
+    """Whether the points of a portion are in the account yet, pending or available."""
+    when = version.terms.maturity.shown
+    if when == "order":
+        return True
+    if when == "trigger":
+        return portion.matures_at is not None
+    return portion.matures_at is not None and portion.matures_at <= at

@@ -1,0 +1,251 @@
+"""Facts about members: joining, what they do besides buying, and what support staff adjust or hold."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from contracts.events import (
+    ActivityCompleted,
+    MemberEnrolled,
+    MemberErased,
+    MemberRegistered,
+    PointsAdjusted,
+    PointsHeld,
+    PointsReleased,
+    ReviewPosted,
+    SurveyWon,
+)
+from contracts.terms import Activity
+from worker.decide import crediting, expiry, ledger, orders, redemption, tiers
+from worker.decide.account import Account
+from worker.decide.amounts import fraction
+from worker.decide.state import Lot, Mark, Setting, Spent
+
+MANUAL_HOLD = "manual"
+
+
+class _Joining(Protocol):
+    @property
+    def channel(self) -> str | None: ...
+    @property
+    def country(self) -> str | None: ...
+
+
+def _introduce(account: Account, data: _Joining) -> None:
+    head = account.head
+    account.head = replace(head, channel=data.channel or head.channel, country=data.country or head.country)
+
+
+def registered(account: Account, data: MemberRegistered) -> None:
+    """An account with the shop; the first one counts."""
+    tiers.start(account)
+    if account.head.registered_at is None:
+        account.head = replace(account.head, registered_at=account.at)
+        _introduce(account, data)
+        _earn(account, "member.registered", None, data.member_id, None)
+
+
+def enrolled(account: Account, data: MemberEnrolled) -> None:
+    """Joined the program; the first time counts."""
+    tiers.start(account)
+    if account.head.enrolled_at is None:
+        account.head = replace(account.head, enrolled_at=account.at)
+        _introduce(account, data)
+        _earn(account, "member.enrolled", None, data.member_id, None)
+
+
+def erased(account: Account, data: MemberErased) -> None:
+    """The person is forgotten: nothing is earned or redeemed any more, and what the head knew of the person goes."""
+    account.head = replace(account.head, erased=True, channel=None, country=None)
+
+
+def review_posted(account: Account, data: ReviewPosted) -> None:
+    """A product review (SCO-03)."""
+    _earn(account, "review.posted", None, data.review_id, None, sku=data.sku, order_id=data.order_id)
+
+
+def survey_won(account: Account, data: SurveyWon) -> None:
+    """A prize (LEN-27)."""
+    _earn(account, "survey.won", None, data.survey_id, data.points)
+
+
+def activity_completed(account: Account, data: ActivityCompleted) -> None:
+    """Any other activity that the terms name."""
+    _earn(account, "activity.completed", data.activity, data.reference, data.points)
+
+
+def _earn(
+    account: Account,
+    event: str,
+    activity: str | None,
+    reference: str,
+    points: int | None,
+    *,
+    sku: str | None = None,
+    order_id: str | None = None,
+) -> None:
+    for rule in account.version.terms.activities:
+        if rule.event == event and rule.activity in (None, activity):
+            _grant(account, rule, reference, points, sku, order_id)
+            return
+    if event not in ("member.registered", "member.enrolled"):
+        account.find("activity_not_offered", None, activity or event)
+
+
+def _once(account: Account, rule: Activity, reference: str, sku: str | None, order_id: str | None) -> str | None:
+    """The name under which this activity counts once; None if every event counts."""
+    key = {
+        "member": "",
+        "sku": sku or "",
+        "order": f"{order_id or ''}:{sku or ''}",
+        "reference": reference,
+        "day": account.version.days.date_of(account.at).isoformat(),
+        "event": None,
+    }[rule.once_per]
+    return None if key is None else f"{rule.id}:{key}"
+
+
+def _grant(account: Account, rule: Activity, reference: str, points: int | None, sku: str | None, order_id: str | None) -> None:
+    head = account.head
+    if rule.event != "member.registered" and not redemption.is_member(account):
+        account.find("activity_without_membership", None, rule.id)
+        return
+    if rule.countries and head.country is not None and head.country not in rule.countries:
+        account.find("activity_elsewhere", None, rule.id)
+        return
+    if rule.bought and sku is not None and not account.marked(f"bought:{sku}"):
+        account.find("activity_without_purchase", None, f"{rule.id}:{sku}")
+        return
+    name = _once(account, rule, reference, sku, order_id)
+    if name is not None:
+        if account.marked(name):
+            return
+        account.put("mark", name, Mark(at=account.at))
+    amount = _multiplied(account, rule, rule.points if rule.points is not None else (points or 0))
+    amount = _within_caps(account, amount)
+    if not amount:
+        return
+    matures_at = account.at + timedelta(hours=rule.delay_hours)
+    lot = Lot(origin=account.cause, part=rule.id, kind=rule.kind, granted_at=matures_at, points=amount, rule=rule.rule)
+    lot = expiry.dated(account.version, lot, matures_at)
+    if rule.delay_hours:
+        ledger.credit_pending(account, replace(lot, matures_at=matures_at), amount)
+    else:
+        ledger.credit(account, lot, amount)
+
+
+def _multiplied(account: Account, rule: Activity, points: int) -> int:
+    numerator, denominator = 1, 1
+    weekday, tier = account.version.days.weekday(account.at), tiers.current(account)
+    for row in rule.multipliers:
+        if (not row.when.weekdays or weekday in row.when.weekdays) and (not row.when.tiers or tier in row.when.tiers):
+            top, bottom = fraction(row.times)
+            numerator, denominator = numerator * top, denominator * bottom
+    return points * numerator // denominator
+
+
+def _within_caps(account: Account, points: int) -> int:
+    """Activities use caps up, and are refused by them only where the terms say so (LEN-Q8)."""
+    for cap in account.version.terms.earning.caps:
+        if "activity" not in cap.consumed_by:
+            continue
+        period = crediting.cap_period(account.version, cap, account.version.days.date_of(account.at).isoformat())
+        used = account.head.caps.get(period, 0)
+        if "activity" in cap.refuses:
+            points = min(points, max(cap.points - used, 0))
+        account.head = replace(account.head, caps={**account.head.caps, period: used + points})
+    return points
+
+
+def adjusted(account: Account, data: PointsAdjusted) -> None:
+    """A manual grant or deduction (COM-C8), or the revocation of everything for cause (BEL-20)."""
+    rules = account.version.terms.adjustment
+    if data.points == "all":
+        _revoke_all(account, rules.rule)
+    elif data.points > 0:
+        lot = Lot(
+            origin=account.cause,
+            part="adjustment",
+            kind=data.kind or rules.kind,
+            granted_at=account.at,
+            points=data.points,
+            rule=rules.rule,
+        )
+        lot = expiry.dated(account.version, lot, account.at, data.expires_on)
+        ledger.credit(account, lot, data.points, "adjust", "adjusted")
+    elif data.points < 0:
+        account.need_wide()
+        if -data.points > max(account.head.available, 0):
+            account.find("adjusted_below_zero", None, str(data.points))
+        ledger.take(account, -data.points, "adjust", "adjusted", rules.rule)
+
+
+def _revoke_all(account: Account, rule: str) -> None:
+    account.need_wide()
+    for lot in sorted(account.lots.values(), key=lambda lot: lot.ref):
+        if lot.pending:
+            ledger.void(account, lot, lot.pending, rule)
+    if account.head.available > 0:
+        ledger.take(account, account.head.available, "revoke", "revoked", rule)
+
+
+def held(account: Account, data: PointsHeld) -> None:
+    """Points, or an order's, are set aside by hand (SCO-13, LEN-22). More than there is: what there is, and a finding."""
+    rules = account.version.terms.adjustment
+    if data.order_id is not None:
+        order = orders.live(account, data.order_id)
+        if order is not None:
+            account.put_order(replace(order, held=True))
+            account.need_wide()
+            for lot in [lot for lot in account.lots.values() if lot.order_id == order.order_id and lot.available]:
+                _add_hold(
+                    account,
+                    ledger.take(account, lot.available, "hold", "held", rules.rule, order.order_id, [lot]),
+                    order.order_id,
+                )
+        return
+    account.need_wide()
+    points = min(data.points or 0, max(account.head.available, 0))
+    if points < (data.points or 0):
+        account.find("held_more_than_available", None, str((data.points or 0) - points))
+    if points:
+        _add_hold(account, ledger.hold(account, points, "hold", rules.rule), MANUAL_HOLD)
+
+
+def _add_hold(account: Account, spent: tuple[Spent, ...], name: str) -> None:
+    known = account.setting(f"hold:{name}")
+    total = sum(each.points for each in spent)
+    account.put(
+        "setting",
+        f"hold:{name}",
+        Setting(name=name, points=total + (known.points if known else 0), spent=(*(known.spent if known else ()), *spent)),
+    )
+
+
+def released(account: Account, data: PointsReleased) -> None:
+    """Held points can be used again, if they have not lapsed meanwhile."""
+    name = data.order_id or MANUAL_HOLD
+    if data.order_id is not None:
+        order = orders.live(account, data.order_id)
+        if order is not None and order.held:
+            orders.keep(account, replace(order, held=False))
+    hold = account.setting(f"hold:{name}")
+    points = data.points if data.points is not None else (hold.points if hold else 0)
+    left = min(points, hold.points if hold else 0)
+    if left < points:
+        account.find("released_more_than_held", data.order_id, str(points - left))
+    if hold is None or not left:
+        return
+    released_points, kept = left, []
+    for each in hold.spent:
+        n = min(left, each.points - each.back)
+        if n:
+            ledger.give_back(account, each, n, "held", "release", account.version.terms.adjustment.rule, data.order_id)
+            left -= n
+        if each.points > each.back + n:
+            kept.append(replace(each, back=each.back + n))
+    still = hold.points - released_points
+    account.put("setting", f"hold:{name}", replace(hold, points=still, spent=tuple(kept)) if still else None)

@@ -1,0 +1,176 @@
+"""What subscribers are told: every version by exactly one balance-changed, then what else belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from contracts.events import Event
+from worker.decide import tiers
+from worker.decide.account import Answer, Notice, Step, TierMove
+from worker.decide.change import AccountChange, Message, OutTopic
+from worker.decide.program import Program
+from worker.decide.state import Entry, Head, Moment
+
+_encode = msgspec.json.Encoder().encode
+CLOCK = "clock"
+
+
+def of_step(change: AccountChange, step: Step) -> list[Message]:
+    """The messages of one step, under the version that `change` has now."""
+    before, after = step.before.head, step.after
+    teller = _Teller(change, change.version, step.event, step.moment.at)
+    teller.balance(before, after, step.entries)
+    if step.tier is not None:
+        teller.tier(step.tier, step.moment.at)
+    for answer in step.answers:
+        teller.decided(answer, step.moment.at)
+    for notice in step.notices:
+        teller.expiring(notice, step.moment.at)
+    return teller.messages
+
+
+def of_refold(
+    program: Program,
+    change: AccountChange,
+    before: Head,
+    version: int,
+    steps: Sequence[Step],
+    rows: Sequence[tuple[Moment, Entry]],
+) -> list[Message]:
+    """The messages of a refold: one version for all that became different, nothing for what was told before."""
+    cause = change.facts[0] if change.facts else None
+    at = cause.time if cause is not None else (steps[-1].moment.at if steps else before.last.at if before.last else None)
+    if at is None:
+        return []
+    teller = _Teller(change, version, cause, at)
+    teller.balance(before, change.head, [entry for _, entry in rows])
+    new = {(decision.source, decision.id) for decision in change.decisions}
+    moved = _tier_move(program, before, change.head, steps)
+    if moved is not None:
+        teller.tier(moved[0], moved[1])
+    for step in steps:
+        for answer in step.answers:
+            if (answer.decision.source, answer.decision.id) in new:
+                teller.decided(answer, step.moment.at)
+        if before.last is None or step.moment > before.last:
+            for notice in step.notices:
+                teller.expiring(notice, step.moment.at)
+    return teller.messages if rows or len(teller.messages) > 1 else []
+
+
+def _tier_move(program: Program, before: Head, after: Head, steps: Sequence[Step]) -> tuple[TierMove, datetime] | None:
+    """The change of tier from what was told to what holds now, said once, at the moment since when it holds."""
+    if before.tier is None or after.tier is None or before.tier.name == after.tier.name:
+        return None
+    at = after.tier.since or steps[-1].moment.at
+    rule = next((step.tier.rule for step in reversed(steps) if step.tier and step.tier.tier == after.tier.name), None)
+    return tiers.move(program.at(at), before.tier.name, after.tier.name, rule), at
+
+
+class _Teller:
+    """Collects the messages of one version of one account."""
+
+    def __init__(self, change: AccountChange, version: int, event: Event | None, at: datetime) -> None:
+        self.messages: list[Message] = []
+        self._change = change
+        self._version = version
+        self._event = event
+        self._at = at
+
+    def _tell(self, topic: OutTopic, at: datetime, data: Mapping[str, Any]) -> None:
+        change = self._change
+        body = {
+            "program": change.program,
+            "member_id": change.member_id,
+            "epoch": change.epoch,
+            "version": self._version,
+            **data,
+        }
+        self.messages.append(
+            Message(
+                version=self._version,
+                ordinal=len(self.messages),
+                topic=topic,
+                key=f"{change.program}:{change.member_id}",
+                data=_encode(body),
+                effective_at=at,
+                traceparent=self._event.traceparent if self._event is not None else None,
+            )
+        )
+
+    def _cause(self) -> dict[str, str]:
+        event = self._event
+        if event is None:
+            return {"type": CLOCK}
+        cause = {"type": event.type, "source": event.source, "id": event.id}
+        return cause if event.order_id is None else {**cause, "order_id": event.order_id}
+
+    def balance(self, before: Head, after: Head, entries: Sequence[Entry]) -> None:
+        """The balances after this version, and what moved."""
+        self._tell(
+            "loyalty.balance-changed",
+            self._at,
+            {
+                "available": after.available,
+                "pending": after.pending,
+                "on_hold": after.held,
+                "change": {
+                    "available": after.available - before.available,
+                    "pending": after.pending - before.pending,
+                    "on_hold": after.held - before.held,
+                },
+                "effective_at": self._at,
+                "cause": self._cause(),
+                "entries": [_entry_out(entry) for entry in entries],
+            },
+        )
+
+    def tier(self, move: TierMove, at: datetime) -> None:
+        """A change of tier; which way follows from the order of the program's levels."""
+        self._tell(
+            "loyalty.tier-changed",
+            at,
+            {
+                "tier": move.tier,
+                "previous_tier": move.previous,
+                "direction": "up" if move.up else "down",
+                "effective_at": at,
+                "rule": move.rule,
+                "cause": self._cause(),
+            },
+        )
+
+    def decided(self, answer: Answer, at: datetime) -> None:
+        """The verdict on a redemption."""
+        decision = answer.decision
+        named = {"order_id": answer.order_id, "request_id": answer.request_id, "redemption_id": answer.redemption_id}
+        data: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+        data |= {"decision": decision.verdict, "points": decision.points}
+        if decision.reason is not None:
+            data["reason"] = decision.reason
+        self._tell("loyalty.redemption-decided", at, data)
+
+    def expiring(self, notice: Notice, at: datetime) -> None:
+        """Points that are about to lapse."""
+        self._tell(
+            "loyalty.points-expiring",
+            at,
+            {"points": notice.points, "expires_on": notice.expires_on, "days_left": notice.days_left},
+        )
+
+
+def _entry_out(entry: Entry) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "reason": entry.reason,
+        "points": entry.points,
+        "from": entry.source,
+        "to": entry.target,
+        "rule": entry.rule,
+    }
+    optional = {"kind": entry.kind, "lot": entry.lot, "expires_on": entry.expires_on, "order_id": entry.order_id}
+    data.update((name, value) for name, value in optional.items() if value is not None)
+    return data

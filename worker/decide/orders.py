@@ -1,0 +1,246 @@
+"""Facts about an order: placed, paid, rescheduled, shipped, delivered. Reversals are in `reversal`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from hashlib import blake2b
+
+from msgspec.structs import replace
+
+from contracts.events import Line as PlacedLine
+from contracts.events import LineRef, OrderPaid, OrderPlaced, OrderRescheduled, ShipmentDelivered, ShipmentDispatched
+from worker.decide import crediting, expiry, ledger, maturity, redemption, tiers
+from worker.decide.account import Account
+from worker.decide.program import Version
+from worker.decide.state import Bonus, Moment, Order, OrderLine
+
+
+def content_of(body: bytes) -> str:
+    """A digest of what an order says, to tell a repeat of it from another order under the same id."""
+    return blake2b(body, digest_size=8).hexdigest()
+
+
+def placed(account: Account, data: OrderPlaced) -> None:
+    """An order: its redemption is decided, its points used are taken, and what it earns is shown if the terms say so."""
+    event = account.event
+    assert event is not None
+    known = account.order(data.order_id)
+    if known is not None and known.status != "rejected" and (known.source, known.id) != (event.source, event.id):
+        account.find("order_twice", data.order_id)
+        return
+    tiers.start(account)
+    order = _order(account, data)
+    version = account.version
+    if order.asks:
+        verdict = redemption.decide(account, order, data)
+        if verdict is None:
+            account.put_order(replace(order, status="waiting"))
+            assert account.moment is not None
+            wait(account, account.moment)
+            return
+        redemption.answer(account, verdict, order_id=order.order_id)
+        if verdict.verdict == "rejected":
+            account.put_order(replace(order, status="rejected", reason=verdict.reason, earns=False))
+            return
+        order = redemption.take(account, order, verdict.points)
+    order = replace(order, portions=maturity.open_portions(version, order.lines))
+    expiry.prolong(account, "order")
+    restoring = version.terms.tiers and version.terms.tiers.inactivity
+    if restoring and restoring.restore == "one_per_order" and version.terms.tiers is not None:
+        tiers.restore(account, version.terms.tiers)
+    keep(account, order)
+
+
+def wait(account: Account, moment: Moment) -> None:
+    """Note that a fact's redemption waits for its decision."""
+    if moment not in account.head.waiting:
+        account.head = replace(account.head, waiting=tuple(sorted((*account.head.waiting, moment))))
+
+
+def _order(account: Account, data: OrderPlaced) -> Order:
+    event, version = account.event, account.version
+    assert event is not None
+    lines = tuple(line_of(version, key, line) for key, line in data.keyed_lines())
+    order = Order(
+        order_id=data.order_id,
+        source=event.source,
+        id=event.id,
+        placed_at=event.time,
+        terms=version.id,
+        lines=lines,
+        content=content_of(event.body),
+        store=data.store,
+        channel=data.channel,
+        course=data.course,
+        subscription_id=data.subscription_id,
+        currency=data.currency,
+        fees=data.shipping_fee + data.other_fees,
+        payment_method=data.payment_method,
+        card_brand=data.card_brand,
+        redemption_id=data.redemption_id,
+        planned_ship_date=data.planned_ship_date,
+        planned_delivery_date=data.planned_delivery_date,
+        bonus=bonuses(version, data.keyed_lines()),
+        earns=_earns(account, data),
+        asks=bool(data.points_used or data.use_all_points or data.redemption_id is not None),
+    )
+    return replace(order, tier=tiers.current(account, order))
+
+
+def line_of(version: Version, key: str, line: PlacedLine) -> OrderLine:
+    """A line as the account keeps it, with whether it may earn at all (BEL-05, ANS-27, SCO-08, LEN-09)."""
+    excluded = any(
+        line.category in rule.categories or line.sku in rule.skus or not set(rule.tags).isdisjoint(line.tags)
+        for rule in version.terms.earning.excluded
+    )
+    return OrderLine(
+        line_id=key,
+        sku=line.sku,
+        quantity=line.quantity,
+        goods=line.goods,
+        tax=line.tax,
+        unshipped=line.quantity,
+        category=line.category,
+        tags=line.tags,
+        point_rate=None if line.point_rate is None else str(line.point_rate),
+        earns=not excluded,
+    )
+
+
+def bonuses(version: Version, lines: Iterable[tuple[str, PlacedLine]]) -> tuple[Bonus, ...]:
+    """The bonus points that lines bring, where the program grants them."""
+    earning = version.terms.earning
+    if earning.bonus_points == "ignored":
+        return ()
+    return tuple(
+        Bonus(line_id=key, points=bonus.points, kind=bonus.kind or earning.bonus_kind, expires_on=bonus.expires_on)
+        for key, line in lines
+        for bonus in line.bonus_points
+    )
+
+
+def _earns(account: Account, data: OrderPlaced) -> bool:
+    """Whether the order takes part: a member's, in an eligible store and channel, after the start (LEN-06, LEN-19, PUP-01)."""
+    rules = account.version.terms.membership
+    started = rules.starts_at is None or rules.start_judged_at == "payment" or account.at >= rules.starts_at
+    return (
+        redemption.is_member(account)
+        and data.store in rules.stores.eligible
+        and (not rules.earning_channels or data.channel in rules.earning_channels)
+        and (data.signed_in or not rules.signed_in)
+        and started
+    )
+
+
+def keep(account: Account, order: Order) -> None:
+    """Settle an order after a change, count it toward the tiers, and keep it with the instant at which it is next due."""
+    order = crediting.settle(account, order)
+    order = tiers.count(account, order)
+    account.put_order(replace(order, due_at=_due_at(account, order)))
+
+
+def _due_at(account: Account, order: Order) -> datetime | None:
+    instants = [each.at for each in order.due_back]
+    if order.count_at is not None:
+        instants.append(order.count_at)
+    if account.program.named(order.terms).terms.maturity.shown == "never":
+        instants.extend(each.matures_at for each in order.portions if each.matures_at and each.matures_at > account.at)
+    return min(instants, default=None)
+
+
+def live(account: Account, order_id: str) -> Order | None:
+    """The order that a fact is about, if anything can happen to it; a fact about a rejected order is a finding."""
+    order = account.order(order_id)
+    if order is None:
+        account.find("unknown_order", order_id)
+        return None
+    if order.status == "rejected":
+        account.find("order_rejected", order_id)
+        return None
+    return order if order.status == "open" else None
+
+
+def paid(account: Account, data: OrderPaid) -> None:
+    """The payment of an order; a second one changes nothing and is a finding."""
+    order = live(account, data.order_id)
+    if order is None:
+        return
+    if order.paid_at is not None:
+        account.find("paid_twice", data.order_id)
+        return
+    rules = account.program.named(order.terms).terms.membership
+    late_start = rules.start_judged_at == "payment" and rules.starts_at is not None and account.at < rules.starts_at
+    keep(account, replace(order, paid_at=account.at, earns=order.earns and not late_start))
+
+
+def rescheduled(account: Account, data: OrderRescheduled) -> None:
+    """New planned dates."""
+    order = live(account, data.order_id)
+    if order is not None:
+        account.put_order(
+            replace(
+                order,
+                planned_ship_date=data.planned_ship_date or order.planned_ship_date,
+                planned_delivery_date=data.planned_delivery_date or order.planned_delivery_date,
+            )
+        )
+
+
+def named_pieces(account: Account, order: Order, refs: tuple[LineRef, ...], room: dict[str, int]) -> dict[str, int]:
+    """The pieces that references name, within what is left of each line; what does not fit is a finding.
+
+    A reference by sku takes the lines of that sku in line order.
+    """
+    left = dict(room)
+    pieces: dict[str, int] = {}
+    for ref in refs:
+        lines = [
+            line for line in order.lines if (line.line_id == ref.line_id if ref.line_id is not None else line.sku == ref.sku)
+        ]
+        if not lines:
+            account.find("unknown_line", order.order_id, ref.line_id or ref.sku or "")
+            continue
+        wanted = ref.quantity
+        for line in lines:
+            n = min(wanted, left[line.line_id])
+            if n:
+                left[line.line_id] -= n
+                pieces[line.line_id] = pieces.get(line.line_id, 0) + n
+                wanted -= n
+        if wanted:
+            account.find("more_than_left", order.order_id, f"{ref.line_id or ref.sku} {wanted}")
+    return pieces
+
+
+def dispatched(account: Account, data: ShipmentDispatched) -> None:
+    """Goods left: their portions part from the rest, and points set aside for the order are spent."""
+    order = live(account, data.order_id)
+    if order is None:
+        return
+    room = {line.line_id: line.unshipped for line in order.lines}
+    pieces = {key: n for key, n in room.items() if n} if data.lines == "all" else named_pieces(account, order, data.lines, room)
+    if not pieces:
+        if data.lines == "all":
+            account.find("nothing_to_ship", data.order_id)
+        return
+    lines = tuple(replace(line, unshipped=line.unshipped - pieces.get(line.line_id, 0)) for line in order.lines)
+    order = replace(order, lines=lines, shipped_at=account.at)
+    if order.reserved:
+        ledger.capture(account, order.reserved, account.version.terms.redemption.rule, order.order_id)
+        order = replace(order, reserved=0)
+    keep(account, maturity.part_off(account, order, "shipment", pieces))
+
+
+def delivered(account: Account, data: ShipmentDelivered) -> None:
+    """Goods arrived; without lines named, everything that has shipped."""
+    order = live(account, data.order_id)
+    if order is None:
+        return
+    room = {line.line_id: line.shipped - line.delivered for line in order.lines}
+    pieces = {key: n for key, n in room.items() if n} if data.lines == "all" else named_pieces(account, order, data.lines, room)
+    if not pieces:
+        return
+    lines = tuple(replace(line, delivered=line.delivered + pieces.get(line.line_id, 0)) for line in order.lines)
+    order = replace(order, lines=lines, delivered_at=account.at)
+    keep(account, maturity.part_off(account, order, "delivery", pieces))

@@ -1,0 +1,66 @@
+"""A program ready for the fold: its versions in order, each with its calendar and look-ups worked out once."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+
+from contracts.terms import Terms
+from worker.decide.calendar import Days
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of the terms. `id` names it for ever: the date from which it holds."""
+
+    terms: Terms
+
+    @cached_property
+    def id(self) -> str:
+        return self.terms.effective_from.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    @cached_property
+    def days(self) -> Days:
+        return Days(self.terms.zone, self.terms.calendar)
+
+    @cached_property
+    def not_redeemable(self) -> frozenset[str]:
+        """Line categories that points may not pay."""
+        rule = self.terms.redemption.not_redeemable
+        return frozenset(rule.categories if rule else ())
+
+    @cached_property
+    def lowest_tier(self) -> str | None:
+        tiers = self.terms.tiers
+        return tiers.levels[0].name if tiers else None
+
+    @cached_property
+    def prolonged_by(self) -> frozenset[str]:
+        """What moves the pool's expiry on; empty without a pool."""
+        pool = self.terms.expiry.pool
+        return frozenset(pool.prolonged_by if pool else ())
+
+
+class Program:
+    """All versions of one program. An order keeps the version of its order date; the rest uses the terms of its instant."""
+
+    def __init__(self, versions: Sequence[Terms]) -> None:
+        if not versions:
+            raise ValueError("a program needs at least one version")
+        ordered = sorted(versions, key=lambda terms: terms.effective_from)
+        self.code = ordered[0].program
+        self.versions = tuple(Version(terms) for terms in ordered)
+        self._starts = [version.terms.effective_from for version in self.versions]
+        self._by_id = {version.id: version for version in self.versions}
+
+    def at(self, instant: datetime) -> Version:
+        """The version in force at an instant (before the first one: the first)."""
+        return self.versions[max(bisect_right(self._starts, instant) - 1, 0)]
+
+    def named(self, version_id: str) -> Version:
+        """The version that an order keeps; the one in force from that date if it is no longer registered."""
+        found = self._by_id.get(version_id)
+        return found if found is not None else self.at(datetime.fromisoformat(version_id))

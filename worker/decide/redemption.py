@@ -1,0 +1,259 @@
+"""Paying with points: whether an order may, how many, which lots, and on which lines the points sit.
+
+A verdict that the world has been told is read, never taken again. Accepting does not wait; a refusal that news might still
+turn (a registration, points, a reservation under way) waits until the watermark has passed the order.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from contracts.events import OrderPlaced
+from contracts.terms import Redemption
+from worker.decide import expiry, ledger
+from worker.decide.account import Account, Answer
+from worker.decide.amounts import divide, fraction, spread_within
+from worker.decide.earning import exchange_rate
+from worker.decide.program import Version
+from worker.decide.state import Decision, Order, OrderLine, Request, Spent
+
+WAITS = frozenset({"not_a_member", "unknown_order", "unknown_redemption", "insufficient_points"})
+
+
+class Finding(NamedTuple):
+    """What a check came to: how many points, and the first reason against it."""
+
+    points: int
+    reason: str | None
+
+
+def is_member(account: Account) -> bool:
+    """Whether the member takes part at this instant, as the terms define it (LEN-02, ANS-06)."""
+    rules, head = account.version.terms.membership, account.head
+    if head.erased:
+        return False
+    if rules.by == "member_id":
+        return True
+    joined = head.enrolled_at if rules.by == "enrolment" else head.registered_at
+    if joined is None:
+        return False
+    return not rules.registration_channels or (head.channel or "web") in rules.registration_channels
+
+
+def _redeemable(version: Version, line: OrderLine) -> bool:
+    return line.category not in version.not_redeemable
+
+
+def worth(version: Version, order: Order, points: int) -> int:
+    """What points pay, in minor units of the order's currency."""
+    terms = version.terms
+    numerator, denominator = fraction(terms.point_value)
+    if order.currency == terms.currency:
+        return points * numerator // denominator
+    rate = exchange_rate(version, order)
+    if rate is None or terms.earning.exchange is None:
+        return 0
+    units = int(10 ** terms.earning.exchange.minor_units.get(order.currency, 2))
+    top, bottom = rate.as_integer_ratio()
+    return points * numerator * bottom * units // (denominator * top)
+
+
+def _points_for(version: Version, order: Order, amount: int) -> int:
+    """The most points whose worth does not exceed an amount."""
+    numerator, denominator = fraction(version.terms.point_value)
+    if order.currency == version.terms.currency:
+        return amount * denominator // numerator
+    low, high = 0, amount * 10**6 + 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if worth(version, order, middle) <= amount else (low, middle - 1)
+    return low
+
+
+class _Ceilings(NamedTuple):
+    payable: int  # the whole order
+    goods: int  # its goods with tax
+    lines: int  # what points may pay of it, by the lines
+
+
+def _ceilings(version: Version, order: Order) -> _Ceilings:
+    goods = sum(line.goods + line.tax for line in order.lines)
+    lines = sum(line.goods + line.tax for line in order.lines if _redeemable(version, line))
+    rule = version.terms.redemption.not_redeemable
+    excluded = goods - lines
+    if excluded == 0:
+        return _Ceilings(goods + order.fees, goods, goods + order.fees)
+    return _Ceilings(goods + order.fees, goods, 0 if rule is not None and rule.mixed == "refuse" else lines)
+
+
+def _limit(version: Version, order: Order) -> int:
+    """The most that points may pay of the order, in money."""
+    ceilings = _ceilings(version, order)
+    kind = version.terms.redemption.ceiling
+    most = ceilings.goods if kind == "goods" else ceilings.payable - (1 if kind == "below_payable" else 0)
+    return max(min(most, ceilings.lines), 0)
+
+
+def check(account: Account, order: Order, data: OrderPlaced) -> Finding:
+    """How many points the order may use now, and the first reason against it."""
+    terms = account.version.terms
+    rules = terms.redemption
+    asked = data.points_used
+    if not is_member(account):
+        return Finding(asked, "not_a_member")
+    stores = terms.membership.stores
+    if order.store not in stores.eligible or order.store in rules.stores_excluded:
+        return Finding(asked, "store_not_eligible")
+    if rules.channels and order.channel not in rules.channels:
+        return Finding(asked, "channel_not_eligible")
+    if data.redemption_id is not None:
+        return _check_reserved(account, order, data)
+    if data.use_all_points:
+        return _check_all(account, order, rules)
+    return _check_amount(account, order, asked, account.head.available)
+
+
+def _check_reserved(account: Account, order: Order, data: OrderPlaced) -> Finding:
+    assert data.redemption_id is not None
+    request = account.request("redemption", data.redemption_id)
+    if request is None:
+        return Finding(data.points_used, "unknown_redemption")
+    points = data.points_used or request.points
+    if request.status != "accepted":
+        return Finding(points, "redemption_ended")
+    if points != request.points or (request.store and request.store != order.store):
+        return Finding(points, "redemption_mismatch")
+    return _check_amount(account, order, points, points)
+
+
+def _check_all(account: Account, order: Order, rules: Redemption) -> Finding:
+    """Use everything: as many as are there, the order takes, and one order may use (SCO-23)."""
+    most = [max(account.head.available, 0), _points_for(account.version, order, _limit(account.version, order))]
+    if rules.maximum is not None:
+        most.append(rules.maximum)
+    points = min(most) // rules.unit * rules.unit
+    if points < rules.minimum and rules.use_all_below_minimum == "refused" and (points or rules.minimum > 1):
+        return Finding(points, "below_minimum")
+    return _check_payment(account, order, points) if points else Finding(0, None)
+
+
+def _check_amount(account: Account, order: Order, points: int, covered: int) -> Finding:
+    version, rules = account.version, account.version.terms.redemption
+    if rules.uncovered == "clipped":
+        most = [points, max(covered, 0), _points_for(version, order, _limit(version, order))]
+        points = min(most if rules.maximum is None else [*most, rules.maximum])
+    if points < rules.minimum:
+        return Finding(points, "below_minimum")
+    if rules.maximum is not None and points > rules.maximum:
+        return Finding(points, "above_maximum")
+    if points % rules.unit:
+        return Finding(points, "not_a_multiple")
+    amount, ceilings = worth(version, order, points), _ceilings(version, order)
+    if amount > ceilings.lines and ceilings.lines < ceilings.payable:
+        return Finding(points, "line_not_redeemable")
+    if amount > _limit(version, order):
+        return Finding(points, "exceeds_payable")
+    found = _check_payment(account, order, points)
+    if found.reason is None and points > covered:
+        return Finding(points, "insufficient_points")
+    return found
+
+
+def _check_payment(account: Account, order: Order, points: int) -> Finding:
+    """Conditions on how the rest is paid (LEN-24, ANS-09 to ANS-12)."""
+    version, rules = account.version, account.version.terms.redemption
+    amount, ceilings = worth(version, order, points), _ceilings(version, order)
+    if rules.full is not None and amount >= (ceilings.goods if rules.full.of == "goods" else ceilings.payable):
+        if order.payment_method not in rules.full.payment_methods:
+            return Finding(points, "full_redemption_payment_method")
+        return Finding(points, None)
+    left = (ceilings.goods if rules.minimum_left_of == "goods" else ceilings.payable) - amount
+    for row in rules.minimum_left:
+        fits = not row.payment_methods or order.payment_method in row.payment_methods
+        if fits and (not row.card_brands or order.card_brand in row.card_brands):
+            if left < row.amount:
+                return Finding(points, "remaining_below_payment_minimum")
+            break
+    return Finding(points, None)
+
+
+def decide(account: Account, order: Order, data: OrderPlaced) -> Decision | None:
+    """The verdict on an order's redemption: as it was told, or taken now; None while it must wait."""
+    key = (order.source, order.id)
+    told = account.decided.get(key)
+    if told is not None:
+        return told
+    found = check(account, order, data)
+    reason = found.reason
+    if reason is None and key in account.overdrawing:
+        reason = "insufficient_points"
+    if reason in WAITS and not account.certain(account.at):
+        return None
+    verdict = Decision(
+        source=order.source,
+        id=order.id,
+        verdict="rejected" if reason else "accepted",
+        points=found.points,
+        reason=reason,
+    )
+    account.decided[key] = verdict
+    return verdict
+
+
+def answer(
+    account: Account,
+    decision: Decision,
+    *,
+    order_id: str | None = None,
+    request_id: str | None = None,
+    redemption_id: str | None = None,
+) -> None:
+    """Have subscribers told of a verdict."""
+    account.answers.append(Answer(decision, order_id=order_id, request_id=request_id, redemption_id=redemption_id))
+
+
+def put_on_lines(version: Version, order: Order, points: int) -> Order:
+    """Spread used points over the order's redeemable lines; what they cannot take pays fees (COM-Q4)."""
+    weights_of = version.terms.reversal.split.weights
+    can = [line.goods + line.tax if _redeemable(version, line) else 0 for line in order.lines]
+    weights = [
+        line.goods if weights_of == "tax_exclusive" and room else room for line, room in zip(order.lines, can, strict=True)
+    ]
+    numerator, denominator = fraction(version.terms.point_value)
+    same = order.currency == version.terms.currency
+    limits = [divide(room * denominator, numerator, "ceil") for room in can] if same else [points if room else 0 for room in can]
+    on_lines = points
+    if weights_of == "with_shipping":
+        total = sum(can) + order.fees
+        on_lines = points * sum(can) // total if total else 0
+    shares, left = spread_within(on_lines, weights, limits)
+    lines = tuple(replace(line, used=share) for line, share in zip(order.lines, shares, strict=True))
+    return replace(order, lines=lines, points_used=points, fees_used=left + points - on_lines)
+
+
+def take(account: Account, order: Order, points: int) -> Order:
+    """Take accepted points: out of lots at once, or set aside until the shipment (COM-C7), or from the reservation."""
+    version = account.version
+    rules = version.terms.redemption
+    order = put_on_lines(version, order, points)
+    if not points:
+        return order
+    if order.redemption_id is not None:
+        request = account.request("redemption", order.redemption_id)
+        if request is not None and request.status == "accepted":
+            return replace(order, spent=_capture(account, request, order))
+    if rules.taken_at == "shipment":
+        order = replace(order, spent=ledger.hold(account, points, "reserve", rules.rule, order.order_id), reserved=points)
+    else:
+        order = replace(order, spent=ledger.take(account, points, "redeem", "spent", rules.rule, order.order_id))
+    expiry.prolong(account, "use")
+    return order
+
+
+def _capture(account: Account, request: Request, order: Order) -> tuple[Spent, ...]:
+    ledger.capture(account, request.points, account.version.terms.redemption.rule, order.order_id)
+    account.put_request(replace(request, status="captured", order_id=order.order_id, due_at=None))
+    expiry.prolong(account, "use")
+    return request.spent

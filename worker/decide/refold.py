@@ -1,0 +1,289 @@
+"""One account's share of a batch: in order, the state goes on by the new facts; late, it goes back, folds again, and posts the
+difference.
+
+The ledger is never rewritten: what a refold finds different is posted as correction entries that carry the business time they
+belong to.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from contracts.events import Event
+from worker.decide import messages
+from worker.decide.account import Account, Step, item_key
+from worker.decide.change import AccountChange, History, Loaded, PostedEntry, StoredStep
+from worker.decide.fold import fold, moment_of
+from worker.decide.program import Program
+from worker.decide.state import Before, Bucket, Decision, Entry, Head, Item, ItemKey, Lot, Moment
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+_Told = dict[tuple[str, str], Decision]
+
+
+class Late(Exception):
+    """A fact belongs before what was folded already: the history from this moment on is needed."""
+
+    def __init__(self, since: Moment) -> None:
+        super().__init__(f"history needed from {since}")
+        self.since = since
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """How far time is known: `until` = the clock's instants up to here are taken (the watermark less its grace);
+    `certain_until` = every fact up to here has been read, so a redemption that is not covered may be refused (None = always).
+    """
+
+    until: datetime | None
+    certain_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What folding one account is given besides its facts."""
+
+    program: Program
+    loaded: Loaded
+    named: frozenset[ItemKey]
+    clock: Clock
+    complete: bool
+    told: _Told
+
+    def account(self, head: Head, lots: dict[str, Lot], items: dict[ItemKey, Item]) -> Account:
+        """A working copy of the account from a state of it."""
+        account = Account(
+            self.program, head, lots, items, wide=self.loaded.wide, named={*self.named, *items}, complete=self.complete
+        )
+        account.certain_until = self.clock.certain_until
+        account.decided.update(self.told)
+        return account
+
+
+def change_account(
+    program: Program,
+    account_id: UUID,
+    member_id: str,
+    loaded: Loaded,
+    named: Iterable[ItemKey],
+    facts: Sequence[Event],
+    clock: Clock,
+    history: History | None = None,
+    *,
+    told: Sequence[Decision] = (),
+    complete: bool = False,
+    epoch: int = 0,
+) -> AccountChange | None:
+    """What the new facts, and the clock, change in one account; None if nothing at all.
+
+    `facts` are new ones only, in any order; `told` are verdicts about them that the world has been told already. `complete`: the
+    account was loaded whole. Raises Late (load the history from that moment and call again), NotLoaded (load more and call
+    again), Defect (fence the account).
+    """
+    row = loaded.row
+    head = row.head if row is not None else Head()
+    ordered = sorted(facts, key=lambda fact: fact.key)
+    since = _since(head, ordered, clock)
+    if since is not None and history is None:
+        raise Late(since)
+    change = AccountChange(
+        account_id=account_id,
+        program=program.code,
+        member_id=member_id,
+        expected_revision=row.revision if row is not None else 0,
+        version=row.version if row is not None else 0,
+        epoch=row.epoch if row is not None else epoch,
+        head=head,
+        facts=ordered,
+    )
+    work = _Work(
+        program, loaded, frozenset(named), clock, complete or row is None, {(each.source, each.id): each for each in told}
+    )
+    if since is None or history is None:
+        return _in_order(work, change, ordered)
+    return _late(work, change, ordered, history, since)
+
+
+def _since(head: Head, facts: Sequence[Event], clock: Clock) -> Moment | None:
+    """The earliest moment from which to fold again; None if everything comes in order."""
+    found: list[Moment] = []
+    if facts and head.last is not None and moment_of(facts[0]) < head.last:
+        found.append(moment_of(facts[0]))
+    if head.waiting and (facts or clock.certain_until is None or head.waiting[0].at <= clock.certain_until):
+        # Something new, or enough time, may settle a redemption that waits: fold again from there.
+        found.append(head.waiting[0])
+    return min(found) if found else None
+
+
+# -- in order
+
+
+def _in_order(work: _Work, change: AccountChange, facts: Sequence[Event]) -> AccountChange | None:
+    account = work.account(change.head, dict(work.loaded.lots), dict(work.loaded.items))
+    steps = fold(account, facts, work.clock.until)
+    if not steps and account.head == change.head:
+        return None
+    change.head = account.head
+    _collect_rows(change, account, (step.before for step in steps))
+    for step in steps:
+        if step.tells:
+            change.version += 1
+            entries = [(step.moment, entry) for entry in step.entries]
+            change.entries.extend(number(change.version, step.before.head, entries, correction=False))
+            change.messages.extend(messages.of_step(change, step))
+        change.steps.append(StoredStep(step.moment, change.version, step.before))
+    change.decisions.extend(account.decided.values())
+    return change
+
+
+def number(version: int, before: Head, entries: Iterable[tuple[Moment, Entry]], *, correction: bool) -> list[PostedEntry]:
+    """Entries as rows of the ledger: numbered, with the balances of both buckets after each."""
+    balances: dict[Bucket, int] = {
+        "pending": before.pending,
+        "available": before.available,
+        "held": before.held,
+        "lapsed": before.lapsed,
+        "forfeited": before.forfeited,
+        "revoked": before.revoked,
+    }
+    rows: list[PostedEntry] = []
+    for line, (moment, entry) in enumerate(entries):
+        for bucket, change in ((entry.source, -entry.points), (entry.target, entry.points)):
+            if bucket in balances:
+                balances[bucket] += change
+        rows.append(
+            PostedEntry(
+                version=version,
+                line=line,
+                moment=moment,
+                entry=entry,
+                source_after=balances.get(entry.source),
+                target_after=balances.get(entry.target),
+                correction=correction,
+            )
+        )
+    return rows
+
+
+def _collect_rows(change: AccountChange, account: Account, touched: Iterable[Before]) -> None:
+    """The rows that steps touched (or had touched, before they were undone), as they are now."""
+    for before in touched:
+        for ref in before.lots:
+            change.lots[ref] = account.lots.get(ref)
+        for name in before.items:
+            key = item_key(name)
+            change.items[key] = account.items.get(key)
+
+
+# -- late
+
+
+def _late(work: _Work, change: AccountChange, facts: Sequence[Event], history: History, since: Moment) -> AccountChange:
+    """Go back to just before `since`, fold what was there and what is new, and post the difference."""
+    now = change.head
+    lots, items, head = dict(work.loaded.lots), dict(work.loaded.items), now
+    for step in history.steps:
+        head = step.before.head
+        for ref, lot in step.before.lots.items():
+            _restore(lots, ref, lot)
+        for name, item in step.before.items.items():
+            _restore(items, item_key(name), item)
+    every = sorted((*history.facts, *facts), key=lambda fact: fact.key)
+    recorded: _Told = {(decision.source, decision.id): decision for decision in history.decisions}
+    told = {**work.told, **recorded}
+    until = max((at for at in (work.clock.until, now.last.at if now.last else None) if at is not None), default=None)
+    refused: set[tuple[str, str]] = set()
+    while True:
+        account = work.account(replace(head, waiting=()), dict(lots), dict(items))
+        account.decided.update(told)
+        account.overdrawing = refused
+        steps = fold(account, every, until)
+        overdrawn = _overdrawn(steps, set(account.decided) - set(told), now.last)
+        if overdrawn is None:
+            break
+        refused = refused | {overdrawn}
+    change.head = account.head
+    change.undone_from = since
+    change.decisions.extend(decision for key, decision in account.decided.items() if key not in recorded)
+    _collect_rows(change, account, (step.before for step in steps))
+    _collect_rows(change, account, (step.before for step in history.steps))
+    return _difference(work.program, change, now, steps, history)
+
+
+def _restore(rows: dict[_K, _V], key: _K, row: _V | None) -> None:
+    if row is None:
+        rows.pop(key, None)
+    else:
+        rows[key] = row
+
+
+def _overdrawn(steps: Sequence[Step], new: set[tuple[str, str]], last: Moment | None) -> tuple[str, str] | None:
+    """A redemption newly accepted in the past that leaves less than nothing at an instant folded since; the latest first."""
+    if last is None:
+        return None
+    lowest: int | None = None
+    for step in reversed(steps):
+        lowest = step.after.available if lowest is None else min(lowest, step.after.available)
+        for answer in step.answers:
+            decision = answer.decision
+            key = (decision.source, decision.id)
+            if key in new and decision.verdict == "accepted" and decision.points and step.moment < last and lowest < 0:
+                return key
+    return None
+
+
+# -- the difference
+
+_EntryKey = tuple[Moment, Entry]
+
+
+def _net(entries: Iterable[tuple[Moment, Entry]]) -> Counter[_EntryKey]:
+    """Points by what they were moved for, each movement and its reverse under one key: the entry with its buckets in
+    alphabetical order and its points left out; points the other way count as less than nothing."""
+    net: Counter[_EntryKey] = Counter()
+    for moment, entry in entries:
+        if entry.source > entry.target:
+            net[moment, replace(entry, points=0, source=entry.target, target=entry.source)] -= entry.points
+        else:
+            net[moment, replace(entry, points=0)] += entry.points
+    return net
+
+
+def _corrections(folded: Counter[_EntryKey], posted: Counter[_EntryKey]) -> list[_EntryKey]:
+    """The entries that turn what was posted into what the fold says, in business order."""
+    rows: list[_EntryKey] = []
+    for moment, one in sorted({*folded, *posted}, key=_entry_order):
+        points = folded[moment, one] - posted[moment, one]
+        if points > 0:
+            rows.append((moment, replace(one, points=points)))
+        elif points < 0:
+            rows.append((moment, replace(one, points=-points, source=one.target, target=one.source)))
+    return rows
+
+
+def _entry_order(key: _EntryKey) -> tuple[Moment, str, str, str, str]:
+    moment, entry = key
+    return moment, entry.lot or "", entry.reason, entry.source, entry.target
+
+
+def _difference(program: Program, change: AccountChange, before: Head, steps: Sequence[Step], history: History) -> AccountChange:
+    """Post what the new fold moved minus what was posted, all under one version, and tell what became different."""
+    posted = _net((stored.moment, stored.entry) for stored in history.entries)
+    folded = _net((step.moment, entry) for step in steps for entry in step.entries)
+    rows = _corrections(folded, posted)
+    first = min((stored.version for stored in history.steps), default=change.version)
+    told = messages.of_refold(program, change, before, change.version + 1, steps, rows)
+    if told:
+        change.version += 1
+    change.entries.extend(number(change.version, before, rows, correction=True))
+    change.messages.extend(told)
+    change.steps.extend(StoredStep(step.moment, min(first, change.version), step.before) for step in steps)
+    return change

@@ -1,0 +1,103 @@
+"""Requests that stand for themselves: reservations in two steps, reward items, points set for a subscription's delivery."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from contracts.events import RedemptionReleased, RedemptionRequested
+from worker.decide import ledger, orders, redemption
+from worker.decide.account import Account
+from worker.decide.state import Decision, Request
+
+
+def decide(account: Account, reason: str | None, points: int) -> Decision | None:
+    """The verdict on the request of the open step: as it was told, or taken now; None while it must wait."""
+    event = account.event
+    assert event is not None
+    key = (event.source, event.id)
+    told = account.decided.get(key)
+    if told is not None:
+        return told
+    if reason is None and key in account.overdrawing:
+        reason = "insufficient_points"
+    if reason in redemption.WAITS and not account.certain(account.at):
+        return None
+    verdict = Decision(
+        source=event.source, id=event.id, verdict="rejected" if reason else "accepted", points=points, reason=reason
+    )
+    account.decided[key] = verdict
+    return verdict
+
+
+def reservation_requested(account: Account, data: RedemptionRequested) -> None:
+    """Hold points until an order names the reservation, it is released, or its time is over."""
+    known = account.request("redemption", data.redemption_id)
+    if known is not None and known.status not in ("rejected", "waiting"):
+        account.find("redemption_twice", None, data.redemption_id)
+        return
+    rules = account.version.terms.redemption
+    verdict = decide(account, _against(account, data), data.points)
+    seconds = min(data.expires_in_seconds or rules.two_step.hold_seconds, rules.two_step.hold_seconds_max)
+    ends_at = account.at + timedelta(seconds=seconds)
+    request = Request(
+        request_id=data.redemption_id,
+        type="redemption",
+        made_at=account.at,
+        points=data.points,
+        store=data.store,
+        ends_at=ends_at,
+    )
+    if verdict is None:
+        account.put_request(replace(request, status="waiting"))
+        assert account.moment is not None
+        orders.wait(account, account.moment)
+        return
+    redemption.answer(account, verdict, redemption_id=data.redemption_id)
+    if verdict.verdict == "rejected":
+        account.put_request(replace(request, status="rejected", reason=verdict.reason))
+        return
+    spent = ledger.hold(account, data.points, "reserve", rules.rule)
+    account.put_request(replace(request, status="accepted", spent=spent, due_at=ends_at))
+
+
+def _against(account: Account, data: RedemptionRequested) -> str | None:
+    terms = account.version.terms
+    rules = terms.redemption
+    if not redemption.is_member(account):
+        return "not_a_member"
+    if data.store not in terms.membership.stores.eligible or data.store in rules.stores_excluded:
+        return "store_not_eligible"
+    if data.points < max(rules.minimum, 1):
+        return "below_minimum"
+    if rules.maximum is not None and data.points > rules.maximum:
+        return "above_maximum"
+    if data.points % rules.unit:
+        return "not_a_multiple"
+    if data.points > account.head.available:
+        return "insufficient_points"
+    account.need_wide()
+    return None
+
+
+def reservation_released(account: Account, data: RedemptionReleased) -> None:
+    """A reservation is given up."""
+    request = account.request("redemption", data.redemption_id)
+    if request is None or request.status != "accepted":
+        account.find("release_without_reservation", None, data.redemption_id)
+        return
+    _give_back(account, request, "released")
+
+
+def end_due(account: Account, request: Request, at: datetime) -> None:
+    """The clock's part: reservations whose time is over."""
+    if request.type == "redemption" and request.status == "accepted" and request.ends_at is not None and request.ends_at <= at:
+        _give_back(account, request, "ended")
+
+
+def _give_back(account: Account, request: Request, status: str) -> None:
+    rule = account.version.terms.redemption.rule
+    for each in request.spent:
+        ledger.give_back(account, each, each.points, "held", "release", rule, None)
+    account.put_request(replace(request, status=status, due_at=None))

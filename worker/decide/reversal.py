@@ -1,0 +1,233 @@
+"""Cancels, returns and exchanges: pieces leave the order, used points come back or are lost, earned points are taken back.
+
+Both follow from the order as it then stands: points still attached to kept goods, points that kept goods earn. So many partial
+returns end where one full return ends.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec.structs import replace
+
+from contracts.events import (
+    ExchangeReceived,
+    ExchangeRequested,
+    ExchangeShipped,
+    LineRef,
+    OrderCancelled,
+    ReturnReceived,
+    ReturnRequested,
+)
+from contracts.terms import UsedPoints
+from worker.decide import ledger, maturity, orders
+from worker.decide.account import Account
+from worker.decide.amounts import part
+from worker.decide.program import Version
+from worker.decide.state import HandBack, Order, OrderLine, Spent
+
+Kind = Literal["cancel", "return", "exchange"]
+Lines = Literal["all"] | tuple[LineRef, ...]
+
+
+def cancelled(account: Account, data: OrderCancelled) -> None:
+    """Lines are cancelled, sent or not."""
+    _reverse(account, data.order_id, data.lines, "cancel", data.reason)
+
+
+def return_requested(account: Account, data: ReturnRequested) -> None:
+    """A return is announced; it counts now only where the terms say so (BEL-Q7)."""
+    _requested(account, data.order_id, data.lines, "return", data.reason)
+
+
+def return_received(account: Account, data: ReturnReceived) -> None:
+    """Returned goods arrived."""
+    _received(account, data.order_id, data.lines, "return", data.reason)
+
+
+def exchange_requested(account: Account, data: ExchangeRequested) -> None:
+    """An exchange is announced."""
+    _requested(account, data.order_id, data.lines, "exchange", None)
+
+
+def exchange_received(account: Account, data: ExchangeReceived) -> None:
+    """The goods to be exchanged arrived: they are treated as returned (BEL-10, BEL-14)."""
+    _received(account, data.order_id, data.lines, "exchange", None)
+
+
+def exchange_shipped(account: Account, data: ExchangeShipped) -> None:
+    """A replacement left: it earns as goods of its own, shipped now; it is not paid with points (BEL-10)."""
+    order = orders.live(account, data.order_id)
+    if order is None:
+        return
+    version = account.program.named(order.terms)
+    taken = {line.line_id for line in order.lines}
+    named = [(f"{data.exchange_id}:{key}", line) for key, line in data.keyed_lines()]
+    if any(key in taken for key, _ in named):
+        account.find("exchange_twice", data.order_id, data.exchange_id)
+        return
+    lines = tuple(replace(orders.line_of(version, key, line), unshipped=0) for key, line in named)
+    pieces = {line.line_id: line.quantity for line in lines}
+    order = replace(
+        order,
+        lines=(*order.lines, *lines),
+        bonus=(*order.bonus, *orders.bonuses(version, named)),
+        portions=(*order.portions, *maturity.open_portions(version, lines, f"@{data.exchange_id}")),
+        shipped_at=account.at,
+    )
+    orders.keep(account, maturity.part_off(account, order, "shipment", pieces))
+
+
+def _requested(account: Account, order_id: str, lines: Lines, kind: Kind, reason: str | None) -> None:
+    order = orders.live(account, order_id)
+    if order is None or account.program.named(order.terms).terms.reversal.at != "requested":
+        return
+    _reverse(account, order_id, lines, kind, reason, awaiting=True)
+
+
+def _received(account: Account, order_id: str, lines: Lines, kind: Kind, reason: str | None) -> None:
+    """Goods arrived. Pieces that counted from the request on are only ticked off; the others count now."""
+    order = orders.live(account, order_id)
+    if order is None:
+        return
+    if not any(line.awaiting for line in order.lines):
+        _reverse(account, order_id, lines, kind, reason)
+        return
+    room = {line.line_id: line.awaiting + line.kept for line in order.lines}
+    pieces = room if lines == "all" else orders.named_pieces(account, order, lines, room)
+    ticked = {line.line_id: min(line.awaiting, pieces.get(line.line_id, 0)) for line in order.lines}
+    order = replace(order, lines=tuple(replace(line, awaiting=line.awaiting - ticked[line.line_id]) for line in order.lines))
+    rest = {key: n - ticked[key] for key, n in pieces.items() if n > ticked[key]}
+    if rest and lines != "all":
+        _take_out(account, order, rest, kind, reason)
+    else:
+        account.put_order(order)
+
+
+def _reverse(account: Account, order_id: str, lines: Lines, kind: Kind, reason: str | None, *, awaiting: bool = False) -> None:
+    order = orders.live(account, order_id)
+    if order is None:
+        return
+    room = {line.line_id: line.kept for line in order.lines}
+    if lines == "all":
+        pieces = {key: n for key, n in room.items() if n}
+        if not pieces:
+            account.find("nothing_left", order_id)
+    else:
+        pieces = orders.named_pieces(account, order, lines, room)
+    if pieces:
+        _take_out(account, order, pieces, kind, reason, awaiting=awaiting)
+
+
+def _take_out(
+    account: Account, order: Order, pieces: dict[str, int], kind: Kind, reason: str | None, *, awaiting: bool = False
+) -> None:
+    """Take pieces out of the order, then give used points back and settle what it earns."""
+    version = account.program.named(order.terms)
+    account.version = version
+    lines = tuple(_without(line, pieces.get(line.line_id, 0), kind, awaiting=awaiting) for line in order.lines)
+    portions = order.portions
+    for key, n in pieces.items():
+        portions = maturity.remove(portions, key, n, open_first=kind == "cancel")
+    order = replace(order, lines=lines, portions=portions)
+    order = _used_points(account, version, order, kind, reason)
+    orders.keep(account, order)
+
+
+def _without(line: OrderLine, n: int, kind: Kind, *, awaiting: bool) -> OrderLine:
+    """A line with n pieces fewer: a cancel takes unshipped ones first, a return shipped ones."""
+    if not n:
+        return line
+    from_unshipped = min(n, line.unshipped) if kind == "cancel" else max(n - line.shipped, 0)
+    line = replace(
+        line,
+        unshipped=line.unshipped - from_unshipped,
+        cancelled=line.cancelled + (n if kind == "cancel" else 0),
+        returned=line.returned + (0 if kind == "cancel" else n),
+        awaiting=line.awaiting + (n if awaiting else 0),
+    )
+    return replace(line, delivered=min(line.delivered, line.shipped))
+
+
+# -- used points
+
+
+def detached(version: Version, order: Order) -> int:
+    """Used points that no longer sit on kept goods; all of them once nothing is kept (COM-Q4)."""
+    if all(line.kept == 0 for line in order.lines):
+        return order.points_used
+    removed = [(line, line.quantity - line.kept) for line in order.lines]
+    how = version.terms.reversal.split.order
+    if how == "pro_rata":
+        return sum(part(line.used, n, line.quantity) for line, n in removed)
+    value = sum(part(line.goods, n, line.quantity) + part(line.tax, n, line.quantity) for line, n in removed)
+    if how == "points_first":
+        return min(order.points_used, value)
+    total = sum(line.goods + line.tax for line in order.lines) + order.fees
+    return min(order.points_used, max(value - (total - order.points_used), 0))
+
+
+def _rule(version: Version, kind: Kind, reason: str | None) -> UsedPoints:
+    for row in version.terms.reversal.used_points:
+        if kind in row.on and (not row.reasons or reason in row.reasons):
+            return row
+    return version.terms.reversal.used_points[-1]
+
+
+def _used_points(account: Account, version: Version, order: Order, kind: Kind, reason: str | None) -> Order:
+    """What comes off the goods goes back (now or after some days), or is lost (LEN-08, ANS-25, PUP-24, SCO-14, BEL-13)."""
+    if not order.points_used:
+        return order
+    points = detached(version, order) - order.back - order.forfeited - sum(each.points for each in order.due_back)
+    if points <= 0:
+        return order
+    rule = _rule(version, kind, reason)
+    if order.reserved:
+        gone = min(points, order.reserved)
+        order = _return(account, order, gone, "held", rule.rule)
+        order = replace(order, reserved=order.reserved - gone)
+        points -= gone
+    if not points:
+        return order
+    if rule.outcome == "forfeited":
+        ledger.forfeit(account, points, rule.rule, order.order_id)
+        return replace(order, forfeited=order.forfeited + points, spent=_used_up(order.spent, points))
+    at = version.days.days_after(account.at, rule.days)
+    if at > account.at:
+        return replace(order, due_back=(*order.due_back, HandBack(at=at, points=points, rule=rule.rule)))
+    return _return(account, order, points, "spent", rule.rule)
+
+
+def _used_up(spent: tuple[Spent, ...], points: int) -> tuple[Spent, ...]:
+    """Mark points of lots as no longer to be given back, in the order in which they were spent."""
+    left, marked = points, []
+    for each in spent:
+        n = min(left, each.points - each.back)
+        marked.append(replace(each, back=each.back + n))
+        left -= n
+    return tuple(marked)
+
+
+def _return(account: Account, order: Order, points: int, source: Literal["spent", "held"], rule: str) -> Order:
+    """Used points go back to the lots they came from, in the order in which they were spent."""
+    left, marked = points, []
+    for each in order.spent:
+        n = min(left, each.points - each.back)
+        if n:
+            ledger.give_back(account, each, n, source, "hand_back", rule, order.order_id)
+            left -= n
+        marked.append(replace(each, back=each.back + n))
+    if left:
+        ledger.give_back_unnamed(account, left, source, rule, order.order_id)
+    return replace(order, spent=tuple(marked), back=order.back + points)
+
+
+def return_due(account: Account, order: Order, at: datetime) -> Order:
+    """The clock's part: used points whose days have passed come back."""
+    account.version = account.program.named(order.terms)
+    due = [each for each in order.due_back if each.at <= at]
+    order = replace(order, due_back=tuple(each for each in order.due_back if each.at > at))
+    for each in due:
+        order = _return(account, order, each.points, "spent", each.rule)
+    return order

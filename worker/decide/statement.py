@@ -1,0 +1,88 @@
+"""A member's statement, read off an account that has been folded up to an instant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from contracts.statement import FindingOut, LotOut, OrderOut, RedemptionOut, RequestOut, Statement
+from worker.decide import expiry
+from worker.decide.account import Account
+from worker.decide.state import Finding, Order, Request
+
+_LAST = date.max
+
+
+def statement(account: Account, member_id: str, version: int, at: str) -> Statement:
+    """The statement of a complete account. `at` is the instant as it was asked for."""
+    head = account.head
+    items = list(account.items.values())
+    orders = sorted((item for item in items if isinstance(item, Order)), key=lambda order: (order.placed_at, order.order_id))
+    requests = sorted((item for item in items if isinstance(item, Request)), key=lambda each: (each.made_at, each.request_id))
+    findings = sorted((item for item in items if isinstance(item, Finding)), key=lambda each: (each.at, each.code, each.detail))
+    reserved = sum(each.points for each in requests if each.type == "redemption" and each.status == "accepted")
+    reserved += sum(order.reserved for order in orders)
+    return Statement(
+        program=account.program.code,
+        member_id=member_id,
+        at=at,
+        version=version,
+        available=head.available,
+        pending=head.pending,
+        on_hold=head.held - reserved,
+        due_back=sum(each.points for order in orders for each in order.due_back),
+        reserved=reserved,
+        lapsed_total=head.lapsed,
+        forfeited_total=head.forfeited,
+        revoked_total=head.revoked,
+        tier=head.tier.name if head.tier else account.version.lowest_tier,
+        lots=_lots(account),
+        orders=tuple(_order(order) for order in orders),
+        requests=tuple(_requests(requests)),
+        findings=tuple(
+            FindingOut(code=each.code, at=each.at, order_id=each.order_id, detail=each.detail or None) for each in findings
+        ),
+    )
+
+
+def _lots(account: Account) -> tuple[LotOut, ...]:
+    by_day: dict[tuple[date, str], int] = {}
+    pool = expiry.pool_expires_on(account)
+    for lot in account.lots.values():
+        if lot.available:
+            key = ((pool if lot.pooled else lot.expires_on) or _LAST, lot.kind)
+            by_day[key] = by_day.get(key, 0) + lot.available
+    return tuple(
+        LotOut(kind=kind, expires_on=None if day == _LAST else day, points=points)
+        for (day, kind), points in sorted(by_day.items())
+    )
+
+
+def _order(order: Order) -> OrderOut:
+    asked = order.asks or order.points_used
+    redemption = None
+    if asked:
+        verdict = {"open": "accepted", "waiting": "waiting", "rejected": "rejected"}[order.status]
+        redemption = RedemptionOut.model_validate({"decision": verdict, "reason": order.reason})
+    return OrderOut(
+        order_id=order.order_id,
+        points_used=order.points_used,
+        points_returned=order.back,
+        points_forfeited=order.forfeited,
+        points_credited=order.credited,
+        redemption=redemption,
+    )
+
+
+def _requests(requests: Iterable[Request]) -> Iterable[RequestOut]:
+    for each in requests:
+        decision = {"waiting": "waiting", "rejected": "rejected"}.get(each.status, "accepted")
+        yield RequestOut.model_validate(
+            {
+                "request_id": each.request_id,
+                "decision": decision,
+                "points": each.points,
+                "reason": each.reason,
+                "ships_with": each.ships_with,
+            }
+        )

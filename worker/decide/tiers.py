@@ -1,0 +1,306 @@
+"""Tiers: what counts toward them, over which window, when the level is judged, and when it changes with time alone.
+
+LEN-31, ANS-01, SCO-04 to SCO-19 and BEL-03 are choices of one mechanism: amounts in buckets by date, a window over the buckets,
+moments of judgement, and rules by which a level is kept, lost or restored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+
+from msgspec.structs import replace
+
+from contracts.terms import Tiers
+from worker.decide.account import Account, TierMove
+from worker.decide.amounts import part
+from worker.decide.program import Version
+from worker.decide.state import Head, Order, OrderLine, Tier
+
+_YEAR_MONTHS = 12
+
+
+def start(account: Account) -> None:
+    """Give an account that has none its first tier, the lowest."""
+    lowest = account.version.lowest_tier
+    if lowest is not None and account.head.tier is None:
+        account.head = replace(account.head, tier=Tier(name=lowest, since=account.at))
+
+
+def _index(tiers: Tiers, name: str) -> int:
+    """A level's place from the bottom; a name that the terms no longer have counts as the lowest."""
+    return next((index for index, level in enumerate(tiers.levels) if level.name == name), 0)
+
+
+def move(version: Version, previous: str, tier: str, rule: str | None = None) -> TierMove:
+    """The change between two levels of a version's terms."""
+    tiers = version.terms.tiers
+    assert tiers is not None
+    up = _index(tiers, tier) > _index(tiers, previous)
+    return TierMove(previous=previous, tier=tier, up=up, rule=rule or tiers.rule)
+
+
+def level_for(tiers: Tiers, amount: int) -> int:
+    """The index of the level that an amount reaches."""
+    return max(index for index, level in enumerate(tiers.levels) if amount >= level.threshold or index == 0)
+
+
+# -- what an order counts for
+
+
+def _pieces(tiers: Tiers, order: Order, line: OrderLine) -> int:
+    when, returned = tiers.measure.counted_at, tiers.measure.returns == "ignored"
+    back = line.returned if returned else 0
+    if when == "shipment":
+        return line.shipped + back
+    if when == "delivery":
+        return line.delivered + back
+    if when == "payment" and order.paid_at is None:
+        return 0
+    return line.kept + back
+
+
+def _worth(tiers: Tiers, order: Order) -> int:
+    """The amount for which the order counts now."""
+    measure = tiers.measure
+    amount = 0
+    whole = True
+    for line in order.lines:
+        n = _pieces(tiers, order, line)
+        whole = whole and n > 0
+        amount += part(line.goods, n, line.quantity)
+        if measure.tax == "inclusive":
+            amount += part(line.tax, n, line.quantity)
+        if measure.points_used == "net":
+            amount -= part(line.used, n, line.quantity)
+    if measure.shipping and whole:
+        amount += order.fees
+    return max(amount, 0)
+
+
+def _bucket(version: Version, tiers: Tiers, day: date) -> str:
+    if tiers.window.type in ("calendar_year", "previous_calendar_year"):
+        return f"{day.year:04d}-01-01"
+    if tiers.window.type == "whole_months":
+        return version.days.month_first(day).isoformat()
+    return day.isoformat()
+
+
+def count(account: Account, order: Order) -> Order:
+    """Bring what the order counts for up to date, or note when it will be judged; then see whether the level rises.
+
+    Returns the order with what it has counted for; the caller keeps it.
+    """
+    version = account.program.named(order.terms)
+    tiers = version.terms.tiers
+    if tiers is None or order.status != "open":
+        return order
+    worth = _worth(tiers, order) if tiers.measure.of == "purchases" else order.credited
+    judged_at = version.days.days_after(order.placed_at, tiers.measure.judged_days_after_order)
+    if worth and not order.counted and judged_at > account.at:
+        return replace(order, count_at=judged_at)
+    order = replace(order, count_at=None)
+    day = version.days.date_of(order.placed_at if tiers.measure.dated_by == "order" else (order.shipped_at or account.at))
+    bucket = next(iter(order.counted), _bucket(version, tiers, day))
+    counted = order.counted.get(bucket, 0)
+    if worth == counted:
+        return order
+    _add(account, bucket, worth - counted)
+    order = replace(order, counted={bucket: worth})
+    if worth and not order.judged:
+        order = replace(order, judged=True)
+        _purchase_counts(account, tiers, version.days.date_of(order.placed_at))
+    judge(account, version, account.at)
+    return order
+
+
+def _add(account: Account, bucket: str, amount: int) -> None:
+    windows = dict(account.head.windows)
+    windows[bucket] = windows.get(bucket, 0) + amount
+    if not windows[bucket]:
+        del windows[bucket]
+    account.head = replace(account.head, windows=windows)
+
+
+def _purchase_counts(account: Account, tiers: Tiers, day: date) -> None:
+    """A purchase that counts ends inactivity, and restores a level lost to it (SCO-06, SCO-07)."""
+    start(account)
+    tier = account.head.tier
+    assert tier is not None
+    last = day if tier.last_counted_on is None else max(day, tier.last_counted_on)
+    tier = replace(tier, last_counted_on=last, inactive_periods=0)
+    rule = tiers.inactivity
+    account.head = replace(account.head, tier=tier)
+    if rule is not None and rule.restore == "one_per_judged_purchase":
+        restore(account, tiers)
+
+
+def restore(account: Account, tiers: Tiers) -> None:
+    """One level that was lost to inactivity comes back."""
+    tier = account.head.tier
+    if tier is None or not tier.lost or tiers.inactivity is None:
+        return
+    account.head = replace(account.head, tier=replace(tier, lost=tier.lost - 1))
+    _set_level(account, tiers, _index(tiers, tier.name) + 1, tiers.inactivity.rule)
+
+
+# -- the window
+
+
+def window_sum(version: Version, tiers: Tiers, windows: Mapping[str, int], at: datetime) -> int:
+    """What counts at an instant: the buckets that the window covers then."""
+    today = version.days.date_of(at)
+    kind = tiers.window.type
+    if kind == "calendar_year":
+        return windows.get(f"{today.year:04d}-01-01", 0)
+    if kind == "previous_calendar_year":
+        return windows.get(f"{today.year - 1:04d}-01-01", 0)
+    if kind == "whole_months":
+        first = version.days.month_first(today, -tiers.window.months).isoformat()
+        end = version.days.month_first(today).isoformat()
+        return sum(amount for bucket, amount in windows.items() if first <= bucket < end)
+    after = version.days.add_months(today, -tiers.window.months).isoformat()
+    return sum(amount for bucket, amount in windows.items() if after < bucket <= today.isoformat())
+
+
+def current(account: Account, order: Order | None = None) -> str | None:
+    """The tier in force for an order being placed; its own amount is added where the terms say so (ANS-Q2)."""
+    version = account.version
+    tiers = version.terms.tiers
+    if tiers is None:
+        return None
+    name = account.head.tier.name if account.head.tier else tiers.levels[0].name
+    if order is None or not tiers.includes_current_order:
+        return name
+    own = sum(line.goods + (line.tax if tiers.measure.tax == "inclusive" else 0) for line in order.lines)
+    amount = window_sum(version, tiers, account.head.windows, account.at) + own
+    return tiers.levels[max(level_for(tiers, amount), _index(tiers, name))].name
+
+
+# -- judging
+
+
+def judge(account: Account, version: Version, at: datetime, *, review: bool = False) -> None:
+    """Set the level that the window gives, as far as the terms let it rise or fall now; then look when it changes next."""
+    tiers = version.terms.tiers
+    if tiers is None:
+        return
+    start(account)
+    assert account.head.tier is not None
+    now = _index(tiers, account.head.tier.name)
+    reached = level_for(tiers, window_sum(version, tiers, account.head.windows, at))
+    if tiers.judged == "at_once" or review:
+        if reached > now:
+            account.head = replace(account.head, tier=replace(account.head.tier, lost=0))
+            _set_level(account, tiers, reached, tiers.rule)
+        elif reached < now and (tiers.falls == "with_window" or (tiers.falls == "one_level" and review)):
+            _set_level(account, tiers, reached if tiers.falls == "with_window" else now - 1, tiers.rule)
+    account.head = replace(account.head, tier_due_at=next_change(version, account.head, at))
+
+
+def _set_level(account: Account, tiers: Tiers, index: int, rule: str) -> None:
+    tier = account.head.tier
+    assert tier is not None
+    name = tiers.levels[max(0, min(index, len(tiers.levels) - 1))].name
+    if name == tier.name:
+        return
+    first = account.tier_move.previous if account.tier_move is not None else tier.name
+    account.tier_move = move(account.version, first, name, rule) if first != name else None
+    account.head = replace(account.head, tier=replace(tier, name=name, since=account.at))
+
+
+def _reviews(version: Version, tiers: Tiers, head: Head, at: datetime) -> list[datetime]:
+    """Instants after `at` at which time alone may change the level, soonest first, as far as they can matter."""
+    days = version.days
+    today = days.date_of(at)
+    found: list[date] = []
+    buckets = [date.fromisoformat(bucket) for bucket in head.windows]
+    if tiers.judged == "monthly":
+        months = tiers.window.months if tiers.window.type != "calendar_year" else _YEAR_MONTHS
+        found = [days.month_first(today, n) for n in range(1, months + 2)]
+    elif tiers.judged == "yearly" or tiers.yearly_review != "none":
+        found = [date.fromisoformat(f"{year}-{tiers.yearly_on}") for year in (today.year, today.year + 1, today.year + 2)]
+    elif tiers.falls == "with_window":
+        if tiers.window.type == "rolling_months":
+            found = [days.add_months(bucket, tiers.window.months) for bucket in buckets]
+        elif tiers.window.type == "whole_months":
+            found = [days.month_first(bucket, n) for bucket in buckets for n in (1, tiers.window.months + 1)]
+        else:
+            found = [date(bucket.year + n, 1, 1) for bucket in buckets for n in (1, 2)]
+    return sorted({days.start(day) for day in found if days.start(day) > at})
+
+
+def _changes(version: Version, tiers: Tiers, head: Head, at: datetime) -> bool:
+    assert head.tier is not None
+    now = _index(tiers, head.tier.name)
+    if tiers.judged == "at_once" and tiers.yearly_review != "none":
+        reached = level_for(tiers, _last_year(version, head, at))
+        return reached > now or (reached < now and tiers.yearly_review == "set")
+    reached = level_for(tiers, window_sum(version, tiers, head.windows, at))
+    return reached > now or (reached < now and tiers.falls != "never")
+
+
+def _last_year(version: Version, head: Head, at: datetime) -> int:
+    return head.windows.get(f"{version.days.date_of(at).year - 1:04d}-01-01", 0)
+
+
+def _inactive_at(version: Version, tiers: Tiers, head: Head) -> datetime | None:
+    """When inactivity next costs a level; None if there is none to lose."""
+    rule, tier = tiers.inactivity, head.tier
+    if rule is None or tier is None or tier.last_counted_on is None or _index(tiers, tier.name) == 0:
+        return None
+    if tier.inactive_periods and not rule.repeats:
+        return None
+    day = version.days.add_months(tier.last_counted_on, rule.months * (tier.inactive_periods + 1))
+    if rule.executed == "yearly_review":
+        review = date.fromisoformat(f"{day.year}-{tiers.yearly_on}")
+        day = review if review >= day else date.fromisoformat(f"{day.year + 1}-{tiers.yearly_on}")
+    return version.days.start(day)
+
+
+def next_change(version: Version, head: Head, at: datetime) -> datetime | None:
+    """The next instant at which the level changes if nothing happens until then."""
+    tiers = version.terms.tiers
+    if tiers is None or head.tier is None:
+        return None
+    inactive = _inactive_at(version, tiers, head)
+    for instant in _reviews(version, tiers, head, at):
+        if inactive is not None and inactive <= instant:
+            break
+        if _changes(version, tiers, head, instant):
+            return instant
+    return inactive
+
+
+def review_due(account: Account) -> None:
+    """The clock's part: reviews and inactivity whose instant has come."""
+    account.version = version = account.program.at(account.at)
+    tiers = version.terms.tiers
+    due = account.head.tier_due_at
+    if tiers is None or due is None or due > account.at:
+        return
+    inactive = _inactive_at(version, tiers, account.head)
+    tier = account.head.tier
+    assert tier is not None
+    if inactive is not None and inactive <= account.at:
+        assert tiers.inactivity is not None
+        account.head = replace(account.head, tier=replace(tier, lost=tier.lost + 1, inactive_periods=tier.inactive_periods + 1))
+        _set_level(account, tiers, _index(tiers, tier.name) - 1, tiers.inactivity.rule)
+        account.head = replace(account.head, tier_due_at=next_change(version, account.head, account.at))
+    elif tiers.judged == "at_once" and tiers.yearly_review != "none":
+        reached = level_for(tiers, _last_year(version, account.head, account.at))
+        if reached > _index(tiers, tier.name) or tiers.yearly_review == "set":
+            _set_level(account, tiers, reached, tiers.rule)
+        account.head = replace(account.head, tier_due_at=next_change(version, account.head, account.at))
+    else:
+        judge(account, version, account.at, review=True)
+    _forget_old(account, version, tiers)
+
+
+def _forget_old(account: Account, version: Version, tiers: Tiers) -> None:
+    """Buckets that no window will reach again are dropped, so that the head stays small."""
+    months = max(tiers.window.months, 2 * _YEAR_MONTHS) + _YEAR_MONTHS
+    oldest = (version.days.add_months(version.days.date_of(account.at), -months) - timedelta(days=31)).isoformat()
+    if any(bucket < oldest for bucket in account.head.windows):
+        kept = {bucket: amount for bucket, amount in account.head.windows.items() if bucket >= oldest}
+        account.head = replace(account.head, windows=kept)

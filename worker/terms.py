@@ -1,0 +1,152 @@
+"""Terms files: read strictly, turned into versions, changed for a what-if, and named by their hash."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from contracts.terms import ProgramFile, Terms
+from worker.decide.program import Program
+
+_T = TypeVar("_T", Terms, ProgramFile)
+
+PROGRAMS = Path(__file__).parent.parent / "contracts" / "programs"
+"""The programs that are shipped."""
+FILE_BYTES_MAX = 4 * 1024 * 1024
+
+
+class TermsError(Exception):
+    """A terms file is not right: each problem with its path, the value found and what would be right."""
+
+    def __init__(self, source: str, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(f"{source}: {problem}" for problem in problems))
+        self.problems = tuple(problems)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without its surprises: dates stay text, only true and false are booleans, a key given twice is refused."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), ["t", "f"])
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
+    twice = {str(key) for key in keys if keys.count(key) > 1}
+    if twice:
+        raise yaml.constructor.ConstructorError(None, None, f"key given twice: {', '.join(sorted(twice))}", node.start_mark)
+    return dict(zip(keys, (loader.construct_object(value, deep=True) for _, value in node.value), strict=True))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
+def read(text: str, source: str = "terms") -> dict[str, Any]:
+    """The values of a terms file, not yet checked. Raises TermsError for what is not YAML."""
+    if len(text.encode()) > FILE_BYTES_MAX:
+        raise TermsError(source, [f"larger than {FILE_BYTES_MAX} bytes"])
+    try:
+        values = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with less in it
+    except (yaml.YAMLError, RecursionError) as error:
+        raise TermsError(source, [f"not YAML: {' '.join(str(error).split())}"]) from None
+    if not isinstance(values, dict):
+        raise TermsError(source, ["should be a mapping of sections such as `program`, `membership`, `earning`"])
+    return values
+
+
+def set_path(values: Any, path: str, value: Any, source: str = "terms") -> None:
+    """Change one value by its dotted path; a list's items go by number, or by their `id`."""
+    *parents, last = path.split(".")
+    at = values
+    for name in parents:
+        at = at.setdefault(name, {}) if isinstance(at, dict) else at[_position(at, name, path, source)]
+    if isinstance(at, dict):
+        at[last] = value
+    elif isinstance(at, list):
+        at[_position(at, last, path, source)] = value
+    else:
+        raise TermsError(source, [f"{path}: there is nothing to set under {'.'.join(parents)}"])
+
+
+def _position(items: Any, name: str, path: str, source: str) -> int:
+    if isinstance(items, list):
+        if name.isdigit() and int(name) < len(items):
+            return int(name)
+        for index, item in enumerate(items):
+            if isinstance(item, dict) and item.get("id", item.get("name")) == name:
+                return index
+    raise TermsError(source, [f"{path}: there is no item {name}"])
+
+
+def versions(values: Mapping[str, Any], source: str = "terms") -> list[Terms]:
+    """All versions of a terms file, the first and one for each amendment. Raises TermsError naming every mistake."""
+    whole = _validate(ProgramFile, values, source)
+    current = {name: deepcopy(value) for name, value in values.items() if name != "amendments"}
+    found = [_validate(Terms, current, source)]
+    for index in range(len(whole.amendments)):
+        current = deepcopy(current)
+        given = values["amendments"][index]
+        current["effective_from"] = given["effective_from"]
+        for path, value in given["set"].items():
+            set_path(current, path, deepcopy(value), source)
+        found.append(_validate(Terms, current, f"{source} (amendment of {given['effective_from']})"))
+        if found[-1].effective_from <= found[-2].effective_from:
+            raise TermsError(source, [f"amendments.{index}.effective_from: should be later than the version before it"])
+    return found
+
+
+def _validate(model: type[_T], values: Mapping[str, Any], source: str) -> _T:
+    try:
+        return model.model_validate_json(json.dumps(values, allow_nan=False), strict=True)
+    except ValidationError as error:
+        raise TermsError(source, [_problem(each) for each in error.errors()]) from None
+    except (TypeError, ValueError) as error:
+        raise TermsError(source, [str(error)]) from None
+
+
+def _problem(error: Any) -> str:
+    path = ".".join(str(part) for part in error["loc"]) or "(file)"
+    value = (
+        "" if error["type"] == "missing" or isinstance(error.get("input"), dict | list) else f" (found: {error.get('input')!r})"
+    )
+    return f"{path}: {error['msg']}{value}"
+
+
+def load(path: Path, changes: Mapping[str, Any] | None = None) -> Program:
+    """The program of a terms file, with values changed for a what-if. Raises TermsError, OSError."""
+    return Program(versions(changed(read(path.read_text(encoding="utf-8"), path.name), changes or {}), path.name))
+
+
+def changed(values: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A terms file's values with some set by dotted path."""
+    values = deepcopy(values)
+    for path, value in changes.items():
+        set_path(values, path, value)
+    return values
+
+
+def shipped() -> dict[str, Path]:
+    """The terms files that come with the package, by program code."""
+    return {path.stem: path for path in sorted(PROGRAMS.glob("*.yaml"))}
+
+
+def canonical(terms: Terms) -> bytes:
+    """One version as canonical JSON: what is registered, and what its hash is taken of."""
+    return json.dumps(terms.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def hash_of(terms: Terms) -> str:
+    """The name of a version's content."""
+    return sha256(canonical(terms)).hexdigest()
