@@ -8,7 +8,7 @@ from __future__ import annotations
 from worker.local.choose import KafkaChoice, choose_kafka, choose_real_kafka, open_kafka
 from worker.local.kafka import Kafka, LocalKafka, RealKafka
 from worker.local.mock_kafka import MockKafka
-from worker.local.postgres import LocalPostgres, PostgresBinaries, find_binaries
+from worker.local.postgres import LocalPostgres, Postgres, PostgresBinaries, find_binaries
 from worker.local.process import PartFailed, Process, stop_kept
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "LocalPostgres",
     "MockKafka",
     "PartFailed",
+    "Postgres",
     "PostgresBinaries",
     "Process",
     "RealKafka",

@@ -60,15 +60,18 @@ def choose_kafka(environment: Mapping[str, str]) -> KafkaChoice:
     return KafkaChoice("mock", f"no real Kafka can be had here: {real}")
 
 
-def choose_real_kafka() -> KafkaChoice | str:
-    """Docker's or the jars', whichever this machine can run; else why neither, in words."""
-    no_docker = containers.why_not(containers.KAFKA_IMAGE)
+def choose_real_kafka(*, pull: bool = True) -> KafkaChoice | str:
+    """Docker's or the jars', whichever this machine can run; else why neither, in words.
+
+    pull: prefer Docker to the jars even if its image must be fetched first.
+    """
+    no_docker = containers.why_not(containers.KAFKA_IMAGE, pull=pull)
     if no_docker is None:
         return KafkaChoice("docker", f"Docker answers and has {containers.KAFKA_IMAGE}")
     no_jars = kafka_jars.missing()
     if no_jars is None:
-        return KafkaChoice("jars", f"{no_docker}; Java and Kafka's own jars are here")
-    return f"{no_docker}; {no_jars}"
+        return KafkaChoice("jars", f"{no_docker}; Java is here, and Kafka's own jars are or can be fetched")
+    return f"{no_docker}; {no_jars}" if pull else choose_real_kafka()
 
 
 def open_kafka(choice: KafkaChoice, directory: Path, *, keep: bool = False) -> Kafka:

@@ -35,8 +35,8 @@ def postgres_image(version: int) -> str:
     return f"postgres:{version}"
 
 
-def why_not(image: str) -> str | None:
-    """Why Docker cannot run this image here, in words; None if it can. Pulls the image if it is not there."""
+def why_not(image: str, *, pull: bool = True) -> str | None:
+    """Why Docker cannot run this image here, in words; None if it can. pull: fetch the image if it is not there."""
     try:
         import docker
         from docker.errors import DockerException, ImageNotFound
@@ -50,6 +50,8 @@ def why_not(image: str) -> str | None:
     try:
         client.images.get(image)
     except ImageNotFound:
+        if not pull:
+            return f"Docker answers, but {image} is not there"
         try:
             client.images.pull(image)
         except (DockerException, OSError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,13 +47,16 @@ class Kafka(Protocol):
 
 
 class RealKafka(Kafka, Protocol):
-    """What tests of faults need besides: a Kafka that keeps its data."""
+    """What tests of faults need besides: a Kafka that keeps its data over `stop`, `kill` and `start`."""
 
     def kill(self) -> None:
         """End at once, as a crash would."""
 
     def restart(self) -> None:
         """Stop in good order and start again at the same address with the same data."""
+
+    def remove_data(self) -> None:
+        """Delete what a stopped Kafka holds."""
 
 
 @dataclass(slots=True)
@@ -121,6 +125,12 @@ class LocalKafka:
         """Stop in good order and start again, on the same ports with the same data."""
         self.stop()
         self.start()
+
+    def remove_data(self) -> None:
+        """Delete the data of a stopped cluster; the logs of its processes stay."""
+        for node in range(len(self._processes)):
+            shutil.rmtree(self.directory / f"broker-{node}", ignore_errors=True)
+        self._processes = ()
 
     @property
     def pids(self) -> tuple[int, ...]:

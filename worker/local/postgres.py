@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import mkdtemp
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from worker.local.ports import HOST, free_ports
 from worker.local.process import Account, PartFailed, Process, is_root
@@ -46,6 +46,32 @@ def find_binaries(version: int) -> PostgresBinaries | None:
     if spec is None or spec.origin is None:
         return None
     return PostgresBinaries(version, Path(spec.origin).parent / "pginstall" / "bin", f"embedded Postgres {version}")
+
+
+class Postgres(Protocol):
+    """A Postgres server that was started here, as a process or in Docker."""
+
+    @property
+    def about(self) -> str:
+        """What this is, in words."""
+
+    def dsn(self, database: str = "postgres", user: str = SUPERUSER) -> str:
+        """Address of a database, as asyncpg and dbmate take it."""
+
+    def start(self) -> None:
+        """Start, and return when it takes connections."""
+
+    def stop(self) -> None:
+        """Stop in good order; data stays."""
+
+    def kill(self) -> None:
+        """End at once, as a crash would; data stays."""
+
+    def restart(self) -> None:
+        """Stop in good order and start again at the same address with the same data."""
+
+    def remove_data(self) -> None:
+        """Delete what a stopped server holds."""
 
 
 @dataclass(slots=True)

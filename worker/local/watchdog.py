@@ -95,7 +95,7 @@ def _tell(line: str) -> None:
 
 def _start() -> IO[bytes]:
     process = subprocess.Popen(
-        [sys.executable, "-I", str(Path(__file__).resolve())],
+        [sys.executable, "-I", str(Path(__file__).resolve()), str(GRACE_SECONDS)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -114,7 +114,7 @@ def _wait_for(process: subprocess.Popen[bytes], owner_pid: int) -> None:
     process.wait()
 
 
-def _main() -> None:
+def _main(grace_seconds: float) -> None:
     processes: dict[str, tuple[psutil.Process, signal.Signals] | None] = {}
     for line in sys.stdin:
         match line.split():
@@ -133,8 +133,8 @@ def _main() -> None:
         if found is None:
             remove_container(name)
         else:
-            end(*found, GRACE_SECONDS)
+            end(*found, grace_seconds)
 
 
 if __name__ == "__main__":
-    _main()
+    _main(float(sys.argv[1]))

@@ -1,0 +1,48 @@
+"""Fixtures for all tests: real Kafka and real Postgres (`tests/parts/README.md`)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.parts.kafka import bootstrap, kafka, kafka_cluster, own_kafka, real_kafka, topics
+from tests.parts.missing import say_at_the_end
+from tests.parts.postgres import (
+    BOTH_MARKER,
+    database,
+    empty_database,
+    own_postgres,
+    parametrize_versions,
+    postgres,
+    postgres_servers,
+    postgres_version,
+)
+
+__all__ = [
+    "bootstrap",
+    "database",
+    "empty_database",
+    "kafka",
+    "kafka_cluster",
+    "own_kafka",
+    "own_postgres",
+    "postgres",
+    "postgres_servers",
+    "postgres_version",
+    "real_kafka",
+    "topics",
+]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Names the markers of these tests."""
+    config.addinivalue_line("markers", f"{BOTH_MARKER}: run once on each supported version of Postgres")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests marked for both versions of Postgres run once on each."""
+    parametrize_versions(metafunc)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The last lines of the output say what could not run here."""
+    say_at_the_end(config)

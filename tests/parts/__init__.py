@@ -1,0 +1,1 @@
+"""Real parts as pytest fixtures: see README.md of this folder."""
