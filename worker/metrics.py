@@ -48,7 +48,9 @@ due_failures = Counter("loyalty_due_failures", "Rounds of the due loop that fail
 published = Counter("loyalty_published", "Messages acknowledged by Kafka.", ["topic"], registry=REGISTRY)
 publish_failures = Counter("loyalty_publish_failures", "Publications that failed and are tried again.", registry=REGISTRY)
 publish_pointers = Counter("loyalty_publish_pointers", "Dead letters too large to send.", registry=REGISTRY)
-publish_seconds = Histogram("loyalty_publish_seconds", "From outbox to acknowledgement.", buckets=_SECONDS, registry=REGISTRY)
+publish_delay_seconds = Histogram(
+    "loyalty_publish_delay_seconds", "From commit to acknowledgement.", buckets=_SECONDS, registry=REGISTRY
+)
 producers_replaced = Counter("loyalty_producers_replaced", "Producers replaced after an error.", registry=REGISTRY)
 
 

@@ -1,0 +1,1 @@
+"""The relay: committed messages out of the outbox to Kafka, per account in order, at least once."""

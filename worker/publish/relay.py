@@ -1,0 +1,305 @@
+"""The relay: reads committed messages, publishes them, removes what Kafka acknowledged.
+
+Order: the messages of an account go out one after the other, and where one fails nothing later of that account counts as
+published. A producer that failed once is thrown away before anything is sent again, so that nothing it still held can
+overtake. At least once: what was published and not yet removed is published again after a crash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+
+from worker import metrics
+from worker.log import get_logger
+from worker.publish.outbox import Headers, OutboxRow, OutboxStore, RowKey, is_dead_letter, key_of, pointer_of
+from worker.publish.producer import abandon_producer, stop_producer
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RelayOptions:
+    """`shards` of the outbox are leased in `groups`; a worker takes its share of them."""
+
+    shards: int = 64
+    groups: int = 4
+    read_rows_max: int = 2_000
+    idle_seconds_min: float = 0.05
+    idle_seconds_max: float = 0.25
+    lease_seconds: float = 10.0
+    send_timeout_seconds: float = 30.0
+    metadata_timeout_seconds: float = 5.0
+    retry_seconds_min: float = 0.1
+    retry_seconds_max: float = 5.0
+    stuck_seconds: float = 30.0
+
+
+class Relay:
+    """Publishes the outbox of the shards whose lease it holds."""
+
+    def __init__(
+        self,
+        store: OutboxStore,
+        make_producer: Callable[[], AIOKafkaProducer],
+        options: RelayOptions,
+        holder: str,
+        share: Callable[[], float] = lambda: 1.0,
+    ) -> None:
+        """`holder` names this worker in the leases; `share` says which part of the whole load it carries (0 to 1)."""
+        self._store = store
+        self._make_producer = make_producer
+        self._options = options
+        self._holder = holder
+        self._share = share
+        self._producer: AIOKafkaProducer | None = None
+        self._poked = asyncio.Event()
+        self._publishing = asyncio.Lock()
+        self._leased: dict[int, float] = {}
+        self._lease_due = 0.0
+        self._stuck: dict[UUID, float] = {}
+        self._topics: dict[str, float] = {}
+        self._suspects: set[RowKey] = set()
+
+    def poke(self) -> None:
+        """Something was committed: look at once."""
+        self._poked.set()
+
+    def owned_shards(self) -> tuple[int, ...]:
+        """The shards that this relay publishes now."""
+        now = time.monotonic()
+        groups = {group for group, until in self._leased.items() if until > now}
+        return tuple(shard for shard in range(self._options.shards) if shard % self._options.groups in groups)
+
+    async def run(self) -> None:
+        """Publish until cancelled; what fails is tried again for ever."""
+        idle, retry = self._options.idle_seconds_min, self._options.retry_seconds_min
+        try:
+            while True:
+                try:
+                    published = await self.publish_once()
+                except Exception as error:  # noqa: BLE001  # the database and Kafka fail in many ways, all are tried again
+                    metrics.publish_failures.inc()
+                    log.warning("relay_failed", error=type(error).__name__, detail=str(error), retry_seconds=retry)
+                    if isinstance(error, KafkaError):
+                        await self._abandon()
+                    await asyncio.sleep(retry)
+                    retry = min(retry * 2, self._options.retry_seconds_max)
+                    continue
+                retry = self._options.retry_seconds_min
+                if published or await self._wait(idle):
+                    idle = self._options.idle_seconds_min
+                else:
+                    idle = min(idle * 2, self._options.idle_seconds_max)
+        finally:
+            await self._close()
+
+    async def flush(self, timeout_seconds: float) -> bool:
+        """Publish all that is committed in the owned shards; False if the time did not suffice. For the end of a worker."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                while await self.publish_once():
+                    pass
+        except (TimeoutError, KafkaError) as error:
+            log.warning("relay_not_flushed", error=type(error).__name__)
+            return False
+        return True
+
+    async def publish_once(self) -> int:
+        """Read, send and remove once; how many messages were published."""
+        async with self._publishing:
+            self._poked.clear()
+            await self._keep_leases()
+            shards = self.owned_shards()
+            if not shards:
+                return 0
+            started = time.monotonic()
+            rows = await self._store.read(shards, self._options.read_rows_max)
+            rows = [row for row in rows if self._stuck.get(row.account_id, 0.0) <= started]
+            if not rows:
+                return 0
+            # What was refused for its size goes alone, to tell which one it is and to send a pointer in its place.
+            refused = {row.account_id for row in rows if key_of(row) in self._suspects}
+            if refused:
+                published = await self._send_alone([row for row in rows if row.account_id in refused])
+            else:
+                published = await self._send(rows)
+            if published:
+                await self._store.delete(published)
+                _count(published)
+            return len(published)
+
+    # --- sending
+
+    async def _send(self, rows: Sequence[Any]) -> list[Any]:
+        """Send rows in order; returns those that count as published: acknowledged, and all before them of their account."""
+        producer = await self._ready_producer()
+        failed: set[UUID] = set()
+        sent: list[tuple[OutboxRow, asyncio.Future[Any]]] = []
+        for row in rows:
+            if row.account_id in failed:
+                continue
+            if not await self._topic_exists(producer, row.topic):
+                self._set_aside(row, "topic does not exist")
+                failed.add(row.account_id)
+                continue
+            sent.append((row, await self._hand_over(producer, row.topic, row.key, row.value, row.headers)))
+        return await self._acknowledged(sent, failed)
+
+    async def _send_alone(self, rows: Sequence[Any]) -> list[Any]:
+        """Send rows one by one; a dead letter that is too large goes out as a pointer."""
+        published: list[Any] = []
+        for row in rows:
+            if self._stuck.get(row.account_id, 0.0) > time.monotonic():
+                continue
+            alone = [(row, await self._hand_over(await self._ready_producer(), row.topic, row.key, row.value, row.headers))]
+            done = await self._acknowledged(alone, set())
+            if not done and isinstance(_error_of(alone[0][1]), MessageSizeTooLargeError):
+                if not is_dead_letter(row):
+                    self._set_aside(row, "larger than its topic takes: raise the topic's max.message.bytes")
+                    continue
+                metrics.publish_pointers.inc()
+                pointer = await self._hand_over(await self._ready_producer(), row.topic, *pointer_of(row))
+                done = await self._acknowledged([(row, pointer)], set())
+            if not done:
+                break
+            self._suspects.discard(key_of(row))
+            published += done
+        return published
+
+    async def _hand_over(
+        self, producer: AIOKafkaProducer, topic: str, key: bytes | None, value: bytes | None, headers: Headers
+    ) -> asyncio.Future[Any]:
+        """Give one message to the producer; what it refuses at once is an error of the future like any other."""
+        if key is None and value is None:
+            value = b""  # Kafka would take a record without both, this client does not
+        try:
+            async with asyncio.timeout(self._options.send_timeout_seconds):
+                future: asyncio.Future[Any] = await producer.send(topic, value, key=key, headers=list(headers))
+        except (MessageSizeTooLargeError, TimeoutError) as error:
+            future = asyncio.get_running_loop().create_future()
+            future.set_exception(error)
+        return future
+
+    async def _acknowledged(self, sent: Sequence[tuple[OutboxRow, asyncio.Future[Any]]], failed: set[UUID]) -> list[Any]:
+        if sent:
+            await asyncio.wait([future for _, future in sent], timeout=self._options.send_timeout_seconds)
+        published: list[Any] = []
+        errors: list[str] = []
+        for row, future in sent:
+            error = _error_of(future)
+            if error is not None:
+                failed.add(row.account_id)
+                errors.append(type(error).__name__)
+                if isinstance(error, MessageSizeTooLargeError):
+                    self._suspects.add(key_of(row))
+            elif row.account_id not in failed:
+                published.append(row)
+        if errors:
+            metrics.publish_failures.inc(len(errors))
+            log.warning("messages_not_published", count=len(errors), error=errors[0])
+            await self._abandon()
+        return published
+
+    def _set_aside(self, row: OutboxRow, why: str) -> None:
+        """This account's messages wait; all others go on."""
+        self._stuck[row.account_id] = time.monotonic() + self._options.stuck_seconds
+        metrics.publish_failures.inc()
+        log.error("account_not_published", account=str(row.account_id), topic=row.topic, version=row.version, why=why)
+
+    async def _topic_exists(self, producer: AIOKafkaProducer, topic: str) -> bool:
+        """Known topics are not asked for again; one that is missing is asked for again after a while."""
+        now = time.monotonic()
+        known = self._topics.get(topic)
+        if known is not None and (known == math.inf or known > now):
+            return known == math.inf
+        try:
+            async with asyncio.timeout(self._options.metadata_timeout_seconds):
+                await producer.partitions_for(topic)
+        except (KafkaError, TimeoutError):
+            self._topics[topic] = now + self._options.stuck_seconds
+            return False
+        self._topics[topic] = math.inf
+        return True
+
+    # --- leases and the producer
+
+    async def _keep_leases(self) -> None:
+        """Prolong the leases held, take free ones up to this worker's share, give back what is beyond it."""
+        now = time.monotonic()
+        if now < self._lease_due:
+            return
+        groups, seconds = self._options.groups, self._options.lease_seconds
+        mine = [group for group, until in self._leased.items() if until > now]
+        others = [group for group in range(groups) if group not in mine]
+        wanted = max(1, min(groups, math.ceil(groups * self._share())))
+        held: dict[int, float] = {}
+        for group in (*mine, *others):
+            if len(held) < wanted:
+                if await self._store.lease(f"outbox-{group}", self._holder, seconds):
+                    held[group] = now + seconds
+            elif group in mine:
+                await self._store.release(f"outbox-{group}", self._holder)
+        if set(held) != set(self._leased):
+            log.info("outbox_leases", groups=sorted(held), of=groups)
+        self._leased = held
+        self._lease_due = now + seconds / 3
+
+    async def _ready_producer(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            producer = self._make_producer()
+            try:
+                await producer.start()
+            except BaseException:
+                await abandon_producer(producer)
+                raise
+            self._producer = producer
+        return self._producer
+
+    async def _abandon(self) -> None:
+        producer, self._producer = self._producer, None
+        self._topics.clear()
+        if producer is not None:
+            metrics.producers_replaced.inc()
+            await abandon_producer(producer)
+
+    async def _close(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await stop_producer(producer)
+        for group in self._leased:
+            try:
+                await self._store.release(f"outbox-{group}", self._holder)
+            except Exception as error:  # noqa: BLE001  # it runs out by itself
+                log.debug("lease_not_released", error=type(error).__name__)
+        self._leased.clear()
+
+    async def _wait(self, seconds: float) -> bool:
+        """Sleep until poked; True if poked."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._poked.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+def _error_of(future: asyncio.Future[Any]) -> BaseException | None:
+    return future.exception() if future.done() else TimeoutError("no acknowledgement in time")
+
+
+def _count(published: Sequence[OutboxRow]) -> None:
+    for topic, count in Counter(row.topic for row in published).items():
+        metrics.published.labels(topic=topic).inc(count)
+    oldest = min(row.created_at for row in published)
+    metrics.publish_delay_seconds.observe(max(0.0, (datetime.now(UTC) - oldest).total_seconds()))
