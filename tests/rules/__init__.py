@@ -1,0 +1,1 @@
+"""The published terms as tests: one sentence of the terms, one test."""

@@ -1,0 +1,87 @@
+"""Every rule of every program does something that a test shows, or says why it has no effect; so does every reading."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+from pydantic import BaseModel
+
+from contracts.terms import Alternative, Question, Rule, Terms
+from worker.terms import load, shipped
+
+TERMS = {code: load(path).versions[0].terms for code, path in shipped().items()}
+
+
+def _tests_of(code: str) -> ModuleType:
+    return importlib.import_module(f"tests.rules.test_{code.replace('-', '_')}")
+
+
+def _value(terms: Terms, path: str) -> object:
+    """What a dotted path of a terms file leads to; a list's items go by number or by their id or name."""
+    at: object = terms
+    for name in path.split("."):
+        if isinstance(at, BaseModel):
+            assert name in type(at).model_fields, f"{path}: there is no {name}"
+            at = getattr(at, name)
+        elif isinstance(at, tuple) and name.isdigit():
+            at = at[int(name)]
+        elif isinstance(at, tuple):
+            at = next(each for each in at if name in (getattr(each, "id", None), getattr(each, "name", None)))
+        else:
+            assert isinstance(at, dict), f"{path}: nothing lies under {name}"
+            at = at[name]
+    return at
+
+
+def _rules() -> Iterator[tuple[str, Rule]]:
+    return ((code, rule) for code, terms in TERMS.items() for rule in terms.rules)
+
+
+def _alternatives() -> Iterator[tuple[str, Question, Alternative]]:
+    return ((code, asked, other) for code, terms in TERMS.items() for asked in terms.questions for other in asked.alternatives)
+
+
+@pytest.mark.parametrize(("code", "rule"), [pytest.param(code, rule, id=rule.id) for code, rule in _rules()])
+def test_each_rule_names_a_parameter_and_a_test_or_its_reason(code: str, rule: Rule) -> None:
+    for path in rule.parameters:
+        assert _value(TERMS[code], path) not in (None, (), {}), f"{path} holds nothing that could carry {rule.id} out"
+    if rule.no_effect is None:
+        name = f"test_{rule.id.lower().replace('-', '_')}_"
+        assert any(each.startswith(name) for each in dir(_tests_of(code))), f"no test is called {name}..."
+
+
+@pytest.mark.parametrize("code", TERMS)
+def test_the_rules_are_numbered_without_a_gap(code: str) -> None:
+    rules = TERMS[code].rules
+    prefix = rules[0].id.partition("-")[0]
+    assert [rule.id for rule in rules] == [f"{prefix}-{number:02}" for number in range(1, len(rules) + 1)]
+
+
+@pytest.mark.parametrize(
+    ("code", "question", "other"),
+    [pytest.param(code, asked, other, id=f"{code}-{asked.id}-{other.id}") for code, asked, other in _alternatives()],
+)
+def test_each_other_reading_is_told_in_a_story(code: str, question: Question, other: Alternative) -> None:
+    told = {(reading.question, reading.alternative) for reading in _tests_of(code).READINGS}
+    assert (question.id, other.id) in told
+
+
+@pytest.mark.parametrize("code", TERMS)
+def test_every_rule_that_something_is_posted_under_is_one_of_the_published_terms(code: str) -> None:
+    known = {rule.id for rule in TERMS[code].rules}
+    assert set(_rule_ids(TERMS[code].model_dump(exclude={"rules", "questions"}))) <= known
+
+
+def _rule_ids(values: object) -> Iterator[str]:
+    if isinstance(values, dict):
+        for key, value in values.items():
+            if (key == "rule" or key.endswith("_rule")) and isinstance(value, str):
+                yield value
+            else:
+                yield from _rule_ids(value)
+    elif isinstance(values, list | tuple):
+        for value in values:
+            yield from _rule_ids(value)
