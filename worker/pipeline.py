@@ -1,0 +1,330 @@
+"""One batch, from records to a committed ledger: decode, route, fold, write, all in one transaction with the positions.
+
+records ─► decode ─► route (whose order is it?) ─► fold (load, decide, win) ─► write ─► commit
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from contracts.events import Event, OrderPlaced
+from worker import metrics
+from worker.catalogue import OUTSIDE, Catalogue, Unresolved
+from worker.consume.batch import Batch as ReadBatch
+from worker.consume.batch import Move as ReadMove
+from worker.decide.refold import Clock
+from worker.decode import Broken, Limits, Record, Skipped, decode
+from worker.folding import Folding, Task, unique
+from worker.log import get_logger
+from worker.persist.api import Batch, Store
+from worker.persist.errors import RefusedError
+from worker.persist.identity import account_id
+from worker.persist.rows import Arrival, DeadLetter, Move, Route
+
+log = get_logger(__name__)
+
+
+class _DryRun(Exception):
+    """Ends a transaction that is not meant to be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineOptions:
+    """`account_key`: the key that account ids are derived with. `grace_seconds`: how far behind the watermark the clock stays."""
+
+    account_key: bytes
+    limits: Limits = field(default_factory=Limits)
+    grace_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a committed batch held: counts by outcome, and the broken records of each partition."""
+
+    outcomes: Counter[str]
+    broken: Counter[tuple[str, int]]
+
+
+@dataclass(slots=True)
+class _Inbox:
+    """A batch after decoding."""
+
+    records: dict[int, Record] = field(default_factory=dict)  # by the identity of the event it became
+    orders: list[tuple[Event, str]] = field(default_factory=list)  # with their program, or OUTSIDE
+    members: list[tuple[Event, str]] = field(default_factory=list)
+    followers: list[Event] = field(default_factory=list)  # events that name their order alone
+    letters: list[DeadLetter] = field(default_factory=list)
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+    def refuse(self, event: Event, reason: str, detail: str) -> None:
+        """Make a dead letter of the record that an event came in; of one that was parked before, only a count is left."""
+        record = self.records.get(id(event))
+        if record is not None:
+            self.letters.append(DeadLetter(record, reason, detail))
+
+
+class Pipeline:
+    """Turns batches of records into committed changes, and lets the clock run for accounts that are due."""
+
+    def __init__(
+        self,
+        store: Store,
+        catalogue: Catalogue,
+        options: PipelineOptions,
+        epoch: int,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._options = options
+        self._now = now
+        self._folding = Folding(catalogue, epoch, lambda _account, _why: None)
+        self._watermark: datetime | None = None
+
+    async def process(self, read: ReadBatch) -> Done:
+        """Apply one batch and move its positions. Raises the store's errors; nothing is kept then.
+
+        A batch that Postgres refuses for its data is halved until the records at fault are found; they become dead letters.
+        """
+        try:
+            return await self._attempt(read.records, read.moves, frozenset())
+        except RefusedError as error:
+            log.warning("batch_refused", records=len(read.records), error=str(error.__cause__ or error))
+            at_fault = await self._at_fault(read.records)
+            return await self._attempt(read.records, read.moves, at_fault)
+
+    async def _attempt(self, records: Sequence[Record], moves: Sequence[ReadMove], refused: frozenset[int]) -> Done:
+        started = time.perf_counter()
+        inbox = self._decode(records, refused)
+        decoded = time.perf_counter()
+        async with self._store.batch() as batch:
+            watermark = await batch.move_positions([_move(move) for move in moves])
+            self._watermark = watermark or self._watermark
+            await self._apply(batch, inbox)
+            folded = time.perf_counter()
+        _measure(records, inbox, started, decoded, folded)
+        broken = Counter((letter.record.topic, letter.record.partition) for letter in inbox.letters)
+        return Done(inbox.outcomes, broken)
+
+    async def _at_fault(self, records: Sequence[Record]) -> frozenset[int]:
+        """The records, by place, that Postgres refuses: found by halving, in transactions that are not kept."""
+        found: set[int] = set()
+        spans = [(0, len(records))]
+        while spans:
+            start, end = spans.pop()
+            try:
+                async with self._store.batch() as batch:
+                    await self._apply(batch, self._decode(records[start:end], frozenset()))
+                    raise _DryRun
+            except _DryRun:
+                continue
+            except RefusedError:
+                if end - start == 1:
+                    found.add(start)
+                else:
+                    middle = (start + end) // 2
+                    spans += [(start, middle), (middle, end)]
+        return frozenset(found)
+
+    # -- decode
+
+    def _decode(self, records: Sequence[Record], refused: frozenset[int]) -> _Inbox:
+        inbox = _Inbox()
+        now = self._now()
+        for place, record in enumerate(records):
+            if place in refused:
+                inbox.letters.append(DeadLetter(record, "refused", "the database refused this record's data"))
+                continue
+            decoded = decode(record, now, self._options.limits)
+            if isinstance(decoded, Broken):
+                inbox.letters.append(DeadLetter(record, decoded.reason, decoded.detail))
+            elif isinstance(decoded, Skipped):
+                inbox.outcomes["skipped"] += 1
+            else:
+                inbox.records[id(decoded)] = record
+                self._sort_in(inbox, decoded)
+        return inbox
+
+    def _sort_in(self, inbox: _Inbox, event: Event) -> None:
+        program = self._catalogue.resolve(event)
+        if isinstance(program, Unresolved):
+            inbox.refuse(event, program.reason, program.detail)
+        elif isinstance(event.data, OrderPlaced):
+            assert program is not None
+            inbox.orders.append((event, program))
+        elif event.member_id is not None:
+            assert program is not None
+            inbox.members.append((event, program))
+        else:
+            inbox.followers.append(event)
+
+    # -- route
+
+    async def _apply(self, batch: Batch, inbox: _Inbox) -> None:
+        tasks: dict[UUID, Task] = {}
+        for event, program in inbox.members:
+            self._assign(tasks, program, event.member_id or "", event)
+        routes = await self._routes(batch, inbox)
+        self._place_orders(inbox, routes, tasks)
+        await self._follow(batch, inbox, routes, tasks)
+        folded = await self._folding.fold(batch, unique(tasks.values()), self.clock())
+        inbox.outcomes["duplicate"] += len(folded.duplicates)
+        inbox.outcomes["late"] += folded.late
+        inbox.outcomes["applied"] += folded.applied
+        for event, reason, detail in folded.conflicts:
+            inbox.refuse(event, reason, detail)
+        await batch.write(folded.changes)
+        inbox.outcomes["dead_letter"] += len(inbox.letters)
+        await batch.dead_letter(inbox.letters)
+
+    def _account(self, program: str, member_id: str) -> UUID:
+        return account_id(self._options.account_key, program, member_id)
+
+    def _assign(self, tasks: dict[UUID, Task], program: str, member_id: str, event: Event) -> None:
+        account = self._account(program, member_id)
+        task = tasks.get(account)
+        if task is None:
+            task = tasks[account] = Task(account, program, member_id)
+        task.program, task.member_id = program, member_id
+        task.facts.append(event)
+
+    async def _routes(self, batch: Batch, inbox: _Inbox) -> dict[str, Route]:
+        """Whose all orders of the batch are. Orders that come, and those that are waited for, are claimed before anyone looks."""
+        arriving = {event.order_id for event, _ in inbox.orders}
+        others = [event for event in inbox.followers if event.order_id not in arriving]
+        routes = await batch.routes({event.order_id or "" for event in others})
+        awaited = {order_id for event in others if _home(routes.get(order_id := event.order_id or ""), event.program) is None}
+        arrivals: dict[tuple[str, str], Arrival] = {}
+        for event, program in inbox.orders:
+            data = event.data
+            assert isinstance(data, OrderPlaced)
+            member = data.member_id if program != OUTSIDE else None
+            account = self._account(program, member) if member is not None else None
+            arrivals.setdefault((data.order_id, program), Arrival(data.order_id, program, account))
+        if arrivals or awaited:
+            routes |= await batch.claim(list(arrivals.values()), sorted(awaited))
+        return routes
+
+    def _place_orders(self, inbox: _Inbox, routes: dict[str, Route], tasks: dict[UUID, Task]) -> None:
+        """Give orders to their accounts; guests' and outside orders are counted and dropped."""
+        for event, program in inbox.orders:
+            data = event.data
+            assert isinstance(data, OrderPlaced)
+            home = routes[data.order_id].accounts.get(program)
+            member = data.member_id if program != OUTSIDE else None
+            if member is None or home != self._account(program, member):
+                if member is None and home is None:
+                    inbox.outcomes["dropped"] += 1
+                else:
+                    detail = "data.order_id: the order was placed before for another member; the first stands"
+                    inbox.refuse(event, "order_conflict", detail)
+                continue
+            self._assign(tasks, program, member, event)
+
+    async def _follow(self, batch: Batch, inbox: _Inbox, routes: dict[str, Route], tasks: dict[UUID, Task]) -> None:
+        """Give events to the accounts of their orders: those that came now, and those that had been parked for an order."""
+        parked: list[Event] = []
+        followers = list(inbox.followers)
+        arrived = sorted({(event.order_id or "", program) for event, program in inbox.orders})
+        if arrived:
+            followers += await batch.take_parked(arrived)
+        for event in followers:
+            home = _home(routes[event.order_id or ""], event.program)
+            if home is None:
+                parked.append(event)
+            elif isinstance(home, Unresolved):
+                inbox.refuse(event, home.reason, home.detail)
+            elif home.account is None:
+                inbox.outcomes["dropped"] += 1
+            else:
+                tasks.setdefault(home.account, Task(home.account, home.program)).facts.append(event)
+        if parked:
+            for event in await batch.park(parked):
+                inbox.refuse(event, "conflict", "id: this source and id were used for other content before")
+            inbox.outcomes["parked"] += len(parked)
+
+    # -- the clock
+
+    def clock(self) -> Clock:
+        """How far time is known now: everything up to the watermark, less the grace."""
+        if self._watermark is None:
+            start = datetime.min.replace(tzinfo=UTC)
+            return Clock(until=None, certain_until=start)
+        until = min(self._watermark, self._now()) - timedelta(seconds=self._options.grace_seconds)
+        return Clock(until=until, certain_until=until)
+
+    async def run_due(self, accounts: Iterable[UUID], watermark: datetime) -> int:
+        """Let the clock run for these accounts up to the watermark; returns how many changed."""
+        self._watermark = watermark if self._watermark is None else max(watermark, self._watermark)
+        async with self._store.batch() as batch:
+            folded = await self._folding.fold(batch, unique(Task(account) for account in accounts), self.clock())
+            await batch.write(folded.changes)
+        return len(folded.changes)
+
+    async def drain(self, routes: Sequence[Route]) -> int:
+        """Apply what is still parked for orders that have come (the sweeper's part); returns how many events."""
+        async with self._store.batch() as batch:
+            known = await batch.claim([], sorted(route.order_id for route in routes))
+            pairs = [(order_id, program) for order_id, route in known.items() for program in route.accounts]
+            events = await batch.take_parked(sorted(pairs))
+            tasks: dict[UUID, Task] = {}
+            for event in events:
+                home = _home(known[event.order_id or ""], event.program)
+                if isinstance(home, _Home) and home.account is not None:
+                    tasks.setdefault(home.account, Task(home.account, home.program)).facts.append(event)
+            folded = await self._folding.fold(batch, unique(tasks.values()), self.clock())
+            await batch.write(folded.changes)
+        return len(events)
+
+
+@dataclass(frozen=True, slots=True)
+class _Home:
+    program: str
+    account: UUID | None
+
+
+def _home(route: Route | None, program: str | None) -> _Home | Unresolved | None:
+    """Where an event about an order goes; None if its order (in its program) has not come."""
+    if route is None:
+        return None
+    if program is not None:
+        if program in route.accounts:
+            return _Home(program, route.accounts[program])
+        # An order outside every program is dropped whatever the event says it belongs to.
+        return _Home(OUTSIDE, None) if set(route.accounts) == {OUTSIDE} else None
+    if len(route.accounts) > 1:
+        return Unresolved("ambiguous_order", "program: should be given, several programs have an order of this id")
+    return next((_Home(code, account) for code, account in route.accounts.items()), None)
+
+
+def _move(move: ReadMove) -> Move:
+    return Move(
+        topic=move.topic,
+        partition=move.partition,
+        expected_offset=move.from_offset,
+        next_offset=move.next_offset,
+        digest=move.digest,
+        record_at=move.record_time,
+        at_end=move.at_end,
+    )
+
+
+def _measure(records: Sequence[Record], inbox: _Inbox, started: float, decoded: float, folded: float) -> None:
+    now = time.perf_counter()
+    metrics.batches.inc()
+    metrics.batch_records.observe(len(records))
+    metrics.stage_seconds.labels(stage="decode").observe(decoded - started)
+    metrics.stage_seconds.labels(stage="decide").observe(folded - decoded)
+    metrics.stage_seconds.labels(stage="commit").observe(now - folded)
+    for outcome, count in inbox.outcomes.items():
+        metrics.events.labels(outcome=outcome).inc(count)
+    for reason, count in Counter(letter.reason for letter in inbox.letters).items():
+        metrics.dead_letters.labels(reason=reason).inc(count)
+    if records:
+        oldest = min(record.timestamp_ms for record in records) / 1000
+        metrics.event_delay_seconds.observe(max(0.0, time.time() - oldest))
