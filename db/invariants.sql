@@ -36,16 +36,16 @@ LEFT JOIN open o ON o.account_id = a.account_id
 WHERE a.account_id = ANY($1::uuid[])
     AND (a.available + a.arrears, a.pending) IS DISTINCT FROM (coalesce(o.available, 0), coalesce(o.pending, 0));
 
--- Each entry says what its two buckets held after it; the account's own begin at nothing and go on without a jump.
+-- Each entry says what its two buckets held after it, the account's own always; they begin at nothing and go on without a jump.
 -- name: entries_carry_on
 WITH side AS (
     SELECT account_id, version, line, to_bucket AS bucket, points AS change, to_after AS after
     FROM entry
-    WHERE account_id = ANY($1::uuid[]) AND to_bucket IN ('available', 'pending', 'held')
+    WHERE account_id = ANY($1::uuid[])
     UNION ALL
     SELECT account_id, version, line, from_bucket, -points, from_after
     FROM entry
-    WHERE account_id = ANY($1::uuid[]) AND from_bucket IN ('available', 'pending', 'held')
+    WHERE account_id = ANY($1::uuid[])
 ),
 summed AS (
     SELECT account_id, version, line, bucket, after,
@@ -54,7 +54,7 @@ summed AS (
 )
 SELECT account_id, format('version %s line %s: %s is %s after it, should be %s', version, line, bucket, after, expected) AS detail
 FROM summed
-WHERE after IS DISTINCT FROM expected;
+WHERE after <> expected OR (after IS NULL AND bucket IN ('available', 'pending', 'held'));
 
 -- name: entries_are_gapless
 SELECT a.account_id,
@@ -109,7 +109,7 @@ WHERE available <> coalesce((doc ->> 'available')::bigint, 0)
 -- name: lots_agree_with_columns
 SELECT account_id, format('lot %s/%s: columns %s %s %s, lot %s', origin, part, pending, available, lapsed, l.body) AS detail
 FROM (
-    SELECT account_id, origin, part, points, pending, available, lapsed, open, lapses_at, convert_from(doc, 'UTF8')::jsonb AS body
+    SELECT account_id, origin, part, points, pending, available, lapsed, lapses_at, convert_from(doc, 'UTF8')::jsonb AS body
     FROM lot
     WHERE account_id = ANY($1::uuid[])
 ) l
@@ -119,7 +119,6 @@ WHERE origin <> body ->> 'origin'
     OR pending <> coalesce((body ->> 'pending')::bigint, 0)
     OR available <> coalesce((body ->> 'available')::bigint, 0)
     OR lapsed <> coalesce((body ->> 'lapsed')::bigint, 0)
-    OR open <> (pending > 0 OR available > 0)
     OR lapses_at IS DISTINCT FROM (body ->> 'lapses_at')::timestamptz;
 
 -- name: lots_hold_no_more_than_granted

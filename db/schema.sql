@@ -275,7 +275,6 @@ CREATE TABLE public.lot (
     pending bigint NOT NULL,
     available bigint NOT NULL,
     lapsed bigint NOT NULL,
-    open boolean NOT NULL,
     expires_on date,
     lapses_at timestamp with time zone,
     doc bytea NOT NULL,
@@ -292,13 +291,6 @@ WITH (fillfactor='85', autovacuum_vacuum_scale_factor='0.05');
 --
 
 COMMENT ON TABLE public.lot IS 'Grants not wholly spent; doc is the whole lot as JSON, the columns are what SQL asks about.';
-
-
---
--- Name: COLUMN lot.open; Type: COMMENT; Schema: public; Owner: -
---
-
-COMMENT ON COLUMN public.lot.open IS 'It still has points in the account. Changes once, so the index on it does not hinder other changes.';
 
 
 --
@@ -463,7 +455,7 @@ COMMENT ON TABLE public.step IS 'How to undo each fact and clock instant applied
 -- Name: COLUMN step.version; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON COLUMN public.step.version IS 'No entry about this moment or a later one was posted under a lower version, save such as cancel out.';
+COMMENT ON COLUMN public.step.version IS 'Entries about this moment that do not cancel each other out were posted under this version or later.';
 
 
 --
@@ -642,13 +634,6 @@ CREATE INDEX account_due ON public.account USING btree (shard, next_due_at) WHER
 --
 
 CREATE INDEX item_due ON public.item USING btree (account_id) WHERE (due_at IS NOT NULL);
-
-
---
--- Name: lot_open; Type: INDEX; Schema: public; Owner: -
---
-
-CREATE INDEX lot_open ON public.lot USING btree (account_id) WHERE open;
 
 
 --

@@ -3,6 +3,9 @@
 
 -- migrate:up
 
+SET LOCAL lock_timeout = '5s';
+SET LOCAL statement_timeout = '60s';
+
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% is append-only: % refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'insufficient_privilege';
@@ -97,15 +100,12 @@ CREATE TABLE lot (
     pending bigint NOT NULL CHECK (pending >= 0),
     available bigint NOT NULL CHECK (available >= 0),
     lapsed bigint NOT NULL CHECK (lapsed >= 0),
-    open boolean NOT NULL,
     expires_on date,
     lapses_at timestamptz,
     doc bytea NOT NULL,
     PRIMARY KEY (account_id, origin, part)
 ) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.05);
 COMMENT ON TABLE lot IS 'Grants not wholly spent; doc is the whole lot as JSON, the columns are what SQL asks about.';
-COMMENT ON COLUMN lot.open IS 'It still has points in the account. Changes once, so the index on it does not hinder other changes.';
-CREATE INDEX lot_open ON lot (account_id) WHERE open;
 
 CREATE TABLE item (
     account_id uuid NOT NULL,
@@ -129,7 +129,7 @@ CREATE TABLE step (
     PRIMARY KEY (account_id, business_at, rank, source, id)
 );
 COMMENT ON TABLE step IS 'How to undo each fact and clock instant applied, for facts that come late.';
-COMMENT ON COLUMN step.version IS 'No entry about this moment or a later one was posted under a lower version, save such as cancel out.';
+COMMENT ON COLUMN step.version IS 'Entries about this moment that do not cancel each other out were posted under this version or later.';
 
 -- One row per order, known or only heard of: whoever parks and whoever brings the order meet at its lock.
 CREATE TABLE order_route (

@@ -13,7 +13,7 @@ from contracts.events import Event, dead_letter
 from worker.decide.change import StoredEntry
 from worker.decide.state import Before, Decision, Entry, Head, Item, Lot, Moment
 from worker.decode import Record
-from worker.persist.rows import OutboxRow
+from worker.persist.rows import DeadLetter, OutboxRow
 
 Headers = tuple[tuple[str, bytes | None], ...]
 
@@ -113,15 +113,17 @@ def record_digest(record: Record) -> bytes:
     return digest.digest()
 
 
-def dead_letter_headers(record: Record, reason: str, detail: str, pointer: str | None) -> Headers:
-    """The record's own headers, then what was wrong with it and where it stood."""
+def dead_letter_headers(letter: DeadLetter, *, pointer: bool) -> Headers:
+    """The record's own headers, then what was wrong with it and where it stood; of a pointer only the latter."""
+    record = letter.record
+    place = (record.topic, str(record.partition), str(record.offset))
     ours: list[tuple[str, bytes | None]] = [
-        (dead_letter.HEADER_ERROR, reason.encode()),
-        (dead_letter.HEADER_DETAIL, detail.encode()),
-        (dead_letter.HEADER_TOPIC, record.topic.encode()),
-        (dead_letter.HEADER_PARTITION, str(record.partition).encode()),
-        (dead_letter.HEADER_OFFSET, str(record.offset).encode()),
+        (dead_letter.HEADER_ERROR, letter.reason.encode()),
+        (dead_letter.HEADER_DETAIL, letter.detail.encode()),
+        (dead_letter.HEADER_TOPIC, place[0].encode()),
+        (dead_letter.HEADER_PARTITION, place[1].encode()),
+        (dead_letter.HEADER_OFFSET, place[2].encode()),
     ]
-    if pointer is not None:
-        ours.append((dead_letter.HEADER_POINTER, pointer.encode()))
+    if pointer:
+        return (*ours, (dead_letter.HEADER_POINTER, "/".join(place).encode()))
     return (*record.headers, *ours)

@@ -81,15 +81,14 @@ async def dead_letter(link: Link, letters: Sequence[DeadLetter], value_bytes_max
     new = await link.fetch("dead_letters", *columns(rows))
     messages = []
     for row in new:
-        topic, partition, offset, digest = key = (row["topic"], row["partition"], row["record_offset"], row["digest"])
-        letter = by_key[key]
+        topic, partition, offset, digest = name = (row["topic"], row["partition"], row["record_offset"], row["digest"])
+        letter = by_key[name]
         too_large = _size(letter) > value_bytes_max
-        pointer = f"dead_letter:{row['dead_letter_id']}" if too_large else None
-        headers = dead_letter_headers(letter.record, letter.reason, letter.detail, pointer)
-        value = b"" if too_large else letter.record.value
+        headers = dead_letter_headers(letter, pointer=too_large)
+        key, value = (None, b"") if too_large else (letter.record.key, letter.record.value)
         ordinal = int.from_bytes(digest[:4], "big") >> 1  # a topic made again may have another record at this offset
         account = partition_account(topic, partition)
-        messages.append((account, offset, ordinal, topic + DLQ_SUFFIX, letter.record.key, value, 0, encode(headers)))
+        messages.append((account, offset, ordinal, topic + DLQ_SUFFIX, key, value, 0, encode(headers)))
     if messages:
         await link.append("outbox", _DEAD, messages)
     return len(messages)

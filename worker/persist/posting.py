@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 from worker.decide.change import AccountChange
 from worker.persist.accounts import columns
@@ -87,7 +86,7 @@ async def _lots(link: Link, changes: Sequence[AccountChange]) -> None:
     kept = [
         (
             *(c.account_id, lot.origin, lot.part, lot.kind, lot.points, lot.pending, lot.available, lot.lapsed),
-            *(lot.pending > 0 or lot.available > 0, lot.expires_on, lot.lapses_at, encode(lot)),
+            *(lot.expires_on, lot.lapses_at, encode(lot)),
         )
         for c in changes
         for lot in c.lots.values()
@@ -120,19 +119,8 @@ async def _items(link: Link, changes: Sequence[AccountChange]) -> None:
 
 
 async def _steps(link: Link, changes: Sequence[AccountChange]) -> None:
-    """Puts new steps in the place of those undone.
-
-    A refold may leave out an instant that had posted entries, and the corrections of those entries are newer than they are.
-    So that a later look at history finds both or neither, steps written anew take over the lowest version of what they replace.
-    """
-    floor: dict[UUID, int] = {}
     undone = [(c.account_id, *c.undone_from) for c in changes if c.undone_from is not None]
     if undone:
-        for row in await link.fetch("undo_steps", *columns(undone)):
-            floor[row["account_id"]] = min(floor.get(row["account_id"], row["version"]), row["version"])
-    rows = [
-        (c.account_id, *s.moment, min(s.version, floor.get(c.account_id, s.version)), encode(s.before))
-        for c in changes
-        for s in c.steps
-    ]
+        await link.execute("undo_steps", *columns(undone))
+    rows = [(c.account_id, *s.moment, s.version, encode(s.before)) for c in changes for s in c.steps]
     await _append(link, "step", STEP, rows)

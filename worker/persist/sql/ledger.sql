@@ -4,17 +4,16 @@
 SELECT clock_timestamp();
 
 -- name: put_lots
-INSERT INTO lot (account_id, origin, part, kind, points, pending, available, lapsed, open, expires_on, lapses_at, doc)
+INSERT INTO lot (account_id, origin, part, kind, points, pending, available, lapsed, expires_on, lapses_at, doc)
 SELECT *
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
-    $9::boolean[], $10::date[], $11::timestamptz[], $12::bytea[])
+    $9::date[], $10::timestamptz[], $11::bytea[])
 ON CONFLICT (account_id, origin, part) DO UPDATE SET
     kind = excluded.kind,
     points = excluded.points,
     pending = excluded.pending,
     available = excluded.available,
     lapsed = excluded.lapsed,
-    open = excluded.open,
     expires_on = excluded.expires_on,
     lapses_at = excluded.lapses_at,
     doc = excluded.doc;
@@ -37,8 +36,7 @@ WHERE i.account_id = w.account_id AND i.kind = w.kind AND i.key = w.key;
 -- name: undo_steps
 DELETE FROM step s
 USING unnest($1::uuid[], $2::timestamptz[], $3::smallint[], $4::text[], $5::text[]) AS w (account_id, business_at, rank, source, id)
-WHERE s.account_id = w.account_id AND (s.business_at, s.rank, s.source, s.id) >= (w.business_at, w.rank, w.source, w.id)
-RETURNING s.account_id, s.version;
+WHERE s.account_id = w.account_id AND (s.business_at, s.rank, s.source, s.id) >= (w.business_at, w.rank, w.source, w.id);
 
 -- name: steps_since
 SELECT s.account_id, s.business_at, s.rank, s.source, s.id, s.version, s.before
