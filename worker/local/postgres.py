@@ -166,7 +166,11 @@ class LocalPostgres:
         self.data = home / "data"
         log = self.directory.resolve() / "postgres.log"
         if not (self.data / "PG_VERSION").exists():
-            _initialise(programs, self.data, account, log)
+            try:
+                _initialise(programs, self.data, account, log)
+            except PartFailed:
+                self.remove_data()
+                raise
         (self.port,) = free_ports(1)
         settings = {**SETTINGS, **self.settings, "port": str(self.port), "listen_addresses": HOST, "unix_socket_directories": ""}
         command = [str(programs / "postgres"), "-D", str(self.data)]
@@ -203,10 +207,17 @@ def _reaches(path: Path, account: Account) -> bool:
 
 
 def _copy_programs(programs: Path, target: Path) -> Path:
-    if not target.exists():
-        shutil.copytree(programs.parent, target, symlinks=True)
-        target.chmod(0o755)
-    return target / programs.name
+    """The same programs where everyone can reach them, with the libraries that the wheel keeps beside its package."""
+    package = programs.parent.parent
+    copied = target / package.name / programs.parent.name
+    if not copied.exists():
+        shutil.copytree(programs.parent, copied, symlinks=True)
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, target / libraries.name, symlinks=True)
+        for directory in (target, copied.parent):
+            directory.chmod(0o755)
+    return copied / programs.name
 
 
 def _initialise(programs: Path, data: Path, account: Account | None, log: Path) -> None:
