@@ -94,7 +94,7 @@ class Folding:
         for task in left:
             task.needs = _joined(task.needs, needs(task.facts))
         for number in range(ROUNDS_MAX):
-            names = {task.account_id: (task.program, task.member_id) for task in left if task.program}
+            names = {task.account_id: (task.program, task.member_id) for task in left if task.member_id}
             loaded = await batch.load([task.wanted() for task in left], names)
             histories = await batch.history({task.account_id: task.since for task in left if task.since is not None})
             again: list[Task] = []

@@ -94,7 +94,7 @@ class Pipeline:
         try:
             return await self._attempt(read.records, read.moves, frozenset())
         except RefusedError as error:
-            log.warning("batch_refused", records=len(read.records), error=str(error.__cause__ or error))
+            log.warning("batch_refused", records=len(read.records), error=type(error.__cause__ or error).__name__)
             at_fault = await self._at_fault(read.records)
             return await self._attempt(read.records, read.moves, at_fault)
 

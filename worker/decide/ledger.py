@@ -94,9 +94,9 @@ def void(account: Account, lot: Lot, points: int, rule: str) -> None:
 
 def split(account: Account, lot: Lot, to: Lot, points: int) -> None:
     """Move pending points to another lot of the same order, because they will mature on their own date."""
-    account.put_lot(replace(lot, pending=lot.pending - points))
+    account.put_lot(replace(lot, pending=lot.pending - points, points=max(lot.points - points, 1)))
     _post(account, "split", points, "pending", "granted", lot.rule, lot, lot.order_id)
-    credit_pending(account, to, points, "split")
+    credit_pending(account, replace(to, points=to.points + points), points, "split")
 
 
 def lapse(account: Account, lot: Lot, points: int, rule: str) -> None:

@@ -1,0 +1,77 @@
+"""Time of the group: says how far this worker has read, computes the watermark if it holds the lease, and lets reading go in step."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from worker import metrics
+from worker.consume.intake import Intake
+from worker.consume.watermark import PartitionRow, Watermark, advance, slowest
+from worker.log import get_logger
+from worker.persist.api import Store
+from worker.persist.errors import StoreError
+from worker.persist.rows import Progress
+
+log = get_logger(__name__)
+
+LEASE = "watermark"
+
+
+@dataclass(frozen=True, slots=True)
+class TimekeeperOptions:
+    """`period_seconds`: how often. `longest_wait_seconds`: how long one partition may keep the watermark from going on."""
+
+    holder: str
+    period_seconds: float = 0.25
+    longest_wait_seconds: float = 300.0
+    lease_seconds: float = 5.0
+
+
+class Timekeeper:
+    """Keeps the table of partitions and the watermark up to date. `on_watermark` is told whenever it is known anew."""
+
+    def __init__(
+        self, store: Store, intake: Intake, options: TimekeeperOptions, on_watermark: Callable[[datetime], None]
+    ) -> None:
+        self._store = store
+        self._intake = intake
+        self._options = options
+        self._on_watermark = on_watermark
+        self._known = Watermark()
+
+    async def run(self) -> None:
+        """Go on until cancelled; a database that is away is tried again."""
+        while True:
+            try:
+                await self.turn()
+            except StoreError as error:
+                log.warning("watermark_not_kept", error=type(error).__name__)
+            await asyncio.sleep(self._options.period_seconds)
+
+    async def turn(self) -> None:
+        """One round: report, compute (the lease holder), read."""
+        await self._store.report_progress(
+            [
+                Progress(each.topic, each.partition, each.settled_offset, each.at_end, each.oldest_time)
+                for each in self._intake.progress()
+                if each.position is not None
+            ]
+        )
+        rows = [
+            PartitionRow(each.topic, each.partition, each.updated_at, each.at_end, each.oldest_unread_at or each.record_at)
+            for each in await self._store.positions()
+        ]
+        now = (await self._store.state()).now
+        wait = timedelta(seconds=self._options.longest_wait_seconds)
+        self._intake.set_slowest(slowest(rows, now, wait))
+        if await self._store.lease(LEASE, self._options.holder, self._options.lease_seconds):
+            self._known = advance(rows, now, wait, self._known)
+            if self._known.time is not None:
+                await self._store.advance_watermark(self._known.time)
+        watermark = await self._store.watermark()
+        if watermark is not None:
+            metrics.watermark_seconds.set(watermark.timestamp())
+            self._on_watermark(watermark)
