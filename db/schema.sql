@@ -383,10 +383,8 @@ CREATE TABLE public."position" (
     partition integer NOT NULL,
     from_offset bigint NOT NULL,
     next_offset bigint NOT NULL,
-    digest bytea,
+    digest bytea NOT NULL,
     record_at timestamp with time zone,
-    at_end boolean NOT NULL,
-    oldest_unread_at timestamp with time zone,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT position_next_offset_check CHECK ((next_offset >= 0))
 )
@@ -418,6 +416,27 @@ CREATE TABLE public.program_terms (
 --
 
 COMMENT ON TABLE public.program_terms IS 'The registered versions of each program''s terms, named by their hash; never changed.';
+
+
+--
+-- Name: reading; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.reading (
+    topic text NOT NULL COLLATE pg_catalog."C",
+    partition integer NOT NULL,
+    at_end boolean NOT NULL,
+    oldest_unread_at timestamp with time zone,
+    reported_at timestamp with time zone NOT NULL
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
+
+
+--
+-- Name: TABLE reading; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.reading IS 'What each partition has yet to read, as its worker last said; the watermark is computed from it.';
 
 
 --
@@ -596,6 +615,14 @@ ALTER TABLE ONLY public."position"
 
 ALTER TABLE ONLY public.program_terms
     ADD CONSTRAINT program_terms_pkey PRIMARY KEY (program, hash);
+
+
+--
+-- Name: reading reading_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.reading
+    ADD CONSTRAINT reading_pkey PRIMARY KEY (topic, partition);
 
 
 --

@@ -197,14 +197,22 @@ CREATE TABLE position (
     partition integer NOT NULL,
     from_offset bigint NOT NULL,
     next_offset bigint NOT NULL CHECK (next_offset >= 0),
-    digest bytea,
+    digest bytea NOT NULL,
     record_at timestamptz,
-    at_end boolean NOT NULL,
-    oldest_unread_at timestamptz,
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (topic, partition)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 COMMENT ON TABLE position IS 'The next record to read of each partition, and where the last move came from; moved by compare-and-set only.';
+
+CREATE TABLE reading (
+    topic text COLLATE "C" NOT NULL,
+    partition integer NOT NULL,
+    at_end boolean NOT NULL,
+    oldest_unread_at timestamptz,
+    reported_at timestamptz NOT NULL,
+    PRIMARY KEY (topic, partition)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+COMMENT ON TABLE reading IS 'What each partition has yet to read, as its worker last said; the watermark is computed from it.';
 
 CREATE TABLE watermark (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
@@ -251,6 +259,6 @@ CREATE TRIGGER program_terms_keep_all BEFORE TRUNCATE ON program_terms EXECUTE F
 
 -- migrate:down
 
-DROP TABLE account, fact, decision, entry, lot, item, step, order_route, parked, outbox, dead_letter, position, watermark,
+DROP TABLE account, fact, decision, entry, lot, item, step, order_route, parked, outbox, dead_letter, position, reading, watermark,
     lease, program_terms, ledger_state;
 DROP FUNCTION refuse_change();

@@ -28,6 +28,7 @@ from worker.persist.rows import (
     Partition,
     Position,
     Progress,
+    Reading,
     Route,
     Terms,
     Violation,
@@ -40,7 +41,7 @@ class Batch(Protocol):
     async def move_positions(self, moves: Sequence[Move]) -> datetime | None:
         """Moves the positions of partitions by compare-and-set, one move per partition; returns the watermark.
 
-        Raises PositionLostError naming every partition that does not stand where expected; the batch must then be given up.
+        Raises PositionLostError naming every partition that does not stand at `from_offset`; the batch must then be given up.
         None is returned while there is no watermark yet, or if there are no moves.
         """
 
@@ -129,10 +130,13 @@ class Store(OutboxStore, Protocol):
         """
 
     async def positions(self) -> dict[Partition, Position]:
-        """Where all partitions stand that were ever read."""
+        """Where all partitions stand that were ever read into the ledger."""
 
     async def report_progress(self, rows: Sequence[Progress]) -> None:
-        """Says that partitions are at their end, or what they have yet to read, while their positions do not move."""
+        """Says what partitions have yet to read, for the watermark. Passed over: partitions whose position is not the one told."""
+
+    async def readings(self) -> list[Reading]:
+        """What every partition has yet to read, as last reported."""
 
     async def watermark(self) -> datetime | None:
         """All that was recorded before this time has been read. None: not known yet."""

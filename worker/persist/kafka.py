@@ -13,7 +13,7 @@ from worker.persist.encoding import dead_letter_headers, encode, outbox_row_of, 
 from worker.persist.errors import PositionLostError
 from worker.persist.identity import SHARDS, partition_account
 from worker.persist.link import Link, names_of
-from worker.persist.rows import DeadLetter, Move, OutboxRow, Partition, Position, Progress
+from worker.persist.rows import DeadLetter, Move, OutboxRow, Partition, Position, Progress, Reading
 
 NO_POSITION: Final = -1
 NIL: Final = UUID(int=0)
@@ -26,19 +26,17 @@ async def move_positions(link: Link, moves: Sequence[Move]) -> datetime | None:
     """Moves all of them or raises PositionLostError; returns the watermark."""
     if not moves:
         return None
-    rows = [
-        (
-            *(m.topic, m.partition, NO_POSITION if m.expected_offset is None else m.expected_offset, m.next_offset),
-            *(m.digest, m.record_at, m.at_end, m.oldest_unread_at),
-        )
-        for m in moves
-    ]
+    rows = [(m.topic, m.partition, _from(m), m.next_offset, m.digest, m.record_time) for m in moves]
     moved = await link.fetch("move_positions", *columns(rows))
     lost = {(m.topic, m.partition) for m in moves} - {(row["topic"], row["partition"]) for row in moved}
     if lost:
         raise PositionLostError(sorted(lost))
     watermark: datetime | None = moved[0]["watermark"]
     return watermark
+
+
+def _from(move: Move) -> int:
+    return NO_POSITION if move.from_offset is None else move.from_offset
 
 
 async def outcome(link: Link, moves: Sequence[Move]) -> Literal["kept", "dropped", "lost"]:
@@ -49,9 +47,9 @@ async def outcome(link: Link, moves: Sequence[Move]) -> Literal["kept", "dropped
     rows = await link.fetch("settle_positions", *columns(sorted((m.topic, m.partition) for m in moves)))
     there = {(row["topic"], row["partition"]): (row["from_offset"], row["next_offset"], row["digest"]) for row in rows}
     states = [(there.get((m.topic, m.partition)), m) for m in moves]
-    if all(at == (NO_POSITION if m.expected_offset is None else m.expected_offset, m.next_offset, m.digest) for at, m in states):
+    if all(at == (_from(m), m.next_offset, m.digest) for at, m in states):
         return "kept"
-    if all((None if at is None else at[1]) == m.expected_offset for at, m in states):
+    if all((None if at is None else at[1]) == m.from_offset for at, m in states):
         return "dropped"
     return "lost"
 
@@ -63,10 +61,15 @@ async def positions(link: Link) -> dict[Partition, Position]:
 
 
 async def report_progress(link: Link, rows: Sequence[Progress]) -> None:
-    """Says where partitions stand that did not move."""
+    """Says what partitions have yet to read."""
     if rows:
-        told = [(p.topic, p.partition, p.next_offset, p.at_end, p.oldest_unread_at) for p in rows]
-        await link.execute("report_progress", *columns(sorted(told, key=lambda row: row[:2])))
+        told = [(p.topic, p.partition, p.settled_offset, p.at_end, p.oldest_time) for p in rows]
+        await link.execute("report_progress", *columns(told))
+
+
+async def readings(link: Link) -> list[Reading]:
+    """What every partition has yet to read, as last reported."""
+    return [Reading(**dict(row)) for row in await link.fetch("readings")]
 
 
 async def dead_letter(link: Link, letters: Sequence[DeadLetter], value_bytes_max: int) -> int:

@@ -39,6 +39,7 @@ from worker.persist.rows import (
     Partition,
     Position,
     Progress,
+    Reading,
     Route,
     Terms,
     Violation,
@@ -220,6 +221,10 @@ class PostgresStore:
     async def report_progress(self, rows: Sequence[Progress]) -> None:
         async with self._link() as link:
             await kafka.report_progress(link, rows)
+
+    async def readings(self) -> list[Reading]:
+        async with self._link() as link:
+            return await kafka.readings(link)
 
     async def watermark(self) -> datetime | None:
         async with self._link() as link:

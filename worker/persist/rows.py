@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Protocol
 from uuid import UUID
 
 from contracts.events import Event
@@ -16,48 +17,67 @@ Partition = tuple[str, int]
 """Topic and partition number."""
 
 
+class Move(Protocol):
+    """A step of a position: from `from_offset` (None: the partition has no position yet) to `next_offset`.
+
+    `digest` names the last record before `next_offset` (empty: none was read), `record_time` is that record's own time.
+    """
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def from_offset(self) -> int | None: ...
+    @property
+    def next_offset(self) -> int: ...
+    @property
+    def digest(self) -> bytes: ...
+    @property
+    def record_time(self) -> datetime | None: ...
+
+
+class Progress(Protocol):
+    """What the worker that has a partition says of it.
+
+    `settled_offset` is the position as it knows it (None: there is none); what others say who lost the partition, or have not
+    yet seen it move, is passed over. `oldest_time`: record time of the oldest record still to be read past.
+    """
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def settled_offset(self) -> int | None: ...
+    @property
+    def at_end(self) -> bool: ...
+    @property
+    def oldest_time(self) -> datetime | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a partition has been read into the ledger.
-
-    `next_offset` is the first offset not yet read, `digest` the digest of the last record read (None: none yet), `record_at`
-    its record time. `at_end`: nothing was left to read. `oldest_unread_at`: record time of the oldest record fetched and not
-    yet read past. `updated_at` is the database's clock when any of it was last said.
-    """
+    """How far a partition has been read into the ledger: the first offset not yet read, and digest and time of the last record
+    before it. `updated_at` is by the clock of the database."""
 
     topic: str
     partition: int
     next_offset: int
-    digest: bytes | None
+    digest: bytes
     record_at: datetime | None
-    at_end: bool
-    oldest_unread_at: datetime | None
     updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """A step of a position from `expected_offset` (None: the partition must not have a position yet) to `next_offset`."""
+class Reading:
+    """What a partition has yet to read, as last reported; `reported_at` is by the clock of the database."""
 
     topic: str
     partition: int
-    expected_offset: int | None
-    next_offset: int
-    digest: bytes | None
-    record_at: datetime | None
-    at_end: bool = False
-    oldest_unread_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a partition stands although its position did not move; counts only while the position is `next_offset`."""
-
-    topic: str
-    partition: int
-    next_offset: int
+    reported_at: datetime
     at_end: bool
-    oldest_unread_at: datetime | None = None
+    oldest_time: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 -- What the ledger knows of Kafka: how far it has read, what it could not read, and what is still to be published.
 
--- A first move has no offset expected (-1) and makes the row; any other must find the position where it was left.
+-- A first move has no offset to come from (-1) and makes the row; any other must find the position where it was left.
 -- name: move_positions
-INSERT INTO position AS p (topic, partition, from_offset, next_offset, digest, record_at, at_end, oldest_unread_at, updated_at)
-SELECT topic, partition, from_offset, next_offset, digest, record_at, at_end, oldest_unread_at, clock_timestamp()
-FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[], $5::bytea[], $6::timestamptz[], $7::boolean[], $8::timestamptz[])
-    AS m (topic, partition, from_offset, next_offset, digest, record_at, at_end, oldest_unread_at)
+INSERT INTO position AS p (topic, partition, from_offset, next_offset, digest, record_at, updated_at)
+SELECT topic, partition, from_offset, next_offset, digest, record_at, clock_timestamp()
+FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[], $5::bytea[], $6::timestamptz[])
+    AS m (topic, partition, from_offset, next_offset, digest, record_at)
 WHERE from_offset = -1 OR EXISTS (SELECT FROM position q WHERE q.topic = m.topic AND q.partition = m.partition)
 ORDER BY topic, partition
 ON CONFLICT (topic, partition) DO UPDATE SET
@@ -13,8 +13,6 @@ ON CONFLICT (topic, partition) DO UPDATE SET
     next_offset = excluded.next_offset,
     digest = excluded.digest,
     record_at = excluded.record_at,
-    at_end = excluded.at_end,
-    oldest_unread_at = excluded.oldest_unread_at,
     updated_at = excluded.updated_at
 WHERE p.next_offset = excluded.from_offset
 RETURNING p.topic, p.partition, (SELECT value FROM watermark) AS watermark;
@@ -27,15 +25,28 @@ WHERE p.topic = m.topic AND p.partition = m.partition
 RETURNING p.topic, p.partition, p.from_offset, p.next_offset, p.digest;
 
 -- name: positions
-SELECT topic, partition, next_offset, digest, record_at, at_end, oldest_unread_at, updated_at
+SELECT topic, partition, next_offset, digest, record_at, updated_at
 FROM position
 ORDER BY topic, partition;
 
+-- Only of whoever has the partition now: the others have settled less (or nothing) of it.
 -- name: report_progress
-UPDATE position p SET at_end = m.at_end, oldest_unread_at = m.oldest_unread_at, updated_at = clock_timestamp()
+INSERT INTO reading (topic, partition, at_end, oldest_unread_at, reported_at)
+SELECT m.topic, m.partition, m.at_end, m.oldest_unread_at, clock_timestamp()
 FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::boolean[], $5::timestamptz[])
-    AS m (topic, partition, next_offset, at_end, oldest_unread_at)
-WHERE p.topic = m.topic AND p.partition = m.partition AND p.next_offset = m.next_offset;
+    AS m (topic, partition, settled_offset, at_end, oldest_unread_at)
+LEFT JOIN position p ON p.topic = m.topic AND p.partition = m.partition
+WHERE p.next_offset IS NOT DISTINCT FROM m.settled_offset
+ORDER BY m.topic, m.partition
+ON CONFLICT (topic, partition) DO UPDATE SET
+    at_end = excluded.at_end,
+    oldest_unread_at = excluded.oldest_unread_at,
+    reported_at = excluded.reported_at;
+
+-- name: readings
+SELECT topic, partition, reported_at, at_end, oldest_unread_at AS oldest_time
+FROM reading
+ORDER BY topic, partition;
 
 -- name: watermark
 SELECT value FROM watermark;
