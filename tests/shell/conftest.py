@@ -1,13 +1,11 @@
-"""A Kafka for the tests of what talks to it, and small parts that stand for the database."""
+"""Workers that read a real Kafka, and small parts that stand for the database."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import pytest
@@ -18,7 +16,6 @@ from worker.consume.batch import Batch, PartitionKey
 from worker.consume.intake import Intake, IntakeOptions
 from worker.consume.positions import Incident, StoredPosition
 from worker.consume.subscription import Subscription, SubscriptionOptions
-from worker.local.kafka import LocalKafka
 
 WAIT_SECONDS = 30.0
 
@@ -30,18 +27,6 @@ async def until(condition: Callable[[], object], seconds: float = WAIT_SECONDS) 
         if time.monotonic() > deadline:
             raise AssertionError(f"did not happen within {seconds} s")
         await asyncio.sleep(0.01)
-
-
-@pytest.fixture(scope="session")
-def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a real Kafka: one that is named in the environment, or one of our own."""
-    if address := os.environ.get("LOYALTY_TEST_KAFKA"):
-        yield address
-        return
-    if shutil.which("java") is None:
-        pytest.skip("real Kafka needs Java 17 and Maven, or LOYALTY_TEST_KAFKA=host:port")
-    with LocalKafka(tmp_path_factory.mktemp("kafka")) as kafka:
-        yield kafka.bootstrap
 
 
 @dataclass

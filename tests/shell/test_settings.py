@@ -1,0 +1,203 @@
+"""A wrong setting stops the start with one clear line; values come from four places."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from worker.settings import SettingsError, load
+
+GOOD = {
+    "LOYALTY_KAFKA_BOOTSTRAP": "kafka:9092",
+    "LOYALTY_POSTGRES_DSN": "postgresql://loyalty@db:5432/ledger",
+    "LOYALTY_ACCOUNT_KEY": "0123456789abcdef",
+}
+Environment = Callable[..., None]
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Environment:
+    """Makes these the only settings in the environment: `environment(GOOD, LOYALTY_PROBE_PORT="1")`."""
+
+    def use(base: dict[str, str], **more: str) -> None:
+        import os
+
+        for name in [name for name in os.environ if name.startswith("LOYALTY_")]:
+            monkeypatch.delenv(name)
+        for name, value in {**base, **more}.items():
+            monkeypatch.setenv(name, value)
+
+    return use
+
+
+def mistakes() -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load()
+    return caught.value.mistakes
+
+
+def test_three_settings_suffice(environment: Environment) -> None:
+    environment(GOOD)
+    settings = load()
+    assert settings.kafka.bootstrap == "kafka:9092"
+    assert settings.batch.records_max == 1_000
+    assert settings.kafka.topic("commerce.order") == "commerce.order"
+    assert "0123456789abcdef" not in repr(settings)
+
+
+def test_what_is_missing_is_named_with_what_would_be_right(environment: Environment) -> None:
+    environment({})
+    assert mistakes() == [
+        "LOYALTY_ACCOUNT_KEY must be set: the secret that account ids are made with, 16 characters or more",
+        "LOYALTY_KAFKA_BOOTSTRAP must be set",
+        "LOYALTY_POSTGRES_DSN must be set",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wrong", "right"),
+    [
+        ("BATCH_RECORDS_MAX", "0", "greater than or equal to 1", "records of one transaction, 1 to 20,000"),
+        ("BATCH_RECORDS_MAX", "99999", "less than or equal to 20000", "records of one transaction, 1 to 20,000"),
+        ("PROBE_PORT", "abc", "valid integer", "port; 0 takes a free one, 0 to 65,535"),
+        ("STEP_WAIT_SECONDS", "nan", "finite number", "waits for another at most, seconds, 0 to 3,600"),
+        ("KAFKA_BOOTSTRAP", "kafka", "match pattern", "host:port, several with commas"),
+        ("KAFKA_GAP_POLICY", "jump", "'stop' or 'continue'", "when Kafka removed records before they were read"),
+        ("KAFKA_TLS_CA_FILE", "/nowhere.pem", "does not point to a file", "a PEM file that exists"),
+    ],
+)
+def test_a_wrong_value_is_one_line_with_name_value_and_what_is_right(
+    environment: Environment, name: str, value: str, wrong: str, right: str
+) -> None:
+    environment(GOOD, **{f"LOYALTY_{name}": value})
+    (line,) = mistakes()
+    assert line.startswith(f"LOYALTY_{name}={value}: ")
+    assert wrong in line
+    assert line.endswith(right)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "line"),
+    [
+        ("KAFKA_BOOTSTRP", "x:1", "KAFKA_BOOTSTRP: there is no such setting, did you mean LOYALTY_KAFKA_BOOTSTRAP?"),
+        ("SHOE_SIZE", "43", "SHOE_SIZE: there is no such setting"),
+        ("ACCOUNT_KEY_FILE", "/nowhere", "ACCOUNT_KEY_FILE=/nowhere: must be a file that can be read"),
+        ("SECRETS_DIR", "/nowhere", "SECRETS_DIR=/nowhere: must be a directory that exists"),
+        ("CONFIG", "/nowhere.yaml", "CONFIG=/nowhere.yaml: cannot be read: there is no such file"),
+        ("CONFIG", "/etc/hosts", "CONFIG=/etc/hosts: cannot be read: the name must end in .yaml or .toml"),
+        ("KAFKA_SASL_USER", "me", "KAFKA_…: sasl_… is set: security_protocol must be SASL_PLAINTEXT or SASL_SSL"),
+        ("POSTGRES_DSN", "mysql://me:sesame@db/x", "POSTGRES_…: dsn must look like postgresql://user@host:port/database"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line(environment: Environment, name: str, value: str, line: str) -> None:
+    environment(GOOD, **{f"LOYALTY_{name}": value})
+    assert mistakes() == [f"LOYALTY_{line}"]
+
+
+def test_secrets_are_never_shown(environment: Environment) -> None:
+    environment(GOOD, LOYALTY_ACCOUNT_KEY="sesame", LOYALTY_POSTGRES_DSN="x://me:sesame@db", LOYALTY_KAFKA_SASL_PASSWORD="sesame")
+    lines = mistakes()
+    assert len(lines) == 3
+    assert "sesame" not in " ".join(lines)
+
+
+def test_all_mistakes_are_told_at_once(environment: Environment) -> None:
+    environment(GOOD, LOYALTY_PROBE_PORT="x", LOYALTY_SHOE_SIZE="43", LOYALTY_BREAKER_SHARE_MAX="2")
+    assert len(mistakes()) == 3
+
+
+def test_an_empty_value_counts_as_unset(environment: Environment) -> None:
+    environment(GOOD, LOYALTY_KAFKA_SASL_USER="", LOYALTY_LOG_LEVEL="")
+    assert load().log.level == "info"
+
+
+def test_names_of_the_tests_and_the_demo_are_no_mistakes(environment: Environment) -> None:
+    environment(GOOD, LOYALTY_TEST_KAFKA="x:1", LOYALTY_DEMO_KEEP="1")
+    load()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("c.yaml", "batch: {records_max: 7}\nlog: {level: debug}\n"),
+        ("c.toml", "[batch]\nrecords_max = 7\n[log]\nlevel = 'debug'\n"),
+    ],
+)
+def test_a_file_gives_values_and_the_environment_wins(environment: Environment, tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    environment(GOOD, LOYALTY_CONFIG=str(tmp_path / name), LOYALTY_LOG_LEVEL="error")
+    settings = load()
+    assert (settings.batch.records_max, settings.log.level) == (7, "error")
+
+
+def test_mistakes_within_the_file_are_named(environment: Environment, tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("batch: {record_max: 7, linger_ms: -1}\n")
+    environment(GOOD, LOYALTY_CONFIG=str(file))
+    assert mistakes() == [
+        "LOYALTY_BATCH_LINGER_MS=-1: Input should be greater than or equal to 0; right is: how long a batch waits for more "
+        "records, milliseconds, 0 to 10,000",
+        f"batch.record_max in {file}: there is no such setting, did you mean LOYALTY_BATCH_RECORDS_MAX?",
+    ]
+
+
+def test_a_file_that_is_no_yaml_is_one_line(environment: Environment, tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("a: [\n")
+    environment(GOOD, LOYALTY_CONFIG=str(file))
+    assert len(mistakes()) == 1
+    assert mistakes()[0].startswith(f"LOYALTY_CONFIG={file}: cannot be read: ")
+
+
+def test_secrets_come_from_files_and_a_directory(environment: Environment, tmp_path: Path) -> None:
+    (tmp_path / "postgres_password").write_text("p@ss/wörd\n")
+    (tmp_path / "key").write_text("fedcba9876543210\n")
+    base = {name: value for name, value in GOOD.items() if name != "LOYALTY_ACCOUNT_KEY"}
+    environment(base, LOYALTY_SECRETS_DIR=str(tmp_path), LOYALTY_ACCOUNT_KEY_FILE=str(tmp_path / "key"))
+    settings = load()
+    assert settings.account_key.get_secret_value() == "fedcba9876543210"
+    assert settings.postgres.full_dsn() == "postgresql://loyalty:p%40ss%2Fw%C3%B6rd@db:5432/ledger"
+    assert "p@ss" not in repr(settings)
+
+
+def test_tls_of_postgres_goes_into_the_dsn(environment: Environment, tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.write_text("x")
+    environment(
+        GOOD,
+        LOYALTY_POSTGRES_DSN="postgresql://u:old@db/ledger?application_name=x",
+        LOYALTY_POSTGRES_PASSWORD="new",
+        LOYALTY_POSTGRES_TLS_MODE="verify-full",
+        LOYALTY_POSTGRES_TLS_CA_FILE=str(ca),
+    )
+    query = load().postgres.full_dsn()
+    assert query.startswith("postgresql://u:new@db/ledger?application_name=x&sslrootcert=")
+    assert query.endswith("&sslmode=verify-full")
+
+
+def test_kafkas_client_options_carry_security(environment: Environment) -> None:
+    environment(
+        GOOD,
+        LOYALTY_KAFKA_SECURITY_PROTOCOL="SASL_SSL",
+        LOYALTY_KAFKA_SASL_MECHANISM="SCRAM-SHA-512",
+        LOYALTY_KAFKA_SASL_USER="me",
+        LOYALTY_KAFKA_SASL_PASSWORD="sesame",
+        LOYALTY_KAFKA_TOPICS_PREFIX="stage.",
+    )
+    kafka = load().kafka
+    options = kafka.client_options("w1")
+    assert isinstance(options.pop("ssl_context"), ssl.SSLContext)
+    assert options == {
+        "bootstrap_servers": "kafka:9092",
+        "client_id": "w1",
+        "security_protocol": "SASL_SSL",
+        "request_timeout_ms": 40_000,
+        "metadata_max_age_ms": 30_000,
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "me",
+        "sasl_plain_password": "sesame",
+    }
+    assert kafka.topic("a") == "stage.a"

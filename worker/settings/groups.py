@@ -1,0 +1,215 @@
+"""The groups of settings: every number with its bounds, and its unit in its name."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from pydantic import BaseModel, ConfigDict, Field, FilePath, SecretStr, model_validator
+
+SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+TlsMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
+
+
+class Group(BaseModel):
+    """Settings that belong together; its name is the second part of their names in the environment."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, str_strip_whitespace=True, hide_input_in_errors=True
+    )
+
+
+def _number(default: float, low: float, high: float, what: str) -> Any:
+    return Field(default, ge=low, le=high, description=f"{what}, {low:,} to {high:,}")
+
+
+class KafkaSettings(Group):
+    """Where Kafka is and how to talk to it."""
+
+    bootstrap: Annotated[str, Field(pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$", description="host:port, several with commas")]
+    group: Annotated[str, Field(min_length=1, max_length=200, description="the consumer group, 1 to 200 characters")] = "loyalty"
+    topics_prefix: Annotated[
+        str, Field(max_length=100, pattern=r"^[A-Za-z0-9._-]*$", description="put before every topic: letters, digits, . _ -")
+    ] = ""
+    security_protocol: Annotated[SecurityProtocol, Field(description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")] = "PLAINTEXT"
+    sasl_mechanism: Annotated[SaslMechanism | None, Field(description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")] = None
+    sasl_user: str | None = None
+    sasl_password: SecretStr | None = None
+    tls_ca_file: Annotated[FilePath | None, Field(description="a PEM file that exists")] = None
+    tls_cert_file: Annotated[FilePath | None, Field(description="a PEM file that exists")] = None
+    tls_key_file: Annotated[FilePath | None, Field(description="a PEM file that exists")] = None
+    tls_key_password: SecretStr | None = None
+    session_timeout_seconds: int = _number(10, 1, 300, "without heartbeats for so long, another worker takes over; seconds")
+    request_timeout_seconds: int = _number(40, 1, 300, "how long a request to Kafka may take, seconds")
+    stall_seconds: float = _number(30, 5, 3_600, "a consumer that stands still so long is replaced, seconds")
+    gap_policy: Annotated[
+        Literal["stop", "continue"], Field(description="stop or continue when Kafka removed records before they were read")
+    ] = "stop"
+
+    @model_validator(mode="after")
+    def _security_is_whole(self) -> Self:
+        sasl = self.security_protocol.startswith("SASL")
+        given = [self.sasl_mechanism, self.sasl_user, self.sasl_password]
+        if sasl and any(one is None for one in given):
+            raise ValueError(f"security_protocol {self.security_protocol} needs sasl_mechanism, sasl_user and sasl_password")
+        if not sasl and any(one is not None for one in given):
+            raise ValueError("sasl_… is set: security_protocol must be SASL_PLAINTEXT or SASL_SSL")
+        if (self.tls_cert_file is None) != (self.tls_key_file is None):
+            raise ValueError("tls_cert_file and tls_key_file go together")
+        if not self.security_protocol.endswith("SSL") and (self.tls_ca_file or self.tls_cert_file):
+            raise ValueError("tls_… is set: security_protocol must be SSL or SASL_SSL")
+        return self
+
+    def topic(self, name: str) -> str:
+        """The name of a topic on this cluster."""
+        return self.topics_prefix + name
+
+    def client_options(self, client_id: str) -> dict[str, Any]:
+        """aiokafka's options of a connection, for consumers, producers and admin clients.
+
+        Raises:
+            ssl.SSLError: a file of TLS does not hold what it should.
+        """
+        options: dict[str, Any] = {
+            "bootstrap_servers": self.bootstrap,
+            "client_id": client_id,
+            "security_protocol": self.security_protocol,
+            "request_timeout_ms": self.request_timeout_seconds * 1_000,
+            "metadata_max_age_ms": 30_000,
+        }
+        if self.security_protocol.endswith("SSL"):
+            options["ssl_context"] = self._tls()
+        if self.sasl_password is not None:
+            options |= {
+                "sasl_mechanism": self.sasl_mechanism,
+                "sasl_plain_username": self.sasl_user,
+                "sasl_plain_password": self.sasl_password.get_secret_value(),
+            }
+        return options
+
+    def _tls(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self.tls_ca_file)
+        if self.tls_cert_file is not None:
+            password = None if self.tls_key_password is None else self.tls_key_password.get_secret_value()
+            context.load_cert_chain(self.tls_cert_file, self.tls_key_file, password)
+        return context
+
+
+class PostgresSettings(Group):
+    """Where the ledger's database is and how to talk to it."""
+
+    dsn: Annotated[SecretStr, Field(description="postgresql://user@host:port/database")]
+    password: SecretStr | None = None
+    role: Annotated[str | None, Field(pattern=r"^[a-z_][a-z0-9_]*$", description="a role to take on after logging in")] = None
+    tls_mode: Annotated[
+        TlsMode | None, Field(description="disable, prefer, require, verify-ca or verify-full; unset: what the DSN says")
+    ] = None
+    tls_ca_file: Annotated[FilePath | None, Field(description="a PEM file that exists")] = None
+    tls_cert_file: Annotated[FilePath | None, Field(description="a PEM file that exists")] = None
+    tls_key_file: Annotated[FilePath | None, Field(description="a PEM file that exists")] = None
+    connections_max: int = _number(8, 2, 200, "connections of one worker")
+    connect_seconds: float = _number(10, 0.1, 300, "how long connecting may take, seconds")
+    acquire_seconds: float = _number(10, 0.1, 300, "how long to wait for a free connection, seconds")
+    statement_seconds: float = _number(30, 0.1, 3_600, "how long a statement may take, seconds")
+    lock_seconds: float = _number(10, 0.1, 3_600, "how long to wait for a lock, seconds")
+    settle_seconds: float = _number(30, 0.1, 3_600, "how long to look for the outcome of a COMMIT without an answer, seconds")
+    statement_cache_size: int = _number(256, 0, 10_000, "prepared statements kept; 0 behind a transaction pooler")
+
+    @model_validator(mode="after")
+    def _is_postgres(self) -> Self:
+        parts = urlsplit(self.dsn.get_secret_value())
+        if parts.scheme not in ("postgres", "postgresql") or not parts.path.strip("/"):
+            raise ValueError("dsn must look like postgresql://user@host:port/database")
+        return self
+
+    def full_dsn(self) -> str:
+        """The DSN with password and TLS put in. It is a secret."""
+        parts = urlsplit(self.dsn.get_secret_value())
+        place = parts.netloc
+        if self.password is not None:
+            user, _, host = place.rpartition("@")
+            place = f"{user.partition(':')[0]}:{quote(self.password.get_secret_value(), safe='')}@{host}"
+        query = dict(parse_qsl(parts.query))
+        files = {"sslrootcert": self.tls_ca_file, "sslcert": self.tls_cert_file, "sslkey": self.tls_key_file}
+        query |= {name: str(path) for name, path in files.items() if path is not None}
+        if self.tls_mode is not None:
+            query["sslmode"] = self.tls_mode
+        return urlunsplit((parts.scheme, place, parts.path, urlencode(query), ""))
+
+
+class BatchSettings(Group):
+    """How much goes into one transaction."""
+
+    records_max: int = _number(1_000, 1, 20_000, "records of one transaction")
+    linger_ms: int = _number(5, 0, 10_000, "how long a batch waits for more records, milliseconds")
+    buffer_records_max: int = _number(5_000, 1, 1_000_000, "records buffered of one partition")
+    buffer_bytes_max: int = _number(16_777_216, 65_536, 2**31, "bytes buffered of one partition")
+
+
+class StepSettings(Group):
+    """Reading topics in step while catching up."""
+
+    tolerance_seconds: float = _number(60, 0, 86_400, "how far a partition may be ahead of the slowest, seconds of record time")
+    wait_seconds: float = _number(30, 0, 3_600, "how long one partition waits for another at most, seconds")
+
+
+class WatermarkSettings(Group):
+    """When due instants are taken."""
+
+    grace_seconds: float = _number(30, 0, 86_400, "how long after an instant the clock waits for news, seconds")
+    longest_wait_seconds: float = _number(900, 10, 604_800, "how long a partition that stands still is waited for, seconds")
+    report_seconds: float = _number(0.5, 0.05, 60, "how often the watermark is computed, seconds")
+
+
+class LimitsSettings(Group):
+    """Bounds on one record; beyond them it is a dead letter."""
+
+    value_bytes_max: int = _number(1_048_576, 1_024, 64 * 2**20, "bytes of a record's value")
+    headers_max: int = _number(100, 1, 10_000, "headers of a record")
+    header_bytes_max: int = _number(65_536, 1_024, 2**20, "bytes of a record's headers")
+    depth_max: int = _number(64, 8, 500, "depth of nesting")
+    skew_seconds_max: int = _number(300, 0, 86_400, "how far ahead of now an event's time may be, seconds")
+
+
+class BreakerSettings(Group):
+    """When a flood of broken records pauses a partition."""
+
+    share_max: float = _number(0.5, 0.01, 1, "share of broken records")
+    window_seconds: float = _number(60, 1, 86_400, "time over which the share is taken, seconds")
+    records_min: int = _number(100, 1, 1_000_000, "fewer records never pause it")
+    pause_seconds: float = _number(30, 1, 86_400, "the first pause, seconds")
+    pause_seconds_max: float = _number(900, 1, 86_400, "the longest pause, seconds")
+    probe_records: int = _number(20, 1, 10_000, "records tried after a pause")
+
+
+class RelaySettings(Group):
+    """Publishing."""
+
+    groups: int = _number(4, 1, 64, "leases over the outbox; the same for all workers")
+    read_rows_max: int = _number(2_000, 1, 50_000, "messages read at once")
+    lease_seconds: float = _number(10, 1, 300, "how long a lease holds without being prolonged, seconds")
+    idle_seconds_max: float = _number(0.25, 0.01, 60, "how long it sleeps at most when there is nothing to do, seconds")
+
+
+class DueSettings(Group):
+    """Taking due instants."""
+
+    accounts_max: int = _number(500, 1, 20_000, "accounts of one transaction")
+    share_max: float = _number(0.5, 0.01, 1, "share of the time that due accounts may take while events wait")
+    idle_seconds: float = _number(1, 0.05, 3_600, "how often it looks, seconds")
+
+
+class ProbeSettings(Group):
+    """The port for probes and metrics."""
+
+    host: str = "0.0.0.0"  # noqa: S104  # probes come from outside the container
+    port: int = _number(8_080, 0, 65_535, "port; 0 takes a free one")
+
+
+class LogSettings(Group):
+    """What is logged, and how."""
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="debug, info, warning or error")] = "info"
+    form: Annotated[Literal["auto", "json", "console"], Field(description="auto, json or console")] = "auto"
