@@ -23,14 +23,21 @@ class Unresolved(NamedTuple):
 class Catalogue:
     """Programs by code, and their stores as the terms in force say."""
 
-    def __init__(self, programs: Iterable[Program]) -> None:
-        self._programs: Mapping[str, Program] = {program.code: program for program in programs}
+    def __init__(self, programs: Iterable[Program] = ()) -> None:
+        self._programs: Mapping[str, Program] = {}
+        self.replace(programs)
+
+    def replace(self, programs: Iterable[Program]) -> None:
+        """Go on with these programs: terms were registered."""
+        self._programs = {program.code: program for program in programs}
 
     def __len__(self) -> int:
         return len(self._programs)
 
-    def __iter__(self) -> Iterable[Program]:  # type: ignore[override]  # iterating is all that is asked of it
-        return iter(self._programs.values())
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The codes of all programs."""
+        return tuple(self._programs)
 
     def program(self, code: str) -> Program:
         """The program of a code; KeyError if there is none."""

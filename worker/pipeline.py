@@ -16,7 +16,7 @@ from contracts.events import Event, OrderPlaced
 from worker import metrics
 from worker.catalogue import OUTSIDE, Catalogue, Unresolved
 from worker.consume.batch import Batch as ReadBatch
-from worker.consume.batch import Move as ReadMove
+from worker.consume.batch import Move
 from worker.decide.refold import Clock
 from worker.decode import Broken, Limits, Record, Skipped, decode
 from worker.folding import Folding, Task, unique
@@ -24,7 +24,7 @@ from worker.log import get_logger
 from worker.persist.api import Batch, Store
 from worker.persist.errors import RefusedError
 from worker.persist.identity import account_id
-from worker.persist.rows import Arrival, DeadLetter, Move, Route
+from worker.persist.rows import Arrival, DeadLetter, Route
 
 log = get_logger(__name__)
 
@@ -98,12 +98,12 @@ class Pipeline:
             at_fault = await self._at_fault(read.records)
             return await self._attempt(read.records, read.moves, at_fault)
 
-    async def _attempt(self, records: Sequence[Record], moves: Sequence[ReadMove], refused: frozenset[int]) -> Done:
+    async def _attempt(self, records: Sequence[Record], moves: Sequence[Move], refused: frozenset[int]) -> Done:
         started = time.perf_counter()
         inbox = self._decode(records, refused)
         decoded = time.perf_counter()
         async with self._store.batch() as batch:
-            watermark = await batch.move_positions([_move(move) for move in moves])
+            watermark = await batch.move_positions(moves)
             self._watermark = watermark or self._watermark
             await self._apply(batch, inbox)
             folded = time.perf_counter()
@@ -300,18 +300,6 @@ def _home(route: Route | None, program: str | None) -> _Home | Unresolved | None
     if len(route.accounts) > 1:
         return Unresolved("ambiguous_order", "program: should be given, several programs have an order of this id")
     return next((_Home(code, account) for code, account in route.accounts.items()), None)
-
-
-def _move(move: ReadMove) -> Move:
-    return Move(
-        topic=move.topic,
-        partition=move.partition,
-        expected_offset=move.from_offset,
-        next_offset=move.next_offset,
-        digest=move.digest,
-        record_at=move.record_time,
-        at_end=move.at_end,
-    )
 
 
 def _measure(records: Sequence[Record], inbox: _Inbox, started: float, decoded: float, folded: float) -> None:

@@ -1,4 +1,4 @@
-"""Time of the group: says how far this worker has read, computes the watermark if it holds the lease, and lets reading go in step."""
+"""Time of the group: report how far this worker has read, compute the watermark under a lease, let reading go in step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from worker.consume.watermark import PartitionRow, Watermark, advance, slowest
 from worker.log import get_logger
 from worker.persist.api import Store
 from worker.persist.errors import StoreError
-from worker.persist.rows import Progress
 
 log = get_logger(__name__)
 
@@ -53,16 +52,10 @@ class Timekeeper:
 
     async def turn(self) -> None:
         """One round: report, compute (the lease holder), read."""
-        await self._store.report_progress(
-            [
-                Progress(each.topic, each.partition, each.settled_offset, each.at_end, each.oldest_time)
-                for each in self._intake.progress()
-                if each.position is not None
-            ]
-        )
+        await self._store.report_progress([each for each in self._intake.progress() if each.position is not None])
         rows = [
-            PartitionRow(each.topic, each.partition, each.updated_at, each.at_end, each.oldest_unread_at or each.record_at)
-            for each in await self._store.positions()
+            PartitionRow(each.topic, each.partition, each.reported_at, each.at_end, each.oldest_time)
+            for each in await self._store.readings()
         ]
         now = (await self._store.state()).now
         wait = timedelta(seconds=self._options.longest_wait_seconds)

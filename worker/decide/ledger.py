@@ -69,6 +69,7 @@ def credit(account: Account, lot: Lot, points: int, reason: Reason = "earn", sou
     _post(account, reason, points, source, "available", lot.rule, lot, lot.order_id)
     expiry.prolong(account, "grant")
     expiry.prolong(account, "available")
+    _lapse_if_over(account, lot.ref)
 
 
 def _add_available(account: Account, lot: Lot, points: int) -> None:
@@ -84,6 +85,7 @@ def mature(account: Account, lot: Lot, rule: str) -> None:
     _add_available(account, replace(lot, pending=0), points)
     _post(account, "mature", points, "pending", "available", rule, lot, lot.order_id)
     expiry.prolong(account, "available")
+    _lapse_if_over(account, lot.ref)
 
 
 def void(account: Account, lot: Lot, points: int, rule: str) -> None:
@@ -94,15 +96,25 @@ def void(account: Account, lot: Lot, points: int, rule: str) -> None:
 
 def split(account: Account, lot: Lot, to: Lot, points: int) -> None:
     """Move pending points to another lot of the same order, because they will mature on their own date."""
-    account.put_lot(replace(lot, pending=lot.pending - points, points=max(lot.points - points, 1)))
+    account.put_lot(replace(lot, pending=lot.pending - points, points=lot.points - points))
     _post(account, "split", points, "pending", "granted", lot.rule, lot, lot.order_id)
     credit_pending(account, replace(to, points=to.points + points), points, "split")
 
 
-def lapse(account: Account, lot: Lot, points: int, rule: str) -> None:
+def lapse(account: Account, lot: Lot) -> None:
     """Available points of a lot are lost because their last day is over."""
-    account.put_lot(replace(lot, available=lot.available - points, lapsed=lot.lapsed + points))
-    _post(account, "lapse", points, "available", "lapsed", rule, lot, lot.order_id)
+    points = lot.available
+    account.put_lot(replace(lot, available=0, lapsed=lot.lapsed + points))
+    _post(account, "lapse", points, "available", "lapsed", expiry.rule_of(account.version, lot), lot, lot.order_id)
+
+
+def _lapse_if_over(account: Account, ref: str) -> None:
+    """Points that reach a lot after its last day are lost at once: the clock has passed that instant and will not come back."""
+    lot = account.lots.get(ref)
+    if lot is not None and lot.available:
+        lapses_at = expiry.lapses_at(account, lot)
+        if lapses_at is not None and lapses_at <= account.at:
+            lapse(account, lot)
 
 
 def in_spend_order(account: Account, lots: Sequence[Lot] | None = None) -> list[Lot]:
@@ -190,7 +202,7 @@ def give_back(
 ) -> None:
     """Used or held points return to their lot; if that has lapsed meanwhile they lapse at once (COM-Q5, BEL-15)."""
     lot = expiry.for_hand_back(account, _lot_of(account, spent))
-    lapses_at = account.head.pool_lapses_at if lot.pooled else lot.lapses_at
+    lapses_at = expiry.lapses_at(account, lot)
     if lapses_at is not None and lapses_at <= account.at:
         account.put_lot(replace(lot, lapsed=lot.lapsed + points))
         _post(account, "lapse", points, source, "lapsed", rule, lot, order_id)
@@ -229,3 +241,4 @@ def give_back_unnamed(account: Account, points: int, source: Bucket, rule: str, 
     lot = expiry.dated(version, lot, account.at)
     _add_available(account, lot, points)
     _post(account, "hand_back", points, source, "available", rule, lot, order_id)
+    _lapse_if_over(account, lot.ref)

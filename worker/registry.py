@@ -1,0 +1,49 @@
+"""Registered terms: workers run what is in the database, files only feed it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from contracts.terms import Terms
+from worker import terms as files
+from worker.decide.program import Program
+from worker.persist.api import Store
+from worker.persist.rows import Terms as RegisteredTerms
+
+
+class TermsChanged(Exception):
+    """A version is registered already with other content: what was published cannot be rewritten in silence."""
+
+    def __init__(self, program: str, effective_from: str) -> None:
+        super().__init__(
+            f"{program}: a version in force from {effective_from} is registered with other content; "
+            "give the change a later date (an amendment), or apply it with --replace to let refolds use the new content"
+        )
+
+
+async def register(store: Store, versions: Iterable[Terms], *, replace: bool = False) -> int:
+    """Register the versions of a program that are not there yet; returns how many are new. Raises TermsChanged."""
+    known = {(each.program, each.effective_from): each.hash for each in await _in_force(store)}
+    new = 0
+    for version in versions:
+        hash_ = bytes.fromhex(files.hash_of(version))
+        date = version.effective_from.date()
+        registered = known.get((version.program, date))
+        if registered is not None and registered != hash_ and not replace:
+            raise TermsChanged(version.program, date.isoformat())
+        new += await store.register_terms(version.program, hash_, date, files.canonical(version))
+    return new
+
+
+async def _in_force(store: Store) -> list[RegisteredTerms]:
+    """Of each program and effective date the version registered last."""
+    latest = {(each.program, each.effective_from): each for each in sorted(await store.terms(), key=lambda each: each.applied_at)}
+    return list(latest.values())
+
+
+async def programs(store: Store) -> list[Program]:
+    """All registered programs with all their versions."""
+    versions: dict[str, list[Terms]] = {}
+    for each in await _in_force(store):
+        versions.setdefault(each.program, []).append(Terms.model_validate_json(each.body, strict=True))
+    return [Program(each) for each in versions.values()]
