@@ -30,7 +30,7 @@ DROPPED_KEYS = frozenset(
 _LIBRARIES: dict[str, int] = {
     "aiokafka": logging.WARNING,
     "aiokafka.conn": logging.ERROR,
-    "faststream": logging.WARNING,
+    "faststream": logging.ERROR,
     "asyncio": logging.WARNING,
     "uvicorn": logging.WARNING,
     "uvicorn.error": logging.WARNING,
