@@ -38,6 +38,7 @@ event_delay_seconds = Histogram(
     "loyalty_event_delay_seconds", "From the record's time to its commit.", buckets=(*_SECONDS, 60, 300, 3_600), registry=REGISTRY
 )
 accounts_fenced = Counter("loyalty_accounts_fenced", "Accounts set aside because their fold failed.", registry=REGISTRY)
+parked_too_long = Gauge("loyalty_orders_parked_too_long", "Orders that events have waited for too long.", registry=REGISTRY)
 
 # time
 watermark_seconds = Gauge("loyalty_watermark_seconds", "The watermark, in seconds since 1970.", registry=REGISTRY)

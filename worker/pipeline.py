@@ -84,7 +84,7 @@ class Pipeline:
         self._options = options
         self._now = now
         self._folding = Folding(catalogue, epoch, lambda _account, _why: None)
-        self._watermark: datetime | None = None
+        self.watermark: datetime | None = None
 
     async def process(self, read: ReadBatch) -> Done:
         """Apply one batch and move its positions. Raises the store's errors; nothing is kept then.
@@ -104,7 +104,8 @@ class Pipeline:
         decoded = time.perf_counter()
         async with self._store.batch() as batch:
             watermark = await batch.move_positions(moves)
-            self._watermark = watermark or self._watermark
+            if watermark is not None:
+                self.know(watermark)
             await self._apply(batch, inbox)
             folded = time.perf_counter()
         _measure(records, inbox, started, decoded, folded)
@@ -252,17 +253,21 @@ class Pipeline:
 
     def clock(self) -> Clock:
         """How far time is known now: everything up to the watermark, less the grace."""
-        if self._watermark is None:
+        if self.watermark is None:
             start = datetime.min.replace(tzinfo=UTC)
             return Clock(until=None, certain_until=start)
-        until = min(self._watermark, self._now()) - timedelta(seconds=self._options.grace_seconds)
+        until = min(self.watermark, self._now()) - timedelta(seconds=self._options.grace_seconds)
         return Clock(until=until, certain_until=until)
 
-    async def run_due(self, accounts: Iterable[UUID], watermark: datetime) -> int:
-        """Let the clock run for these accounts up to the watermark; returns how many changed."""
-        self._watermark = watermark if self._watermark is None else max(watermark, self._watermark)
+    def know(self, watermark: datetime) -> None:
+        """The watermark has come to here."""
+        self.watermark = watermark if self.watermark is None else max(watermark, self.watermark)
+
+    async def run_due(self, accounts: Iterable[UUID], until: datetime) -> int:
+        """Let the clock run for these accounts up to an instant that all news has passed; returns how many changed."""
+        clock = Clock(until=until, certain_until=until)
         async with self._store.batch() as batch:
-            folded = await self._folding.fold(batch, unique(Task(account) for account in accounts), self.clock())
+            folded = await self._folding.fold(batch, unique(Task(account) for account in accounts), clock)
             await batch.write(folded.changes)
         return len(folded.changes)
 

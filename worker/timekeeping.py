@@ -30,7 +30,10 @@ class TimekeeperOptions:
 
 
 class Timekeeper:
-    """Keeps the table of partitions and the watermark up to date. `on_watermark` is told whenever it is known anew."""
+    """Keeps the table of partitions and the watermark up to date. `on_watermark` is told whenever it is known anew.
+
+    `share`: the part of all partitions that this worker reads.
+    """
 
     def __init__(
         self, store: Store, intake: Intake, options: TimekeeperOptions, on_watermark: Callable[[datetime], None]
@@ -40,6 +43,7 @@ class Timekeeper:
         self._options = options
         self._on_watermark = on_watermark
         self._known = Watermark()
+        self.share = 1.0
 
     async def run(self) -> None:
         """Go on until cancelled; a database that is away is tried again."""
@@ -57,6 +61,8 @@ class Timekeeper:
             PartitionRow(each.topic, each.partition, each.reported_at, each.at_end, each.oldest_time)
             for each in await self._store.readings()
         ]
+        if rows:
+            self.share = len(self._intake.progress()) / len(rows)
         now = (await self._store.state()).now
         wait = timedelta(seconds=self._options.longest_wait_seconds)
         self._intake.set_slowest(slowest(rows, now, wait))

@@ -147,6 +147,11 @@ class Intake:
                 self.allow(key, allowance)
                 metrics.breaker_open.labels(topic=key[0], partition=key[1]).set(allowance is not None)
 
+    @property
+    def waiting(self) -> int:
+        """Records that were read and wait to be taken."""
+        return sum(len(lane.records) for lane in self._lanes.values())
+
     def progress(self) -> tuple[PartitionProgress, ...]:
         """How far each assigned partition is read and settled."""
         return tuple(self._progress_of(lane) for lane in self._lanes.values())

@@ -1,0 +1,377 @@
+"""The worker as a whole: builds the parts, runs them beside each other, and stops them in the right order.
+
+Subscription ─► Intake ─► Pipeline (one transaction per batch) ─► outbox ─► Relay ─► Kafka
+                              ▲                Timekeeper (watermark) ─► DueLoop ─┘
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+
+from contracts.events import TOPICS_IN, TOPICS_OUT
+from worker import log as logging
+from worker import metrics, registry
+from worker.catalogue import Catalogue
+from worker.consume.batch import Batch, PartitionKey
+from worker.consume.breaker import Breaker, BreakerRule
+from worker.consume.intake import Intake, IntakeOptions
+from worker.consume.positions import Incident, StoredPosition
+from worker.consume.subscription import Subscription, SubscriptionOptions
+from worker.decode import Limits
+from worker.due import DueLoop, DueOptions
+from worker.health import ProbeServer
+from worker.persist.api import Store
+from worker.persist.errors import OutcomeUnknownError, PositionLostError, StoreError
+from worker.persist.identity import key_check
+from worker.persist.postgres import PostgresStore, StoreOptions
+from worker.persist.rows import OutboxRow
+from worker.pipeline import Pipeline, PipelineOptions
+from worker.publish.producer import make_producer
+from worker.publish.relay import Relay, RelayOptions
+from worker.settings import Settings
+from worker.sweeper import Sweeper
+from worker.timekeeping import Timekeeper, TimekeeperOptions
+
+log = logging.get_logger(__name__)
+
+BACKOFF_SECONDS_MIN = 0.05
+BACKOFF_SECONDS_MAX = 5.0
+AT_ONCE_EXIT_CODE = 143
+
+
+class NotReadyError(Exception):
+    """The worker cannot start: the database's schema, its terms or its key are not what this release needs."""
+
+
+def postgres_options(settings: Settings) -> StoreOptions:
+    """How the store is to use Postgres."""
+    postgres = settings.postgres
+    return StoreOptions(
+        connections_max=postgres.connections_max,
+        connect_seconds=postgres.connect_seconds,
+        acquire_seconds=postgres.acquire_seconds,
+        statement_seconds=postgres.statement_seconds,
+        lock_seconds=postgres.lock_seconds,
+        settle_seconds=postgres.settle_seconds,
+        statement_cache_size=postgres.statement_cache_size,
+        role=postgres.role,
+    )
+
+
+@contextlib.asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[PostgresStore]:
+    """The store of these settings. Raises UnavailableError."""
+    async with await PostgresStore.open(settings.postgres.full_dsn(), postgres_options(settings)) as store:
+        yield store
+
+
+async def check(store: Store, account_key: bytes) -> Catalogue:
+    """What must be true before a worker reads anything; returns the registered programs. Raises NotReadyError, WrongKeyError."""
+    missing = await store.missing_migrations()
+    if missing:
+        raise NotReadyError(f"the database lacks migration {', '.join(missing)}: run `loyalty migrate`")
+    await store.settle_key(key_check(account_key))
+    catalogue = Catalogue(await registry.programs(store))
+    if not len(catalogue):
+        raise NotReadyError("no terms are registered: run `loyalty migrate`, or `loyalty program apply FILE`")
+    return catalogue
+
+
+class _Positions:
+    """The stored positions as consume asks for them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def load(self, partitions: Collection[PartitionKey]) -> Mapping[PartitionKey, StoredPosition]:
+        stored = await self._store.positions()
+        return {key: StoredPosition(stored[key].next_offset, stored[key].digest) for key in partitions if key in stored}
+
+
+class _Outbox:
+    """The outbox with the topics' prefix put before the names of this service's own topics."""
+
+    def __init__(self, store: Store, topic: Callable[[str], str]) -> None:
+        self._store = store
+        self._names = {name: topic(name) for name in TOPICS_OUT}
+
+    async def lease(self, name: str, holder: str, seconds: float) -> bool:
+        return await self._store.lease(name, holder, seconds)
+
+    async def release(self, name: str, holder: str) -> None:
+        await self._store.release(name, holder)
+
+    async def read(self, shards: Collection[int], limit: int) -> Sequence[OutboxRow]:
+        return [replace(row, topic=self._names.get(row.topic, row.topic)) for row in await self._store.read(shards, limit)]
+
+    async def delete(self, rows: Sequence[OutboxRow]) -> None:
+        await self._store.delete(rows)
+
+
+@dataclass(slots=True)
+class _State:
+    """What readiness is told from."""
+
+    database: str = ""  # why the database is not to be reached; empty while it is
+    incidents: tuple[str, ...] = ()
+
+
+class Worker:
+    """One worker process. `run` returns when it was stopped; `stop` begins that."""
+
+    def __init__(self, settings: Settings, store: PostgresStore, catalogue: Catalogue, epoch: int) -> None:
+        self._settings = settings
+        self._store = store
+        self._state = _State()
+        key = settings.account_key.get_secret_value().encode()
+        limits = settings.limits
+        self.pipeline = Pipeline(
+            store,
+            catalogue,
+            PipelineOptions(
+                account_key=key,
+                limits=Limits(
+                    value_bytes_max=limits.value_bytes_max,
+                    headers_max=limits.headers_max,
+                    header_bytes_max=limits.header_bytes_max,
+                    depth_max=limits.depth_max,
+                    skew_seconds_max=limits.skew_seconds_max,
+                ),
+                grace_seconds=settings.watermark.grace_seconds,
+            ),
+            epoch,
+        )
+        breaker = settings.breaker
+        self._breaker = Breaker(
+            BreakerRule(
+                share_max=breaker.share_max,
+                window_seconds=breaker.window_seconds,
+                records_min=breaker.records_min,
+                pause_seconds=breaker.pause_seconds,
+                pause_seconds_max=breaker.pause_seconds_max,
+                probe_records=breaker.probe_records,
+            )
+        )
+        self.intake = Intake(
+            _Positions(store),
+            IntakeOptions(
+                buffer_records_max=settings.batch.buffer_records_max,
+                buffer_bytes_max=settings.batch.buffer_bytes_max,
+                step_tolerance_seconds=settings.step.tolerance_seconds,
+                step_wait_seconds=settings.step.wait_seconds,
+                gap_policy=settings.kafka.gap_policy,
+            ),
+            self._incident,
+        )
+        client = settings.kafka.client_options(settings.worker_id)
+        self.subscription = Subscription(
+            self.intake,
+            SubscriptionOptions(
+                topics=tuple(settings.kafka.topic(name) for name in TOPICS_IN),
+                group=settings.kafka.group,
+                client=client,
+                poll_records_max=settings.batch.records_max,
+                session_timeout_ms=settings.kafka.session_timeout_seconds * 1000,
+                heartbeat_ms=settings.kafka.session_timeout_seconds * 1000 // 3,
+                stall_seconds=settings.kafka.stall_seconds,
+            ),
+        )
+        self.relay = Relay(
+            _Outbox(store, settings.kafka.topic),
+            partial(make_producer, client),
+            RelayOptions(
+                groups=settings.relay.groups,
+                read_rows_max=settings.relay.read_rows_max,
+                lease_seconds=settings.relay.lease_seconds,
+                idle_seconds_max=settings.relay.idle_seconds_max,
+            ),
+            settings.worker_id,
+            self._share,
+        )
+        self.due = DueLoop(
+            store,
+            self.pipeline.run_due,
+            DueOptions(
+                grace_seconds=settings.watermark.grace_seconds,
+                accounts_max=settings.due.accounts_max,
+                share_max=settings.due.share_max,
+                idle_seconds=settings.due.idle_seconds,
+            ),
+            shards=self.relay.owned_shards,
+            watermark=lambda: self.pipeline.watermark,
+            events_wait=lambda: self.intake.waiting > 0,
+        )
+        self.timekeeper = Timekeeper(
+            store,
+            self.intake,
+            TimekeeperOptions(
+                holder=settings.worker_id,
+                period_seconds=settings.watermark.report_seconds,
+                longest_wait_seconds=settings.watermark.longest_wait_seconds,
+            ),
+            self._on_watermark,
+        )
+        self.sweeper = Sweeper(store, self.pipeline, catalogue)
+        self._stopping = asyncio.Event()
+
+    # -- running
+
+    async def run(self) -> None:
+        """Run until `stop`; raises what no part could handle."""
+        self._stopping = asyncio.Event()
+        beside = {
+            asyncio.create_task(coroutine, name=name)
+            for name, coroutine in (
+                ("subscription", self.subscription.run()),
+                ("relay", self.relay.run()),
+                ("timekeeper", self.timekeeper.run()),
+                ("due", self.due.run()),
+                ("sweeper", self.sweeper.run()),
+            )
+        }
+        batches = asyncio.create_task(self._batches(), name="batches")
+        stopped = asyncio.create_task(self._stopping.wait(), name="stopped")
+        done, _ = await asyncio.wait({*beside, batches, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        failed = next((task.exception() for task in done if task is not stopped and task.exception()), None)
+        await self._shut_down(batches, {task for task in beside if not task.done()})
+        stopped.cancel()
+        if failed is not None:
+            raise failed
+
+    def stop(self) -> None:
+        """Begin to stop: no new batch is taken."""
+        self._stopping.set()
+        self.intake.close()
+
+    async def _shut_down(self, batches: asyncio.Task[None], beside: set[asyncio.Task[None]]) -> None:
+        """Finish the batch under way, leave the group, publish what is committed; all within the grace period."""
+        self.intake.close()
+        grace = self._settings.grace_period_seconds
+        started = asyncio.get_running_loop().time()
+        await asyncio.wait({batches}, timeout=grace / 2)
+        batches.cancel()
+        by_name = {task.get_name(): task for task in beside}
+        await _end([task for name, task in by_name.items() if name != "relay"])
+        left = grace - (asyncio.get_running_loop().time() - started)
+        flushed = await self.relay.flush(max(left - 2.0, 0.5))
+        await _end([by_name["relay"]] if "relay" in by_name else [])
+        log.info("stopped", flushed=flushed)
+
+    async def _batches(self) -> None:
+        settings = self._settings.batch
+        while (batch := await self.intake.next_batch(settings.records_max, settings.linger_ms / 1000)) is not None:
+            await self._commit(batch)
+
+    async def _commit(self, batch: Batch) -> None:
+        """Commit one batch, however often that has to be tried; give it up only if its partitions went elsewhere."""
+        backoff = BACKOFF_SECONDS_MIN
+        while True:
+            try:
+                done = await self.pipeline.process(batch)
+            except PositionLostError as error:
+                log.warning("positions_lost", partitions=[f"{topic}[{n}]" for topic, n in error.partitions])
+                self.intake.lost([move.key for move in batch.moves])
+                return
+            except OutcomeUnknownError:
+                log.warning("commit_unknown", partitions=len(batch.moves))
+                self.intake.lost([move.key for move in batch.moves])
+                return
+            except StoreError as error:
+                self._state.database = f"{type(error).__name__}: {error}"
+                metrics.commit_retries.labels(why=type(error).__name__).inc()
+                log.warning("batch_retried", error=type(error).__name__, retry_seconds=backoff)
+                if self._stopping.is_set():
+                    return
+                await asyncio.sleep(backoff)
+                backoff = min(backoff * 2, BACKOFF_SECONDS_MAX)
+                continue
+            self._state.database = ""
+            self.intake.settled(batch.moves)
+            self._guard(batch, done.broken)
+            self.relay.poke()
+            return
+
+    def _guard(self, batch: Batch, broken: Mapping[PartitionKey, int]) -> None:
+        now = datetime.now(UTC)
+        read: dict[PartitionKey, int] = {}
+        for record in batch.records:
+            key = (record.topic, record.partition)
+            read[key] = read.get(key, 0) + 1
+        for key, records in read.items():
+            self._breaker.observe(key, records, broken.get(key, 0), now)
+        self.intake.guard(self._breaker, now)
+
+    def _on_watermark(self, watermark: datetime) -> None:
+        self.pipeline.know(watermark)
+        self.intake.guard(self._breaker, datetime.now(UTC))
+        self.due.poke()
+
+    def _share(self) -> float:
+        """The part of the whole load that this worker carries: its share of the partitions it knows of."""
+        return self.timekeeper.share
+
+    def _incident(self, incident: Incident) -> None:
+        self._state.incidents = (*self._state.incidents[-9:], str(incident))
+
+    # -- probes
+
+    def live(self) -> Mapping[str, Callable[[], Iterable[str]]]:
+        """Conditions of being alive: the loop answers, that is all."""
+        return {}
+
+    def ready(self) -> Mapping[str, Callable[[], Iterable[str]]]:
+        """Conditions of being ready."""
+        return {
+            "kafka": self.intake.problems,
+            "postgres": lambda: (self._state.database,) if self._state.database else (),
+            "breaker": lambda: tuple(f"{topic}[{n}]: too many broken records" for topic, n in self._breaker.open_partitions()),
+            "stopping": lambda: ("the worker is stopping",) if self._stopping.is_set() else (),
+        }
+
+
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks and wait for them."""
+    tasks = list(tasks)
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def run(settings: Settings) -> None:
+    """Run one worker until SIGTERM or SIGINT; a second one ends it at once, and nothing is lost either way.
+
+    Raises NotReadyError, UnavailableError, WrongKeyError, OSError (the probe port is taken).
+    """
+    async with open_store(settings) as store:
+        key = settings.account_key.get_secret_value().encode()
+        catalogue = await check(store, key)
+        worker = Worker(settings, store, catalogue, (await store.state()).epoch)
+        _on_signals(worker)
+        async with ProbeServer(settings.probe.host, settings.probe.port, worker.live(), worker.ready()):
+            log.info("started", worker=settings.worker_id, programs=list(catalogue.codes))
+            await worker.run()
+
+
+def _on_signals(worker: Worker) -> None:
+    loop = asyncio.get_running_loop()
+    asked: list[int] = []
+
+    def stop(number: int) -> None:
+        if asked:
+            log.warning("stopping_at_once")
+            os._exit(AT_ONCE_EXIT_CODE)
+        asked.append(number)
+        log.info("stopping", signal=signal.Signals(number).name)
+        worker.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number)

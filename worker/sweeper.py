@@ -1,0 +1,50 @@
+"""What is looked at now and then: parked events whose order has come after all, ones parked too long, terms registered anew."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from worker import metrics, registry
+from worker.catalogue import Catalogue
+from worker.log import get_logger
+from worker.persist.api import Store
+from worker.persist.errors import StoreError
+from worker.pipeline import Pipeline
+
+log = get_logger(__name__)
+
+PERIOD_SECONDS = 10.0
+PARKED_DAYS_MAX = 30
+ROWS_MAX = 500
+
+
+class Sweeper:
+    """Runs beside the pipeline; every worker may do it, for each of its deeds is safe to do twice."""
+
+    def __init__(self, store: Store, pipeline: Pipeline, catalogue: Catalogue) -> None:
+        self._store = store
+        self._pipeline = pipeline
+        self._catalogue = catalogue
+
+    async def run(self) -> None:
+        """Go on until cancelled."""
+        while True:
+            await asyncio.sleep(PERIOD_SECONDS)
+            try:
+                await self.turn()
+            except StoreError as error:
+                log.warning("sweep_failed", error=type(error).__name__)
+
+    async def turn(self) -> None:
+        """One round."""
+        routes = await self._store.drainable(ROWS_MAX)
+        if routes:
+            drained = await self._pipeline.drain(routes)
+            log.info("parked_drained", orders=len(routes), events=drained)
+        before = (await self._store.state()).now - timedelta(days=PARKED_DAYS_MAX)
+        parked = await self._store.parked_since(before, ROWS_MAX)
+        metrics.parked_too_long.set(len(parked))
+        if parked:
+            log.warning("parked_too_long", orders=len(parked), days=PARKED_DAYS_MAX, oldest_at=parked[0].oldest_at.isoformat())
+        self._catalogue.replace(await registry.programs(self._store))
