@@ -263,11 +263,13 @@ class Pool(Part):
 
 
 class Expiry(Part):
-    """Expiry by lot (`terms`, the first that names the kind) or by pool. A lot with its own date keeps that date."""
+    """Expiry by lot (`terms`, the first that names the kind) or by pool. A lot with its own date keeps that date, and lapses
+    under `fixed_rule`."""
 
     terms: tuple[Term, ...] = ()
     pool: Pool | None = None
     last_day: Literal["anniversary", "day_before", "exact"] = "anniversary"
+    fixed_rule: RuleId | None = None
 
 
 class Minimum(Part):
@@ -319,7 +321,7 @@ class Subscription(Part):
 
 
 class Redemption(Part):
-    """How points pay: limits, ceiling, and which lots go first."""
+    """How points pay: limits, ceiling, and which lots go first. `stores_also`: stores that do not earn but take points."""
 
     rule: RuleId
     minimum: Points = 1
@@ -333,6 +335,7 @@ class Redemption(Part):
     uncovered: Literal["refused", "clipped"] = "refused"
     taken_at: Literal["order", "shipment"] = "order"
     channels: tuple[str, ...] = ()
+    stores_also: tuple[str, ...] = ()
     stores_excluded: tuple[str, ...] = ()
     lots: Literal["soonest_expiry", "oldest_grant", "newest_grant"] = "soonest_expiry"
     full: FullRedemption | None = None
@@ -354,8 +357,10 @@ class UsedPoints(Part):
 
 
 class BackExpiry(Part):
-    """Handed-back points keep their lot's expiry, get a fresh term, or at least `grace_days`."""
+    """Handed-back points keep their lot's expiry, get a fresh term, or at least `grace_days`. `rule`: under which those lapse
+    whose last day was over by then (None = the rule that hands them back)."""
 
+    rule: RuleId | None = None
     mode: Literal["original", "fresh", "grace"] = "original"
     grace_days: Days = 0
 
@@ -480,9 +485,10 @@ class Rewards(Part):
 
 
 class Adjustment(Part):
-    """Manual grants: the kind and the rule they are booked under."""
+    """Manual changes: the kind of what is granted, and the rules they are booked under; `revocation_rule`: of revoking all."""
 
     rule: RuleId
+    revocation_rule: RuleId | None = None
     kind: Name = "regular"
 
 
