@@ -1,0 +1,172 @@
+"""The checks of `loyalty doctor`: each ends in one line, whatever is wrong, and nothing is changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import asyncpg
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from contracts.events import DLQ_SUFFIX, TOPICS_IN
+from db.migrate import applied, migrations, schema_version
+from worker.cli.topics import wanted_topics
+from worker.persist import key_check
+from worker.settings import KafkaSettings, Settings, SettingsError, load
+from worker.terms import shipped
+
+if TYPE_CHECKING:
+    from db.migrate import Connection
+
+Result = Literal["ok", "warn", "fail"]
+WAIT_SECONDS: Final = 10.0
+UNKNOWN_TOPIC: Final = 3
+RIGHTS: Final = (
+    ("fact", "INSERT"),
+    ("entry", "INSERT"),
+    ("account", "UPDATE"),
+    ("lot", "DELETE"),
+    ("outbox", "DELETE"),
+    ("position", "UPDATE"),
+)
+NO_RIGHTS: Final = (("fact", "UPDATE"), ("fact", "DELETE"), ("entry", "UPDATE"), ("entry", "DELETE"))
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at: what was found, and what to do about it (empty if all is well)."""
+
+    what: str
+    result: Result
+    found: str
+    to_do: str = ""
+
+
+async def examine() -> list[Check]:
+    """Everything that a worker needs, in the order in which to repair it."""
+    try:
+        settings = load()
+    except SettingsError as error:
+        return [
+            Check("settings", "fail", mistake, "correct it in the environment or the settings file") for mistake in error.mistakes
+        ]
+    checks = [Check("settings", "ok", "complete")]
+    for found in await asyncio.gather(_kafka(settings.kafka), _postgres(settings)):
+        checks += found
+    return checks
+
+
+async def _kafka(settings: KafkaSettings) -> list[Check]:
+    admin = AIOKafkaAdminClient(**settings.client_options("loyalty-doctor"))
+    to_do = "start Kafka, or correct LOYALTY_KAFKA_BOOTSTRAP and its TLS and SASL settings"
+    try:
+        async with asyncio.timeout(WAIT_SECONDS):
+            await admin.start()
+            wanted = wanted_topics(settings, 1)
+            described = {each["topic"]: each for each in await admin.describe_topics(list(wanted))}
+    except (KafkaError, OSError, TimeoutError) as error:
+        return [Check("kafka", "fail", f"{settings.bootstrap}: {_words(error)}", to_do)]
+    finally:
+        await admin.close()
+    counts = {name: len(each["partitions"]) for name, each in described.items() if each["error_code"] == 0}
+    return [Check("kafka", "ok", f"{settings.bootstrap} answers"), *_topics(settings, list(wanted), counts)]
+
+
+def _topics(settings: KafkaSettings, wanted: list[str], counts: dict[str, int]) -> Iterator[Check]:
+    missing = [name for name in wanted if name not in counts]
+    dead = [name for name in missing if name.endswith(DLQ_SUFFIX)]
+    if missing:
+        severe: Result = "warn" if missing == dead else "fail"
+        yield Check("topics", severe, f"not there: {', '.join(missing)}", "create them: loyalty topics create")
+    else:
+        yield Check("topics", "ok", f"all {len(wanted)} are there")
+    read = {settings.topic(name): counts[settings.topic(name)] for name in TOPICS_IN if settings.topic(name) in counts}
+    if len(set(read.values())) > 1:
+        numbers = ", ".join(f"{name} {count}" for name, count in read.items())
+        to_do = "as right, but slower with several workers: give all topics in the same number, and key them by member id"
+        yield Check("partitions", "warn", numbers, to_do)
+    elif read:
+        yield Check("partitions", "ok", f"{next(iter(read.values()))} of every topic in")
+
+
+async def _postgres(settings: Settings) -> list[Check]:
+    to_do = "start Postgres, or correct LOYALTY_POSTGRES_DSN"
+    try:
+        async with asyncio.timeout(WAIT_SECONDS):
+            connection = await asyncpg.connect(settings.postgres.full_dsn(), timeout=WAIT_SECONDS)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError) as error:
+        return [Check("postgres", "fail", _words(error), to_do)]
+    try:
+        version = connection.get_server_version()
+        checks = [Check("postgres", "ok", f"Postgres {version.major}.{version.minor} answers")]
+        if settings.postgres.role is not None:
+            await connection.execute(f'SET ROLE "{settings.postgres.role}"')
+        return checks + await _ledger(connection, settings)
+    except asyncpg.PostgresError as error:
+        return [Check("postgres", "fail", _words(error), "see db/roles.sql for the rights that are needed")]
+    finally:
+        await connection.close()
+
+
+async def _ledger(connection: Connection, settings: Settings) -> list[Check]:
+    try:
+        there = await applied(connection)
+    except asyncpg.InsufficientPrivilegeError as error:
+        return [Check("rights", "fail", _words(error), "make this user a member of loyalty_worker (db/roles.sql)")]
+    missing = [name for name, path in migrations().items() if name not in there and "_before_" in path.name]
+    if missing:
+        return [Check("schema", "fail", f"lacks {', '.join(missing)}", "run `loyalty migrate` as the owner of the database")]
+    unknown = sorted(there - set(migrations()))
+    if unknown:
+        to_do = "fine while a newer release is rolled out; else start that release"
+        checks = [Check("schema", "warn", f"newer than this release: {', '.join(unknown)}", to_do)]
+    else:
+        checks = [Check("schema", "ok", schema_version())]
+    checks.append(await _rights(connection))
+    checks.append(await _key(connection, settings))
+    checks.append(await _terms(connection))
+    return checks
+
+
+async def _rights(connection: Connection) -> Check:
+    async def has(pairs: tuple[tuple[str, str], ...]) -> list[str]:
+        found: list[str] = []
+        for table, right in pairs:
+            if await connection.fetchval("SELECT has_table_privilege($1, $2)", table, right):
+                found.append(f"{right} on {table}")
+        return found
+
+    lacking = [f"{right} on {table}" for table, right in RIGHTS if f"{right} on {table}" not in await has(RIGHTS)]
+    if lacking:
+        return Check("rights", "fail", f"lacks {', '.join(lacking)}", "make this user a member of loyalty_worker (db/roles.sql)")
+    if too_many := await has(NO_RIGHTS):
+        to_do = "give the worker a user in loyalty_worker alone, or set LOYALTY_POSTGRES_ROLE=loyalty_worker"
+        return Check("rights", "warn", f"more than a worker needs: {', '.join(too_many)}", to_do)
+    return Check("rights", "ok", "those of a worker: it can add to the ledger and change nothing in it")
+
+
+async def _key(connection: Connection, settings: Settings) -> Check:
+    kept: Any = await connection.fetchval("SELECT key_check FROM ledger_state")
+    if kept is None:
+        return Check("account key", "ok", "not bound yet: the first worker's key becomes the ledger's")
+    if kept != key_check(settings.account_key.get_secret_value().encode()):
+        return Check("account key", "fail", "not the key that this ledger was begun with", "correct LOYALTY_ACCOUNT_KEY")
+    return Check("account key", "ok", "that of this ledger")
+
+
+async def _terms(connection: Connection) -> Check:
+    codes = [row["program"] for row in await connection.fetch("SELECT DISTINCT program FROM program_terms ORDER BY program")]
+    if not codes:
+        return Check("terms", "fail", "none are registered", "run `loyalty migrate`, or `loyalty program apply FILE`")
+    missing = [code for code in shipped() if code not in codes]
+    if missing:
+        to_do = "if it should run here: `loyalty program apply FILE`"
+        return Check("terms", "ok", f"{', '.join(codes)}; shipped and not registered: {', '.join(missing)}", to_do)
+    return Check("terms", "ok", ", ".join(codes))
+
+
+def _words(error: BaseException) -> str:
+    return " ".join(str(error).split()) or ("no answer in time" if isinstance(error, TimeoutError) else type(error).__name__)

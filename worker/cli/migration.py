@@ -1,0 +1,43 @@
+"""`loyalty migrate`: schema, roles, and the shipped programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from db.migrate import migrate
+from worker.cli.opening import finish, ledger
+from worker.persist import key_check
+from worker.registry import TermsChanged, register
+from worker.settings import Settings
+from worker.terms import read, shipped, versions
+
+
+def bring_up(settings: Settings, *, only_before: bool) -> Iterator[str]:
+    """Bring the database up to date; says what was done, as it is done."""
+    dsn = settings.postgres.full_dsn()
+    missing = finish(_missing(dsn))
+    migrate(dsn, only_before=only_before)
+    yield f"schema: {len(missing)} migrations applied ({', '.join(missing)})" if missing else "schema: was up to date"
+    yield from finish(_register(dsn, settings.account_key.get_secret_value().encode()))
+
+
+async def _missing(dsn: str) -> list[str]:
+    async with ledger(dsn=dsn) as store:
+        return await store.missing_migrations()
+
+
+async def _register(dsn: str, key: bytes) -> list[str]:
+    done = []
+    async with ledger(dsn=dsn) as store:
+        await store.settle_key(key_check(key))
+        for code, path in shipped().items():
+            found = versions(read(path.read_text(encoding="utf-8"), path.name), path.name)
+            try:
+                new = await register(store, found)
+            except TermsChanged as changed:
+                done.append(f"terms: left as they are registered: {changed}")
+                continue
+            done.append(
+                f"terms: {code}: {new} of {len(found)} versions registered now" if new else f"terms: {code}: was registered"
+            )
+    return done

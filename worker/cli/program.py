@@ -1,0 +1,151 @@
+"""`loyalty program`: terms as files and as they are registered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from worker.cli.failures import Exit, Failure
+from worker.cli.output import Format, Output, show, tell
+
+if TYPE_CHECKING:
+    from worker.decide.program import Program
+
+app = typer.Typer(no_args_is_help=True, help="Terms of the programs.")
+
+FILES_HELP = "Terms files."
+
+
+@app.callback()
+def terms() -> None:
+    """Terms of the programs."""
+
+
+@app.command()
+def validate(
+    files: Annotated[list[Path], typer.Argument(help=FILES_HELP)],
+    output: Output = Format.TABLE,
+) -> None:
+    """Read terms files strictly, and name every mistake with its path, the value found and what would be right."""
+    from worker.terms import TermsError
+
+    rows: list[dict[str, Any]] = []
+    mistakes: list[str] = []
+    for path in files:
+        try:
+            rows += _versions(_read(path))
+        except TermsError as error:
+            mistakes += str(error).splitlines()
+        except UnicodeDecodeError as error:
+            mistakes.append(f"{path}: not UTF-8 at byte {error.start}")
+        except OSError as error:
+            mistakes.append(f"{path}: {(error.strerror or 'cannot be read').lower()}")
+    if rows:
+        show(rows, output, "Valid terms", ("program", "effective_from", "hash", "rules"))
+    if mistakes:
+        raise Failure(Exit.USAGE, *mistakes)
+
+
+def _read(path: Path) -> Program:
+    from worker.terms import load
+
+    return load(path)
+
+
+def _versions(program: Program) -> list[dict[str, Any]]:
+    from worker.terms import hash_of
+
+    return [
+        {
+            "program": program.code,
+            "effective_from": version.terms.effective_from.isoformat(),
+            "hash": hash_of(version.terms)[:16],
+            "rules": len(version.terms.rules),
+        }
+        for version in program.versions
+    ]
+
+
+@app.command(name="show")
+def show_program(
+    code: Annotated[str, typer.Argument(help="Code of a shipped program, or a terms file.")],
+    registered: Annotated[bool, typer.Option("--registered", help="As the database has it, instead of the file.")] = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """The versions of a program; with -o json, their terms in full."""
+    program = _found(code, registered)
+    if output is Format.TABLE:
+        show(_versions(program), output, f"Versions of {program.code}", ("effective_from", "hash", "rules"))
+        return
+    show([version.terms.model_dump(mode="json", exclude_defaults=True) for version in program.versions], output, "", ())
+
+
+def _found(code: str, registered: bool) -> Program:
+    if not registered:
+        from worker.cli.arguments import terms_file
+
+        return _read(terms_file(code))
+    from worker.cli.opening import finish
+
+    return finish(_registered(code))
+
+
+async def _registered(code: str) -> Program:
+    from worker.cli.opening import ledger, program_of
+    from worker.settings import load
+
+    async with ledger(load()) as store:
+        return await program_of(store, code)
+
+
+@app.command()
+def apply(
+    file: Annotated[Path, typer.Argument(help="A terms file.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Let another content take the place of a version that is registered.")
+    ] = False,
+) -> None:
+    """Register each version of a terms file for ever, by its hash. Another content for a registered date is refused."""
+    from worker.cli.opening import finish
+
+    program = _read(file)
+    new = finish(_apply(program, replace))
+    tell(
+        f"{program.code}: {new} of {len(program.versions)} versions registered now, the others were; running workers read them at their next start"
+    )
+
+
+async def _apply(program: Program, replace: bool) -> int:
+    from worker.cli.opening import ledger
+    from worker.registry import register
+    from worker.settings import load
+
+    async with ledger(load()) as store:
+        return await register(store, [version.terms for version in program.versions], replace=replace)
+
+
+@app.command()
+def rules(
+    code: Annotated[str, typer.Argument(help="Code of a shipped program, or a terms file.")],
+    registered: Annotated[bool, typer.Option("--registered", help="As the database has it, instead of the file.")] = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Every rule: where it stands in the published terms, what it says, and which parameters carry it out."""
+    program = _found(code, registered)
+    rows = [
+        {
+            "id": rule.id,
+            "document": rule.document,
+            "section": rule.section,
+            "ja": rule.says.ja,
+            "en": rule.says.en,
+            "parameters": list(rule.parameters),
+            "status": "carried out" if rule.parameters else f"no effect: {rule.no_effect}",
+        }
+        for rule in program.versions[-1].terms.rules
+    ]
+    if output is Format.TABLE:
+        rows = [{**row, "parameters": ", ".join(row["parameters"])} for row in rows]
+    show(rows, output, f"Rules of {program.code}", ("id", "document", "section", "ja", "en", "parameters", "status"))
