@@ -281,7 +281,7 @@ CREATE TABLE public.lot (
     CONSTRAINT lot_available_check CHECK ((available >= 0)),
     CONSTRAINT lot_lapsed_check CHECK ((lapsed >= 0)),
     CONSTRAINT lot_pending_check CHECK ((pending >= 0)),
-    CONSTRAINT lot_points_check CHECK ((points > 0))
+    CONSTRAINT lot_points_check CHECK ((points >= 0))
 )
 WITH (fillfactor='85', autovacuum_vacuum_scale_factor='0.05');
 

@@ -96,7 +96,7 @@ CREATE TABLE lot (
     origin text COLLATE "C" NOT NULL,
     part text COLLATE "C" NOT NULL,
     kind text NOT NULL,
-    points bigint NOT NULL CHECK (points > 0),
+    points bigint NOT NULL CHECK (points >= 0),
     pending bigint NOT NULL CHECK (pending >= 0),
     available bigint NOT NULL CHECK (available >= 0),
     lapsed bigint NOT NULL CHECK (lapsed >= 0),

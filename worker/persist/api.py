@@ -133,7 +133,7 @@ class Store(OutboxStore, Protocol):
         """Where all partitions stand that were ever read into the ledger."""
 
     async def report_progress(self, rows: Sequence[Progress]) -> None:
-        """Says what partitions have yet to read, for the watermark. Passed over: partitions whose position is not the one told."""
+        """Says what partitions have yet to read, for the watermark; passes over those whose position is not the one told."""
 
     async def readings(self) -> list[Reading]:
         """What every partition has yet to read, as last reported."""

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from hashlib import blake2b
 from typing import Any, Final, Protocol
 from uuid import UUID
 
 import msgspec
 
-from contracts.events import Event, dead_letter
+from contracts.events import Event
 from worker.decide.change import StoredEntry
 from worker.decide.state import Before, Decision, Entry, Head, Item, Lot, Moment
-from worker.decode import Record
-from worker.persist.rows import DeadLetter, OutboxRow
-
-Headers = tuple[tuple[str, bytes | None], ...]
+from worker.persist.rows import Headers, OutboxRow
 
 
 class Row(Protocol):
@@ -70,25 +66,35 @@ def entry_of(row: Row) -> StoredEntry:
 
 def outbox_row_of(row: Row) -> OutboxRow:
     """A message as it goes to Kafka: CloudEvents in binary mode, or a dead letter with the headers kept for it."""
-    headers = _cloudevents_headers(row) if row["headers"] is None else decode_headers(row["headers"])
-    return OutboxRow(
-        row["account_id"], row["version"], row["ordinal"], row["topic"], row["key"], row["value"], headers, row["created_at"]
-    )
+    name = (row["account_id"], row["version"], row["ordinal"])
+    if row["headers"] is None:
+        headers = cloudevents_headers(name, row["epoch"], row["topic"], row["program"], row["effective_at"], row["traceparent"])
+    else:
+        headers = decode_headers(row["headers"])
+    return OutboxRow(*name, row["topic"], row["key"], row["value"], headers, row["created_at"])
 
 
-def _cloudevents_headers(row: Row) -> Headers:
-    names = [
+def cloudevents_headers(
+    name: tuple[UUID, int, int],
+    epoch: int,
+    topic: str,
+    program: str,
+    effective_at: datetime,
+    traceparent: str | None,
+) -> Headers:
+    """Headers of a published event in binary mode; `name` is its account, version and ordinal."""
+    attributes = [
         ("ce_specversion", "1.0"),
-        ("ce_id", event_id(row["account_id"], row["version"], row["ordinal"], row["epoch"])),
+        ("ce_id", event_id(*name, epoch)),
         ("ce_source", EVENT_SOURCE),
-        ("ce_type", row["topic"]),
-        ("ce_time", rfc3339(row["effective_at"])),
-        ("ce_program", row["program"]),
+        ("ce_type", topic),
+        ("ce_time", rfc3339(effective_at)),
+        ("ce_program", program),
         ("content-type", "application/json"),
     ]
-    if row["traceparent"] is not None:
-        names.append(("ce_traceparent", row["traceparent"]))
-    return tuple((name, value.encode()) for name, value in names)
+    if traceparent is not None:
+        attributes.append(("ce_traceparent", traceparent))
+    return tuple((attribute, value.encode()) for attribute, value in attributes)
 
 
 def event_id(account_id: UUID, version: int, ordinal: int, epoch: int) -> str:
@@ -99,31 +105,3 @@ def event_id(account_id: UUID, version: int, ordinal: int, epoch: int) -> str:
 def rfc3339(at: datetime) -> str:
     """An instant in UTC as CloudEvents writes it."""
     return at.isoformat().replace("+00:00", "Z")
-
-
-def record_digest(record: Record) -> bytes:
-    """16 bytes over all that a record holds, to tell a record from another at the same offset of a topic made again."""
-    digest = blake2b(digest_size=16)
-    headers = (part for name, value in record.headers for part in (name.encode(errors="replace"), value))
-    for part in (record.key, record.value, *headers):
-        # The length first (none at all: another length), so that no two records run into the same bytes.
-        digest.update((-1 if part is None else len(part)).to_bytes(8, "big", signed=True))
-        digest.update(part or b"")
-    digest.update(record.timestamp_ms.to_bytes(8, "big", signed=True))
-    return digest.digest()
-
-
-def dead_letter_headers(letter: DeadLetter, *, pointer: bool) -> Headers:
-    """The record's own headers, then what was wrong with it and where it stood; of a pointer only the latter."""
-    record = letter.record
-    place = (record.topic, str(record.partition), str(record.offset))
-    ours: list[tuple[str, bytes | None]] = [
-        (dead_letter.HEADER_ERROR, letter.reason.encode()),
-        (dead_letter.HEADER_DETAIL, letter.detail.encode()),
-        (dead_letter.HEADER_TOPIC, place[0].encode()),
-        (dead_letter.HEADER_PARTITION, place[1].encode()),
-        (dead_letter.HEADER_OFFSET, place[2].encode()),
-    ]
-    if pointer:
-        return (*ours, (dead_letter.HEADER_POINTER, "/".join(place).encode()))
-    return (*record.headers, *ours)

@@ -1,25 +1,21 @@
-"""What the store knows of Kafka: positions, records that broke the contract, and messages to publish."""
+"""What the store knows of Kafka: positions, what is yet to be read, and messages to publish."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
-from contracts.events import DLQ_SUFFIX
 from worker.persist.accounts import columns
-from worker.persist.encoding import dead_letter_headers, encode, outbox_row_of, record_digest
+from worker.persist.encoding import outbox_row_of
 from worker.persist.errors import PositionLostError
-from worker.persist.identity import SHARDS, partition_account
-from worker.persist.link import Link, names_of
-from worker.persist.rows import DeadLetter, Move, OutboxRow, Partition, Position, Progress, Reading
+from worker.persist.identity import SHARDS
+from worker.persist.link import Link
+from worker.persist.rows import Move, OutboxRow, Partition, Position, Progress, Reading
 
 NO_POSITION: Final = -1
 NIL: Final = UUID(int=0)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_RECORD_AT_MAX: Final = datetime(9999, 1, 1, tzinfo=UTC)
-_DEAD: Final = names_of("account_id version ordinal topic key value epoch headers")
 
 
 async def move_positions(link: Link, moves: Sequence[Move]) -> datetime | None:
@@ -70,46 +66,6 @@ async def report_progress(link: Link, rows: Sequence[Progress]) -> None:
 async def readings(link: Link) -> list[Reading]:
     """What every partition has yet to read, as last reported."""
     return [Reading(**dict(row)) for row in await link.fetch("readings")]
-
-
-async def dead_letter(link: Link, letters: Sequence[DeadLetter], value_bytes_max: int) -> int:
-    """Keeps the records and queues them for their DLQ topic, each once; returns how many are new."""
-    if not letters:
-        return 0
-    by_key = {(d.record.topic, d.record.partition, d.record.offset, record_digest(d.record)): d for d in letters}
-    rows = [
-        (*key, _record_at(d.record.timestamp_ms), d.reason, d.detail, d.record.key, d.record.value, encode(d.record.headers))
-        for key, d in sorted(by_key.items(), key=lambda item: item[0])
-    ]
-    new = await link.fetch("dead_letters", *columns(rows))
-    messages = []
-    for row in new:
-        topic, partition, offset, digest = name = (row["topic"], row["partition"], row["record_offset"], row["digest"])
-        letter = by_key[name]
-        too_large = _size(letter) > value_bytes_max
-        headers = dead_letter_headers(letter, pointer=too_large)
-        key, value = (None, b"") if too_large else (letter.record.key, letter.record.value)
-        ordinal = int.from_bytes(digest[:4], "big") >> 1  # a topic made again may have another record at this offset
-        account = partition_account(topic, partition)
-        messages.append((account, offset, ordinal, topic + DLQ_SUFFIX, key, value, 0, encode(headers)))
-    if messages:
-        await link.append("outbox", _DEAD, messages)
-    return len(messages)
-
-
-def _size(letter: DeadLetter) -> int:
-    record = letter.record
-    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
-    return len(record.value or b"") + len(record.key or b"") + headers
-
-
-def _record_at(timestamp_ms: int) -> datetime | None:
-    """The record's time as far as Postgres can hold it: producers may send any 64 bits."""
-    try:
-        at = _EPOCH + timedelta(milliseconds=timestamp_ms)
-    except OverflowError:
-        return None
-    return at if at < _RECORD_AT_MAX else None
 
 
 async def read_outbox(link: Link, shards: Collection[int], after: UUID, limit: int) -> list[OutboxRow]:

@@ -17,7 +17,7 @@ from db.migrate import applied, migrations
 from worker.decide.change import AccountChange, History, Loaded, Wanted
 from worker.decide.state import Moment
 from worker.persist import accounts as account_rows
-from worker.persist import dossiers, invariants, kafka, orders, posting
+from worker.persist import dead_letters, dossiers, invariants, kafka, orders, posting
 from worker.persist.errors import (
     OutcomeUnknownError,
     PositionLostError,
@@ -109,7 +109,7 @@ class PostgresBatch:
         await posting.write(self._link, changes)
 
     async def dead_letter(self, letters: Sequence[DeadLetter]) -> int:
-        return await kafka.dead_letter(self._link, letters, self._options.dead_letter_bytes_max)
+        return await dead_letters.keep(self._link, letters, self._options.dead_letter_bytes_max)
 
 
 class PostgresStore:

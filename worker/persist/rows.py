@@ -15,6 +15,8 @@ from worker.decode import Record
 
 Partition = tuple[str, int]
 """Topic and partition number."""
+Headers = tuple[tuple[str, bytes | None], ...]
+"""Headers of a Kafka record; a name may be there more than once."""
 
 
 class Move(Protocol):
@@ -132,7 +134,7 @@ class OutboxRow:
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...]
+    headers: Headers
     created_at: datetime
 
 

@@ -71,7 +71,7 @@ SELECT *
 FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bytea[], $5::timestamptz[], $6::text[], $7::text[], $8::bytea[],
     $9::bytea[], $10::bytea[])
 ON CONFLICT (topic, partition, record_offset, digest) DO NOTHING
-RETURNING topic, partition, record_offset, digest;
+RETURNING topic, partition, record_offset, digest, recorded_at;
 
 -- One range of ids at a time, in the order of the primary key.
 -- name: outbox_range

@@ -50,10 +50,12 @@ FROM unnest($1::uuid[], $2::text[], $3::text[]) AS w (account_id, source, id)
 JOIN fact f ON f.account_id = w.account_id AND f.source = w.source AND f.id = w.id
 ORDER BY f.account_id, f.business_at, f.rank, f.source, f.id;
 
+-- In the order of business, as steps name them the other way round.
 -- name: decisions_named
 SELECT d.account_id, d.source, d.id, d.verdict, d.points, d.reason
-FROM unnest($1::uuid[], $2::text[], $3::text[]) AS w (account_id, source, id)
-JOIN decision d ON d.account_id = w.account_id AND d.source = w.source AND d.id = w.id;
+FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY AS w (account_id, source, id, place)
+JOIN decision d ON d.account_id = w.account_id AND d.source = w.source AND d.id = w.id
+ORDER BY d.account_id, w.place DESC;
 
 -- name: entries_since
 SELECT e.account_id, e.version, e.line, e.business_at, e.rank, e.source, e.id, e.reason, e.points, e.from_bucket, e.to_bucket,

@@ -1,0 +1,196 @@
+"""A store in memory that keeps the contract of `worker.persist.api`: transactions, compare-and-set, locks until a batch ends.
+
+For simulations: fast, and everything that happens in it is decided by the caller, the clock too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Hashable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+from tests.stores.memory_batch import MemoryBatch
+from tests.stores.memory_tables import Account, Tables
+from tests.stores.soundness import violations
+from worker.decide.change import StoredEntry
+from worker.persist import (
+    Dossier,
+    Due,
+    LedgerState,
+    OutboxRow,
+    ParkedSince,
+    Partition,
+    Position,
+    Progress,
+    Reading,
+    Route,
+    Terms,
+    TermsConflictError,
+    Violation,
+    WrongKeyError,
+    shard_of,
+)
+
+NIL = UUID(int=0)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class MemoryStore:
+    """`api.Store` in memory. `clock` stands for the clock of the database."""
+
+    def __init__(self, clock: Callable[[], datetime] = _now, dead_letter_bytes_max: int = 900_000) -> None:
+        self.tables = Tables()
+        self.clock = clock
+        self._locks: dict[Hashable, asyncio.Lock] = {}
+        self._dead_letter_bytes_max = dead_letter_bytes_max
+        self._outbox_after = NIL
+        self._due_after = -1
+
+    def batch(self) -> AbstractAsyncContextManager[MemoryBatch]:
+        return self._batch()
+
+    @asynccontextmanager
+    async def _batch(self) -> AsyncIterator[MemoryBatch]:
+        batch = MemoryBatch(self.tables, self._locks, self._dead_letter_bytes_max)
+        try:
+            yield batch
+            batch.commit(self.clock())
+        finally:
+            batch.end()
+
+    # Positions, watermark, clock
+
+    async def positions(self) -> dict[Partition, Position]:
+        return dict(sorted(self.tables.positions.items()))
+
+    async def report_progress(self, rows: Sequence[Progress]) -> None:
+        for p in rows:
+            there = self.tables.positions.get((p.topic, p.partition))
+            if p.settled_offset == (None if there is None else there.next_offset):
+                self.tables.readings[p.topic, p.partition] = Reading(p.topic, p.partition, self.clock(), p.at_end, p.oldest_time)
+
+    async def readings(self) -> list[Reading]:
+        return [reading for _, reading in sorted(self.tables.readings.items())]
+
+    async def watermark(self) -> datetime | None:
+        return self.tables.watermark
+
+    async def advance_watermark(self, value: datetime) -> datetime:
+        there = self.tables.watermark
+        self.tables.watermark = value if there is None else max(there, value)
+        return self.tables.watermark
+
+    async def due(self, shards: Collection[int], until: datetime, limit: int) -> list[Due]:
+        found = [
+            (shard_of(account_id), account.row.head.next_due_at, account_id)
+            for account_id, account in self.tables.accounts.items()
+            if account.row.fenced is None
+            and account.row.head.next_due_at is not None
+            and account.row.head.next_due_at <= until
+            and shard_of(account_id) in shards
+        ]
+        found.sort(key=lambda row: (row[0] <= self._due_after, row))
+        if len(found) >= limit:
+            self._due_after = found[limit - 1][0]
+        return [Due(account_id, due_at) for _, due_at, account_id in found[:limit]]
+
+    # Orders that are waited for
+
+    async def drainable(self, limit: int) -> list[Route]:
+        waited_for = {order_id for order_id, _, _ in self.tables.parked}
+        return [self.tables.routes[o] for o in sorted(waited_for) if self.tables.routes[o].known][:limit]
+
+    async def parked_since(self, before: datetime, limit: int) -> list[ParkedSince]:
+        found: dict[str, list[datetime]] = {}
+        for (order_id, _, _), (recorded_at, _) in self.tables.parked.items():
+            if recorded_at < before:
+                found.setdefault(order_id, []).append(recorded_at)
+        rows = [ParkedSince(order_id, len(times), min(times)) for order_id, times in found.items()]
+        return sorted(rows, key=lambda row: (row.oldest_at, row.order_id))[:limit]
+
+    # The outbox
+
+    async def lease(self, name: str, holder: str, seconds: float) -> bool:
+        there = self.tables.leases.get(name)
+        if there is not None and there[0] != holder and there[1] > self.clock():
+            return False
+        self.tables.leases[name] = (holder, self.clock() + timedelta(seconds=seconds))
+        return True
+
+    async def release(self, name: str, holder: str) -> None:
+        if name in self.tables.leases and self.tables.leases[name][0] == holder:
+            del self.tables.leases[name]
+
+    async def read(self, shards: Collection[int], limit: int) -> list[OutboxRow]:
+        rows = sorted(
+            (row for row in self.tables.outbox.values() if shard_of(row.account_id) in shards),
+            key=lambda row: (row.account_id <= self._outbox_after, row.account_id, row.version, row.ordinal),
+        )[:limit]
+        self._outbox_after = rows[-1].account_id if rows else NIL
+        return rows
+
+    async def delete(self, rows: Sequence[OutboxRow]) -> None:
+        for row in rows:
+            self.tables.outbox.pop((row.account_id, row.version, row.ordinal), None)
+
+    async def backlog(self) -> tuple[int, datetime | None]:
+        return len(self.tables.outbox), min((row.created_at for row in self.tables.outbox.values()), default=None)
+
+    # Terms and the ledger as a whole
+
+    async def register_terms(self, program: str, hash_: bytes, effective_from: date, body: bytes) -> bool:
+        new = Terms(program, hash_, effective_from, body, self.clock())
+        there = self.tables.terms.setdefault((program, hash_), new)
+        if replace(there, applied_at=new.applied_at) != new:
+            raise TermsConflictError(f"terms {hash_.hex()} of {program} are registered with other content")
+        return there is new
+
+    async def terms(self) -> list[Terms]:
+        return sorted(self.tables.terms.values(), key=lambda t: (t.program, t.effective_from, t.applied_at, t.hash))
+
+    async def state(self) -> LedgerState:
+        return LedgerState(self.tables.epoch, self.clock())
+
+    async def settle_key(self, check: bytes) -> None:
+        self.tables.key_check = self.tables.key_check or check
+        if self.tables.key_check != check:
+            raise WrongKeyError
+
+    async def missing_migrations(self) -> list[str]:
+        return []
+
+    async def dossiers(
+        self, accounts: Collection[UUID] | None = None, known_at: datetime | None = None
+    ) -> AsyncIterator[Dossier]:
+        for account_id in sorted(self.tables.accounts if accounts is None else set(accounts)):
+            yield _dossier(account_id, self.tables.accounts.get(account_id), known_at)
+
+    async def verify(self, accounts: Collection[UUID] | None = None) -> AsyncIterator[Violation]:
+        for account_id, account in sorted(self.tables.accounts.items()):
+            if accounts is None or account_id in accounts:
+                for violation in violations(account, self.tables):
+                    yield violation
+
+
+def _dossier(account_id: UUID, account: Account | None, known_at: datetime | None) -> Dossier:
+    if account is None:
+        return Dossier(None, account_id, (), (), (), {}, {})
+
+    def known(recorded_at: datetime) -> bool:
+        return known_at is None or recorded_at <= known_at
+
+    return Dossier(
+        row=account.row,
+        account_id=account_id,
+        facts=sorted((fact for at, fact in account.facts.values() if known(at)), key=lambda fact: fact.key),
+        decisions=[decision for at, decision in account.decisions.values() if known(at)],
+        entries=[StoredEntry(posted.moment, posted.entry) for at, posted in account.entries if known(at)],
+        lots=dict(account.lots),
+        items=dict(account.items),
+    )

@@ -1,0 +1,247 @@
+"""A batch of the store in memory: what it writes is seen when it is committed, what it locked others wait for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+from uuid import UUID
+
+from contracts.events import Event
+from tests.stores.memory_tables import Account, ParkedKey, Tables
+from worker.decide.change import AccountChange, AccountRow, History, Loaded, StoredEntry, Wanted
+from worker.decide.state import CLOCK_RANK, Moment
+from worker.persist import (
+    AccountCollisionError,
+    Arrival,
+    DeadLetter,
+    Move,
+    OutboxRow,
+    Position,
+    PositionLostError,
+    RefusedError,
+    Route,
+)
+from worker.persist.dead_letters import LetterName, by_name, message
+from worker.persist.encoding import cloudevents_headers
+
+
+class MemoryBatch:
+    """`api.Batch` in memory."""
+
+    def __init__(self, tables: Tables, locks: dict[Hashable, asyncio.Lock], dead_letter_bytes_max: int) -> None:
+        self._tables = tables
+        self._locks = locks
+        self._dead_letter_bytes_max = dead_letter_bytes_max
+        self._held: dict[Hashable, asyncio.Lock] = {}
+        self._routes: dict[str, Route] = {}
+        self._parked: dict[ParkedKey, Event] = {}
+        self._taken: set[ParkedKey] = set()
+        self._won: dict[UUID, AccountChange] = {}
+        self._on_commit: list[Callable[[datetime], None]] = []
+
+    async def _lock(self, names: Iterable[tuple[str, Hashable]]) -> None:
+        """Locks rows in the order of their names, until the batch ends."""
+        for name in names:
+            if name not in self._held:
+                lock = self._locks.setdefault(name, asyncio.Lock())
+                await lock.acquire()
+                self._held[name] = lock
+
+    def commit(self, now: datetime) -> None:
+        """Makes everything visible at once."""
+        for act in self._on_commit:
+            act(now)
+
+    def end(self) -> None:
+        """Gives the locks back."""
+        for lock in self._held.values():
+            lock.release()
+
+    async def move_positions(self, moves: Sequence[Move]) -> datetime | None:
+        ordered = sorted(moves, key=lambda move: (move.topic, move.partition))
+        await self._lock(("position", (move.topic, move.partition)) for move in ordered)
+        there = self._tables.positions
+        lost = [
+            (m.topic, m.partition)
+            for m in ordered
+            if (None if (at := there.get((m.topic, m.partition))) is None else at.next_offset) != m.from_offset
+        ]
+        if lost:
+            raise PositionLostError(lost)
+
+        def commit(now: datetime) -> None:
+            for m in ordered:
+                there[m.topic, m.partition] = Position(m.topic, m.partition, m.next_offset, m.digest, m.record_time, now)
+
+        self._on_commit.append(commit)
+        return self._tables.watermark if moves else None
+
+    async def routes(self, order_ids: Iterable[str]) -> dict[str, Route]:
+        found = {order_id: self._routes.get(order_id, self._tables.routes.get(order_id)) for order_id in order_ids}
+        return {order_id: route for order_id, route in found.items() if route is not None}
+
+    async def claim(self, arrivals: Sequence[Arrival], awaited: Iterable[str]) -> dict[str, Route]:
+        names = sorted({*awaited, *(arrival.order_id for arrival in arrivals)})
+        await self._lock(("order", name) for name in names)
+        known = await self.routes(names)
+        for arrival in arrivals:
+            accounts = dict(known[arrival.order_id].accounts) if arrival.order_id in known else {}
+            accounts.setdefault(arrival.program, arrival.account_id)
+            known[arrival.order_id] = Route(arrival.order_id, accounts)
+        claimed = {name: known.get(name, Route(name)) for name in names}
+        self._routes.update(claimed)
+        self._on_commit.append(lambda _: self._tables.routes.update(claimed))
+        return claimed
+
+    async def park(self, events: Sequence[Event]) -> list[Event]:
+        conflicts = []
+        for event in events:
+            if event.order_id is None:
+                raise ValueError(f"{event.type} names no order that it could wait for")
+            key = (event.order_id, event.source, event.id)
+            there = self._tables.parked.get(key) if key not in self._taken else None
+            first = there[1] if there is not None else self._parked.setdefault(key, event)
+            if first.digest != event.digest:
+                conflicts.append(event)
+            elif first is event:
+                self._on_commit.append(partial(self._commit_parked, key))
+        return conflicts
+
+    def _commit_parked(self, key: ParkedKey, now: datetime) -> None:
+        if key in self._parked:
+            self._tables.parked[key] = (now, self._parked[key])
+
+    def _commit_taken(self, key: ParkedKey, _: datetime) -> None:
+        self._tables.parked.pop(key, None)
+
+    async def take_parked(self, orders: Iterable[tuple[str, str]]) -> list[Event]:
+        wanted = set(orders)
+        waiting = {
+            **{key: event for key, (_, event) in self._tables.parked.items() if key not in self._taken},
+            **self._parked,
+        }
+        taken = {
+            key: event
+            for key, event in waiting.items()
+            if any(key[0] == order_id and event.program in (None, program) for order_id, program in wanted)
+        }
+        for key in taken:
+            self._parked.pop(key, None)
+            self._taken.add(key)
+            self._on_commit.append(partial(self._commit_taken, key))
+        return sorted(taken.values(), key=lambda event: event.key)
+
+    async def load(self, wanted: Sequence[Wanted], names: Mapping[UUID, tuple[str, str]] | None = None) -> dict[UUID, Loaded]:
+        if len({w.account_id for w in wanted}) != len(wanted):
+            raise ValueError("an account is wanted twice in one load")
+        return {w.account_id: self._load(w, (names or {}).get(w.account_id)) for w in wanted}
+
+    def _load(self, wanted: Wanted, name: tuple[str, str] | None) -> Loaded:
+        account = self._tables.accounts.get(wanted.account_id)
+        if account is None:
+            return Loaded(row=None, wide=wanted.wide)
+        if name is not None and name != (account.row.program, account.row.member_id):
+            raise AccountCollisionError(wanted.account_id)
+        return Loaded(
+            row=account.row,
+            seen={key: account.facts[key][1].digest for key in wanted.seen if key in account.facts},
+            lots={ref: lot for ref, lot in account.lots.items() if wanted.wide or lot.origin in wanted.origins},
+            items={
+                key: item
+                for key, item in account.items.items()
+                if key in wanted.items or (wanted.wide and item.due_at is not None)
+            },
+            wide=wanted.wide,
+        )
+
+    async def history(self, since: Mapping[UUID, Moment]) -> dict[UUID, History]:
+        return {account_id: self._history(account_id, moment) for account_id, moment in since.items()}
+
+    def _history(self, account_id: UUID, since: Moment) -> History:
+        account = self._tables.accounts.get(account_id)
+        if account is None:
+            return History((), (), (), ())
+        steps = sorted((step for moment, step in account.steps.items() if moment >= since), key=lambda s: s.moment, reverse=True)
+        named = [(s.moment.source, s.moment.id) for s in reversed(steps) if s.moment.rank != CLOCK_RANK]
+        first = min((step.version for step in steps), default=None)
+        return History(
+            steps=steps,
+            facts=[account.facts[key][1] for key in named if key in account.facts],
+            decisions=[account.decisions[key][1] for key in named if key in account.decisions],
+            entries=[
+                StoredEntry(p.moment, p.entry)
+                for _, p in account.entries
+                if first is not None and p.version >= first and p.moment >= since
+            ],
+        )
+
+    async def win(self, changes: Sequence[AccountChange]) -> set[UUID]:
+        await self._lock(("account", c.account_id) for c in sorted(changes, key=lambda c: c.account_id))
+        won = {c.account_id: c for c in changes if self._stands(c)}
+        self._won |= won
+        for change in won.values():
+            self._on_commit.append(partial(self._commit_head, change))
+        return set(won)
+
+    def _stands(self, change: AccountChange) -> bool:
+        there = self._tables.accounts.get(change.account_id)
+        if there is None:
+            return True
+        row = there.row
+        return (row.revision, row.program, row.member_id) == (change.expected_revision, change.program, change.member_id)
+
+    def _commit_head(self, c: AccountChange, _: datetime) -> None:
+        row = AccountRow(c.account_id, c.program, c.member_id, c.expected_revision + 1, c.version, c.epoch, c.head, c.fenced)
+        if c.account_id in self._tables.accounts:
+            self._tables.accounts[c.account_id].row = row
+        else:
+            self._tables.accounts[c.account_id] = Account(row)
+
+    async def write(self, changes: Sequence[AccountChange]) -> None:
+        for change in changes:
+            assert self._won.get(change.account_id) is change, "written without having been won in this batch"
+            there = self._tables.accounts.get(change.account_id)
+            if there is not None and any((fact.source, fact.id) in there.facts for fact in change.facts):
+                raise RefusedError("a fact is there already")
+            self._on_commit.append(partial(self._commit_rows, change))
+
+    def _commit_rows(self, c: AccountChange, now: datetime) -> None:
+        account = self._tables.accounts[c.account_id]
+        account.facts.update({(fact.source, fact.id): (now, fact) for fact in c.facts})
+        account.decisions.update({(decision.source, decision.id): (now, decision) for decision in c.decisions})
+        account.entries.extend((now, posted) for posted in c.entries)
+        _put(account.lots, c.lots)
+        _put(account.items, c.items)
+        if c.undone_from is not None:
+            account.steps = {moment: step for moment, step in account.steps.items() if moment < c.undone_from}
+        account.steps.update({step.moment: step for step in c.steps})
+        for m in c.messages:
+            name = (c.account_id, m.version, m.ordinal)
+            headers = cloudevents_headers(name, c.epoch, m.topic, c.program, m.effective_at, m.traceparent)
+            self._tables.outbox[name] = OutboxRow(*name, m.topic, m.key.encode(), m.data, headers, now)
+
+    async def dead_letter(self, letters: Sequence[DeadLetter]) -> int:
+        new = {name: d for name, d in by_name(letters).items() if name not in self._tables.dead_letters}
+        self._on_commit.append(partial(self._commit_dead, new))
+        return len(new)
+
+    def _commit_dead(self, new: Mapping[LetterName, DeadLetter], now: datetime) -> None:
+        self._tables.dead_letters.update(new)
+        for name, letter in new.items():
+            row = message(name, letter, now, self._dead_letter_bytes_max)
+            self._tables.outbox[row.account_id, row.version, row.ordinal] = row
+
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+def _put(rows: dict[_K, _V], new: Mapping[_K, _V | None]) -> None:
+    for key, row in new.items():
+        if row is None:
+            rows.pop(key, None)
+        else:
+            rows[key] = row
