@@ -1,0 +1,247 @@
+"""The whole service under test: topics of its own on a real Kafka, a database of its own, workers as processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from contracts.events import DLQ_SUFFIX, TOPICS_IN, TOPICS_OUT
+from tests.flows.shop import Sent
+from worker import registry
+from worker.local.process import Process
+from worker.local.topics import create_topics
+from worker.persist.postgres import PostgresStore
+from worker.terms import read, shipped, versions
+
+TOPIC_OF = {type_: topic for topic, types in TOPICS_IN.items() for type_ in types}
+PROGRAMS = ("lenovo-pro", "belle-maison")
+POLL_SECONDS = 0.05
+ACCOUNT_KEY = "a key for tests, not a secret"
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float, what: str) -> None:
+    """Wait for a condition; fails the test, saying what it waited for, when it takes longer."""
+    give_up = time.monotonic() + seconds
+    while not await condition():
+        if time.monotonic() > give_up:
+            raise AssertionError(f"not within {seconds:g} s: {what}")
+        await asyncio.sleep(POLL_SECONDS)
+
+
+@dataclass(slots=True)
+class Published:
+    """What an independent consumer read: messages by topic, in the order of their partitions."""
+
+    messages: dict[str, list[tuple[str, dict[str, object]]]] = field(default_factory=lambda: defaultdict(list))
+
+    def first_versions(self) -> dict[str, list[int]]:
+        """Of each account the versions of its balance-changed events in order of their first publication."""
+        seen: dict[str, list[int]] = defaultdict(list)
+        for key, data in self.messages["loyalty.balance-changed"]:
+            version = data["version"]
+            assert isinstance(version, int)
+            if version not in seen[key][-50:] and (not seen[key] or version > seen[key][-1]):
+                seen[key].append(version)
+        return seen
+
+
+@dataclass(slots=True)
+class System:
+    """Topics with a prefix of their own, a database, and the processes started on them."""
+
+    bootstrap: str
+    dsn: str
+    prefix: str
+    directory: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    workers: list[Process] = field(default_factory=list)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings of a worker on this system."""
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith("LOYALTY_")},
+            "LOYALTY_KAFKA_BOOTSTRAP": self.bootstrap,
+            "LOYALTY_KAFKA_TOPICS_PREFIX": self.prefix,
+            "LOYALTY_KAFKA_GROUP": f"{self.prefix}group",
+            "LOYALTY_POSTGRES_DSN": self.dsn,
+            "LOYALTY_ACCOUNT_KEY": ACCOUNT_KEY,
+            "LOYALTY_WATERMARK_GRACE_SECONDS": "0",
+            "LOYALTY_PROBE_HOST": "127.0.0.1",
+            "LOYALTY_PROBE_PORT": "0",
+            "LOYALTY_LOG_FORM": "json",
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            **self.settings,
+        }
+
+    async def prepare(self, partitions: Mapping[str, int] | None = None, programs: Iterable[str] = PROGRAMS) -> None:
+        """Make the topics and register terms."""
+        wanted = {self.prefix + topic: (partitions or {}).get(topic, 4) for topic in TOPICS_IN}
+        wanted |= {self.prefix + topic: 3 for topic in TOPICS_OUT}
+        wanted |= {self.prefix + topic + DLQ_SUFFIX: 1 for topic in TOPICS_IN}
+        await create_topics(self.bootstrap, wanted)
+        async with self.store() as store:
+            for code in programs:
+                path = shipped()[code]
+                await registry.register(store, versions(read(path.read_text(encoding="utf-8"), path.name), path.name))
+
+    @asynccontextmanager
+    async def store(self) -> AsyncIterator[PostgresStore]:
+        """The store, from outside the workers."""
+        async with await PostgresStore.open(self.dsn) as store:
+            yield store
+
+    def start_worker(self, name: str, **settings: str) -> Process:
+        """Start `loyalty run` as a process of its own."""
+        process = Process(
+            name=name,
+            command=(sys.executable, "-m", "worker", "run"),
+            log=self.directory / f"{name}.log",
+            environment={**self.environment, "LOYALTY_WORKER_ID": name, **settings},
+        )
+        process.start()
+        self.workers.append(process)
+        return process
+
+    def stop_workers(self) -> None:
+        """Stop all that still run."""
+        for worker in self.workers:
+            worker.ask_to_stop()
+        for worker in self.workers:
+            worker.stop()
+
+    async def publish(self, events: Iterable[Sent], key: Callable[[Sent], str | None], *, record_time: bool = False) -> int:
+        """Publish events in the order given, keyed; with `record_time` under their business time. Returns how many."""
+        producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, linger_ms=5, enable_idempotence=True)
+        await producer.start()
+        count = 0
+        try:
+            for event in events:
+                name = key(event)
+                await producer.send(
+                    self.prefix + TOPIC_OF[event.type],
+                    event.value(),
+                    key=None if name is None else name.encode(),
+                    headers=event.headers(),
+                    timestamp_ms=int(event.time.timestamp() * 1000) if record_time else None,
+                )
+                count += 1
+        finally:
+            await producer.stop()
+        return count
+
+    async def publish_raw(self, topic: str, value: bytes | None, key: bytes | None = None, headers: object = ()) -> None:
+        """Publish one record as it is."""
+        producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, max_request_size=16 * 2**20)
+        await producer.start()
+        try:
+            await producer.send_and_wait(self.prefix + topic, value, key=key, headers=headers)
+        finally:
+            await producer.stop()
+
+    async def drained(self, seconds: float) -> None:
+        """Wait until everything in the topics is read, everything due is done, and everything is published."""
+        ends = await self._ends()
+
+        async def done() -> bool:
+            self.check_alive()
+            async with self.store() as store:
+                positions = {key: position.next_offset for key, position in (await store.positions()).items()}
+                if any(positions.get(key, 0) < end for key, end in ends.items()):
+                    return False
+                watermark = await store.watermark()
+                waiting, _ = await store.backlog()
+                started = self._drained_since
+                return (
+                    waiting == 0
+                    and watermark is not None
+                    and watermark.timestamp() >= started
+                    and not await store.due(range(64), watermark, 1)
+                )
+
+        self._drained_since = time.time()
+        await until(done, seconds, f"{sum(ends.values())} records read, published and due instants taken")
+
+    _drained_since: float = 0.0
+
+    async def _ends(self) -> dict[tuple[str, int], int]:
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap)
+        await consumer.start()
+        try:
+            from aiokafka import TopicPartition
+
+            partitions = [
+                TopicPartition(self.prefix + topic, number)
+                for topic in TOPICS_IN
+                for number in consumer.partitions_for_topic(self.prefix + topic) or await _partitions(consumer, self.prefix + topic)
+            ]
+            ends = await consumer.end_offsets(partitions)
+            return {(partition.topic, partition.partition): end for partition, end in ends.items()}
+        finally:
+            await consumer.stop()
+
+    def check_alive(self) -> None:
+        """Fail with the log's end if a worker that should run does not."""
+        for worker in self.workers:
+            if worker.pid is not None and not worker.alive and worker not in self.ended:
+                raise AssertionError(f"{worker.name} ended:\n{worker.output[-4000:]}")
+
+    ended: list[Process] = field(default_factory=list)
+
+    async def published(self, topics: Iterable[str] = tuple(TOPICS_OUT)) -> Published:
+        """Everything in the published topics, read by a consumer that knows nothing of the database."""
+        found = Published()
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
+        await consumer.start()
+        try:
+            from aiokafka import TopicPartition
+
+            names = {self.prefix + topic: topic for topic in topics}
+            partitions = [TopicPartition(name, n) for name in names for n in await _partitions(consumer, name)]
+            consumer.assign(partitions)
+            ends = await consumer.end_offsets(partitions)
+            while any([await consumer.position(partition) < end for partition, end in ends.items()]):
+                for partition, records in (await consumer.getmany(timeout_ms=200)).items():
+                    for record in records:
+                        data = msgspec.json.decode(record.value) if record.value else {}
+                        found.messages[names[partition.topic]].append(((record.key or b"").decode(), data))
+        finally:
+            await consumer.stop()
+        return found
+
+    async def dead_letters(self) -> list[tuple[str, dict[str, str], bytes | None]]:
+        """Topic, error headers and value of every record in the DLQ topics."""
+        found = []
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
+        await consumer.start()
+        try:
+            from aiokafka import TopicPartition
+
+            partitions = [TopicPartition(self.prefix + topic + DLQ_SUFFIX, 0) for topic in TOPICS_IN]
+            consumer.assign(partitions)
+            ends = await consumer.end_offsets(partitions)
+            while any([await consumer.position(partition) < end for partition, end in ends.items()]):
+                for partition, records in (await consumer.getmany(timeout_ms=200)).items():
+                    for record in records:
+                        headers = {name: (value or b"").decode() for name, value in record.headers if name.startswith("loyalty_")}
+                        topic = partition.topic.removeprefix(self.prefix).removesuffix(DLQ_SUFFIX)
+                        found.append((topic, headers, record.value))
+        finally:
+            await consumer.stop()
+        return found
+
+
+async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
+    consumer._client.add_topic(topic)
+    await consumer._client.force_metadata_update()
+    return consumer.partitions_for_topic(topic) or set()

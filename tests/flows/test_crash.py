@@ -1,0 +1,135 @@
+"""The promise in volume: two workers, one killed in the middle, topics keyed and divided unlike each other."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from confluent_kafka import Producer
+
+from contracts.events import Event
+from contracts.statement import Statement
+from tests.flows.shop import Sent, Shop
+from tests.flows.system import PROGRAMS, TOPIC_OF, System, until
+from worker import registry, statements, verify
+from worker.decide.state import Decision
+from worker.decode import Limits, Record, decode
+from worker.simulate import Simulation
+from worker.terms import load, shipped
+
+EVENTS = 100_000
+MEMBERS = 10_000
+PARTITIONS = {"commerce.order": 6, "commerce.shipment": 4, "commerce.cancel": 2, "commerce.return": 3, "loyalty.command": 4}
+TRANSACTION_RECORDS = 200
+
+
+def _key(event: Sent) -> str | None:
+    """Orders by order id, shipments by member, cancels without any key; the rest by member."""
+    if event.type in ("order.placed", "order.paid"):
+        return event.order_id
+    return None if event.type == "order.cancelled" else event.member
+
+
+def _publish_in_transactions(system: System, events: Sequence[Sent]) -> None:
+    """One producer that uses transactions; every third batch is first sent and aborted, so the log holds markers and waste."""
+    producer = Producer({"bootstrap.servers": system.bootstrap, "transactional.id": f"{system.prefix}returns", "linger.ms": 5})
+    producer.init_transactions()
+    batches = [events[start : start + TRANSACTION_RECORDS] for start in range(0, len(events), TRANSACTION_RECORDS)]
+    for number, batch in enumerate(batches):
+        for abort in (True, False) if number % 3 == 0 else (False,):
+            producer.begin_transaction()
+            for event in batch:
+                topic = system.prefix + TOPIC_OF[event.type]
+                producer.produce(topic, event.value(), key=event.order_id, headers=event.headers())
+            if abort:
+                producer.flush()
+                producer.abort_transaction()
+            else:
+                producer.commit_transaction()
+
+
+def _decoded(events: Iterable[Sent], now: datetime) -> list[Event]:
+    found = []
+    for event in events:
+        decoded = decode(Record("t", 0, 0, 0, None, event.value(), tuple(event.headers())), now, Limits())
+        assert isinstance(decoded, Event)
+        found.append(decoded)
+    return found
+
+
+@pytest.mark.timeout(600)
+async def test_a_hundred_thousand_events_with_a_worker_killed_end_where_the_simulation_ends(
+    system: System, record_property: pytest.RecordProperty, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await system.prepare(PARTITIONS)
+    start = datetime.now(UTC) - timedelta(days=60)
+    events = Shop(seed=7, start=start, days=59).events(MEMBERS, EVENTS)
+    returns = [event for event in events if event.type == "return.received"]
+    others = [event for event in events if event.type != "return.received"]
+    began = time.monotonic()
+    first = system.start_worker("w1")
+    system.start_worker("w2")
+    await system.publish(others, _key)
+    await asyncio.to_thread(_publish_in_transactions, system, returns)
+
+    async def half_read() -> bool:
+        system.check_alive()
+        async with system.store() as store:
+            return sum(position.next_offset for position in (await store.positions()).values()) > EVENTS // 2
+
+    await until(half_read, 300, "half of the records read")
+    first.kill()
+    first.start()
+    await system.drained(400)
+    seconds = time.monotonic() - began
+    record_property("events_per_second", round(EVENTS / seconds))
+    with capsys.disabled():
+        print(f"\n{EVENTS:,} events of {MEMBERS:,} members, two workers, one killed: {seconds:.1f} s, {EVENTS / seconds:,.0f} events/s")
+
+    await _no_gap_and_nothing_parked(system)
+    await _same_as_simulated(system, events)
+
+
+async def _no_gap_and_nothing_parked(system: System) -> None:
+    published = (await system.published(["loyalty.balance-changed"])).first_versions()
+    async with system.store() as store:
+        programs = {program.code: program for program in await registry.programs(store)}
+        assert [violation async for violation in verify.check(store, programs)] == []
+        assert await store.drainable(10) == []
+        assert await store.parked_since(datetime.now(UTC) + timedelta(days=1), 10) == []
+        count = 0
+        async for dossier in store.dossiers():
+            assert dossier.row is not None
+            versions = published.get(f"{dossier.row.program}:{dossier.row.member_id}", [])
+            assert versions == list(range(1, dossier.row.version + 1))
+            count += 1
+        assert count == MEMBERS
+
+
+async def _same_as_simulated(system: System, events: Sequence[Sent]) -> None:
+    now = datetime.now(UTC)
+    kept: dict[str, dict[str, Statement]] = {code: {} for code in PROGRAMS}
+    told: dict[tuple[str, str], Decision] = {}
+    async with system.store() as store:
+        programs = {program.code: program for program in await registry.programs(store)}
+        async for dossier in store.dossiers():
+            assert dossier.row is not None
+            told |= {(each.source, each.id): each for each in dossier.decisions}
+            statement = statements.read(dossier, programs[dossier.row.program], now, "now")
+            kept[dossier.row.program][dossier.row.member_id] = statement
+    decoded = _decoded(events, now)
+    rejected = sum(each.verdict == "rejected" for each in told.values())
+    assert rejected > 100
+    assert len(told) - rejected > 100
+    for code in PROGRAMS:
+        simulation = Simulation(load(shipped()[code]), told)
+        for event in decoded:
+            simulation.deliver(event, now)
+        simulation.run_clock(now)
+        for one in simulation.statements(now, "now"):
+            theirs = kept[code].pop(one.member_id)
+            assert theirs.model_copy(update={"version": 0}) == one.model_copy(update={"version": 0})
+        assert not kept[code]

@@ -1,0 +1,24 @@
+"""From Kafka to Kafka through a real ledger."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from tests.flows.shop import Shop
+from tests.flows.system import System
+
+
+async def test_a_small_shop_is_drained_published_without_gaps_and_verified(system: System) -> None:
+    await system.prepare()
+    events = Shop(seed=1, start=datetime.now(UTC) - timedelta(days=40), days=39).events(members=50, events=600)
+    await system.publish(events, key=lambda event: event.member)
+    system.start_worker("w1")
+    await system.drained(60)
+    published = await system.published()
+    async with system.store() as store:
+        heads = {f"{each.row.program}:{each.row.member_id}": each.row async for each in store.dossiers() if each.row}
+        assert not [violation async for violation in store.verify()]
+        assert not await store.drainable(10)
+    assert {key: versions for key, versions in published.first_versions().items()} == {
+        key: list(range(1, row.version + 1)) for key, row in heads.items() if row.version
+    }
