@@ -106,13 +106,26 @@ class RateRow(Part):
 
 
 class Component(Part):
-    """One way in which an order earns. Several add up; each has points of its own `kind`."""
+    """One way in which an order earns. Several add up; each has points of its own `kind`.
+
+    `rate_max`: the published maximum, which no rate of the table may be above; a campaign may go beyond it.
+    """
 
     id: Name
     kind: Name = "regular"
     rule: RuleId
     rates: tuple[RateRow, ...]
     product_rate: Literal["replaces", "ignored"] = "ignored"
+    rate_max: DecimalText | None = None
+
+    @model_validator(mode="after")
+    def _within_maximum(self) -> Self:
+        for row in self.rates:
+            rate = row.rate
+            share = Decimal(rate.share) if rate.share is not None else Decimal(rate.points or 0) / (rate.per or 1)
+            if self.rate_max is not None and share > Decimal(self.rate_max):
+                raise ValueError(f"a rate of {share} is above the published maximum of {self.rate_max} (rate_max)")
+        return self
 
 
 class Campaign(Part):
@@ -218,7 +231,6 @@ class Earning(Part):
     bonus_rule: RuleId | None = None
     tier_at: Literal["order", "trigger", "maturity"] = "order"
     rate_date: Literal["order", "credit"] = "order"
-    rate_max: DecimalText | None = None
     caps: tuple[Cap, ...] = ()
     exchange: Exchange | None = None
 
@@ -414,6 +426,7 @@ class Inactivity(Part):
     repeats: bool = True
     executed: Literal["at_once", "yearly_review"] = "at_once"
     restore: Literal["one_per_judged_purchase", "one_per_order", "ignored"] = "one_per_judged_purchase"
+    restore_rule: RuleId | None = None
 
 
 class Measure(Part):
@@ -439,6 +452,7 @@ class Tiers(Part):
     judged: Literal["at_once", "monthly", "yearly"] = "at_once"
     yearly_on: Annotated[str, Field(pattern=r"^\d\d-\d\d$")] = "01-01"
     yearly_review: Literal["none", "raise_only", "set"] = "none"
+    yearly_rule: RuleId | None = None
     falls: Literal["never", "with_window", "one_level"] = "never"
     includes_current_order: bool = False
     inactivity: Inactivity | None = None
@@ -475,9 +489,13 @@ class Activity(Part):
 
 
 class Rewards(Part):
-    """Items for points, which travel with a delivery."""
+    """Items for points, which travel with the next delivery whose deadline had not passed when they were asked for.
+
+    `carrier_reversed`: what becomes of the points when the delivery that an item waits for is called off.
+    """
 
     rule: RuleId
+    carrier_rule: RuleId | None = None
     items: dict[str, Points]
     deadline: Deadline
     deducted_at: Literal["request", "shipment"] = "request"

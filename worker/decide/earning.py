@@ -93,12 +93,6 @@ def rates_of(version: Version, component: Component, order: Order, line: OrderLi
             else:
                 assert campaign.rate is not None
                 rates = (factor(campaign.rate),) if campaign.effect == "replace" else (*rates, factor(campaign.rate))
-    limit = version.terms.earning.rate_max
-    if limit is not None:
-        most = Factor(1, *fraction(limit))
-        rates = tuple(
-            most if each.numerator * most.denominator > most.numerator * each.denominator * each.unit else each for each in rates
-        )
     return rates
 
 
