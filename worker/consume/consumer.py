@@ -1,9 +1,9 @@
 """aiokafka's consumer, made to say what it would hide.
 
-It differs in five ways: positions and ends can be read without waiting; one record can be read at an offset; an offset out
-of range is reported and not silently skipped over; records that were handed out and did not arrive are reported; and a
-header whose *name* is not UTF-8, on which aiokafka 0.14 raises for ever, is read with the bad bytes written as `\\xNN`.
-This is the only file that touches aiokafka's inner parts.
+It differs in this: positions and ends can be read without waiting; one record can be read at an offset; missing topics are
+told of at once; an offset out of range is reported and not silently skipped over; records that were handed out and did not
+arrive are reported; and a header whose *name* is not UTF-8, on which aiokafka 0.14 raises for ever, is read with the bad
+bytes written as `\\xNN`. This is the only file that touches aiokafka's inner parts.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from aiokafka.errors import (
     LeaderNotAvailableError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
+    UnknownTopicOrPartitionError,
     for_code,
 )
 from aiokafka.protocol.fetch import FetchRequest
@@ -100,6 +101,18 @@ class StrictConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships 
         result = await self._fetch_by_hand(partition, offset, max_bytes=1)
         first = next(result, None)
         return None if first is None or first.offset != offset else to_record(first)
+
+    async def _wait_topics(self) -> None:
+        """Tell at once that a topic is missing: the parent would ask for it ten times a second, until a request times out.
+
+        Raises:
+            UnknownTopicOrPartitionError: with the names of the topics.
+        """
+        await self._client.force_metadata_update()
+        known = self._client.cluster
+        missing = sorted(topic for topic in self.subscription() if known.partitions_for_topic(topic) is None)
+        if missing:
+            raise UnknownTopicOrPartitionError(f"missing topics, or no right to read them: {', '.join(missing)}")
 
     def _state(self, partition: TopicPartition) -> Any:
         subscription = self._subscription.subscription

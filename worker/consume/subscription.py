@@ -49,7 +49,7 @@ class SubscriptionOptions:
     poll_interval_ms_max: int = 300_000
     stall_seconds: float = 30.0
     watch_seconds: float = 1.0
-    restart_backoff_seconds_max: float = 30.0
+    restart_backoff_seconds_max: float = 5.0
 
 
 class Subscription:
@@ -62,6 +62,8 @@ class Subscription:
         self._consumer: StrictConsumer | None = None
         self._seen: dict[TopicPartition, tuple[int | None, float]] = {}
         self._compared_at = 0.0
+        self.problem = "not started"
+        """Why there is no consumer, in words for the operator; empty while there is one."""
 
     async def run(self) -> None:
         """Read until cancelled; then leave the group. Failures to connect are tried again for ever, and logged."""
@@ -70,11 +72,13 @@ class Subscription:
             while True:
                 try:
                     await self._start()
-                    backoff = 0.2
+                    backoff, self.problem = 0.2, ""
                     reason = await self._watch()
+                    self.problem = f"the consumer is replaced: {reason}"
                     log.error("consumer_restarts", reason=reason)
                     metrics.consumer_restarts.labels(reason=reason).inc()
                 except (KafkaError, OSError) as error:
+                    self.problem = f"Kafka: {error}"
                     log.warning("kafka_not_ready", error=type(error).__name__, detail=str(error), retry_seconds=backoff)
                     await asyncio.sleep(backoff)
                     backoff = min(backoff * 2, self._options.restart_backoff_seconds_max)
