@@ -102,6 +102,15 @@ def test_the_slowest_is_told_of_partitions_that_are_behind_and_read() -> None:
     assert slowest([row(0, at_end=True)], NOW, WAIT) is None
 
 
+def test_several_partitions_that_were_never_read_are_waited_out_together() -> None:
+    mark = Watermark()
+    for minute in range(16):
+        now = NOW + timedelta(minutes=minute)
+        rows = [row(0, reported=now), row(1, reported=now), row(2, datetime(1970, 1, 1, tzinfo=UTC), reported=now)]
+        mark = advance(rows, now, WAIT, mark)
+        assert mark.time == (None if minute < 15 else now - WAIT)
+
+
 instants = st.integers(0, 1_800_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 steps = st.lists(
     st.tuples(

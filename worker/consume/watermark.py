@@ -55,25 +55,22 @@ def advance(rows: Iterable[PartitionRow], now: datetime, longest_wait: timedelta
     """
     floor = now - longest_wait
     approaches: dict[PartitionKey, Approach] = {}
-    readings: list[datetime] = []
+    readings: list[datetime | None] = []
     for row in rows:
         if row.reported_at < floor:
             continue
         reading = _reading(row, now)
         if reading is None or reading < floor:
             key = (row.topic, row.partition)
-            approaches[key] = approach = _approach(reading, now, longest_wait, previous.approaches.get(key))
+            approaches[key] = approach = _approach(reading, now, previous.approaches.get(key))
             if now - approach.since >= longest_wait:
                 reading = floor
-        if reading is None:
-            # Nothing is known: what is still to come may be as old as anything, so the watermark stays.
-            reading = previous.time
-        if reading is None:
-            return Watermark(None, approaches)
-        readings.append(reading)
-    lowest = min(readings, default=None)
-    if lowest is None or (previous.time is not None and lowest < previous.time):
-        lowest = previous.time
+        # Where nothing is known, what is still to come may be as old as anything: the watermark stays.
+        readings.append(previous.time if reading is None else reading)
+    known = [reading for reading in readings if reading is not None]
+    lowest = min(known) if known and len(known) == len(readings) else previous.time
+    if lowest is not None and previous.time is not None:
+        lowest = max(lowest, previous.time)
     return Watermark(lowest, approaches)
 
 
@@ -89,7 +86,7 @@ def _reading(row: PartitionRow, now: datetime) -> datetime | None:
     return None if row.oldest_time is None else min(row.oldest_time, now)
 
 
-def _approach(reading: datetime | None, now: datetime, longest_wait: timedelta, known: Approach | None) -> Approach:
+def _approach(reading: datetime | None, now: datetime, known: Approach | None) -> Approach:
     """A partition has come nearer when its lag is at least as much shorter as the time that passed since it last had:
     it reads two hours of news in an hour, or faster."""
     lag = timedelta.max if reading is None else now - reading
