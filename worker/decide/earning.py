@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import NamedTuple
 
 from contracts.terms import Campaign, Component, When
+from worker.decide import exchange
 from worker.decide.amounts import Factor, factor, fraction, part
 from worker.decide.program import Program, Version
 from worker.decide.state import Order, OrderLine, Portion
@@ -96,62 +96,50 @@ def rates_of(version: Version, component: Component, order: Order, line: OrderLi
     return rates
 
 
-def _base(version: Version, order: Order, line: OrderLine, pieces: int) -> int:
-    """The amount on which some kept pieces of a line earn, in the order's minor units."""
+class Base(NamedTuple):
+    """What earns: money (of the order's currency, or of the program's where lines are converted one by one), and points used."""
+
+    money: int
+    used: int
+
+
+def _base(version: Version, order: Order, line: OrderLine, pieces: int) -> Base:
+    """What some kept pieces of a line earn on."""
     earning = version.terms.earning
     amount = part(line.goods, pieces, line.quantity)
     if earning.tax == "inclusive":
         amount += part(line.tax, pieces, line.quantity)
-    if earning.points_used == "net" and line.used:
-        attached = line.used - part(line.used, line.quantity - line.kept, line.quantity)
-        amount -= part(attached, pieces, line.kept)
-    return amount
+    if exchange.by_line(version, order):
+        amount = exchange.in_program_currency(version, order, amount)
+    used = part(line.used - line.detached, pieces, line.kept) if earning.points_used == "net" and line.used else 0
+    return Base(amount, used)
 
 
-def _in_program_currency(version: Version, order: Order, amount: int) -> int:
-    """An amount at the exchange rate of the order's date (PUP-07)."""
+_NOTHING = Base(0, 0)
+
+
+def _plus(base: Base, more: Base, less: Base) -> Base:
+    return Base(base.money + more.money - less.money, base.used + more.used - less.used)
+
+
+def points_for(version: Version, order: Order, rates: Rates, base: Base) -> int:
+    """Points for what earns at these rates, rounded once for each."""
     terms = version.terms
-    if order.currency == terms.currency:
-        return amount
-    exchange = terms.earning.exchange
-    rate = exchange_rate(version, order)
-    if exchange is None or rate is None:
+    amount = base.money
+    if not rates or not amount:
         return 0
-    units = int(10 ** exchange.minor_units.get(order.currency, 2))
-    numerator, denominator = rate.as_integer_ratio()
-    if exchange.rounding == "order_half_up":
-        return (2 * amount * numerator + denominator * units) // (2 * denominator * units)
-    return amount * numerator // (denominator * units)
-
-
-def exchange_rate(version: Version, order: Order) -> Decimal | None:
-    """Units of the program's currency for one of the order's, as pinned for the latest date up to the order's."""
-    exchange = version.terms.earning.exchange
-    if exchange is None:
-        return None
-    day = version.days.date_of(order.placed_at)
-    known = [(since, rate) for since, rate in exchange.rates.get(order.currency, {}).items() if since <= day]
-    return Decimal(max(known)[1]) if known else None
-
-
-def points_for(version: Version, order: Order, rates: Rates, amount: int) -> int:
-    """Points for an amount of the order's currency that earns at these rates, rounded once for each."""
-    if amount <= 0 or not rates:
-        return 0
-    terms = version.terms
     if terms.earning.points_used == "net_spread" and order.points_used:
         total = sum(line.goods + line.tax for line in order.lines) + order.fees
-        amount = amount * max(total - order.points_used, 0) // total if total else 0
-    amount = _in_program_currency(version, order, amount)
+        amount = amount * max(total - exchange.worth(version, order, order.points_used), 0) // total if total else 0
+    if not exchange.by_line(version, order):
+        amount = exchange.in_program_currency(version, order, amount)
+    amount = max(amount - exchange.worth_at_home(version, base.used), 0)
     return sum(each.of(amount, terms.earning.rounding.mode) for each in rates)
 
 
 def _units(version: Version, order: Order) -> Iterator[tuple[tuple[Portion, ...], frozenset[str] | None]]:
     """What is added up before rounding: portions in turn, of all lines (None) or of some."""
     scope = version.terms.earning.rounding.scope
-    exchange = version.terms.earning.exchange
-    if exchange is not None and exchange.rounding == "line_floor" and order.currency != version.terms.currency:
-        scope = "line"
     if scope == "order":
         yield order.portions, None
     elif scope == "shipment":
@@ -205,7 +193,7 @@ def _add_unit(
     own = program.named(order.terms)
     earning = own.terms.earning
     pieces: dict[str, int] = {}
-    amounts: dict[Rates, int] = {}
+    bases: dict[Rates, Base] = {}
     given: dict[Rates, int] = {}
     for portion in portions:
         tier = order.tier if earning.tier_at == "order" or portion.tier is None else portion.tier
@@ -220,14 +208,13 @@ def _add_unit(
             rates = rates_of(version, rate_component, order, line, tier, dated)
             so_far = pieces.get(line_id, 0)
             pieces[line_id] = so_far + n
-            more = _base(own, order, line, so_far + n) - _base(own, order, line, so_far)
-            amounts[rates] = amounts.get(rates, 0) + more
-        for rates, amount in amounts.items():
-            points = points_for(own, order, rates, amount)
+            bases[rates] = _plus(bases.get(rates, _NOTHING), _base(own, order, line, so_far + n), _base(own, order, line, so_far))
+        for rates, base in bases.items():
+            points = points_for(own, order, rates, base)
             wanted[portion.key] += points - given.get(rates, 0)
             given[rates] = points
     if own.terms.reversal.earned_points.amount == "returned_share":
-        _add_returned_share(own, order, only, lines, amounts, given, wanted)
+        _add_returned_share(own, order, only, lines, bases, given, wanted)
 
 
 def _same(version: Version, component: Component) -> Component:
@@ -240,17 +227,21 @@ def _add_returned_share(
     order: Order,
     only: frozenset[str] | None,
     lines: Mapping[str, OrderLine],
-    amounts: Mapping[Rates, int],
+    bases: Mapping[Rates, Base],
     given: Mapping[Rates, int],
     wanted: dict[str, int],
 ) -> None:
     """The other reading of COM-Q7: what is taken is the rate on the returned amount, floored; the rest stays."""
-    if len(amounts) != 1:
+    if len(bases) != 1:
         return
-    (rates,) = amounts
+    (rates,) = bases
     chosen = [line for line_id, line in lines.items() if only is None or line_id in only]
-    removed = sum(_base(version, order, line, line.quantity) - _base(version, order, line, line.kept) for line in chosen)
-    target = points_for(version, order, rates, amounts[rates] + removed) - points_for(version, order, rates, removed)
+    removed = _NOTHING
+    for line in chosen:
+        gone = _base(version, order, line, line.quantity)._replace(used=line.detached)
+        removed = _plus(removed, gone, _base(version, order, line, line.kept)._replace(used=0))
+    everything = Base(bases[rates].money + removed.money, bases[rates].used + removed.used)
+    target = points_for(version, order, rates, everything) - points_for(version, order, rates, removed)
     holding = [portion.key for portion in order.portions if any(line.line_id in portion.pieces for line in chosen)]
     if holding:
         wanted[holding[-1]] += target - given[rates]

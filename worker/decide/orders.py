@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from contracts.events import Line as PlacedLine
 from contracts.events import LineRef, OrderPaid, OrderPlaced, OrderRescheduled, ShipmentDelivered, ShipmentDispatched
-from worker.decide import crediting, expiry, ledger, maturity, redemption, tiers
+from worker.decide import crediting, exchange, expiry, ledger, maturity, redemption, tiers
 from worker.decide.account import Account
 from worker.decide.program import Version
 from worker.decide.state import Bonus, Moment, Order, OrderLine
@@ -44,6 +44,8 @@ def placed(account: Account, data: OrderPlaced) -> None:
             account.put_order(replace(order, status="rejected", reason=verdict.reason, earns=False))
             return
         order = redemption.take(account, order, verdict.points)
+    if exchange.rate_of(version, order) is None:
+        account.find("no_exchange_rate", order.order_id, order.currency)
     order = replace(order, portions=maturity.open_portions(version, order.lines))
     expiry.prolong(account, "order")
     restoring = version.terms.tiers and version.terms.tiers.inactivity
@@ -83,6 +85,7 @@ def _order(account: Account, data: OrderPlaced) -> Order:
         planned_delivery_date=data.planned_delivery_date,
         bonus=bonuses(version, data.keyed_lines()),
         earns=_earns(account, data),
+        held=version.terms.maturity.release == "manual",
         asks=bool(data.points_used or data.use_all_points or data.redemption_id is not None),
     )
     return replace(order, tier=tiers.current(account, order))

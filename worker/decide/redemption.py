@@ -12,10 +12,9 @@ from msgspec.structs import replace
 
 from contracts.events import OrderPlaced
 from contracts.terms import Redemption
-from worker.decide import expiry, ledger
+from worker.decide import exchange, expiry, ledger
 from worker.decide.account import Account, Answer
 from worker.decide.amounts import divide, fraction, spread_within
-from worker.decide.earning import exchange_rate
 from worker.decide.program import Version
 from worker.decide.state import Decision, Order, OrderLine, Request, Spent
 
@@ -42,34 +41,16 @@ def is_member(account: Account) -> bool:
     return not rules.registration_channels or (head.channel or "web") in rules.registration_channels
 
 
+def takes_points(version: Version, store: str) -> bool:
+    """Whether points may be used in a store."""
+    rules = version.terms.redemption
+    return store not in rules.stores_excluded and (
+        store in version.terms.membership.stores.eligible or store in rules.stores_also
+    )
+
+
 def _redeemable(version: Version, line: OrderLine) -> bool:
     return line.category not in version.not_redeemable
-
-
-def worth(version: Version, order: Order, points: int) -> int:
-    """What points pay, in minor units of the order's currency."""
-    terms = version.terms
-    numerator, denominator = fraction(terms.point_value)
-    if order.currency == terms.currency:
-        return points * numerator // denominator
-    rate = exchange_rate(version, order)
-    if rate is None or terms.earning.exchange is None:
-        return 0
-    units = int(10 ** terms.earning.exchange.minor_units.get(order.currency, 2))
-    top, bottom = rate.as_integer_ratio()
-    return points * numerator * bottom * units // (denominator * top)
-
-
-def _points_for(version: Version, order: Order, amount: int) -> int:
-    """The most points whose worth does not exceed an amount."""
-    numerator, denominator = fraction(version.terms.point_value)
-    if order.currency == version.terms.currency:
-        return amount * denominator // numerator
-    low, high = 0, amount * 10**6 + 1
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if worth(version, order, middle) <= amount else (low, middle - 1)
-    return low
 
 
 class _Ceilings(NamedTuple):
@@ -103,11 +84,12 @@ def check(account: Account, order: Order, data: OrderPlaced) -> Finding:
     asked = data.points_used
     if not is_member(account):
         return Finding(asked, "not_a_member")
-    stores = terms.membership.stores
-    if order.store not in stores.eligible or order.store in rules.stores_excluded:
+    if not takes_points(account.version, order.store):
         return Finding(asked, "store_not_eligible")
     if rules.channels and order.channel not in rules.channels:
         return Finding(asked, "channel_not_eligible")
+    if exchange.rate_of(account.version, order) is None:
+        return Finding(asked, "exceeds_payable")
     if data.redemption_id is not None:
         return _check_reserved(account, order, data)
     if data.use_all_points:
@@ -130,7 +112,7 @@ def _check_reserved(account: Account, order: Order, data: OrderPlaced) -> Findin
 
 def _check_all(account: Account, order: Order, rules: Redemption) -> Finding:
     """Use everything: as many as are there, the order takes, and one order may use (SCO-23)."""
-    most = [max(account.head.available, 0), _points_for(account.version, order, _limit(account.version, order))]
+    most = [max(account.head.available, 0), exchange.points_for(account.version, order, _limit(account.version, order))]
     if rules.maximum is not None:
         most.append(rules.maximum)
     points = min(most) // rules.unit * rules.unit
@@ -142,7 +124,7 @@ def _check_all(account: Account, order: Order, rules: Redemption) -> Finding:
 def _check_amount(account: Account, order: Order, points: int, covered: int) -> Finding:
     version, rules = account.version, account.version.terms.redemption
     if rules.uncovered == "clipped":
-        most = [points, max(covered, 0), _points_for(version, order, _limit(version, order))]
+        most = [points, max(covered, 0), exchange.points_for(version, order, _limit(version, order))]
         points = min(most if rules.maximum is None else [*most, rules.maximum])
     if points < rules.minimum:
         return Finding(points, "below_minimum")
@@ -150,7 +132,7 @@ def _check_amount(account: Account, order: Order, points: int, covered: int) -> 
         return Finding(points, "above_maximum")
     if points % rules.unit:
         return Finding(points, "not_a_multiple")
-    amount, ceilings = worth(version, order, points), _ceilings(version, order)
+    amount, ceilings = exchange.worth(version, order, points), _ceilings(version, order)
     if amount > ceilings.lines and ceilings.lines < ceilings.payable:
         return Finding(points, "line_not_redeemable")
     if amount > _limit(version, order):
@@ -164,7 +146,7 @@ def _check_amount(account: Account, order: Order, points: int, covered: int) -> 
 def _check_payment(account: Account, order: Order, points: int) -> Finding:
     """Conditions on how the rest is paid (LEN-24, ANS-09 to ANS-12)."""
     version, rules = account.version, account.version.terms.redemption
-    amount, ceilings = worth(version, order, points), _ceilings(version, order)
+    amount, ceilings = exchange.worth(version, order, points), _ceilings(version, order)
     if rules.full is not None and amount >= (ceilings.goods if rules.full.of == "goods" else ceilings.payable):
         if order.payment_method not in rules.full.payment_methods:
             return Finding(points, "full_redemption_payment_method")

@@ -160,7 +160,7 @@ def detached(version: Version, order: Order) -> int:
     removed = [(line, line.quantity - line.kept) for line in order.lines]
     how = version.terms.reversal.split.order
     if how == "pro_rata":
-        return sum(part(line.used, n, line.quantity) for line, n in removed)
+        return sum(line.detached for line in order.lines)
     value = sum(part(line.goods, n, line.quantity) + part(line.tax, n, line.quantity) for line, n in removed)
     if how == "points_first":
         return min(order.points_used, value)

@@ -142,7 +142,7 @@ class OrderLine(Record, frozen=True):
 
     Amounts are of the whole line: `goods` ex tax after discount, `tax`. `used`: the points of the order's redemption that sit
     on this line. Pieces: `unshipped` and not removed, `cancelled`, `returned` (or exchanged), `delivered` and not removed;
-    `awaiting`: taken out at the request of a return and not yet received.
+    `awaiting`: taken out at the request of a return and not yet received; `gone`: already out when points were put on the line.
     """
 
     line_id: str
@@ -160,6 +160,13 @@ class OrderLine(Record, frozen=True):
     returned: int = 0
     delivered: int = 0
     awaiting: int = 0
+    gone: int = 0
+
+    @property
+    def detached(self) -> int:
+        """Used points that sat on pieces which have been cancelled or returned since (COM-Q4)."""
+        pieces = self.quantity - self.gone
+        return self.used * (pieces - self.kept) // pieces if pieces else 0
 
     @property
     def kept(self) -> int:
@@ -176,7 +183,8 @@ class Portion(Record, frozen=True):
     """Pieces of an order that mature together, with the points that the order holds for them by earning component.
 
     `triggered_at` is None for pieces that still wait (to be shipped, paid, ...); `matures_at` for a date not yet known.
-    The key is that of the pieces it came from (a line, or all) and, after `@`, of the fact that parted it from them.
+    The key is that of its pieces (a line, or all), for a replacement with its exchange; `parted_from` is the key of the portion
+    that it left, which is then part of its own key.
     """
 
     key: str
@@ -185,11 +193,12 @@ class Portion(Record, frozen=True):
     matures_at: datetime | None = None
     tier: str | None = None
     points: dict[str, int] = {}
+    parted_from: str | None = None
 
     @property
     def root(self) -> str:
-        """The key of the pieces that this portion was parted from."""
-        return self.key.partition("@")[0]
+        """The key of the portion that this one was parted from, or its own."""
+        return self.parted_from or self.key
 
 
 class Spent(Record, frozen=True):
@@ -269,12 +278,13 @@ class Order(Kept, frozen=True):
     planned_delivery_date: date | None = None
     portions: tuple[Portion, ...] = ()
     bonus: tuple[Bonus, ...] = ()
-    allowed: dict[str, int] = {}  # portion root / component -> most points it may hold, where a cap cut it
+    allowed: dict[str, int] = {}  # portion / source -> most points it may hold, where a cap cut it
     capped: dict[str, int] = {}  # cap and period -> points of this order that use it up
     counted: dict[str, int] = {}  # tier bucket -> amount counted toward tiers
     judged: bool = False  # whether it has counted as a purchase for the tiers
     count_at: datetime | None = None  # when what it has come to will count
     credited: int = 0
+    written_off: int = 0  # points that should have been revoked and could not, so they stay credited
     held: bool = False
     due_at: datetime | None = None
 

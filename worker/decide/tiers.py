@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from msgspec.structs import replace
 
 from contracts.terms import Tiers
+from worker.decide import exchange
 from worker.decide.account import Account, TierMove
 from worker.decide.amounts import part
 from worker.decide.program import Version
@@ -60,7 +61,7 @@ def _pieces(tiers: Tiers, order: Order, line: OrderLine) -> int:
     return line.kept + back
 
 
-def _worth(tiers: Tiers, order: Order) -> int:
+def _worth(version: Version, tiers: Tiers, order: Order) -> int:
     """The amount for which the order counts now."""
     measure = tiers.measure
     amount = 0
@@ -72,10 +73,10 @@ def _worth(tiers: Tiers, order: Order) -> int:
         if measure.tax == "inclusive":
             amount += part(line.tax, n, line.quantity)
         if measure.points_used == "net":
-            amount -= part(line.used, n, line.quantity)
+            amount -= exchange.worth(version, order, part(line.used, n, line.quantity))
     if measure.shipping and whole:
         amount += order.fees
-    return max(amount, 0)
+    return exchange.in_program_currency(version, order, max(amount, 0))
 
 
 def _bucket(version: Version, tiers: Tiers, day: date) -> str:
@@ -95,7 +96,7 @@ def count(account: Account, order: Order) -> Order:
     tiers = version.terms.tiers
     if tiers is None or order.status != "open":
         return order
-    worth = _worth(tiers, order) if tiers.measure.of == "purchases" else order.credited
+    worth = _worth(version, tiers, order) if tiers.measure.of == "purchases" else order.credited
     judged_at = version.days.days_after(order.placed_at, tiers.measure.judged_days_after_order)
     if worth and not order.counted and judged_at > account.at:
         return replace(order, count_at=judged_at)

@@ -1,0 +1,68 @@
+"""Money in another currency than the program's, and what points are worth in an order's currency (PUP-07, PUP-Q10, PUP-Q12)."""
+
+from __future__ import annotations
+
+from worker.decide.amounts import divide, fraction
+from worker.decide.program import Version
+from worker.decide.state import Order
+
+MINOR_DIGITS = 2
+"""Digits of a currency's minor unit, where the terms do not name it."""
+
+
+def rate_of(version: Version, order: Order) -> tuple[int, int] | None:
+    """Minor units of the program's currency for one minor unit of the order's, as a fraction: what is pinned for the latest date
+    up to the order's. None: there is no rate."""
+    if order.currency == version.terms.currency:
+        return 1, 1
+    exchange = version.terms.earning.exchange
+    if exchange is None:
+        return None
+    day = version.days.date_of(order.placed_at)
+    known = [(since, rate) for since, rate in exchange.rates.get(order.currency, {}).items() if since <= day]
+    if not known:
+        return None
+    numerator, denominator = fraction(max(known)[1])
+    units = int(10 ** exchange.minor_units.get(order.currency, MINOR_DIGITS))
+    own = int(10 ** exchange.minor_units.get(version.terms.currency, 0))
+    return numerator * own, denominator * units
+
+
+def in_program_currency(version: Version, order: Order, amount: int) -> int:
+    """An amount of the order's currency in the program's; 0 without a rate."""
+    if order.currency == version.terms.currency:
+        return amount
+    rate, exchange = rate_of(version, order), version.terms.earning.exchange
+    if rate is None or exchange is None:
+        return 0
+    return divide(amount * rate[0], rate[1], "half_up" if exchange.rounding == "order_half_up" else "floor")
+
+
+def by_line(version: Version, order: Order) -> bool:
+    """Whether each line of the order is converted, and rounded, on its own."""
+    exchange = version.terms.earning.exchange
+    return exchange is not None and exchange.rounding == "line_floor" and order.currency != version.terms.currency
+
+
+def worth(version: Version, order: Order, points: int) -> int:
+    """What points pay, in minor units of the order's currency; 0 without a rate."""
+    rate = rate_of(version, order)
+    if rate is None:
+        return 0
+    numerator, denominator = fraction(version.terms.point_value)
+    return points * numerator * rate[1] // (denominator * rate[0])
+
+
+def points_for(version: Version, order: Order, amount: int) -> int:
+    """The most points that are worth no more than an amount of the order's currency; 0 without a rate."""
+    rate = rate_of(version, order)
+    if rate is None:
+        return 0
+    numerator, denominator = fraction(version.terms.point_value)
+    return amount * denominator * rate[0] // (numerator * rate[1])
+
+
+def worth_at_home(version: Version, points: int) -> int:
+    """What points are worth, in minor units of the program's currency."""
+    numerator, denominator = fraction(version.terms.point_value)
+    return points * numerator // denominator
