@@ -79,8 +79,10 @@ def _of_head(kept: msgspec.Struct, folded: Account) -> Iterator[str]:
 def _of_rows(what: str, kept: Mapping[str, Any], folded: Mapping[str, Any]) -> Iterator[str]:
     for name in sorted({*kept, *folded}):
         ours, theirs = kept.get(name), folded.get(name)
-        if ours is None or theirs is None:
-            yield f"{what} {name}: {'is not there' if ours is None else 'is there'}, the facts give {'none' if theirs is None else 'one'}"
+        if ours is None:
+            yield f"{what} {name}: is not there, the facts give one"
+        elif theirs is None:
+            yield f"{what} {name}: is there, the facts give none"
         elif ours != theirs:
             fields = [field for field in ours.__struct_fields__ if getattr(ours, field, None) != getattr(theirs, field, None)]
             both = (

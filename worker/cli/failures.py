@@ -97,7 +97,7 @@ def _of_parts(error: Exception) -> Failure | None:
     from worker.local.process import PartFailed
 
     if isinstance(error, PartFailed):
-        return Failure(Exit.AWAY, str(error))
+        return Failure(Exit.AWAY, str(error).partition("\n")[0].rstrip(":"))
     if type(error).__name__ == "NotReadyError":  # by name: its module would bring the whole worker along
         return Failure(Exit.USAGE, str(error))
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:

@@ -84,9 +84,11 @@ def migrate(
     Needs a user that owns the database; the role of the settings is not used.
     """
     from worker.cli.migration import bring_up
+    from worker.cli.opening import key_of
     from worker.settings import load
 
-    for line in bring_up(load(), only_before=only_before):
+    settings = load()
+    for line in bring_up(settings.postgres.full_dsn(), key_of(settings), only_before=only_before):
         tell(line)
 
 

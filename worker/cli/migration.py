@@ -8,17 +8,15 @@ from db.migrate import migrate
 from worker.cli.opening import finish, ledger
 from worker.persist import key_check
 from worker.registry import TermsChanged, register
-from worker.settings import Settings
 from worker.terms import read, shipped, versions
 
 
-def bring_up(settings: Settings, *, only_before: bool) -> Iterator[str]:
-    """Bring the database up to date; says what was done, as it is done."""
-    dsn = settings.postgres.full_dsn()
+def bring_up(dsn: str, account_key: bytes, *, only_before: bool = False) -> Iterator[str]:
+    """Bring the database of an owner's DSN up to date; says what was done, as it is done."""
     missing = finish(_missing(dsn))
     migrate(dsn, only_before=only_before)
     yield f"schema: {len(missing)} migrations applied ({', '.join(missing)})" if missing else "schema: was up to date"
-    yield from finish(_register(dsn, settings.account_key.get_secret_value().encode()))
+    yield from finish(_register(dsn, account_key))
 
 
 async def _missing(dsn: str) -> list[str]:

@@ -112,9 +112,7 @@ def apply(
 
     program = _read(file)
     new = finish(_apply(program, replace))
-    tell(
-        f"{program.code}: {new} of {len(program.versions)} versions registered now, the others were; running workers read them at their next start"
-    )
+    tell(f"{program.code}: {new} of {len(program.versions)} versions registered now; workers read them when they start")
 
 
 async def _apply(program: Program, replace: bool) -> int:
