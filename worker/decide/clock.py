@@ -26,13 +26,11 @@ def _lapse(account: Account) -> None:
     """Lots and the pool whose last day is over (COM-C3)."""
     at = account.at
     for lot in [lot for lot in ledger.in_spend_order(account) if lot.lapses_at is not None and lot.lapses_at <= at]:
-        term = expiry.term_of(account.version, lot.kind)
-        ledger.lapse(account, lot, lot.available, term.rule if term else lot.rule)
+        ledger.lapse(account, lot)
     pool_lapses_at = account.head.pool_lapses_at
     if pool_lapses_at is not None and pool_lapses_at <= at:
-        pool = account.version.terms.expiry.pool
         for lot in [lot for lot in ledger.in_spend_order(account) if lot.pooled]:
-            ledger.lapse(account, lot, lot.available, pool.rule if pool else lot.rule)
+            ledger.lapse(account, lot)
 
 
 def _mature(account: Account) -> None:

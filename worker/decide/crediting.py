@@ -18,11 +18,13 @@ from worker.decide.state import Lot, Order, Portion
 def settle(account: Account, order: Order) -> Order:
     """Bring the order's lots to what it earns now; returns the order with what it holds. The caller keeps it."""
     account.version = version = account.program.named(order.terms)
+    undated = {portion.key for portion in order.portions if portion.matures_at is None}
     order = maturity.date_portions(account, order)
     order = _fix_tiers(account, version, order)
     for source in earning.sources(version, order):
-        order = _Source(account, version, order, source).reconcile()
-    return replace(order, credited=sum(sum(portion.points.values()) for portion in order.portions))
+        order = _Source(account, version, order, source, undated).reconcile()
+    held = sum(sum(portion.points.values()) for portion in order.portions)
+    return replace(order, credited=held + order.written_off)
 
 
 def _fix_tiers(account: Account, version: Version, order: Order) -> Order:
@@ -41,13 +43,17 @@ def _fix_tiers(account: Account, version: Version, order: Order) -> Order:
 
 
 class _Source:
-    """One earning source of one order, while its portions are brought to what they should hold."""
+    """One earning source of one order, while its portions are brought to what they should hold.
 
-    def __init__(self, account: Account, version: Version, order: Order, source: Source) -> None:
+    `undated`: portions that had no date of maturity before this fact.
+    """
+
+    def __init__(self, account: Account, version: Version, order: Order, source: Source, undated: set[str]) -> None:
         self.account = account
         self.version = version
         self.order = order
         self.source = source
+        self.fresh = [portion for portion in order.portions if portion.matures_at is not None and portion.key in undated]
         self.portions = {portion.key: portion for portion in order.portions}
         self.holds = {portion.key: portion.points.get(source.id, 0) for portion in order.portions}
 
@@ -56,12 +62,13 @@ class _Source:
         wanted = self._wanted()
         if wanted != self.holds:
             self._split(wanted)
-            over = {key: self.holds[key] - wanted[key] for key in self.holds}
-            net = sum(over.values())
-            if net > 0:
-                self._revoke(over, net)
-            elif net < 0:
-                self._grant(over, -net)
+        over = {key: self.holds[key] - wanted[key] for key in self.holds}
+        net = sum(over.values())
+        if net > 0:
+            self._revoke(over, net)
+        self._cap_by_date_of_grant()
+        if net < 0:
+            self._grant(over, -net)
         self._date()
         portions = tuple(
             replace(portion, points=self._points(portion)) if self._points(portion) != portion.points else portion
@@ -84,10 +91,9 @@ class _Source:
         wanted: dict[str, int] = {}
         for portion in self.order.portions:
             points = earned[portion.key] if maturity.shown(self.version, portion, self.account.at) else 0
-            limit = f"{portion.root}/{self.source.id}"
-            if limit in left:
-                points = min(points, left[limit])
-                left[limit] -= points
+            limits = [limit for limit in (self._limit("order", portion), self._limit("grant", portion)) if limit in left]
+            points = min([points, *(left[limit] for limit in limits)])
+            left.update((limit, left[limit] - points) for limit in limits)
             keep = rules.available if self._matured(portion) else rules.pending
             wanted[portion.key] = max(points, self.holds[portion.key]) if keep == "keep" else points
         return wanted
@@ -112,16 +118,18 @@ class _Source:
         return self._dated(lot, portion)
 
     def _dated(self, lot: Lot, portion: Portion) -> Lot:
-        if portion.matures_at is None:
+        """The lot with its dates. Points that were held past their date are granted when they are released (LEN-22)."""
+        if portion.matures_at is None or (self._matured(portion) and self.order.held):
             return lot
+        granted_at = max(portion.matures_at, self.account.at) if lot.pending else portion.matures_at
         fixed = self.order.bonus[self.source.bonus].expires_on if self.source.bonus >= 0 else None
-        return replace(expiry.dated(self.version, lot, portion.matures_at, fixed), matures_at=portion.matures_at)
+        return replace(expiry.dated(self.version, lot, granted_at, fixed), matures_at=portion.matures_at)
 
     def _split(self, wanted: dict[str, int]) -> None:
         """Pieces that parted from waiting ones take their pending points with them, to mature on their own date."""
         for to in self.order.portions:
             short = wanted[to.key] - self.holds[to.key]
-            if short <= 0 or "@" not in to.key:
+            if short <= 0 or to.parted_from is None:
                 continue
             for giver in self.order.portions:
                 spare = self.holds[giver.key] - wanted[giver.key]
@@ -142,10 +150,13 @@ class _Source:
             lot = self.account.lots.get(f"order:{self.order.order_id}/{portion.key}.{self.source.id}")
             if lot is None or not lot.pending:
                 continue
+            due = portion.matures_at <= self.account.at
+            if due and self.order.held:
+                continue  # it waits for its release, and the clock has nothing to do with it until then
             if lot.matures_at != portion.matures_at:
                 lot = self._dated(lot, portion)
                 self.account.put_lot(lot)
-            if portion.matures_at <= self.account.at and not self.order.held:
+            if due:
                 ledger.mature(self.account, lot, self.version.terms.maturity.rule)
 
     # -- more and less
@@ -161,7 +172,7 @@ class _Source:
             if allowed:
                 lot = self._lot(portion)
                 lot = replace(lot, points=lot.points + allowed)
-                if self._matured(portion):
+                if self._matured(portion) and not self.order.held:
                     ledger.credit(self.account, lot, allowed)
                 else:
                     ledger.credit_pending(self.account, lot, allowed)
@@ -181,7 +192,7 @@ class _Source:
     def _take_back(self, portion: Portion, points: int) -> None:
         """Void what is pending, then revoke from the portion's own lot, the order's, the others, then below zero (COM-Q6)."""
         account, rules = self.account, self.version.terms.reversal.earned_points
-        self._free_caps(points)
+        self._free_caps(portion, points)
         lot = account.lots.get(f"order:{self.order.order_id}/{portion.key}.{self.source.id}")
         left = points
         own: list[Lot] = []
@@ -207,7 +218,9 @@ class _Source:
             mine = [each for each in account.lots.values() if each.order_id == self.order.order_id and each.available]
             own += [each for each in ledger.in_spend_order(account, mine) if each.ref not in {lot.ref for lot in own}]
             if rules.shortfall == "write_off":
-                left = min(left, max(account.head.available, 0))
+                short = left - min(left, max(account.head.available, 0))
+                self.order = replace(self.order, written_off=self.order.written_off + short)
+                left -= short
         if left:
             ledger.take(account, left, "revoke", "revoked", rules.rule, self.order.order_id, own)
 
@@ -217,22 +230,48 @@ class _Source:
         at = self.order.placed_at if cap.dated_by == "order" else portion.matures_at
         return None if at is None else cap_period(self.version, cap, self.version.days.date_of(at).isoformat())
 
-    def _within_caps(self, portion: Portion, points: int) -> int:
+    def _limit(self, dated_by: str, portion: Portion) -> str:
+        """The name under which a cut is remembered: by its order date for all that parts from a portion, else for it alone."""
+        return f"{portion.root if dated_by == 'order' else f'{portion.key}@grant'}/{self.source.id}"
+
+    def _within_caps(self, portion: Portion, points: int, dated_by: str | None = None) -> int:
         """How many of these points the caps allow; they use the room up. A cut stays with the order (LEN-Q6, LEN-Q7)."""
+        periods: list[str] = []
         for cap in self.version.terms.earning.caps:
             period = self._period(cap, portion)
-            if period is None or "purchase" not in cap.consumed_by:
+            if period is None or "purchase" not in cap.consumed_by or dated_by not in (None, cap.dated_by):
                 continue
+            periods.append(period)
             used = self.account.head.caps.get(period, 0)
             room = max(cap.points - used, 0)
-            if "purchase" in cap.refuses and points > room and (cap.crossing == "cut" or room == 0):
-                limit = f"{portion.root}/{self.source.id}"
-                holding = sum(self.holds[each.key] for each in self.order.portions if each.root == portion.root)
-                self.order = replace(self.order, allowed={**self.order.allowed, limit: holding + room})
+            # What this order itself used up does not make it a purchase after the limit was reached.
+            crosses = cap.crossing == "full" and used - self.order.capped.get(period, 0) < cap.points
+            if "purchase" in cap.refuses and points > room and not crosses:
+                self._cut(cap, portion, room, before=dated_by is None)
                 points = room
-            if points:
+        if points:
+            for period in periods:
                 self._use_cap(period, points)
         return points
+
+    def _cut(self, cap: Cap, portion: Portion, room: int, *, before: bool) -> None:
+        """Remember that a portion (or all that parted from it) may hold `room` more than it did before."""
+        same = (
+            [each.key for each in self.order.portions if each.root == portion.root] if cap.dated_by == "order" else [portion.key]
+        )
+        holding = sum(self.holds[key] for key in same) if before else 0
+        self.order = replace(self.order, allowed={**self.order.allowed, self._limit(cap.dated_by, portion): holding + room})
+
+    def _cap_by_date_of_grant(self) -> None:
+        """Points shown before their date was known come under the cap of that date once it is (LEN-Q5)."""
+        caps = [cap for cap in self.version.terms.earning.caps if cap.dated_by == "grant"]
+        for portion in self.fresh if caps else ():
+            points = self.holds[portion.key]
+            over = points - self._within_caps(portion, points, "grant")
+            if over:
+                lot = self._lot(portion)
+                ledger.void(self.account, lot, min(over, lot.pending), caps[0].rule)
+                self.holds[portion.key] -= min(over, lot.pending)
 
     def _use_cap(self, period: str, points: int) -> None:
         head = self.account.head
@@ -240,14 +279,13 @@ class _Source:
         capped = self.order.capped
         self.order = replace(self.order, capped={**capped, period: capped.get(period, 0) + points})
 
-    def _free_caps(self, points: int) -> None:
+    def _free_caps(self, portion: Portion, points: int) -> None:
         for cap in self.version.terms.earning.caps:
-            if not cap.freed_by_reversal:
-                continue
-            for period, used in self.order.capped.items():
-                if period.startswith(f"{cap.rule}:") and used:
-                    self._use_cap(period, -min(points, used))
-                    break
+            period = self._period(cap, portion)
+            uncounted = cap.dated_by == "grant" and portion in self.fresh
+            used = self.order.capped.get(period or "", 0)
+            if period is not None and used and cap.freed_by_reversal and not uncounted:
+                self._use_cap(period, -min(points, used))
 
 
 def cap_period(version: Version, cap: Cap, day: str) -> str:

@@ -26,6 +26,17 @@ def term_of(version: Version, kind: str) -> Term | Pool | None:
     return None
 
 
+def rule_of(version: Version, lot: Lot) -> str:
+    """The rule under which a lot lapses: its term's or the pool's, else the one that granted it."""
+    term = version.terms.expiry.pool if lot.pooled else term_of(version, lot.kind)
+    return term.rule if term is not None else lot.rule
+
+
+def lapses_at(account: Account, lot: Lot) -> datetime | None:
+    """The instant after a lot's last usable one: its own, or the pool's; None if it never lapses."""
+    return account.head.pool_lapses_at if lot.pooled else lot.lapses_at
+
+
 def _last_day(version: Version, term: Term | Pool, from_: date) -> date:
     days = version.days
     if isinstance(term, Term) and term.counted_from == "month":
@@ -108,15 +119,20 @@ def pool_expires_on(account: Account) -> date | None:
     return account.version.days.date_of(lapses_at - timedelta(microseconds=1))
 
 
-def for_hand_back(account: Account, lot: Lot) -> Lot:
-    """The lot into which used points return: the same one, or one with a fresh or longer term (COM-Q5)."""
+def for_hand_back(account: Account, lot: Lot, points: int) -> Lot:
+    """The lot into which used points return: the same one, or one of its own with a fresh or longer term (COM-Q5)."""
     back = account.version.terms.reversal.back_expiry
     if back.mode == "original" or lot.pooled:
         return lot
-    fresh = replace(lot, part=f"{lot.part}~{account.cause}", points=0, available=0, pending=0)
-    if back.mode == "fresh":
-        return dated(account.version, replace(fresh, expires_on=None, lapses_at=None), account.at)
     grace = account.version.days.date_of(account.at) + timedelta(days=back.grace_days)
-    if lot.expires_on is None or lot.expires_on >= grace:
+    if back.mode == "grace" and (lot.expires_on is None or lot.expires_on >= grace):
         return lot
+    part = f"{lot.part}~{account.cause}"
+    begun = account.lots.get(f"{lot.origin}/{part}")
+    if begun is not None:
+        # Points that one fact hands back in several parts stay together.
+        return replace(begun, points=begun.points + points)
+    fresh = replace(lot, part=part, points=points, pending=0, available=0, lapsed=0, expires_on=None, lapses_at=None)
+    if back.mode == "fresh":
+        return dated(account.version, fresh, account.at)
     return dated(account.version, fresh, lot.granted_at, grace)

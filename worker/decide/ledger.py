@@ -201,7 +201,7 @@ def give_back(
     account: Account, spent: Spent, points: int, source: Bucket, reason: Reason, rule: str, order_id: str | None
 ) -> None:
     """Used or held points return to their lot; if that has lapsed meanwhile they lapse at once (COM-Q5, BEL-15)."""
-    lot = expiry.for_hand_back(account, _lot_of(account, spent))
+    lot = expiry.for_hand_back(account, _lot_of(account, spent), points)
     lapses_at = expiry.lapses_at(account, lot)
     if lapses_at is not None and lapses_at <= account.at:
         account.put_lot(replace(lot, lapsed=lot.lapsed + points))

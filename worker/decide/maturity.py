@@ -60,7 +60,7 @@ def part_off(account: Account, order: Order, event: str, pieces: Mapping[str, in
             continue
         portions.append(replace(portion, pieces=staying))
         key = f"{portion.root}@{account.cause}"
-        parted[key] = Portion(key=key, pieces=going, triggered_at=account.at)
+        parted[key] = Portion(key=key, pieces=going, triggered_at=account.at, parted_from=portion.root)
     return replace(order, portions=(*portions, *parted.values()))
 
 
@@ -99,7 +99,7 @@ def date_portions(account: Account, order: Order) -> Order:
     portions: list[Portion] = []
     for each in order.portions:
         portion = each
-        if portion.matures_at is None and portion.pieces and version.terms.maturity.release == "automatic":
+        if portion.matures_at is None and portion.pieces:
             instants = [
                 (_happened(order, trigger.event, portion, parts=parts), trigger.days) for trigger in version.terms.maturity.after
             ]

@@ -67,7 +67,7 @@ def _against(account: Account, data: RedemptionRequested) -> str | None:
     rules = terms.redemption
     if not redemption.is_member(account):
         return "not_a_member"
-    if data.store not in terms.membership.stores.eligible or data.store in rules.stores_excluded:
+    if not redemption.takes_points(account.version, data.store):
         return "store_not_eligible"
     if data.points < max(rules.minimum, 1):
         return "below_minimum"

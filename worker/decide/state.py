@@ -161,6 +161,7 @@ class OrderLine(Record, frozen=True):
     delivered: int = 0
     awaiting: int = 0
     gone: int = 0
+    replacement: bool = False  # sent in exchange: no points were used on it
 
     @property
     def detached(self) -> int:

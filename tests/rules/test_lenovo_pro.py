@@ -1,0 +1,824 @@
+"""Lenovo Pro rewards, rule by rule: 1 % of the goods, 30 days after shipment, to the end of the sixth month after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+
+from tests.rules.story import Reading, Story, line, names, pieces
+
+CODE = "lenovo-pro"
+SURVEY_HOURS = "activities.survey.delay_hours"
+
+
+def lenovo(**changes: Any) -> Story:
+    """A story of a member who joined on 5 January 2024."""
+    story = Story(CODE, {path.replace("__", "."): value for path, value in changes.items()})
+    story.enrolled("2024-01-05 10:00:00")
+    return story
+
+
+def with_points(points: int, set: dict[str, Any] | None = None) -> Story:  # noqa: A002
+    """A story of a member who has points from 10 January on."""
+    story = Story(CODE, set)
+    story.enrolled("2024-01-05")
+    story.adjusted(points, "2024-01-10")
+    return story
+
+
+def decision(story: Story, order_id: str = "A", at: str = "2024-12-31") -> str:
+    """What became of the points that an order asked to use: "accepted", or the reason against it."""
+    redemption = story.order_at(order_id, at).redemption
+    assert redemption is not None
+    return redemption.reason or redemption.decision
+
+
+# -- who takes part
+
+
+def test_len_01_only_eligible_stores_take_part() -> None:
+    story = lenovo()
+    story.order("A", "2024-03-01", line(10_000), store="lenovo_pro_jp")
+    story.order("B", "2024-03-01", line(10_000), store="lenovo_outlet")
+    assert [order.points_credited for order in story.at("2024-03-02").orders] == [100, 0]
+
+
+def test_len_01_a_store_of_no_program_is_none_of_its_business() -> None:
+    story = Story(CODE)
+    story.enrolled("2024-01-05")
+    story.program = story.program
+    story.order("A", "2024-03-01", line(10_000), store="lenovo_elsewhere")
+    assert story.at("2024-03-02").pending == 0
+
+
+def test_len_02_an_account_alone_is_not_membership() -> None:
+    story = Story(CODE)
+    story.registered("2024-01-05")
+    story.order("A", "2024-03-01", line(10_000))
+    assert story.at("2024-03-02").pending == 0
+    other = Story(CODE, {"membership.by": "registration"})
+    other.registered("2024-01-05")
+    other.order("A", "2024-03-01", line(10_000))
+    assert other.at("2024-03-02").pending == 100
+
+
+def test_len_05_points_are_neither_used_nor_earned_in_the_private_store() -> None:
+    story = with_points(500)
+    story.order("A", "2024-03-01", line(10_000), store="lenovo_personal_jp", points_used=100)
+    story.order("B", "2024-03-01", line(10_000), store="lenovo_personal_jp")
+    assert decision(story) == "store_not_eligible"
+    assert (story.at("2024-03-02").available, story.at("2024-03-02").pending) == (500, 0)
+
+
+def test_len_06_only_orders_placed_while_signed_in_earn() -> None:
+    for required, points in ((True, 0), (False, 100)):
+        story = lenovo(membership__signed_in=required)
+        story.order("A", "2024-03-01", line(10_000), signed_in=False)
+        assert story.at("2024-03-02").pending == points
+    story = lenovo()
+    story.order("A", "2024-03-01", line(10_000))
+    assert story.at("2024-03-02").pending == 100
+
+
+def test_len_07_the_outlet_neither_earns_nor_takes_points() -> None:
+    story = with_points(500)
+    story.order("A", "2024-03-01", line(10_000), store="lenovo_outlet", points_used=100)
+    story.order("B", "2024-03-01", line(10_000), store="lenovo_outlet")
+    assert decision(story) == "store_not_eligible"
+    assert story.order_at("B", "2024-03-02").points_credited == 0
+
+
+def test_len_07_the_outlet_may_be_made_to_take_points_without_earning() -> None:
+    story = with_points(500, {"redemption.stores_also": ["lenovo_outlet"]})
+    story.order("A", "2024-03-01", line(10_000), store="lenovo_outlet", points_used=100)
+    assert decision(story) == "accepted"
+    assert story.order_at("A", "2024-03-02").points_credited == 0
+
+
+def test_len_19_orders_placed_before_joining_never_earn() -> None:
+    story = Story(CODE)
+    story.order("A", "2024-03-01 11:59:59", line(10_000))
+    story.order("B", "2024-03-01 12:00:00", line(10_000))
+    story.enrolled("2024-03-01 12:00:00")
+    story.shipped("A", "2024-03-10")
+    story.shipped("B", "2024-03-10")
+    assert [order.points_credited for order in story.at("2024-05-01").orders] == [0, 100]
+
+
+# -- what it earns
+
+
+def test_len_09_managed_services_and_software_subscriptions_do_not_earn() -> None:
+    for category in ("managed_service", "software_subscription"):
+        story = lenovo()
+        story.order("A", "2024-03-01", line(10_000, category=category), line(20_000))
+        assert story.at("2024-03-02").pending == 200
+
+
+def test_len_09_managed_services_and_software_subscriptions_are_not_paid_with_points() -> None:
+    story = with_points(50_000)
+    story.order("A", "2024-03-01", line(10_000, category="managed_service"), line(20_000), points_used=22_001)
+    story.order("B", "2024-03-01", line(10_000, category="managed_service"), line(20_000), points_used=22_000)
+    assert decision(story, "A") == "line_not_redeemable"
+    assert decision(story, "B") == "accepted"
+
+
+def test_len_10_eligible_products_and_other_activities_earn() -> None:
+    story = lenovo()
+    story.order("A", "2024-03-01", line(10_000))
+    story.tell("activity.completed", "2024-03-01", member_id="M1", activity="registration", reference="R1", points=30)
+    assert (story.at("2024-03-02").pending, story.at("2024-03-02").available) == (100, 30)
+
+
+def test_len_10_the_same_activity_counts_once() -> None:
+    story = lenovo()
+    for _ in range(2):
+        story.tell("activity.completed", "2024-03-01", member_id="M1", activity="registration", reference="R1", points=30)
+    assert story.at("2024-03-02").available == 30
+
+
+def test_len_11_one_point_pays_one_yen() -> None:
+    for value, worth in (("1", 11_000), ("2", 5_500)):
+        story = with_points(20_000, {"point_value": value})
+        story.order("A", "2024-03-01", line(10_000), use_all_points=True)
+        assert story.order_at("A", "2024-03-02").points_used == worth
+
+
+def test_len_11_a_changed_rate_holds_for_orders_from_its_day_and_old_orders_keep_theirs() -> None:
+    later = {"effective_from": "2024-06-01T00:00:00+09:00", "set": {"earning.components.purchase.rates.0.rate": "0.02"}}
+    story = lenovo(amendments=[later])
+    story.order("A", "2024-05-31 23:59:59", line(10_000))
+    story.order("B", "2024-06-01 00:00:00", line(10_000))
+    story.shipped("A", "2024-06-02")
+    story.shipped("B", "2024-06-02")
+    story.returned("A", "2024-08-01")
+    assert [order.points_credited for order in story.at("2024-06-02").orders] == [100, 200]
+    assert story.at("2024-08-01").revoked_total == 100
+
+
+def test_len_12_the_basis_is_the_subtotal_before_points_are_used() -> None:
+    story = with_points(5_000)
+    story.order("A", "2024-03-01", line(10_000), points_used=5_000)
+    assert story.order_at("A", "2024-03-02").points_credited == 100
+
+
+def test_len_13_the_basis_is_the_price_without_tax_and_without_shipping() -> None:
+    for tax, points in (("exclusive", 100), ("inclusive", 110)):
+        story = lenovo(earning__tax=tax)
+        story.order("A", "2024-03-01", line(10_000), shipping_fee=5_000)
+        assert story.at("2024-03-02").pending == points
+
+
+def campaign(**more: Any) -> dict[str, Any]:
+    """A campaign of August: 5 % on one product."""
+    when = {"since": "2024-08-01", "until": "2024-08-30", "skus": ["X1"]}
+    return {"id": "point-up", "rule": "LEN-15", "when": when, "rate": "0.05", **more}
+
+
+def test_len_14_the_order_date_decides_and_the_last_day_of_a_campaign_is_part_of_it() -> None:
+    for at, points in (("2024-08-30 23:59:59", 500), ("2024-08-31 00:00:00", 100), ("2024-07-31 23:59:59", 100)):
+        story = lenovo(earning__campaigns=[campaign()])
+        story.order("A", at, line(10_000, sku="X1"), payment_method="bank_transfer")
+        story.paid("A", "2024-08-31")
+        story.shipped("A", "2024-09-05")
+        assert story.order_at("A", "2024-09-06").points_credited == points
+
+
+def test_len_14_days_are_days_in_japan() -> None:
+    story = lenovo(earning__campaigns=[campaign()])
+    story.order("A", "2024-08-30T14:59:59+00:00", line(10_000, sku="X1"))
+    story.order("B", "2024-08-30T15:00:00+00:00", line(10_000, sku="X1"))
+    assert [order.points_credited for order in story.at("2024-09-06").orders] == [500, 100]
+
+
+def test_len_15_a_campaign_replaces_the_rate_of_the_items_it_names() -> None:
+    story = lenovo(earning__campaigns=[campaign()])
+    story.order("A", "2024-08-15", line(10_000, sku="X1"), line(10_000, sku="T14"))
+    assert story.at("2024-08-16").pending == 500 + 100
+    assert lenovo_order_in_august() == 200
+
+
+def lenovo_order_in_august() -> int:
+    story = lenovo()
+    story.order("A", "2024-08-15", line(10_000, sku="X1"), line(10_000, sku="T14"))
+    return story.at("2024-08-16").pending
+
+
+# -- from pending to available
+
+
+def test_len_16_expected_points_are_pending_from_the_order_on() -> None:
+    for shown, points in (("order", 100), ("trigger", 0)):
+        story = lenovo(maturity__shown=shown)
+        story.order("A", "2024-03-01 12:00:00", line(10_000))
+        assert story.at("2024-03-01 12:00:00").pending == points
+        story.shipped("A", "2024-03-02")
+        assert story.at("2024-03-02").pending == 100
+
+
+def test_len_17_pending_points_cannot_be_used() -> None:
+    story = lenovo()
+    story.order("A", "2024-03-01", line(10_000))
+    story.order("B", "2024-03-02", line(10_000), points_used=1)
+    assert decision(story, "B") == "insufficient_points"
+    at_once = lenovo(maturity__after=[{"event": "order"}])
+    at_once.order("A", "2024-03-01", line(10_000))
+    at_once.order("B", "2024-03-02", line(10_000), points_used=1)
+    assert decision(at_once, "B") == "accepted"
+
+
+def test_len_18_points_become_available_thirty_days_after_shipment() -> None:
+    story = lenovo()
+    story.order("A", "2024-03-01", line(10_000))
+    story.shipped("A", "2024-03-02 23:59:59")
+    before, after = story.one_second_before("2024-04-01 00:00:00"), story.at("2024-04-01 00:00:00")
+    assert (before.pending, before.available) == (100, 0)
+    assert (after.pending, after.available) == (0, 100)
+
+
+def test_len_18_each_line_counts_from_its_own_shipment() -> None:
+    story = lenovo()
+    story.order("A", "2024-03-01", line(10_000), line(20_000))
+    story.shipped("A", "2024-03-02", pieces("1"))
+    story.shipped("A", "2024-03-12", pieces("2"))
+    assert story.at("2024-04-01").available == 100
+    assert story.at("2024-04-10").available == 100
+    assert story.at("2024-04-11").available == 300
+
+
+def test_len_18_pieces_of_one_line_count_from_their_own_shipment_and_add_up() -> None:
+    story = lenovo()
+    story.order("A", "2024-03-01", line(150, 3))
+    story.shipped("A", "2024-03-02", pieces("1", 1))
+    story.shipped("A", "2024-03-12", pieces("1", 2))
+    assert story.at("2024-03-13").pending == 4
+    assert story.at("2024-04-01").available == 1
+    assert story.at("2024-04-11").available == 4
+
+
+def test_len_22_points_held_stay_pending_beyond_thirty_days() -> None:
+    story = lenovo()
+    story.order("A", "2024-03-01", line(10_000))
+    story.shipped("A", "2024-03-02")
+    story.held("2024-03-20", order_id="A")
+    assert (story.at("2024-05-01").pending, story.at("2024-05-01").available) == (100, 0)
+    story.released("2024-05-02", order_id="A")
+    assert (story.at("2024-05-02").pending, story.at("2024-05-02").available) == (0, 100)
+
+
+def test_len_22_points_released_late_last_six_months_from_the_release() -> None:
+    story = lenovo()
+    story.order("A", "2024-03-01", line(10_000))
+    story.shipped("A", "2024-03-02")
+    story.held("2024-03-20", order_id="A")
+    story.released("2024-06-02", order_id="A")
+    assert story.at("2024-06-02").lots[0].expires_on == date(2024, 12, 31)
+
+
+# -- the limit of a year
+
+
+def year_limit(limit: int = 1_000, **more: Any) -> dict[str, Any]:
+    """The limit made small, so that a story can reach it."""
+    return {"earning.caps.0.points": limit, **more}
+
+
+def test_len_20_at_most_500000_points_in_a_calendar_year() -> None:
+    story = lenovo()
+    story.order("A", "2024-03-01", line(49_999_900))
+    story.order("B", "2024-12-31 23:59:59", line(10_000))
+    story.order("C", "2025-01-01 00:00:00", line(10_000))
+    assert [order.points_credited for order in story.at("2025-01-02").orders] == [499_999, 1, 100]
+    unlimited = lenovo(earning__caps=[])
+    unlimited.order("A", "2024-03-01", line(49_999_900))
+    unlimited.order("B", "2024-12-31 23:59:59", line(10_000))
+    assert unlimited.order_at("B", "2025-01-02").points_credited == 100
+
+
+def test_len_20_a_cut_falls_on_the_lines_in_their_order() -> None:
+    story = lenovo(earning__caps__0__points=150)
+    story.order("A", "2024-03-01", line(10_000), line(10_000))
+    story.shipped("A", "2024-03-02", pieces("2"))
+    assert story.at("2024-04-01").available == 50
+    assert story.at("2024-04-01").pending == 100
+
+
+def test_len_20_an_earlier_order_that_comes_late_takes_its_room_from_the_later_ones() -> None:
+    story = Story(CODE, year_limit())
+    story.enrolled("2024-01-05")
+    story.order("B", "2024-04-01", line(80_000))
+    story.order("A", "2024-03-01", line(50_000), recorded="2024-04-02")
+    assert [order.points_credited for order in story.at("2024-04-03").orders] == [500, 500]
+
+
+def test_len_21_purchases_after_the_limit_was_reached_earn_nothing() -> None:
+    for refuses, points in ((["purchase"], 0), ([], 100)):
+        story = lenovo(earning__caps__0__points=1_000, earning__caps__0__refuses=refuses)
+        story.order("A", "2024-03-01", line(100_000))
+        story.order("B", "2024-03-02", line(10_000))
+        assert story.order_at("B", "2024-03-03").points_credited == points
+
+
+# -- using points
+
+
+def test_len_23_points_are_taken_with_the_order_without_minimum_or_unit() -> None:
+    story = with_points(500)
+    story.order("A", "2024-03-01 12:00:00", line(10_000), points_used=1)
+    story.order("B", "2024-03-01 12:00:01", line(10_000), points_used=499)
+    assert (decision(story, "A"), decision(story, "B")) == ("accepted", "accepted")
+    assert story.at("2024-03-01 12:00:00").available == 499
+    assert story.at("2024-03-01 12:00:01").available == 0
+    stricter = with_points(500, {"redemption.minimum": 100})
+    stricter.order("A", "2024-03-01", line(10_000), points_used=1)
+    assert decision(stricter) == "below_minimum"
+
+
+def test_len_23_more_than_the_balance_moves_nothing() -> None:
+    story = with_points(500)
+    story.order("A", "2024-03-01", line(10_000), points_used=501)
+    story.shipped("A", "2024-03-02")
+    statement = story.at("2024-04-05")
+    assert (decision(story), statement.available, statement.pending) == ("insufficient_points", 500, 0)
+    assert story.findings("2024-04-05") == ["order_rejected"]
+
+
+@pytest.mark.parametrize(("method", "points", "expected"), [
+    ("credit_card", 11_500, "accepted"),
+    ("bank_transfer", 11_500, "full_redemption_payment_method"),
+    ("bank_transfer", 11_499, "accepted"),
+    ("credit_card", 11_501, "exceeds_payable"),
+])  # fmt: skip
+def test_len_24_the_whole_amount_only_with_a_credit_card(method: str, points: int, expected: str) -> None:
+    story = with_points(20_000)
+    story.order("A", "2024-03-01", line(10_000), shipping_fee=500, points_used=points, payment_method=method)
+    assert decision(story) == expected
+
+
+def test_len_24_using_everything_with_a_bank_transfer_is_refused_where_it_covers_all() -> None:
+    story = with_points(20_000)
+    story.order("A", "2024-03-01", line(10_000), use_all_points=True, payment_method="bank_transfer")
+    story.order("B", "2024-03-01", line(30_000), use_all_points=True, payment_method="bank_transfer")
+    assert (decision(story, "A"), decision(story, "B")) == ("full_redemption_payment_method", "accepted")
+
+
+def test_len_25_points_may_pay_a_part() -> None:
+    for ceiling, expected in (("payable", "accepted"), ("goods", "exceeds_payable")):
+        story = with_points(20_000, {"redemption.ceiling": ceiling})
+        story.order("A", "2024-03-01", line(10_000), shipping_fee=500, points_used=11_200, payment_method="bank_transfer")
+        assert decision(story) == expected
+
+
+def test_len_08_points_used_come_back_after_a_cancel_and_after_a_return() -> None:
+    for reverse in ("cancelled", "returned"):
+        story = with_points(500)
+        story.order("A", "2024-03-01", line(10_000), points_used=300)
+        story.shipped("A", "2024-03-02")
+        getattr(story, reverse)("A", "2024-03-10 18:00:00")
+        before, after = story.one_second_before("2024-03-13 00:00:00"), story.at("2024-03-13 00:00:00")
+        assert (before.available, before.due_back) == (200, 300)
+        assert (after.available, after.due_back) == (500, 0)
+        assert after.orders[0].points_returned == 300
+
+
+def test_len_08_no_reason_forfeits_them() -> None:
+    for reason in ("bank_transfer_unpaid_auto_cancel", "cod_refused", "out_of_stock"):
+        story = with_points(500)
+        story.order("A", "2024-03-01", line(10_000), points_used=300)
+        story.cancelled("A", "2024-03-10", reason=reason)
+        assert (story.at("2024-03-13").available, story.at("2024-03-13").forfeited_total) == (500, 0)
+
+
+def test_len_08_many_partial_returns_give_back_what_one_full_return_does() -> None:
+    story = with_points(500)
+    story.order("A", "2024-03-01", line(3_333, 3), line(777), points_used=500)
+    story.shipped("A", "2024-03-02")
+    for day in (10, 11, 12):
+        story.returned("A", f"2024-03-{day}", pieces("1"))
+    story.returned("A", "2024-03-13", pieces("2"))
+    statement = story.at("2024-03-16")
+    assert (statement.available, statement.due_back, statement.orders[0].points_returned) == (500, 0, 500)
+
+
+def test_len_08_points_whose_last_day_passed_on_their_way_back_lapse_when_they_are_back() -> None:
+    story = with_points(500)
+    story.order("A", "2024-07-30", line(10_000), points_used=500)
+    story.cancelled("A", "2024-07-31 12:00:00")
+    assert (story.at("2024-08-02").due_back, story.at("2024-08-02").lapsed_total) == (500, 0)
+    assert (story.at("2024-08-03").available, story.at("2024-08-03").lapsed_total) == (0, 500)
+
+
+# -- how long points last
+
+
+@pytest.mark.parametrize(("shipped", "granted", "last"), [
+    ("2024-06-14", "2024-07-14", "2025-01-31"),
+    ("2024-08-01", "2024-08-31", "2025-02-28"),
+    ("2027-07-20", "2027-08-19", "2028-02-29"),
+    ("2024-12-01", "2024-12-31", "2025-06-30"),
+    ("2024-01-30", "2024-02-29", "2024-08-31"),
+])  # fmt: skip
+def test_len_26_points_last_to_the_end_of_the_sixth_month(shipped: str, granted: str, last: str) -> None:
+    story = lenovo()
+    story.order("A", "2024-01-06", line(10_000))
+    story.shipped("A", shipped)
+    assert story.at(f"{granted} 00:00:00").lots[0].expires_on == date.fromisoformat(last)
+    on_the_day = story.at(f"{last} 23:59:59")
+    assert (on_the_day.available, on_the_day.lapsed_total) == (100, 0)
+    midnight = story.at(f"{last}T15:00:00+00:00")
+    assert (midnight.available, midnight.lapsed_total) == (0, 100)
+
+
+def test_len_26_the_last_day_is_still_good_for_an_order() -> None:
+    for at, expected in (("2024-07-31 23:59:59", "accepted"), ("2024-08-01 00:00:00", "insufficient_points")):
+        story = with_points(500)
+        story.order("A", at, line(10_000), points_used=500)
+        assert decision(story) == expected
+
+
+# -- the survey
+
+
+def test_len_27_a_prize_is_ready_with_the_notice() -> None:
+    story = lenovo()
+    story.survey(300, "2024-03-01 12:00:00")
+    assert (story.at("2024-03-01 12:00:00").available, story.at("2024-03-01 12:00:00").pending) == (300, 0)
+    assert story.rules("earn") == {"LEN-27"}
+
+
+def test_len_27_a_prize_is_credited_once() -> None:
+    story = lenovo()
+    story.survey(300, "2024-03-01")
+    story.survey(300, "2024-03-02")
+    assert story.at("2024-03-03").available == 300
+
+
+def test_len_28_only_who_has_joined_receives_a_prize() -> None:
+    story = Story(CODE)
+    story.registered("2024-01-05")
+    story.survey(300, "2024-03-01")
+    assert story.at("2024-03-02").available == 0
+    assert story.findings("2024-03-02") == ["activity_without_membership"]
+
+
+def test_len_28_joining_counts_until_the_prize_is_credited() -> None:
+    for joined, points in (("2024-03-02 11:59:59", 300), ("2024-03-02 12:00:01", 0)):
+        story = Story(CODE, {SURVEY_HOURS: 24})
+        story.registered("2024-01-05")
+        story.survey(300, "2024-03-01 12:00:00")
+        story.enrolled(joined)
+        assert story.at("2024-03-03").available == points
+
+
+def test_len_29_a_prize_lapses_at_the_end_of_the_sixth_month() -> None:
+    story = lenovo()
+    story.survey(300, "2024-08-31 12:00:00")
+    assert story.at("2025-02-28 23:59:59").available == 300
+    assert story.at("2025-03-01 00:00:00").lapsed_total == 300
+
+
+def test_len_30_the_survey_is_for_members_in_japan() -> None:
+    for countries, points in ((["JP"], 0), ([], 300)):
+        story = Story(CODE, {"activities.survey.countries": countries})
+        story.enrolled("2024-01-05", country="US")
+        story.survey(300, "2024-03-01")
+        assert story.at("2024-03-02").available == points
+    home = Story(CODE)
+    home.enrolled("2024-01-05", country="JP")
+    home.survey(300, "2024-03-01")
+    assert home.at("2024-03-02").available == 300
+
+
+# -- ranks
+
+
+def test_len_31_purchases_of_a_year_lead_to_plus_and_to_elite() -> None:
+    story = lenovo()
+    story.order("A", "2024-03-01", line(299_999))
+    story.shipped("A", "2024-03-02")
+    assert story.at("2024-03-02").tier == "Pro"
+    story.order("B", "2024-03-03", line(1))
+    story.shipped("B", "2024-03-04")
+    assert story.at("2024-03-04").tier == "Plus"
+    story.order("C", "2024-03-05", line(1_700_000))
+    story.shipped("C", "2024-03-06")
+    assert story.at("2024-03-06").tier == "Elite"
+    assert story.at("2030-01-01").tier == "Elite"
+
+
+def test_len_31_the_amount_starts_again_with_the_year() -> None:
+    story = lenovo()
+    story.order("A", "2024-12-31 23:59:59", line(200_000))
+    story.order("B", "2025-01-01 00:00:00", line(100_000))
+    story.shipped("A", "2025-01-02")
+    story.shipped("B", "2025-01-02")
+    assert story.at("2025-01-03").tier == "Pro"
+
+
+def test_len_31_an_order_of_december_counts_for_its_year_when_it_ships_in_january() -> None:
+    story = lenovo()
+    story.order("A", "2024-12-01", line(200_000))
+    story.shipped("A", "2024-12-02")
+    story.order("B", "2024-12-31", line(100_000))
+    story.shipped("B", "2025-01-04")
+    assert story.at("2025-01-03").tier == "Pro"
+    assert story.at("2025-01-04").tier == "Plus"
+
+
+def test_len_31_ranks_do_not_change_what_is_earned() -> None:
+    story = lenovo()
+    story.order("A", "2024-03-01", line(2_000_000))
+    story.shipped("A", "2024-03-02")
+    story.order("B", "2024-03-03", line(10_000))
+    assert story.at("2024-03-03").tier == "Elite"
+    assert story.order_at("B", "2024-03-03").points_credited == 100
+
+
+# -- earned points of goods that come back
+
+
+def test_len_32_a_cancel_or_return_before_they_are_available_voids_the_points() -> None:
+    story = lenovo()
+    story.order("A", "2024-03-01", line(10_000), line(20_000))
+    story.cancelled("A", "2024-03-02", pieces("1"))
+    assert (story.at("2024-03-02").pending, story.rules("void")) == (200, {"LEN-32"})
+    kept = lenovo(reversal__earned_points__pending="keep")
+    kept.order("A", "2024-03-01", line(10_000))
+    kept.cancelled("A", "2024-03-02")
+    assert kept.at("2024-03-02").pending == 100
+
+
+def test_len_32_a_return_of_available_points_revokes_them_below_zero_if_need_be() -> None:
+    story = lenovo()
+    story.order("A", "2024-03-01", line(30_000, 3))
+    story.shipped("A", "2024-03-02")
+    story.order("B", "2024-04-02", line(10_000), points_used=800)
+    story.returned("A", "2024-04-03", pieces("1"))
+    assert story.at("2024-04-03").available == 900 - 800 - 300
+    story.order("C", "2024-04-04", line(10_000), points_used=1)
+    assert decision(story, "C") == "insufficient_points"
+    story.survey(500, "2024-04-05")
+    assert story.at("2024-04-05").available == 300
+    assert [lot.points for lot in story.at("2024-04-05").lots] == [300]
+
+
+def test_len_32_points_that_lapsed_meanwhile_are_not_charged_again() -> None:
+    story = lenovo()
+    story.order("A", "2024-03-01", line(10_000))
+    story.shipped("A", "2024-03-02")
+    story.returned("A", "2024-12-01")
+    assert (story.at("2024-12-01").available, story.at("2024-12-01").lapsed_total) == (0, 100)
+
+
+# -- the open questions
+
+
+def _pending(price: int = 10_000, **order: Any) -> Callable[[Story], int]:
+    def tell(story: Story) -> int:
+        story.enrolled("2024-01-05")
+        story.adjusted(20_000, "2024-01-10")
+        story.order("A", "2024-03-01", line(price), **order)
+        return story.at("2024-03-02").pending
+
+    return tell
+
+
+def _first_day_available(story: Story) -> str | None:
+    story.enrolled("2024-01-05")
+    story.order("A", "2024-03-01", line(10_000))
+    story.shipped("A", "2024-03-02")
+    days = [f"2024-03-{day:02}" for day in range(3, 32)] + [f"2024-04-{day:02}" for day in range(1, 11)]
+    found = next((day for day in days if story.at(f"{day} 00:00:00").available), None)
+    story.released("2024-04-15", order_id="A")
+    return found or ("2024-04-15" if story.at("2024-04-15").available else None)
+
+
+def _two_shipments(story: Story) -> tuple[int, int]:
+    story.enrolled("2024-01-05")
+    story.order("A", "2024-03-01", line(10_000), line(20_000))
+    story.shipped("A", "2024-03-02", pieces("1"))
+    story.shipped("A", "2024-03-12", pieces("2"))
+    return story.at("2024-04-01").available, story.at("2024-04-11").available
+
+
+def _over_the_turn_of_the_year(story: Story) -> list[int]:
+    story.enrolled("2024-01-05")
+    story.order("A", "2024-11-01", line(90_000))
+    story.shipped("A", "2024-11-02")
+    story.order("B", "2024-12-20", line(50_000))
+    story.shipped("B", "2024-12-21")
+    story.order("C", "2025-02-01", line(60_000))
+    story.shipped("C", "2025-02-02")
+    return [order.points_credited for order in story.at("2025-04-01").orders]
+
+
+def _crossing(story: Story) -> list[int]:
+    story.enrolled("2024-01-05")
+    for order_id, price in (("A", 60_000), ("B", 60_000), ("C", 60_000)):
+        story.order(order_id, "2024-03-01", line(price))
+    return [order.points_credited for order in story.at("2024-03-02").orders]
+
+
+def _freed(story: Story) -> list[int]:
+    story.enrolled("2024-01-05")
+    story.order("A", "2024-03-01", line(60_000))
+    story.order("B", "2024-03-02", line(60_000))
+    story.cancelled("A", "2024-03-03")
+    story.order("C", "2024-03-04", line(60_000))
+    return [order.points_credited for order in story.at("2024-03-05").orders]
+
+
+def _survey_and_orders(story: Story) -> tuple[int, list[int]]:
+    story.enrolled("2024-01-05")
+    story.survey(700, "2024-02-01", survey_id="S1")
+    story.order("A", "2024-03-01", line(60_000))
+    story.survey(700, "2024-04-01", survey_id="S2")
+    statement = story.at("2024-05-01")
+    return statement.available, [order.points_credited for order in statement.orders]
+
+
+def _returned_late(story: Story) -> int:
+    story.enrolled("2024-01-05")
+    story.order("A", "2024-03-01", line(10_000))
+    story.shipped("A", "2024-03-02")
+    story.returned("A", "2024-04-05")
+    return story.at("2024-04-06").available
+
+
+def _days_until_back(story: Story) -> str:
+    story.enrolled("2024-01-05")
+    story.adjusted(500, "2024-01-10")
+    story.order("A", "2024-03-01", line(10_000), points_used=500)
+    story.cancelled("A", "2024-03-10 12:00:00")
+    days = [f"2024-03-{day:02} {time}" for day in range(10, 31) for time in ("00:00:00", "12:00:00")]
+    return next(at for at in days[1:] if story.at(at).available == 500)
+
+
+def _rank(*told: tuple[str, int]) -> Callable[[Story], str | None]:
+    def tell(story: Story) -> str | None:
+        story.enrolled("2024-01-05")
+        for number, (day, price) in enumerate(told):
+            story.order(f"A{number}", day, line(price))
+            story.shipped(f"A{number}", day)
+        return story.at(told[-1][0]).tier
+
+    return tell
+
+
+def _rank_step_by_step(story: Story) -> list[str | None]:
+    story.enrolled("2024-01-05")
+    story.order("A", "2024-03-01", line(300_000))
+    ranks = [story.at("2024-03-01").tier]
+    story.paid("A", "2024-03-02")
+    ranks.append(story.at("2024-03-02").tier)
+    story.shipped("A", "2024-03-03")
+    return [*ranks, story.at("2024-03-03").tier]
+
+
+def _decided(*lines: dict[str, Any], points: int, **order: Any) -> Callable[[Story], tuple[str, int]]:
+    def tell(story: Story) -> tuple[str, int]:
+        story.enrolled("2024-01-05")
+        story.adjusted(20_000, "2024-01-10")
+        story.order("A", "2024-03-01", *lines, points_used=points, **order)
+        return decision(story, at="2024-03-02"), story.order_at("A", "2024-03-02").points_used
+
+    return tell
+
+
+def _prize(story: Story) -> tuple[int, int, int]:
+    story.enrolled("2024-01-05")
+    story.survey(300, "2024-03-01 12:00:00")
+    early, late = story.at("2024-03-01 12:00:00"), story.at("2024-03-02 12:00:00")
+    return early.available, early.pending, late.available
+
+
+def _last_day(story: Story) -> str | None:
+    story.enrolled("2024-01-05")
+    story.survey(300, "2024-08-31")
+    return str(story.at("2024-09-01").lots[0].expires_on)
+
+
+def _balance_before_and_after_shipment(story: Story) -> tuple[int, int, int]:
+    story.enrolled("2024-01-05")
+    story.adjusted(500, "2024-01-10")
+    story.order("A", "2024-03-01", line(10_000), points_used=300)
+    before = story.at("2024-03-01")
+    story.shipped("A", "2024-03-02")
+    return before.available, before.reserved, story.at("2024-03-02").reserved
+
+
+def _held_until_midnight(story: Story) -> int:
+    story.enrolled("2024-01-05")
+    story.order("A", "2024-03-01", line(10_000))
+    story.shipped("A", "2024-03-02 12:00:00")
+    return story.at("2024-04-01 00:00:00").available
+
+
+def _which_lot(story: Story) -> list[str]:
+    story.enrolled("2024-01-05")
+    story.adjusted(100, "2024-01-10", expires_on="2025-03-31")
+    story.adjusted(100, "2024-01-11", expires_on="2025-01-31")
+    story.adjusted(100, "2024-01-12", expires_on="2025-02-28")
+    story.order("A", "2024-03-01", line(10_000), points_used=100)
+    return [str(lot.expires_on) for lot in story.at("2024-03-02").lots]
+
+
+def _back_from_one_line(story: Story) -> int:
+    story.enrolled("2024-01-05")
+    story.adjusted(10_000, "2024-01-10")
+    lines = line(10_000, tax=0), line(10_000, tax=2_000)
+    story.order("A", "2024-03-01", *lines, shipping_fee=3_000, points_used=10_000)
+    story.cancelled("A", "2024-03-02", pieces("1"))
+    return story.order_at("A", "2024-03-10").points_returned
+
+
+def _back_after_the_last_day(story: Story) -> tuple[int, list[str]]:
+    story.enrolled("2024-01-05")
+    story.adjusted(500, "2024-01-10")
+    story.order("A", "2024-03-01", line(10_000), points_used=500)
+    story.cancelled("A", "2024-08-10")
+    statement = story.at("2024-08-20")
+    return statement.lapsed_total, [str(lot.expires_on) for lot in statement.lots]
+
+
+def _spent_and_returned(story: Story) -> tuple[int, int, int]:
+    story.enrolled("2024-01-05")
+    story.order("A", "2024-03-01", line(10_000))
+    story.shipped("A", "2024-03-02")
+    story.order("B", "2024-04-02", line(10_000), points_used=80)
+    story.returned("A", "2024-04-03")
+    story.survey(50, "2024-04-04")
+    statement = story.at("2024-04-05")
+    return statement.available, statement.revoked_total, story.order_at("A", "2024-04-05").points_credited
+
+
+def _one_of_two_returned(story: Story) -> int:
+    story.enrolled("2024-01-05")
+    story.order("A", "2024-03-01", line(150, 2))
+    story.shipped("A", "2024-03-02")
+    story.returned("A", "2024-03-10", pieces("1"))
+    return story.at("2024-03-11").pending
+
+
+SERVICE = line(10_000, category="managed_service")
+SMALL_LIMIT = year_limit()
+READINGS = (
+    Reading("LEN-Q1", "other-rate", _pending(), 100, 200),
+    Reading("LEN-Q2", "net", _pending(points_used=2_000), 100, 80),
+    Reading("LEN-Q3", "day-25", _first_day_available, "2024-04-01", "2024-03-27"),
+    Reading("LEN-Q3", "day-35", _first_day_available, "2024-04-01", "2024-04-06"),
+    Reading("LEN-Q3", "manual", _first_day_available, "2024-04-01", "2024-04-15"),
+    Reading("LEN-Q4", "last-shipment", _two_shipments, (100, 300), (0, 300)),
+    Reading("LEN-Q5", "grant-date", _over_the_turn_of_the_year, [900, 100, 600], [900, 500, 500], SMALL_LIMIT),
+    Reading("LEN-Q6", "full", _crossing, [600, 400, 0], [600, 600, 0], SMALL_LIMIT),
+    Reading("LEN-Q7", "not-freed", _freed, [0, 400, 600], [0, 400, 0], SMALL_LIMIT),
+    Reading("LEN-Q8", "purchases-only", _survey_and_orders, (1_400, [300]), (1_400, [600]), SMALL_LIMIT),
+    Reading("LEN-Q8", "all-refused", _survey_and_orders, (1_400, [300]), (700, [300]), SMALL_LIMIT),
+    Reading("LEN-Q9", "kept", _returned_late, 0, 100),
+    Reading("LEN-Q10", "at-once", _days_until_back, "2024-03-13 00:00:00", "2024-03-10 12:00:00"),
+    Reading("LEN-Q10", "day-7", _days_until_back, "2024-03-13 00:00:00", "2024-03-17 00:00:00"),
+    Reading("LEN-Q11", "rolling", _rank(("2024-11-01", 200_000), ("2025-02-01", 100_000)), "Pro", "Plus"),
+    Reading("LEN-Q12", "inclusive", _rank(("2024-11-01", 280_000)), "Pro", "Plus"),
+    Reading("LEN-Q13", "at-order", _rank_step_by_step, ["Pro", "Pro", "Plus"], ["Plus", "Plus", "Plus"]),
+    Reading("LEN-Q13", "at-payment", _rank_step_by_step, ["Pro", "Pro", "Plus"], ["Pro", "Plus", "Plus"]),
+    Reading("LEN-Q14", "refuse", _decided(SERVICE, line(10_000), points=500), ("accepted", 500), ("line_not_redeemable", 0)),
+    Reading(
+        "LEN-Q15",
+        "goods",
+        _decided(line(10_000), points=11_000, shipping_fee=500, payment_method="bank_transfer"),
+        ("accepted", 11_000),
+        ("full_redemption_payment_method", 0),
+    ),
+    Reading("LEN-Q16", "after-24-hours", _prize, (300, 0, 300), (0, 0, 300)),
+    Reading("COM-C2", "roll-forward", _last_day, "2025-02-28", "2025-03-31"),
+    Reading("COM-C6", "clip", _decided(line(10_000), points=30_000), ("exceeds_payable", 0), ("accepted", 11_000)),
+    Reading("COM-C7", "shipment", _balance_before_and_after_shipment, (200, 0, 0), (200, 300, 0)),
+    Reading("COM-Q1", "half-up", _pending(150), 1, 2),
+    Reading("COM-Q1", "ceil", _pending(101), 1, 2),
+    Reading("COM-Q1", "per-order", lambda story: _two_small_lines(story), 2, 3),
+    Reading("COM-Q2", "exact", _held_until_midnight, 100, 0),
+    Reading("COM-Q3", "oldest", _which_lot, ["2025-02-28", "2025-03-31"], ["2025-01-31", "2025-02-28"]),
+    Reading("COM-Q3", "newest", _which_lot, ["2025-02-28", "2025-03-31"], ["2025-01-31", "2025-03-31"]),
+    Reading("COM-Q4", "ex-tax", _back_from_one_line, 4_545, 5_000),
+    Reading("COM-Q4", "with-shipping", _back_from_one_line, 4_545, 4_000),
+    Reading("COM-Q4", "cash-first", _back_from_one_line, 4_545, 0),
+    Reading("COM-Q4", "points-first", _back_from_one_line, 4_545, 10_000),
+    Reading("COM-Q5", "fresh", _back_after_the_last_day, (500, []), (0, ["2025-02-28"])),
+    Reading("COM-Q5", "grace", _back_after_the_last_day, (500, []), (0, ["2024-09-12"])),
+    Reading("COM-Q6", "write-off", _spent_and_returned, (-30, 100, 0), (50, 20, 80)),
+    Reading("COM-Q7", "returned-share", _one_of_two_returned, 1, 2),
+)
+
+
+def _two_small_lines(story: Story) -> int:
+    story.enrolled("2024-01-05")
+    story.order("A", "2024-03-01", line(150), line(150))
+    return story.at("2024-03-02").pending
+
+
+@pytest.mark.parametrize("reading", READINGS, ids=names(READINGS))
+def test_another_reading_gives_other_numbers(reading: Reading) -> None:
+    reading.check(CODE)
