@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Final, Self
@@ -336,6 +336,12 @@ async def _roll_back(connection: Connection) -> None:
     try:
         await connection.execute("ROLLBACK")
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.CancelledError):
+        _give_up(connection)
+
+
+def _give_up(connection: Connection) -> None:
+    """Ends a connection without a word; one that broke by itself has left the pool already."""
+    with suppress(asyncpg.InterfaceError):
         connection.terminate()
 
 
@@ -347,10 +353,10 @@ async def _commit(connection: Connection) -> Exception | None:
     except asyncio.CancelledError:
         await asyncio.wait([commit])
         if commit.exception() is not None:
-            connection.terminate()
+            _give_up(connection)
         raise
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        connection.terminate()
+        _give_up(connection)
         return error
     if status != "COMMIT":
         raise RuntimeError("a statement of the batch had failed and its error was passed over: nothing was written")

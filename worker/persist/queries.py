@@ -8,6 +8,7 @@ from importlib.resources.abc import Traversable
 from typing import Final
 
 _NAME: Final = re.compile(r"^-- name: ([a-z_]+)\s*$", re.MULTILINE)
+_COMMENTS_AT_END: Final = re.compile(r"(\n--[^\n]*)*\s*\Z")
 
 
 def load_queries(text: str) -> dict[str, str]:
@@ -17,7 +18,8 @@ def load_queries(text: str) -> dict[str, str]:
     for name, body in zip(parts[1::2], parts[2::2], strict=True):
         if name in found:
             raise ValueError(f"two statements are named {name}")
-        found[name] = body.strip().rstrip(";")
+        # Comments after a statement are about the next one.
+        found[name] = _COMMENTS_AT_END.sub("", body).strip().rstrip(";")
     return found
 
 

@@ -1,0 +1,133 @@
+"""A batch takes the same few statements for one event as for five hundred, and none of them scans a table."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tests.stores.examples import KEY, PROGRAM, Moved, arrival, earned, fact, member, moment, record
+from tests.stores.measured import statements
+from worker.decide.change import Wanted
+from worker.persist import DeadLetter, PostgresStore, account_id
+from worker.persist.link import PLANNING
+from worker.persist.queries import SQL
+
+STATEMENTS_MAX = 30
+
+COLD = {"watermark", "advance_watermark", "ledger_state", "settle_key", "clock", "positions", "readings", "outbox_backlog"}
+COLD |= {"drainable", "parked_since", "terms"}
+"""Statements that read a table of one row, or all of a small one, or are asked for by people."""
+IN_ORDER_OF_THE_INDEX = ("due", "outbox_range", "accounts_after")
+
+
+async def _everything(store: PostgresStore, size: int, begin: int) -> None:
+    """A batch that does all that a batch can do, for `size` accounts."""
+    members = [member(number) for number in range(size)]
+    ids = [account_id(KEY, PROGRAM, name) for name in members]
+    async with store.batch() as batch:
+        await batch.move_positions([Moved(p, None if begin == 0 else begin, begin + 1) for p in range(min(size, 8))])
+        await batch.claim([arrival(f"{begin}-{name}", name) for name in members], [f"{begin}-wait-{name}" for name in members])
+        await batch.park([fact(begin, f"{begin}-wait-{name}") for name in members])
+        await batch.take_parked([(f"{begin}-{name}", PROGRAM) for name in members])
+        wanted = [Wanted(a, (("shop", "e0"),), (("order", "A"),), (f"order:{a}",), wide=n % 2 == 0) for n, a in enumerate(ids)]
+        loaded = await batch.load(wanted)
+        await batch.history({a: moment(fact(0)) for a in ids})
+        changes = [earned(name, begin, loaded[a].row) for name, a in zip(members, ids, strict=True)]
+        for change in changes:
+            change.undone_from = moment(fact(begin))
+            change.lots[f"order:gone-{begin}/all"] = None
+            change.items["mark", "gone"] = None
+        assert len(await batch.win(changes)) == size
+        await batch.write(changes)
+        await batch.dead_letter([DeadLetter(record(begin * 1000 + n), "not_json", "x") for n in range(size)])
+
+
+async def test_a_batch_takes_as_many_statements_for_one_event_as_for_five_hundred(
+    worker_store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _everything(worker_store, 500, 0)
+    with statements(monkeypatch) as many:
+        await _everything(worker_store, 500, 1)
+    with statements(monkeypatch) as one:
+        await _everything(worker_store, 1, 2)
+    assert len(one) == len(many) <= STATEMENTS_MAX
+
+
+async def test_what_has_nothing_to_write_is_not_sent(worker_store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    with statements(monkeypatch) as sent:
+        async with worker_store.batch() as batch:
+            await batch.move_positions([])
+            await batch.claim([], [])
+            await batch.park([])
+            await batch.load([])
+            await batch.win([])
+            await batch.write([])
+            await batch.dead_letter([])
+    assert [text.split()[0] for text in sent if "advisory" not in text] == ["BEGIN", "COMMIT"]
+
+
+# The tables are filled so that a scan would be the better plan for whoever looks at one moment only.
+_FILL = """
+    INSERT INTO account (account_id, program, member_id, revision, version, epoch, shard, available, pending, held, arrears,
+        next_due_at, head)
+    SELECT account_id, 'scolar', n::text, 1, 1, 1, (n % 64)::smallint, 0, 0, 0, 0, now() + n * interval '1 s', '{}'
+    FROM ids;
+    INSERT INTO fact (account_id, source, id, type, business_at, rank, digest, body)
+    SELECT account_id, 'shop', n::text, 'order.paid', now(), 50, '', '{}' FROM ids;
+    INSERT INTO decision SELECT account_id, 'shop', n::text, 'accepted', 1 FROM ids;
+    INSERT INTO entry (account_id, version, line, business_at, rank, source, id, reason, points, from_bucket, to_bucket, rule,
+        correction)
+    SELECT account_id, 1, 0, now(), 50, 'shop', n::text, 'earn', 1, 'granted', 'available', 'R', false FROM ids;
+    INSERT INTO lot SELECT account_id, 'order:' || n, 'all', 'regular', 1, 0, 1, 0, NULL, NULL, '{}' FROM ids;
+    INSERT INTO item SELECT account_id, 'order', n::text, now(), '{}' FROM ids;
+    INSERT INTO step SELECT account_id, now(), 50, 'shop', n::text, 1, '{}' FROM ids;
+    INSERT INTO order_route SELECT n::text, ARRAY['scolar'], ARRAY[account_id] FROM ids;
+    INSERT INTO parked SELECT 'p' || n, 'shop', n::text, 'order.paid', now(), NULL, '', '{}', NULL FROM ids;
+    INSERT INTO outbox SELECT account_id, 1, 0, 'loyalty.balance-changed', '', '', 1, 'scolar', now() FROM ids;
+    INSERT INTO position SELECT 'commerce.order', n, -1, 1, '', now() FROM ids;
+    INSERT INTO dead_letter (topic, partition, record_offset, digest, reason, detail, headers)
+    SELECT 'commerce.order', 0, n, '', 'not_json', '', '' FROM ids;
+"""
+
+
+@pytest.fixture
+async def full(database: str) -> AsyncIterator[Any]:
+    """A connection to a database with rows in every table, with the store's settings for planning."""
+    connection = await asyncpg.connect(database)
+    await connection.execute(
+        "CREATE TEMP TABLE ids AS SELECT md5(n::text)::uuid AS account_id, n FROM generate_series(1, 20000) AS n;" + _FILL
+    )
+    await connection.execute("ANALYZE")
+    for setting in PLANNING:
+        await connection.execute(f"SET {setting}")
+    yield connection
+    await connection.close()
+
+
+@pytest.mark.both_postgres
+async def test_no_statement_of_the_hot_path_scans_a_table(full: Any) -> None:
+    plans = {name: await _plan(full, SQL[name]) for name in sorted(SQL.keys() - COLD)}
+    scanned = {(name, n.get("Relation Name")) for name, nodes in plans.items() for n in nodes if n["Node Type"] == "Seq Scan"}
+    assert scanned == {("move_positions", "watermark")}  # one row
+    for name in IN_ORDER_OF_THE_INDEX:
+        assert {n["Node Type"] for n in plans[name]} <= {"Limit", "Index Scan", "Index Only Scan"}, name
+
+
+async def _plan(connection: Any, query: str) -> list[dict[str, Any]]:
+    """The nodes of the plan for any values, as the store uses it."""
+    values = ", ".join(["NULL"] * max(map(int, re.findall(r"\$(\d+)", query))))
+    await connection.execute(f"PREPARE hot AS {query}")
+    try:
+        plan = json.loads(await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE hot({values})"))
+    finally:
+        await connection.execute("DEALLOCATE hot")
+    return _nodes(plan[0]["Plan"])
+
+
+def _nodes(node: dict[str, Any]) -> list[dict[str, Any]]:
+    return [node, *(inner for child in node.get("Plans", ()) for inner in _nodes(child))]
