@@ -85,6 +85,7 @@ async def test_two_workers_share_the_partitions_and_nothing_is_committed_twice(
         await send(producer, topic, numbered(200, f"{partition}:b"), partition)
         sent += 200
     await until(lambda: len(one.intake.progress()) == 2 and len(two.intake.progress()) == 2)
+    assert one.subscription.partitions() == {(topic, n) for n in range(4)}
     await until(lambda: len(one.values) + len(two.values) >= sent)
     await one.stop()
     await until(lambda: len(two.intake.progress()) == 4)

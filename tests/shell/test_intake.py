@@ -143,6 +143,15 @@ async def test_records_of_a_partition_that_went_away_are_dropped_even_while_ling
     assert {record.topic for record in batch.records} == {"b"}
 
 
+async def test_partitions_share_the_bound_on_all_buffers() -> None:
+    intake, reader = await opened(A, B, total_bytes_max=5_000)
+    reader.give(intake, A, *range(20))
+    assert reader.paused == {A}
+    batch = await intake.next_batch(15)
+    assert batch is not None
+    assert reader.paused == set()
+
+
 async def test_records_fetched_before_a_seek_are_not_taken() -> None:
     intake, reader = await opened(A)
     reader.ends[A] = 9

@@ -45,9 +45,35 @@ def test_a_partition_that_was_never_read_holds_it() -> None:
     assert advance(rows, NOW, WAIT, Watermark(NOW - WAIT / 2)).time == NOW - WAIT / 2
 
 
+def watched(time: datetime | None = None) -> Watermark:
+    """What a holder knows that has computed all the time."""
+    return Watermark(time, watching_since=NOW - WAIT * 9, computed_at=NOW)
+
+
 def test_a_partition_that_nobody_reports_on_counts_no_more_after_the_longest_wait() -> None:
-    rows = [row(0, at_end=True), row(1, NOW - WAIT * 2, reported=NOW - WAIT - timedelta(seconds=1))]
-    assert advance(rows, NOW, WAIT, Watermark()).time == NOW
+    gone = row(1, NOW - WAIT * 2, reported=NOW - WAIT - timedelta(seconds=1))
+    assert advance([row(0, at_end=True), gone], NOW, WAIT, watched()).time == NOW
+
+
+def test_after_a_common_rest_a_partition_that_is_not_reported_yet_is_waited_for() -> None:
+    rested, mark = NOW - timedelta(days=30), Watermark()
+    for minute in range(17):
+        now = NOW + timedelta(minutes=minute)
+        mark = advance([row(0, at_end=True, reported=now), row(1, at_end=True, reported=rested)], now, WAIT, mark)
+        assert mark.time == (rested if minute < 15 else now)
+
+
+def test_a_holder_that_was_away_itself_watches_anew() -> None:
+    rested = NOW - timedelta(days=30)
+    rows = [row(0, at_end=True), row(1, at_end=True, reported=rested)]
+    old = Watermark(rested, watching_since=rested - WAIT * 9, computed_at=rested)
+    assert advance(rows, NOW, WAIT, old).time == rested
+
+
+def test_a_partition_that_is_expected_and_has_no_row_is_waited_for() -> None:
+    rows = [row(0, at_end=True)]
+    assert advance(rows, NOW, WAIT, Watermark(), expected=[("t", 0), ("t", 1)]).time is None
+    assert advance(rows, NOW, WAIT, Watermark(), expected=[("t", 0)]).time == NOW
 
 
 def test_a_backlog_of_a_year_that_is_being_read_is_waited_for() -> None:
@@ -143,9 +169,9 @@ def test_whatever_stands_still_it_is_at_most_the_longest_wait_behind_in_the_end(
     parts: list[tuple[datetime | None, bool, bool]],
 ) -> None:
     mark, now = Watermark(), NOW
-    for minute in range(0, 61, 5):
+    for minute in range(0, 91, 5):
         now = NOW + timedelta(minutes=minute)
-        rows = [row(n, oldest, at_end, now if owned else NOW) for n, (oldest, at_end, owned) in enumerate(parts)]
+        rows = [row(n, oldest, at_end, now if owned else NOW - WAIT * 2) for n, (oldest, at_end, owned) in enumerate(parts)]
         mark = advance(rows, now, WAIT, mark)
     if any(owned for _, _, owned in parts):
         assert mark.time is not None

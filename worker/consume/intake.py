@@ -33,10 +33,12 @@ HELD_RECHECK_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class IntakeOptions:
-    """Bounds of the buffers and waits. The high-water marks are per partition; reading resumes at half of them."""
+    """Bounds of the buffers and waits. The high-water marks are per partition; reading resumes at half of them. With many
+    partitions each has its part of `total_bytes_max` only."""
 
     buffer_records_max: int = 5_000
     buffer_bytes_max: int = 16 * 2**20
+    total_bytes_max: int = 256 * 2**20
     step_tolerance_seconds: float = 60.0
     step_wait_seconds: float = 30.0
     gap_policy: GapPolicy = "stop"
@@ -225,7 +227,7 @@ class Intake:
                 continue
             lane.put(run, position)
             lane.fetch_end = reader.readable_end(partition) or lane.fetch_end
-            if len(lane.records) > self._options.buffer_records_max or lane.buffered_bytes > self._options.buffer_bytes_max:
+            if len(lane.records) > self._options.buffer_records_max or lane.buffered_bytes > self._lane_bytes_max:
                 lane.full = True
                 self._pause(partition)
         metrics.records_buffered.set(sum(len(lane.records) for lane in self._lanes.values()))
@@ -263,9 +265,12 @@ class Intake:
                     lane.fetched = position
                 lane.fetch_end = reader.readable_end(partition) or lane.fetch_end
 
+    @property
+    def _lane_bytes_max(self) -> int:
+        return min(self._options.buffer_bytes_max, self._options.total_bytes_max // max(1, len(self._lanes)))
+
     def _is_half_empty(self, lane: Lane) -> bool:
-        half_records, half_bytes = self._options.buffer_records_max // 2, self._options.buffer_bytes_max // 2
-        return len(lane.records) <= half_records and lane.buffered_bytes <= half_bytes
+        return len(lane.records) <= self._options.buffer_records_max // 2 and lane.buffered_bytes <= self._lane_bytes_max // 2
 
     def _read_to_end(self, lane: Lane) -> bool:
         """Was everything up to the end of the log read, as far as the broker said lately?"""

@@ -24,6 +24,7 @@ from faststream.kafka.subscriber.usecase import BatchSubscriber
 from faststream.message import StreamMessage
 
 from worker import metrics
+from worker.consume.batch import PartitionKey
 from worker.consume.consumer import StrictConsumer
 from worker.consume.intake import Intake
 from worker.log import get_logger
@@ -85,6 +86,13 @@ class Subscription:
                 await self._stop()
         finally:
             await self._stop()
+
+    def partitions(self) -> frozenset[PartitionKey]:
+        """All partitions of the topics, whoever reads them, as far as the consumer knows; empty without a consumer."""
+        consumer = self._consumer
+        if consumer is None:
+            return frozenset()
+        return frozenset((topic, n) for topic in self._options.topics for n in consumer.partitions_for_topic(topic) or ())
 
     async def _start(self) -> None:
         await self._broker.connect()

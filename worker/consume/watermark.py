@@ -3,7 +3,8 @@
 Every partition has a *reading*: now where it was read to its end, else the oldest record time still to be read past. The
 watermark is the lowest reading, and never goes back. It must never stall either, so a partition cannot hold it for ever:
 
-- one that nobody reported on for the longest wait (unowned, no longer subscribed) counts no more;
+- one that nobody reported on for the longest wait (unowned, no longer subscribed) counts no more; who takes over the
+  computation, or was away itself, first watches for as long: after a common rest all reports are old;
 - one whose reading lies more than the longest wait behind, and did not come nearer to now within the longest wait (paused,
   stuck, a producer that writes 1970 into every record), counts as if it were the longest wait behind. One that catches up,
   from however far, comes nearer and is waited for.
@@ -42,36 +43,52 @@ class Approach:
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """The watermark, and what its next computation needs to know. `time` None: nothing was ever read."""
+    """The watermark, and what its next computation needs to know. `time` None: nothing was ever read.
+
+    `watching_since`: since when this holder computes without a break, `computed_at`: the last time it did.
+    """
 
     time: datetime | None = None
+    watching_since: datetime | None = None
+    computed_at: datetime | None = None
     approaches: Mapping[PartitionKey, Approach] = field(default_factory=dict)
 
 
-def advance(rows: Iterable[PartitionRow], now: datetime, longest_wait: timedelta, previous: Watermark) -> Watermark:
+def advance(
+    rows: Iterable[PartitionRow],
+    now: datetime,
+    longest_wait: timedelta,
+    previous: Watermark,
+    expected: Iterable[PartitionKey] = (),
+) -> Watermark:
     """The watermark at `now` (the database's clock) from the rows of all partitions.
 
-    A holder that takes over knows no approaches: what was waited out before is waited for once more.
+    `expected` are the partitions that there are: one without a row was never read, and is waited for like any other. A holder
+    that takes over begins with `Watermark()` or an old one of its own: what was waited out before is waited for once more.
     """
     floor = now - longest_wait
+    watching_since, known = now, {}
+    if previous.watching_since is not None and previous.computed_at is not None and previous.computed_at >= floor:
+        watching_since, known = previous.watching_since, dict(previous.approaches)
+    by_key = {(row.topic, row.partition): row for row in rows}
     approaches: dict[PartitionKey, Approach] = {}
     readings: list[datetime | None] = []
-    for row in rows:
-        if row.reported_at < floor:
+    for key in {*by_key, *expected}:
+        row = by_key.get(key)
+        if row is not None and row.reported_at < floor and watching_since <= floor:
             continue
-        reading = _reading(row, now)
+        reading = None if row is None else _reading(row, now)
         if reading is None or reading < floor:
-            key = (row.topic, row.partition)
-            approaches[key] = approach = _approach(reading, now, previous.approaches.get(key))
+            approaches[key] = approach = _approach(reading, now, known.get(key))
             if now - approach.since >= longest_wait:
                 reading = floor
         # Where nothing is known, what is still to come may be as old as anything: the watermark stays.
         readings.append(previous.time if reading is None else reading)
-    known = [reading for reading in readings if reading is not None]
-    lowest = min(known) if known and len(known) == len(readings) else previous.time
+    read = [reading for reading in readings if reading is not None]
+    lowest = min(read) if read and len(read) == len(readings) else previous.time
     if lowest is not None and previous.time is not None:
         lowest = max(lowest, previous.time)
-    return Watermark(lowest, approaches)
+    return Watermark(lowest, watching_since, now, approaches)
 
 
 def slowest(rows: Iterable[PartitionRow], now: datetime, longest_wait: timedelta) -> datetime | None:
