@@ -1,0 +1,28 @@
+-- Spreads an empty, migrated ledger over the nodes of a Citus cluster. Run once on the coordinator, by its superuser, in a
+-- database where `CREATE EXTENSION citus` was done and the nodes were added; after that the workers need nothing else.
+--
+-- Everything of an account lies on one node; orders are spread by their own id. Small tables that all batches share stay on the
+-- coordinator, where their rows can be locked.
+
+-- The triggers only refuse. They run on the node where the row is, and need no more than the row.
+SET citus.enable_unsafe_triggers = on;
+
+SELECT create_distributed_table('account', 'account_id', colocate_with => 'none');
+SELECT create_distributed_table('fact', 'account_id', colocate_with => 'account');
+SELECT create_distributed_table('decision', 'account_id', colocate_with => 'account');
+SELECT create_distributed_table('entry', 'account_id', colocate_with => 'account');
+SELECT create_distributed_table('lot', 'account_id', colocate_with => 'account');
+SELECT create_distributed_table('item', 'account_id', colocate_with => 'account');
+SELECT create_distributed_table('step', 'account_id', colocate_with => 'account');
+SELECT create_distributed_table('outbox', 'account_id', colocate_with => 'account');
+
+SELECT create_distributed_table('order_route', 'order_id', colocate_with => 'none');
+SELECT create_distributed_table('parked', 'order_id', colocate_with => 'order_route');
+
+-- Batches of different workers write different accounts, or the same ones under compare-and-set: they need not wait for each
+-- other's statements as such.
+DO $$
+BEGIN
+    EXECUTE format('ALTER DATABASE %I SET citus.all_modifications_commutative = on', current_database());
+END
+$$;
