@@ -15,7 +15,7 @@ def instant(text: str, option: str) -> datetime:
     except ValueError:
         raise Failure(Exit.USAGE, f"{option} {text}: should be a time such as 2026-04-01T12:00:00+09:00") from None
     if at.tzinfo is None:
-        raise Failure(Exit.USAGE, f"{option} {text}: should say its offset, such as {text}+09:00 or {text}Z")
+        raise Failure(Exit.USAGE, f"{option} {text}: should say its offset, such as {at.isoformat()}+09:00")
     try:
         return at.astimezone(UTC)
     except OverflowError:

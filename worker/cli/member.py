@@ -50,8 +50,15 @@ def statement(
 def show_statement(found: Mapping[str, Any]) -> None:
     """A statement for people."""
     simple = [name for name in found if name not in _PARTS]
-    show_table("Statement", ("", " "), [(name.replace("_", " "), found[name]) for name in simple])
+    show_table("Statement", ("", ""), [(name.replace("_", " "), found[name]) for name in simple])
     for part, columns in _PARTS.items():
         if found[part]:
-            rows = [[one.get(column) for column in columns] for one in found[part]]
+            rows = [[_cell(one.get(column)) for column in columns] for one in found[part]]
             show_table(part.capitalize(), columns, rows)
+
+
+def _cell(value: Any) -> Any:
+    """A verdict in words; anything else as it is."""
+    if isinstance(value, dict):
+        return ": ".join(str(part) for part in (value["decision"], value.get("reason")) if part)
+    return value

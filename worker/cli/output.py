@@ -61,7 +61,7 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     from rich.table import Table
 
     cells = [list(row) for row in rows]
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_header=any(columns))
     for place, column in enumerate(columns):
         numbers = any(isinstance(row[place], int) and not isinstance(row[place], bool) for row in cells)
         table.add_column(column.replace("_", " "), justify="right" if numbers else "left", overflow="fold")

@@ -33,7 +33,10 @@ async def create_topics(
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **(client or {}))
     await admin.start()
     try:
-        wanted = [NewTopic(name, count, replicas, topic_configs=dict(configs or {})) for name, count in topics.items()]
+        # aiokafka takes -1 only beside an assignment; an empty one leaves both to the cluster.
+        assigned = {} if replicas == -1 else None
+        settings = dict(configs or {})
+        wanted = [NewTopic(name, count, replicas, assigned, settings) for name, count in topics.items()]
         answer = await admin.create_topics(wanted)
         for name, code, *message in answer.topic_errors:
             if code not in (NO_ERROR, TOPIC_ALREADY_EXISTS):

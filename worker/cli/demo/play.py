@@ -46,6 +46,7 @@ def play(*, keep: bool) -> int:
     started = time.monotonic()
     stage = Stage(keep, _said)
     kept = right = False
+    code: int | None = None
     try:
         settings = stage.start()
         outcome = finish(_day(stage, settings))

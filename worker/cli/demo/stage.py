@@ -85,7 +85,9 @@ class Stage:
         self._database(settings)
         self._topics(settings)
         self._worker()
-        return self._settings("demo_reader")
+        reader = self._settings("demo_reader")
+        self.environment["LOYALTY_POSTGRES_DSN"] = self.postgres.dsn(DATABASE, "demo_worker")
+        return reader
 
     @staticmethod
     def _timed(part: LocalPostgres | Kafka) -> float:
