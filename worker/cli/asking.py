@@ -48,10 +48,10 @@ async def dossier_of(
 
 
 async def all_statements(store: PostgresStore, at: datetime) -> AsyncIterator[Mapping[str, object]]:
-    """Every account's statement at an instant."""
+    """Every account's statement at an instant; those of fenced accounts, which `violations` tells of, are left out."""
     terms = {program.code: program for program in await programs(store)}
     async for dossier in store.dossiers():
-        if dossier.row is not None:
+        if dossier.row is not None and dossier.row.fenced is None:
             yield as_json(read(dossier, terms[dossier.row.program], at))
 
 

@@ -34,7 +34,7 @@ async def create_topics(
     await admin.start()
     try:
         # aiokafka takes -1 only beside an assignment; an empty one leaves both to the cluster.
-        assigned = {} if replicas == -1 else None
+        assigned: dict[int, list[int]] | None = {} if replicas == -1 else None
         settings = dict(configs or {})
         wanted = [NewTopic(name, count, replicas, assigned, settings) for name, count in topics.items()]
         answer = await admin.create_topics(wanted)
