@@ -305,6 +305,13 @@ class Account:
                 assert isinstance(item, Request)
                 yield item
 
+    def due_settings(self, at: datetime) -> Iterator[Setting]:
+        """Settings with something due at or before an instant, by name."""
+        for (kind, _), item in sorted(self.items.items(), key=lambda pair: pair[0]):
+            if kind == "setting" and item.due_at is not None and item.due_at <= at:
+                assert isinstance(item, Setting)
+                yield item
+
     # -- replacing
 
     def put_lot(self, lot: Lot) -> None:
@@ -338,9 +345,14 @@ class Account:
 
     def find(self, code: str, order_id: str | None = None, detail: str = "") -> None:
         """Keep as a finding that something did not fit."""
-        assert self.event is not None
-        key = f"{self.event.source}:{self.event.id}:{code}:{detail}"
+        key = f"{self.cause}:{code}:{detail}"
         self.put("finding", key, Finding(code=code, at=self.at, order_id=order_id, detail=detail))
+
+    def wait(self) -> None:
+        """Note that the redemption of the open step's fact waits for its decision."""
+        assert self.moment is not None
+        if self.moment not in self.head.waiting:
+            self.head = replace(self.head, waiting=tuple(sorted((*self.head.waiting, self.moment))))
 
     def fail(self, what: str) -> NoReturn:
         """Stop: the fold broke one of its own rules."""

@@ -7,7 +7,7 @@ from datetime import date
 
 from msgspec.structs import replace
 
-from worker.decide import expiry, ledger, orders, requests, reversal, tiers
+from worker.decide import expiry, ledger, members, orders, requests, reversal, tiers
 from worker.decide.account import Account, Notice
 
 
@@ -16,6 +16,8 @@ def tick(account: Account) -> None:
     _lapse(account)
     _mature(account)
     _orders(account)
+    for setting in list(account.due_settings(account.at)):
+        members.keep_promise(account, setting)
     tiers.review_due(account)
     for request in list(account.due_requests(account.at)):
         requests.end_due(account, request, account.at)

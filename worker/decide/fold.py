@@ -8,7 +8,7 @@ At one instant the clock comes first, then facts by rank; a fact sees the state 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from contracts.events import (
@@ -66,6 +66,7 @@ HANDLERS: Final[Mapping[type[Any], Callable[[Account, Any], None]]] = {
     RedemptionReleased: requests.reservation_released,
 }
 
+_TICK: Final = timedelta(microseconds=1)
 CLOCK_STEPS_MAX: Final = 100_000
 """More clock instants than this between two facts is a defect of the fold, not a history."""
 
@@ -105,12 +106,17 @@ def run_clock(account: Account, until: datetime, steps: list[Step]) -> None:
     """Take every clock instant up to `until` (inclusive) at which something changes, each as a step of its own."""
     for _ in range(CLOCK_STEPS_MAX):
         due = account.head.clock_due_at
-        if due is None or due > until:
+        if due is None:
+            return
+        last = account.head.last
+        if last is not None and due <= last.at:
+            # What became due in the past (terms that changed, a date worked out late) comes right after the last moment, so that
+            # steps stay in business order and no two have the same moment.
+            due = last.at + _TICK
+        if due > until:
             return
         account.need_wide()
-        last = account.head.last
-        # Something that became due in the past (terms that changed, a date worked out late) happens now.
-        account.begin(clock_moment(due if last is None or due > last.at else last.at))
+        account.begin(clock_moment(due))
         try:
             clock.tick(account)
         except (NotLoaded, Defect):

@@ -25,6 +25,7 @@ from worker.decide.amounts import fraction
 from worker.decide.state import Lot, Mark, Setting, Spent
 
 MANUAL_HOLD = "manual"
+_PROMISE = "promise:"
 
 
 class _Joining(Protocol):
@@ -89,14 +90,19 @@ def _earn(
 ) -> None:
     for rule in account.version.terms.activities:
         if rule.event == event and rule.activity in (None, activity):
-            _grant(account, rule, reference, points, sku, order_id)
+            amount = _multiplied(account, rule, rule.points if rule.points is not None else (points or 0))
+            name = _once(account, rule, reference, sku, order_id)
+            if rule.delay_hours:
+                _promise(account, rule, name, sku, amount)
+            else:
+                _grant(account, rule, account.cause, name, sku, amount)
             return
     if event not in ("member.registered", "member.enrolled"):
         account.find("activity_not_offered", None, activity or event)
 
 
-def _once(account: Account, rule: Activity, reference: str, sku: str | None, order_id: str | None) -> str | None:
-    """The name under which this activity counts once; None if every event counts."""
+def _once(account: Account, rule: Activity, reference: str, sku: str | None, order_id: str | None) -> str:
+    """The name under which this activity counts once; empty if every event counts."""
     key = {
         "member": "",
         "sku": sku or "",
@@ -105,10 +111,11 @@ def _once(account: Account, rule: Activity, reference: str, sku: str | None, ord
         "day": account.version.days.date_of(account.at).isoformat(),
         "event": None,
     }[rule.once_per]
-    return None if key is None else f"{rule.id}:{key}"
+    return "" if key is None else f"{rule.id}:{key}"
 
 
-def _grant(account: Account, rule: Activity, reference: str, points: int | None, sku: str | None, order_id: str | None) -> None:
+def _grant(account: Account, rule: Activity, origin: str, name: str, sku: str | None, points: int) -> None:
+    """Credit an activity's points now, if the member takes part and it has not counted yet."""
     head = account.head
     if rule.event != "member.registered" and not redemption.is_member(account):
         account.find("activity_without_membership", None, rule.id)
@@ -119,22 +126,32 @@ def _grant(account: Account, rule: Activity, reference: str, points: int | None,
     if rule.bought and sku is not None and not account.marked(f"bought:{sku}"):
         account.find("activity_without_purchase", None, f"{rule.id}:{sku}")
         return
-    name = _once(account, rule, reference, sku, order_id)
-    if name is not None:
+    if name:
         if account.marked(name):
             return
         account.put("mark", name, Mark(at=account.at))
-    amount = _multiplied(account, rule, rule.points if rule.points is not None else (points or 0))
-    amount = _within_caps(account, amount)
-    if not amount:
+    points = _within_caps(account, points)
+    if points:
+        lot = Lot(origin=origin, part=rule.id, kind=rule.kind, granted_at=account.at, points=points, rule=rule.rule)
+        ledger.credit(account, expiry.dated(account.version, lot, account.at), points)
+
+
+def _promise(account: Account, rule: Activity, name: str, sku: str | None, points: int) -> None:
+    """Points that are credited some hours later, if the member takes part by then (LEN-28)."""
+    key = f"{_PROMISE}{account.cause}"
+    due_at = account.at + timedelta(hours=rule.delay_hours)
+    account.put("setting", key, Setting(name=key, values=(rule.id, name, sku or ""), points=points, due_at=due_at))
+
+
+def keep_promise(account: Account, setting: Setting) -> None:
+    """The clock's part: an activity's points whose hours have passed are credited."""
+    if not setting.name.startswith(_PROMISE):
         return
-    matures_at = account.at + timedelta(hours=rule.delay_hours)
-    lot = Lot(origin=account.cause, part=rule.id, kind=rule.kind, granted_at=matures_at, points=amount, rule=rule.rule)
-    lot = expiry.dated(account.version, lot, matures_at)
-    if rule.delay_hours:
-        ledger.credit_pending(account, replace(lot, matures_at=matures_at), amount)
-    else:
-        ledger.credit(account, lot, amount)
+    account.put("setting", setting.name, None)
+    rule_id, name, sku = setting.values
+    for rule in account.version.terms.activities:
+        if rule.id == rule_id:
+            _grant(account, rule, setting.name.removeprefix(_PROMISE), name, sku or None, setting.points)
 
 
 def _multiplied(account: Account, rule: Activity, points: int) -> int:
@@ -164,7 +181,7 @@ def adjusted(account: Account, data: PointsAdjusted) -> None:
     """A manual grant or deduction (COM-C8), or the revocation of everything for cause (BEL-20)."""
     rules = account.version.terms.adjustment
     if data.points == "all":
-        _revoke_all(account, rules.rule)
+        _revoke_all(account, rules.revocation_rule or rules.rule)
     elif data.points > 0:
         lot = Lot(
             origin=account.cause,

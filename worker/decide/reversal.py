@@ -67,7 +67,7 @@ def exchange_shipped(account: Account, data: ExchangeShipped) -> None:
     if any(key in taken for key, _ in named):
         account.find("exchange_twice", data.order_id, data.exchange_id)
         return
-    lines = tuple(replace(orders.line_of(version, key, line), unshipped=0) for key, line in named)
+    lines = tuple(replace(orders.line_of(version, key, line), unshipped=0, replacement=True) for key, line in named)
     pieces = {line.line_id: line.quantity for line in lines}
     order = replace(
         order,
@@ -99,7 +99,7 @@ def _received(account: Account, order_id: str, lines: Lines, kind: Kind, reason:
     ticked = {line.line_id: min(line.awaiting, pieces.get(line.line_id, 0)) for line in order.lines}
     order = replace(order, lines=tuple(replace(line, awaiting=line.awaiting - ticked[line.line_id]) for line in order.lines))
     rest = {key: n - ticked[key] for key, n in pieces.items() if n > ticked[key]}
-    if rest and lines != "all":
+    if rest:
         _take_out(account, order, rest, kind, reason)
     else:
         account.put_order(order)
@@ -154,17 +154,18 @@ def _without(line: OrderLine, n: int, kind: Kind, *, awaiting: bool) -> OrderLin
 
 
 def detached(version: Version, order: Order) -> int:
-    """Used points that no longer sit on kept goods; all of them once nothing is kept (COM-Q4)."""
-    if all(line.kept == 0 for line in order.lines):
+    """Used points that no longer sit on kept goods; all of them once nothing is kept of what was ordered (COM-Q4)."""
+    lines = [line for line in order.lines if not line.replacement]
+    if all(line.kept == 0 for line in lines):
         return order.points_used
-    removed = [(line, line.quantity - line.kept) for line in order.lines]
+    removed = [(line, line.quantity - line.kept) for line in lines]
     how = version.terms.reversal.split.order
     if how == "pro_rata":
-        return sum(line.detached for line in order.lines)
+        return sum(line.detached for line in lines)
     value = sum(part(line.goods, n, line.quantity) + part(line.tax, n, line.quantity) for line, n in removed)
     if how == "points_first":
         return min(order.points_used, value)
-    total = sum(line.goods + line.tax for line in order.lines) + order.fees
+    total = sum(line.goods + line.tax for line in lines) + order.fees
     return min(order.points_used, max(value - (total - order.points_used), 0))
 
 

@@ -102,17 +102,31 @@ def count(account: Account, order: Order) -> Order:
         return replace(order, count_at=judged_at)
     order = replace(order, count_at=None)
     day = version.days.date_of(order.placed_at if tiers.measure.dated_by == "order" else (order.shipped_at or account.at))
-    bucket = next(iter(order.counted), _bucket(version, tiers, day))
-    counted = order.counted.get(bucket, 0)
-    if worth == counted:
+    bucket = _bucket(version, tiers, day)
+    counted = _recount(order.counted, worth, bucket)
+    if counted == order.counted:
         return order
-    _add(account, bucket, worth - counted)
-    order = replace(order, counted={bucket: worth})
+    for each, amount in counted.items():
+        _add(account, each, amount - order.counted.get(each, 0))
+    order = replace(order, counted=counted)
     if worth and not order.judged:
         order = replace(order, judged=True)
         _purchase_counts(account, tiers, version.days.date_of(order.placed_at))
-    judge(account, version, account.at)
+    judge(account, version, account.at, counted_in=bucket)
     return order
+
+
+def _recount(counted: Mapping[str, int], worth: int, bucket: str) -> dict[str, int]:
+    """What an order counts for, by bucket: more goes to the bucket given, less comes off the latest ones first."""
+    change = worth - sum(counted.values())
+    changed = dict(counted)
+    if change > 0:
+        changed[bucket] = changed.get(bucket, 0) + change
+    for each in sorted(changed, reverse=True):
+        less = min(changed[each], max(-change, 0))
+        changed[each] -= less
+        change += less
+    return changed
 
 
 def _add(account: Account, bucket: str, amount: int) -> None:
@@ -181,8 +195,12 @@ def current(account: Account, order: Order | None = None) -> str | None:
 # -- judging
 
 
-def judge(account: Account, version: Version, at: datetime, *, review: bool = False) -> None:
-    """Set the level that the window gives, as far as the terms let it rise or fall now; then look when it changes next."""
+def judge(account: Account, version: Version, at: datetime, *, review: bool = False, counted_in: str | None = None) -> None:
+    """Set the level that the window gives, as far as the terms let it rise or fall now; then look when it changes next.
+
+    `counted_in`: the bucket of an amount that counts only now. If it is a year that is over and nothing looks at it again, the
+    level that the year reached with it counts still (LEN-31: ordered in December, shipped in January).
+    """
     tiers = version.terms.tiers
     if tiers is None:
         return
@@ -190,6 +208,13 @@ def judge(account: Account, version: Version, at: datetime, *, review: bool = Fa
     assert account.head.tier is not None
     now = _index(tiers, account.head.tier.name)
     reached = level_for(tiers, window_sum(version, tiers, account.head.windows, at))
+    if (
+        counted_in is not None
+        and tiers.window.type == "calendar_year"
+        and tiers.yearly_review == "none"
+        and tiers.falls == "never"
+    ):
+        reached = max(reached, level_for(tiers, account.head.windows.get(counted_in, 0)))
     if tiers.judged == "at_once" or review:
         if reached > now:
             account.head = replace(account.head, tier=replace(account.head.tier, lost=0))
