@@ -1,0 +1,378 @@
+"""A store in memory that checks every change it takes, and the fold from scratch to compare with."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from msgspec.structs import replace
+
+from contracts.events import Event, OrderPlaced
+from tests.fold.histories import History as Life
+from worker.decide.account import Account, NotLoaded, Step, item_key
+from worker.decide.change import AccountChange, AccountRow, History, Loaded, Message, PostedEntry, StoredEntry, StoredStep
+from worker.decide.fold import fold, moment_of
+from worker.decide.needs import Needs, needs
+from worker.decide.program import Program
+from worker.decide.refold import Clock, Late, change_account
+from worker.decide.state import Decision, Entry, Head, Item, ItemKey, Lot, Moment
+
+KEPT = ("pending", "available", "held", "lapsed", "forfeited", "revoked")
+_NAMESPACE = UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
+_Key = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Book:
+    """All that is stored of one account."""
+
+    member_id: str
+    account_id: UUID
+    row: AccountRow | None = None
+    lots: dict[str, Lot] = field(default_factory=dict)
+    items: dict[ItemKey, Item] = field(default_factory=dict)
+    facts: dict[_Key, Event] = field(default_factory=dict)
+    decisions: dict[_Key, Decision] = field(default_factory=dict)
+    entries: list[PostedEntry] = field(default_factory=list)
+    steps: list[StoredStep] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+
+    @property
+    def head(self) -> Head:
+        """The account's head; that of an account which is not there yet is empty."""
+        return self.row.head if self.row is not None else Head()
+
+    def history(self, since: Moment) -> History:
+        """What a store finds from a moment on: entries go by the lowest version of the steps, and by their moment."""
+        later = self.steps[bisect_left(self.steps, since, key=lambda step: step.moment) :]
+        keys = [(step.moment.source, step.moment.id) for step in later if step.moment.rank]
+        first = min((step.version for step in later), default=0)
+        return History(
+            steps=later[::-1],
+            facts=sorted((self.facts[key] for key in keys), key=lambda fact: fact.key),
+            decisions=[self.decisions[key] for key in keys if key in self.decisions],
+            entries=[StoredEntry(e.moment, e.entry) for e in self.entries if later and e.version >= first and e.moment >= since],
+        )
+
+    def loaded(self, wanted: Needs | None) -> Loaded:
+        """The account as it stands: whole, or what was asked for of it."""
+        if wanted is None:
+            return Loaded(self.row, lots=dict(self.lots), items=dict(self.items), wide=True)
+        lots = {ref: lot for ref, lot in self.lots.items() if wanted.wide or lot.origin in wanted.origins}
+        items = {
+            key: item for key, item in self.items.items() if key in wanted.items or (wanted.wide and item.due_at is not None)
+        }
+        return Loaded(self.row, lots=lots, items=items, wide=wanted.wide)
+
+
+class Books:
+    """The accounts of one program. `narrow`: load only what facts need; `checked`: look at every change that is written."""
+
+    def __init__(
+        self, program: Program, told: Mapping[_Key, Decision] | None = None, *, narrow: bool = False, checked: bool = True
+    ) -> None:
+        self.program = program
+        self.books: dict[str, Book] = {}
+        self.narrow = narrow
+        self.checked = checked
+        self.told = dict(told or {})
+        self.loads = 0
+        self._homes: dict[str, str] = {}
+        self._parked: dict[str, list[Event]] = {}
+
+    @property
+    def decisions(self) -> dict[_Key, Decision]:
+        """Every verdict that was announced."""
+        return {key: decision for book in self.books.values() for key, decision in book.decisions.items()}
+
+    def deliver(self, batch: Sequence[Event], until: datetime | None = None, certain_until: datetime | None = None) -> None:
+        """Take a batch as the worker does: park what has no order yet, leave duplicates out, fold each account once."""
+        for event in batch:
+            if isinstance(event.data, OrderPlaced) and event.data.member_id is not None:
+                self._homes.setdefault(event.data.order_id, event.data.member_id)
+        groups: dict[str, list[Event]] = {}
+        for event in batch:
+            for fact in self._route(event):
+                groups.setdefault(fact[0], []).append(fact[1])
+        for member, facts in sorted(groups.items()):
+            book = self.books.setdefault(member, Book(member, uuid5(_NAMESPACE, member)))
+            fresh = {(fact.source, fact.id): fact for fact in facts if (fact.source, fact.id) not in book.facts}
+            self.change(book, list(fresh.values()), Clock(until=until, certain_until=certain_until))
+
+    def _route(self, event: Event) -> Iterable[tuple[str, Event]]:
+        if event.member_id is not None:
+            yield event.member_id, event
+            if isinstance(event.data, OrderPlaced):
+                for parked in self._parked.pop(event.data.order_id, []):
+                    yield self._homes[event.data.order_id], parked
+            return
+        assert event.order_id is not None
+        if event.order_id in self._homes:
+            yield self._homes[event.order_id], event
+        else:
+            self._parked.setdefault(event.order_id, []).append(event)
+
+    def run_clock(self, until: datetime, certain_until: datetime | None = None) -> None:
+        """What the due loop does: look at every account whose next due instant has come."""
+        for book in self.books.values():
+            if book.head.next_due_at is not None and book.head.next_due_at <= until:
+                self.change(book, [], Clock(until=until, certain_until=certain_until))
+
+    def change(self, book: Book, facts: list[Event], clock: Clock) -> AccountChange | None:
+        """Fold facts and clock into an account and write what comes out."""
+        told = [self.told[key] for key in ((fact.source, fact.id) for fact in facts) if key in self.told]
+        change = self._fold_narrow(book, facts, clock, told) if self.narrow else self._fold_whole(book, facts, clock, told)
+        if change is not None:
+            before = (book.head, book.row.version if book.row else 0)
+            write(book, change)
+            if self.checked:
+                check_change(book, change, *before)
+                check_book(book)
+        return change
+
+    def _fold_whole(self, book: Book, facts: list[Event], clock: Clock, told: Sequence[Decision]) -> AccountChange | None:
+        arguments = (self.program, book.account_id, book.member_id, book.loaded(None), (), facts, clock)
+        try:
+            return change_account(*arguments, told=told, complete=True)
+        except Late as late:
+            return change_account(*arguments, history=book.history(late.since), told=told, complete=True)
+
+    def _fold_narrow(self, book: Book, facts: list[Event], clock: Clock, told: Sequence[Decision]) -> AccountChange | None:
+        """Load little, and more as the fold asks for it, as the worker does."""
+        wanted, history = needs(facts), None
+        for _ in range(12):
+            self.loads += 1
+            try:
+                return change_account(
+                    self.program,
+                    book.account_id,
+                    book.member_id,
+                    book.loaded(wanted),
+                    wanted.items,
+                    facts,
+                    clock,
+                    history,
+                    told=told,
+                )
+            except Late as late:
+                history = book.history(late.since)
+                more = needs(history.facts)
+                wanted = Needs(wanted.items | more.items, wanted.origins | more.origins, wide=True)
+            except NotLoaded as missing:
+                wanted = Needs(wanted.items | set(missing.items), wanted.origins, wanted.wide or missing.wide)
+        raise AssertionError("the fold asks for rows without end")
+
+
+def write(book: Book, change: AccountChange) -> None:
+    """Take a change over, as a store does."""
+    assert change.expected_revision == (book.row.revision if book.row else 0)
+    book.row = AccountRow(
+        account_id=change.account_id,
+        program=change.program,
+        member_id=change.member_id,
+        revision=change.expected_revision + 1,
+        version=change.version,
+        epoch=change.epoch,
+        head=change.head,
+    )
+    for rows, changed in ((book.lots, change.lots), (book.items, change.items)):
+        for key, row in changed.items():
+            if row is None:
+                rows.pop(key, None)  # type: ignore[call-overload]  # each mapping with its own rows
+            else:
+                rows[key] = row  # type: ignore[index]
+    for fact in change.facts:
+        assert (fact.source, fact.id) not in book.facts, "a fact is written once"
+        book.facts[fact.source, fact.id] = fact
+    for decision in change.decisions:
+        known = book.decisions.get((decision.source, decision.id))
+        assert known is None, f"decided before: {known}, now {decision}"
+        book.decisions[decision.source, decision.id] = decision
+    if change.undone_from is not None:
+        del book.steps[bisect_left(book.steps, change.undone_from, key=lambda step: step.moment) :]
+    book.steps.extend(change.steps)
+    book.entries.extend(change.entries)
+    book.messages.extend(change.messages)
+
+
+# -- what is true after every change
+
+
+def check_change(book: Book, change: AccountChange, before: Head, version: int) -> None:
+    """The change itself: versions, messages and entries go on from where the account stood."""
+    announced = [message.version for message in change.messages if message.topic == "loyalty.balance-changed"]
+    assert announced == list(range(version + 1, change.version + 1)), "every version is announced by one balance-changed"
+    ordinals: Counter[int] = Counter()
+    balances = {"available": before.available, "pending": before.pending, "on_hold": before.held}
+    for message in change.messages:
+        assert message.ordinal == ordinals[message.version], "the messages of a version are numbered from 0"
+        ordinals[message.version] += 1
+        assert (message.topic == "loyalty.balance-changed") == (message.ordinal == 0)
+        data = json.loads(message.data)
+        if message.ordinal == 0:
+            for name, points in data["change"].items():
+                balances[name] += points
+                assert data[name] == balances[name], "what changed adds up to the balance"
+    after = change.head
+    assert balances == {"available": after.available, "pending": after.pending, "on_hold": after.held}
+    kept = {bucket: getattr(before, bucket) for bucket in KEPT}
+    lines: Counter[int] = Counter()
+    for posted in change.entries:
+        assert posted.version > version
+        assert posted.line == lines[posted.version]
+        lines[posted.version] += 1
+        entry = posted.entry
+        assert entry.points > 0
+        for bucket, points, shown in (
+            (entry.source, -entry.points, posted.source_after),
+            (entry.target, entry.points, posted.target_after),
+        ):
+            if bucket in kept:
+                kept[bucket] += points
+        for bucket, shown in ((entry.source, posted.source_after), (entry.target, posted.target_after)):
+            assert shown == kept.get(bucket), "each entry says what its buckets held after it"
+    assert kept == {bucket: getattr(after, bucket) for bucket in KEPT}
+
+
+def check_book(book: Book) -> None:
+    """The account as it stands: balances are what the entries and the lots say, and the way back leads to nothing."""
+    head, net = book.head, Counter[str]()
+    by_lot: Counter[tuple[str, str]] = Counter()
+    for posted in book.entries:
+        entry = posted.entry
+        net[entry.source] -= entry.points
+        net[entry.target] += entry.points
+        if entry.lot is not None:
+            by_lot[entry.lot, entry.source] -= entry.points
+            by_lot[entry.lot, entry.target] += entry.points
+    for bucket in KEPT:
+        assert net[bucket] == getattr(head, bucket), f"{bucket} is the sum of its entries"
+    assert head.available == sum(lot.available for lot in book.lots.values()) - head.arrears
+    assert head.pending == sum(lot.pending for lot in book.lots.values())
+    assert head.arrears >= 0
+    assert head.held >= 0
+    for ref, lot in book.lots.items():
+        assert min(lot.pending, lot.available, lot.lapsed) >= 0, ref
+        assert lot.pending + lot.available + lot.lapsed > 0, ref
+        assert lot.pending + lot.available + lot.lapsed <= lot.points, f"{ref} holds more than was granted"
+        assert lot.pending == by_lot[ref, "pending"], ref
+        # What a credit set off against arrears never reached its lot.
+        assert lot.available <= by_lot[ref, "available"], ref
+        if lot.available and lot.lapses_at is not None and head.last is not None:
+            assert lot.lapses_at > head.last.at, f"{ref} has lapsed and can still be used"
+    assert all(one.moment < two.moment for one, two in zip(book.steps, book.steps[1:], strict=False)), "steps in business order"
+    applied = {(step.moment.source, step.moment.id) for step in book.steps if step.moment.rank}
+    assert applied == set(book.facts), "one step for each fact"
+    check_undo(book)
+    check_due(book)
+
+
+def check_undo(book: Book) -> None:
+    """Putting every before-image back leads to an account that is not there yet."""
+    lots, items, head = dict(book.lots), dict(book.items), book.head
+    for step in reversed(book.steps):
+        head = step.before.head
+        for ref, lot in step.before.lots.items():
+            if lot is None:
+                lots.pop(ref, None)
+            else:
+                lots[ref] = lot
+        for name, item in step.before.items.items():
+            if item is None:
+                items.pop(item_key(name), None)
+            else:
+                items[item_key(name)] = item
+    assert (lots, items) == ({}, {})
+    assert replace(head, clock_due_at=None, next_due_at=None) == Head()
+
+
+def check_due(book: Book) -> None:
+    """Nothing with a date is forgotten."""
+    head = book.head
+    dates = [item.due_at for item in book.items.values() if item.due_at is not None]
+    dates += [lot.matures_at for lot in book.lots.values() if lot.pending and lot.matures_at is not None]
+    dates += [lot.lapses_at for lot in book.lots.values() if lot.available and lot.lapses_at is not None]
+    if dates:
+        assert head.clock_due_at is not None
+        assert head.clock_due_at <= min(dates)
+    if head.clock_due_at is not None:
+        assert head.next_due_at is not None
+        assert head.next_due_at <= head.clock_due_at
+
+
+# -- one fold of the sorted set
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """An account folded from nothing, and its steps."""
+
+    account: Account
+    steps: list[Step]
+
+
+def scratch(
+    program: Program,
+    facts: Iterable[Event],
+    decisions: Mapping[_Key, Decision],
+    until: datetime | None,
+    certain_until: datetime | None = None,
+) -> Scratch:
+    """One fold of a set of facts from nothing, with the decisions that were announced."""
+    account = Account(program, Head(), {}, {}, complete=True)
+    account.decided.update(decisions)
+    account.certain_until = certain_until
+    return Scratch(account, fold(account, sorted(facts, key=moment_of), until))
+
+
+def net_entries(entries: Iterable[tuple[Moment, Entry]]) -> Counter[Any]:
+    """Points by what they were moved for, with corrections set off against what they correct."""
+    net: Counter[Any] = Counter()
+    for moment, entry in entries:
+        sign = 1 if entry.source < entry.target else -1
+        buckets = tuple(sorted((entry.source, entry.target)))
+        net[moment, buckets, entry.lot, entry.order_id, entry.rule, entry.reason, entry.kind] += sign * entry.points
+    return Counter({key: points for key, points in net.items() if points})
+
+
+def compare(book: Book, whole: Scratch, *, exact_due: bool = True) -> None:
+    """The stored account is the fold: head, lots, items, steps, and entries for every moment."""
+    head, expected = book.head, whole.account.head
+    if not exact_due:
+        head = replace(head, clock_due_at=expected.clock_due_at, next_due_at=expected.next_due_at)
+    assert_same("head", as_dict(head), as_dict(expected))
+    assert_same("lots", book.lots, whole.account.lots)
+    assert_same("items", book.items, whole.account.items)
+    assert [step.moment for step in book.steps] == [step.moment for step in whole.steps]
+    posted = net_entries((posted.moment, posted.entry) for posted in book.entries)
+    folded = net_entries((step.moment, entry) for step in whole.steps for entry in step.entries)
+    assert_same("entries", posted, folded)
+
+
+def as_dict(record: Head) -> dict[str, Any]:
+    """A record's fields by name."""
+    return {name: getattr(record, name) for name in record.__struct_fields__}
+
+
+def assert_same(what: str, one: Mapping[Any, Any], other: Mapping[Any, Any]) -> None:
+    """Equal, or a message that says what differs."""
+    if one != other:
+        keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
+        raise AssertionError(f"{what} differ:\n" + "\n".join(f"{k}:\n  is {one.get(k)}\n  not {other.get(k)}" for k in keys))
+
+
+def compare_all(books: Books, life: Life, until: datetime, certain_until: datetime | None = None) -> None:
+    """Every account equals one fold of what belongs to it."""
+    for book in books.books.values():
+        whole = scratch(books.program, book.facts.values(), book.decisions, until, certain_until)
+        try:
+            compare(book, whole, exact_due=not books.narrow)
+        except AssertionError as error:
+            raise AssertionError(f"seed {life.seed}, member {book.member_id}: {error}") from error
+        assert whole.account.decided == book.decisions, f"seed {life.seed}: the fold takes decisions of its own"

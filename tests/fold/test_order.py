@@ -1,0 +1,150 @@
+"""For any set of events, whatever the order, the repetition and the batching, the ledger equals one fold of the sorted set."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from random import Random
+
+from hypothesis import given
+
+from tests.fold.books import Books, compare_all
+from tests.fold.examples import batches, draw, programs, seeds, tried
+from worker.decide.state import Decision
+from worker.simulate import Simulation
+
+
+@programs
+@tried
+@given(seed=seeds)
+def test_events_one_by_one_in_business_order_are_one_fold(code: str, seed: int) -> None:
+    program, life, _ = draw(code, seed)
+    books = Books(program)
+    for event in life.events:
+        books.deliver([event])
+    books.run_clock(life.end)
+    compare_all(books, life, life.end)
+
+
+@programs
+@tried
+@given(seed=seeds)
+def test_any_order_and_any_batches_with_the_clock_running_in_between_are_one_fold(code: str, seed: int) -> None:
+    program, life, rng = draw(code, seed)
+    books = Books(program)
+    for batch in batches(life.events, rng):
+        books.deliver(batch, until=rng.choice([None, batch[0].time]))
+        if rng.random() < 0.3:
+            books.run_clock(rng.choice(life.events).time)
+    books.run_clock(life.end)
+    compare_all(books, life, life.end)
+
+
+@programs
+@tried
+@given(seed=seeds)
+def test_two_deliveries_with_the_same_decisions_end_with_the_same_ledger(code: str, seed: int) -> None:
+    program, life, rng = draw(code, seed)
+    first = Books(program)
+    for batch in batches(life.events, rng):
+        first.deliver(batch)
+    first.run_clock(life.end)
+    second = Books(program, told=first.decisions, checked=False)
+    for batch in batches(life.events, rng):
+        second.deliver(batch)
+        second.run_clock(rng.choice(life.events).time)
+    second.run_clock(life.end)
+    assert second.books.keys() == first.books.keys()
+    for member, book in second.books.items():
+        other = first.books[member]
+        assert book.head == other.head
+        assert book.lots == other.lots
+        assert book.items == other.items
+
+
+@programs
+@tried
+@given(seed=seeds)
+def test_a_simulation_states_the_same_at_any_instant_however_it_was_delivered(code: str, seed: int) -> None:
+    program, life, rng = draw(code, seed)
+    ordered = Simulation(program)
+    for event in life.events:
+        ordered.deliver(event)
+    told = {key: each for ledger in ordered.ledgers.values() for key, each in ledger.decisions.items()}
+    shuffled = _shuffled(Simulation(program, told), life.events, rng)
+    for simulation in (ordered, shuffled):
+        simulation.run_clock(life.end)
+    for at in (life.events[len(life.events) // 2].time, life.events[-1].time + timedelta(days=3), life.end):
+        one, other = ordered.statements(at, "then"), shuffled.statements(at, "then")
+        assert [each.model_copy(update={"version": 0}) for each in one] == [each.model_copy(update={"version": 0}) for each in other]
+
+
+def _shuffled(simulation: Simulation, events: tuple[object, ...], rng: Random) -> Simulation:
+    for batch in batches(events, rng, most=2):  # type: ignore[arg-type]  # events they are
+        simulation.deliver(batch[0])
+    return simulation
+
+
+@programs
+@tried
+@given(seed=seeds)
+def test_waiting_for_the_watermark_changes_when_a_redemption_is_decided_and_nothing_else(code: str, seed: int) -> None:
+    program, life, rng = draw(code, seed)
+    books = Books(program)
+    certain = life.events[0].time - timedelta(days=1)
+    for batch in batches(life.events, rng):
+        if rng.random() < 0.3:
+            certain = max(certain, rng.choice(life.events).time)
+        books.deliver(batch, until=certain, certain_until=certain)
+        books.run_clock(certain, certain)
+        for book in books.books.values():
+            assert all(moment.at > certain for moment in book.head.waiting), "what can be decided does not wait"
+    books.run_clock(life.end, life.end)
+    compare_all(books, life, life.end, life.end)
+    assert all(not book.head.waiting for book in books.books.values())
+
+
+@programs
+@tried
+@given(seed=seeds)
+def test_duplicates_change_nothing(code: str, seed: int) -> None:
+    program, life, rng = draw(code, seed)
+    books = Books(program)
+    for batch in batches(life.events, rng):
+        books.deliver(batch)
+    books.run_clock(life.end)
+    before = {member: (book.row, len(book.entries), len(book.messages)) for member, book in books.books.items()}
+    for batch in batches(life.events, rng):
+        books.deliver([*batch, *batch])
+    assert before == {member: (book.row, len(book.entries), len(book.messages)) for member, book in books.books.items()}
+
+
+@programs
+@tried
+@given(seed=seeds)
+def test_loading_only_what_facts_need_folds_to_the_same_ledger(code: str, seed: int) -> None:
+    program, life, rng = draw(code, seed)
+    narrow = Books(program, narrow=True)
+    for batch in batches(life.events, rng):
+        narrow.deliver(batch)
+        if rng.random() < 0.3:
+            narrow.run_clock(rng.choice(life.events).time)
+    narrow.run_clock(life.end)
+    compare_all(narrow, life, life.end)
+
+
+@programs
+@tried
+@given(seed=seeds)
+def test_a_redemption_is_decided_once_and_told_once(code: str, seed: int) -> None:
+    program, life, rng = draw(code, seed)
+    books = Books(program)
+    seen: dict[tuple[str, str], Decision] = {}
+    for batch in batches(life.events, rng):
+        books.deliver(batch)
+        now = books.decisions
+        assert {key: now[key] for key in seen} == seen
+        seen = now
+    told = [
+        message for book in books.books.values() for message in book.messages if message.topic == "loyalty.redemption-decided"
+    ]
+    assert len(told) == len(seen)

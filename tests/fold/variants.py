@@ -1,0 +1,157 @@
+"""Programs to try: the shipped ones, and the same with other choices of their mechanisms, drawn from a seed."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from random import Random
+from typing import Any
+
+from worker.decide.program import Program
+from worker.terms import TermsError, load, shipped
+
+_BACK = {"rule": "X-BACK", "outcome": "back", "days": 0}
+_LATER = {"rule": "X-LATER", "outcome": "back", "days": 14}
+_LOST = {"rule": "X-LOST", "outcome": "forfeited"}
+_LEVELS = [{"name": "one", "threshold": 0}, {"name": "two", "threshold": 20_000}, {"name": "three", "threshold": 90_000}]
+
+
+def _tiers(**choices: Any) -> dict[str, Any]:
+    return {"rule": "X-TIER", "levels": _LEVELS, "window": {"type": "calendar_year"}, **choices}
+
+
+def _cap(**choices: Any) -> list[dict[str, Any]]:
+    return [{"rule": "X-CAP", "points": 700, **choices}]
+
+
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "membership.by": ("registration", "enrolment", "member_id"),
+    "calendar": ({"days_after": "exact"}, {"month_end": "roll_forward"}),
+    "earning.tax": ("exclusive", "inclusive"),
+    "earning.points_used": ("gross", "net", "net_spread", "none_if_used"),
+    "earning.rounding": tuple(
+        {"mode": mode, "scope": scope} for mode in ("floor", "half_up", "ceil") for scope in ("order", "shipment", "line")
+    ),
+    "earning.components": (
+        [
+            {
+                "id": "by_tier",
+                "kind": "regular",
+                "rule": "X-TIERED",
+                "product_rate": "replaces",
+                "rates": [{"rate": "0.05", "when": {"tiers": ["three"]}}, {"rate": "0.03", "when": {"tiers": ["two"]}}, {"rate": "0.01"}],
+            }
+        ],
+    ),
+    "earning.campaigns": (
+        [{"id": "double", "rule": "X-CAMPAIGN", "effect": "multiply", "times": "2", "when": {"weekdays": ["sat", "sun"]}}],
+    ),
+    "earning.tier_at": ("order", "trigger", "maturity"),
+    "earning.rate_date": ("order", "credit"),
+    "earning.bonus_points": ("granted", "ignored"),
+    "earning.caps": (
+        [],
+        _cap(),
+        _cap(crossing="full"),
+        _cap(period="calendar_month", dated_by="grant"),
+        _cap(freed_by_reversal=False, consumed_by=["purchase"]),
+        _cap(refuses=["purchase", "activity"]),
+    ),
+    "maturity.after": (
+        [{"event": "order", "days": 10}],
+        [{"event": "shipment", "days": 0}],
+        [{"event": "shipment", "days": 30}],
+        [{"event": "delivery", "days": 2}],
+        [{"event": "payment", "days": 3}, {"event": "shipment", "days": 0}],
+        [{"event": "payment", "days": 1}],
+    ),
+    "maturity.by": ("line", "shipment", "order"),
+    "maturity.shown": ("order", "trigger", "never"),
+    "expiry": (
+        {},
+        {"terms": [{"rule": "X-TERM", "months": 2}]},
+        {"terms": [{"rule": "X-TERM", "months": 3, "to": "month_end", "counted_from": "month"}], "last_day": "day_before"},
+        {"pool": {"rule": "X-POOL", "months": 3, "prolonged_by": ["grant"]}},
+        {"pool": {"rule": "X-POOL", "months": 2, "prolonged_by": ["available", "use"]}, "last_day": "exact"},
+        {
+            "terms": [{"rule": "X-TERM", "kinds": ["special", "limited"], "months": 1}],
+            "pool": {"rule": "X-POOL", "months": 2, "prolonged_by": ["order"]},
+        },
+    ),
+    "notice_days": ([7, 1], [30, 0]),
+    "redemption.minimum": (1, 100),
+    "redemption.maximum": (None, 300),
+    "redemption.unit": (1, 10),
+    "redemption.ceiling": ("payable", "below_payable", "goods"),
+    "redemption.uncovered": ("refused", "clipped"),
+    "redemption.use_all_below_minimum": ("refused", "allowed"),
+    "redemption.taken_at": ("order", "shipment"),
+    "redemption.lots": ("soonest_expiry", "oldest_grant", "newest_grant"),
+    "redemption.two_step": ({"hold_seconds": 600, "hold_seconds_max": 3600},),
+    "reversal.at": ("received", "requested"),
+    "reversal.used_points": (
+        [_BACK],
+        [_LATER],
+        [_LOST],
+        [{**_LOST, "on": ["cancel"], "reasons": ["customer_request"]}, _BACK],
+        [{**_LATER, "on": ["return"]}, _BACK],
+    ),
+    "reversal.earned_points": tuple(
+        {"rule": "X-EARNED", "pending": pending, "available": available, "shortfall": shortfall, "amount": amount}
+        for pending, available in (("void", "revoke"), ("void", "keep"), ("keep", "keep"))
+        for shortfall in ("arrears", "write_off")
+        for amount in ("recomputed", "returned_share")
+    ),
+    "reversal.back_expiry": ({"mode": "fresh"}, {"mode": "grace", "grace_days": 20}, {"mode": "original"}),
+    "reversal.split": tuple(
+        {"weights": weights, "order": order}
+        for weights in ("tax_inclusive", "tax_exclusive", "with_shipping")
+        for order in ("pro_rata", "cash_first", "points_first")
+    ),
+    "tiers": (
+        _tiers(),
+        _tiers(judged="monthly", window={"type": "whole_months", "months": 3}, falls="with_window"),
+        _tiers(window={"type": "rolling_months", "months": 4}, falls="with_window", measure={"counted_at": "delivery"}),
+        _tiers(
+            measure={"judged_days_after_order": 10, "points_used": "net", "dated_by": "shipment"},
+            yearly_on="01-10",
+            yearly_review="raise_only",
+            inactivity={"rule": "X-IDLE", "months": 3},
+        ),
+        _tiers(yearly_review="set", yearly_on="01-10", inactivity={"rule": "X-IDLE", "months": 4, "executed": "yearly_review"}),
+        _tiers(inactivity={"rule": "X-IDLE", "months": 2, "restore": "one_per_order", "repeats": False}),
+        _tiers(judged="yearly", yearly_on="04-01", falls="one_level", window={"type": "rolling_months", "months": 12}),
+        _tiers(measure={"of": "points", "returns": "ignored", "counted_at": "payment"}, includes_current_order=True),
+    ),
+    "activities": (
+        [
+            {"id": "welcome", "rule": "X-WELCOME", "event": "member.registered", "points": 300, "once_per": "member"},
+            {"id": "review", "rule": "X-REVIEW", "event": "review.posted", "points": 50, "once_per": "sku", "bought": True},
+            {"id": "prize", "rule": "X-PRIZE", "event": "survey.won", "once_per": "day", "delay_hours": 30},
+            {"id": "visit", "rule": "X-VISIT", "event": "activity.completed", "points": 7, "once_per": "event"},
+        ],
+    ),
+    "amendments": (
+        [{"effective_from": "2025-01-01T00:00:00+09:00", "set": {"earning.components.0.rates": [{"rate": "0.07"}]}}],
+        [{"effective_from": "2025-02-10T00:00:00+09:00", "set": {"redemption.minimum": 50, "redemption.lots": "newest_grant"}}],
+    ),
+}
+"""Values that the mechanisms may take, by their path in a terms file."""
+
+
+@lru_cache(maxsize=256)
+def as_shipped(code: str) -> Program:
+    """A program that comes with the package, as it is."""
+    return load(shipped()[code])
+
+
+@lru_cache(maxsize=256)
+def variant(code: str, seed: int) -> Program:
+    """A shipped program with several choices of its mechanisms made otherwise."""
+    rng = Random(seed)
+    while True:
+        paths = rng.sample(sorted(CHOICES), rng.randrange(1, 9))
+        changes = {path: rng.choice(CHOICES[path]) for path in paths}
+        try:
+            return load(shipped()[code], changes)
+        except TermsError:
+            continue  # choices that do not go together
