@@ -217,6 +217,7 @@ class Worker:
                 longest_wait_seconds=settings.watermark.longest_wait_seconds,
             ),
             self._on_watermark,
+            self.subscription.partitions,
         )
         self.sweeper = Sweeper(store, self.pipeline, catalogue)
         self._stopping = asyncio.Event()
@@ -329,7 +330,7 @@ class Worker:
     def ready(self) -> Mapping[str, Callable[[], Iterable[str]]]:
         """Conditions of being ready."""
         return {
-            "kafka": self.intake.problems,
+            "kafka": lambda: (self.subscription.problem,) if self.subscription.problem else self.intake.problems(),
             "postgres": lambda: (self._state.database,) if self._state.database else (),
             "breaker": lambda: tuple(f"{topic}[{n}]: too many broken records" for topic, n in self._breaker.open_partitions()),
             "stopping": lambda: ("the worker is stopping",) if self._stopping.is_set() else (),

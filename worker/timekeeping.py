@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from worker import metrics
+from worker.consume.batch import PartitionKey
 from worker.consume.intake import Intake
 from worker.consume.watermark import PartitionRow, Watermark, advance, slowest
 from worker.log import get_logger
@@ -36,12 +37,19 @@ class Timekeeper:
     """
 
     def __init__(
-        self, store: Store, intake: Intake, options: TimekeeperOptions, on_watermark: Callable[[datetime], None]
+        self,
+        store: Store,
+        intake: Intake,
+        options: TimekeeperOptions,
+        on_watermark: Callable[[datetime], None],
+        partitions: Callable[[], Iterable[PartitionKey]] = tuple,
     ) -> None:
+        """`partitions`: all that there are, whoever reads them, as far as is known."""
         self._store = store
         self._intake = intake
         self._options = options
         self._on_watermark = on_watermark
+        self._partitions = partitions
         self._known = Watermark()
         self.share = 1.0
 
@@ -65,9 +73,10 @@ class Timekeeper:
             self.share = len(self._intake.progress()) / len(rows)
         now = (await self._store.state()).now
         wait = timedelta(seconds=self._options.longest_wait_seconds)
-        self._intake.set_slowest(slowest(rows, now, wait))
+        mine = {(each.topic, each.partition) for each in self._intake.progress()}
+        self._intake.set_slowest(slowest((row for row in rows if (row.topic, row.partition) not in mine), now, wait))
         if await self._store.lease(LEASE, self._options.holder, self._options.lease_seconds):
-            self._known = advance(rows, now, wait, self._known)
+            self._known = advance(rows, now, wait, self._known, self._partitions())
             if self._known.time is not None:
                 await self._store.advance_watermark(self._known.time)
         watermark = await self._store.watermark()

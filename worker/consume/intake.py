@@ -126,7 +126,7 @@ class Intake:
         self._begin(keys)
 
     def set_slowest(self, slowest: datetime | None) -> None:
-        """The record time of the slowest partition of the whole group; None = nobody is behind."""
+        """The record time of the slowest partition of the other workers (one's own are merged here); None = none is behind."""
         slowest_ms = None if slowest is None else int(slowest.timestamp() * 1000)
         self._step.set_slowest(slowest_ms, _monotonic_ms())
         self._changed.set()

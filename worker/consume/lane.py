@@ -121,15 +121,22 @@ def size_of(record: Record) -> int:
 
 @dataclass(slots=True)
 class Step:
-    """How far the merge may read now. `tolerance_ms` ahead of the group's slowest partition, `wait_ms` at most."""
+    """How far the merge may read now: `lead_ms` ahead of the slowest partition of the other workers, `wait_ms` at most.
+
+    The lead is `tolerance_ms`, or twice what the slowest came on between two reports: workers that replay a long time together
+    double their pace with every report until their own speed bounds it, and are close to each other again at the end.
+    """
 
     tolerance_ms: int
     wait_ms: int
     slowest_ms: int | None = None
     slowest_since_ms: int = 0
+    lead_ms: int = 0
 
     def set_slowest(self, slowest_ms: int | None, now_ms: int) -> None:
         if slowest_ms != self.slowest_ms:
+            came_on = 0 if slowest_ms is None or self.slowest_ms is None else slowest_ms - self.slowest_ms
+            self.lead_ms = max(self.tolerance_ms, 2 * came_on)
             self.slowest_ms = slowest_ms
             self.slowest_since_ms = now_ms
 
@@ -145,7 +152,7 @@ class Step:
             if now_ms - lane.empty_since_ms < self.wait_ms:
                 limit = min(limit, -1 if lane.last_ms is None else lane.last_ms)
         if self.slowest_ms is not None and now_ms - self.slowest_since_ms < self.wait_ms:
-            limit = min(limit, self.slowest_ms + self.tolerance_ms)
+            limit = min(limit, self.slowest_ms + self.lead_ms)
         return limit
 
 

@@ -158,7 +158,7 @@ class StepSettings(Group):
 class WatermarkSettings(Group):
     """When due instants are taken."""
 
-    grace_seconds: float = _number(30, 0, 86_400, "how long after an instant the clock waits for news, seconds")
+    grace_seconds: float = _number(5, 0, 86_400, "how long after an instant the clock waits for news, seconds")
     longest_wait_seconds: float = _number(900, 10, 604_800, "how long a partition that stands still is waited for, seconds")
     report_seconds: float = _number(0.5, 0.05, 60, "how often the watermark is computed, seconds")
 
