@@ -106,6 +106,11 @@ class Story:
         """Goods leave: the pieces named, or all that is left."""
         self.tell("shipment.dispatched", at, order_id=order_id, lines=refs or "all", **data)
 
+    def bought(self, order_id: str, at: str, *lines: Mapping[str, Any], **data: Any) -> None:
+        """An order that ships the moment it is placed."""
+        self.order(order_id, at, *lines, **data)
+        self.shipped(order_id, at)
+
     def delivered(self, order_id: str, at: str, *refs: Refs, **data: Any) -> None:
         """Goods arrive: the pieces named, or all that has shipped."""
         self.tell("shipment.delivered", at, order_id=order_id, lines=refs or "all", **data)
@@ -215,6 +220,13 @@ class Reading:
         """The story comes to `default` under the shipped terms and to `other` under the alternative; `set` holds for both."""
         assert self.tell(Story(code, self.set)) == self.default
         assert self.tell(Story(code, self.set, (self.question, self.alternative))) == self.other
+
+
+def verdict(story: Story, order_id: str = "A", at: str = "2024-12-31") -> str:
+    """What became of the points that an order asked to use: "accepted", or the reason against it."""
+    redemption = story.order_at(order_id, at).redemption
+    assert redemption is not None
+    return redemption.reason or redemption.decision
 
 
 def names(readings: Sequence[Reading]) -> list[str]:

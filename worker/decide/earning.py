@@ -6,7 +6,7 @@ order end at the same number. Amounts are cumulative over the portions, so that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -140,14 +140,22 @@ def points_for(version: Version, order: Order, rates: Rates, base: Base) -> int:
 def _units(version: Version, order: Order) -> Iterator[tuple[tuple[Portion, ...], frozenset[str] | None]]:
     """What is added up before rounding: portions in turn, of all lines (None) or of some."""
     scope = version.terms.earning.rounding.scope
+    portions = _in_turn(order)
     if scope == "order":
-        yield order.portions, None
+        yield portions, None
     elif scope == "shipment":
-        for portion in order.portions:
+        for portion in portions:
             yield (portion,), None
     else:
         for line in order.lines:
-            yield tuple(portion for portion in order.portions if line.line_id in portion.pieces), frozenset({line.line_id})
+            yield tuple(portion for portion in portions if line.line_id in portion.pieces), frozenset({line.line_id})
+
+
+def _in_turn(order: Order) -> tuple[Portion, ...]:
+    """The portions as they shipped, what still waits last: a later shipment gets what is left of a running sum (BEL-Q1)."""
+    waiting = [portion for portion in order.portions if portion.triggered_at is None]
+    gone = [(portion.triggered_at, portion) for portion in order.portions if portion.triggered_at is not None]
+    return (*(portion for _, portion in sorted(gone, key=lambda pair: pair[0])), *waiting)
 
 
 def desired(program: Program, order: Order, source: Source, at: datetime) -> dict[str, int]:
@@ -173,7 +181,7 @@ def _add_bonus(order: Order, source: Source, wanted: dict[str, int]) -> None:
     if not line.earns:
         return
     pieces = 0
-    for portion in order.portions:
+    for portion in _in_turn(order):
         before = part(bonus.points, pieces, line.quantity)
         pieces += portion.pieces.get(line.line_id, 0)
         wanted[portion.key] += part(bonus.points, pieces, line.quantity) - before
@@ -193,8 +201,8 @@ def _add_unit(
     own = program.named(order.terms)
     earning = own.terms.earning
     pieces: dict[str, int] = {}
-    bases: dict[Rates, Base] = {}
-    given: dict[Rates, int] = {}
+    bases = _returned(own, order, component, [line for key, line in lines.items() if only is None or key in only])
+    given = {rates: points_for(own, order, rates, base) for rates, base in bases.items()}
     for portion in portions:
         tier = order.tier if earning.tier_at == "order" or portion.tier is None else portion.tier
         by_order = earning.rate_date == "order"
@@ -213,8 +221,6 @@ def _add_unit(
             points = points_for(own, order, rates, base)
             wanted[portion.key] += points - given.get(rates, 0)
             given[rates] = points
-    if own.terms.reversal.earned_points.amount == "returned_share":
-        _add_returned_share(own, order, only, lines, bases, given, wanted)
 
 
 def _same(version: Version, component: Component) -> Component:
@@ -222,26 +228,18 @@ def _same(version: Version, component: Component) -> Component:
     return next((each for each in version.terms.earning.components if each.id == component.id), component)
 
 
-def _add_returned_share(
-    version: Version,
-    order: Order,
-    only: frozenset[str] | None,
-    lines: Mapping[str, OrderLine],
-    bases: Mapping[Rates, Base],
-    given: Mapping[Rates, int],
-    wanted: dict[str, int],
-) -> None:
-    """The other reading of COM-Q7: what is taken is the rate on the returned amount, floored; the rest stays."""
-    if len(bases) != 1:
-        return
-    (rates,) = bases
-    chosen = [line for line_id, line in lines.items() if only is None or line_id in only]
-    removed = _NOTHING
-    for line in chosen:
-        gone = _base(version, order, line, line.quantity)._replace(used=line.detached)
-        removed = _plus(removed, gone, _base(version, order, line, line.kept)._replace(used=0))
-    everything = Base(bases[rates].money + removed.money, bases[rates].used + removed.used)
-    target = points_for(version, order, rates, everything) - points_for(version, order, rates, removed)
-    holding = [portion.key for portion in order.portions if any(line.line_id in portion.pieces for line in chosen)]
-    if holding:
-        wanted[holding[-1]] += target - given[rates]
+def _returned(version: Version, order: Order, component: Component, lines: Iterable[OrderLine]) -> dict[Rates, Base]:
+    """Where the terms take back what the returned amount would earn, floored (COM-Q7): that amount, from which the running sums
+    of what is kept go on. Else nothing, so that the kept goods are computed anew."""
+    found: dict[Rates, Base] = {}
+    if version.terms.reversal.earned_points.amount == "recomputed":
+        return found
+    for line in lines:
+        # What was cancelled before it was shown as earned takes nothing back.
+        gone = line.returned + (line.cancelled if version.terms.maturity.shown == "order" else 0)
+        if gone:
+            rates = rates_of(version, component, order, line, order.tier, order.placed_at)
+            money = _base(version, order, line, line.quantity).money - _base(version, order, line, line.quantity - gone).money
+            used = line.detached if version.terms.earning.points_used == "net" else 0
+            found[rates] = _plus(found.get(rates, _NOTHING), Base(money, used), _NOTHING)
+    return found

@@ -27,7 +27,9 @@ def term_of(version: Version, kind: str) -> Term | Pool | None:
 
 
 def rule_of(version: Version, lot: Lot) -> str:
-    """The rule under which a lot lapses: its term's or the pool's, else the one that granted it."""
+    """The rule under which a lot lapses: of last days given at issue, its term's or the pool's, else the one that granted it."""
+    if lot.fixed and version.terms.expiry.fixed_rule is not None:
+        return version.terms.expiry.fixed_rule
     term = version.terms.expiry.pool if lot.pooled else term_of(version, lot.kind)
     return term.rule if term is not None else lot.rule
 
@@ -74,6 +76,7 @@ def dated(version: Version, lot: Lot, granted_at: datetime, expires_on: date | N
             expires_on=last,
             lapses_at=lapses_at,
             pooled=pooled,
+            fixed=True,
             notice_at=notice_at(version, last, granted_at),
         )
     term = term_of(version, lot.kind)
@@ -135,4 +138,4 @@ def for_hand_back(account: Account, lot: Lot, points: int) -> Lot:
     fresh = replace(lot, part=part, points=points, pending=0, available=0, lapsed=0, expires_on=None, lapses_at=None)
     if back.mode == "fresh":
         return dated(account.version, fresh, account.at)
-    return dated(account.version, fresh, lot.granted_at, grace)
+    return replace(dated(account.version, fresh, lot.granted_at, grace), fixed=False)

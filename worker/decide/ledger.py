@@ -175,6 +175,7 @@ def spent_of(lot: Lot, points: int) -> Spent:
         expires_on=lot.expires_on,
         lapses_at=lot.lapses_at,
         pooled=lot.pooled,
+        fixed=lot.fixed,
     )
 
 
@@ -194,6 +195,7 @@ def _lot_of(account: Account, spent: Spent) -> Lot:
         expires_on=spent.expires_on,
         lapses_at=spent.lapses_at,
         pooled=spent.pooled,
+        fixed=spent.fixed,
     )
 
 
@@ -205,7 +207,8 @@ def give_back(
     lapses_at = expiry.lapses_at(account, lot)
     if lapses_at is not None and lapses_at <= account.at:
         account.put_lot(replace(lot, lapsed=lot.lapsed + points))
-        _post(account, "lapse", points, source, "lapsed", rule, lot, order_id)
+        over = account.version.terms.reversal.back_expiry.rule if source == "spent" else expiry.rule_of(account.version, lot)
+        _post(account, "lapse", points, source, "lapsed", over or rule, lot, order_id)
         return
     _add_available(account, lot, points)
     _post(account, reason, points, source, "available", rule, lot, order_id)

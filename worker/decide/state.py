@@ -84,6 +84,7 @@ class Lot(Record, frozen=True):
     expires_on: date | None = None
     lapses_at: datetime | None = None
     pooled: bool = False
+    fixed: bool = False  # its last day was given at issue
     notice_at: datetime | None = None  # when the member is next told that it is about to lapse
 
     @property
@@ -217,6 +218,7 @@ class Spent(Record, frozen=True):
     expires_on: date | None = None
     lapses_at: datetime | None = None
     pooled: bool = False
+    fixed: bool = False
 
 
 class Bonus(Record, frozen=True):
