@@ -21,9 +21,11 @@ from worker.decide.fold import fold, moment_of
 from worker.decide.needs import Needs, needs
 from worker.decide.program import Program
 from worker.decide.refold import Clock, Late, change_account
-from worker.decide.state import Decision, Entry, Head, Item, ItemKey, Lot, Moment
+from worker.decide.state import Decision, Entry, Head, Item, ItemKey, Lot, Moment, Order, Request, Setting
 
 KEPT = ("pending", "available", "held", "lapsed", "forfeited", "revoked")
+CHECK_EVERY = 7
+"""So many changes are written between two looks at a whole account, which cost more the longer it is."""
 _NAMESPACE = UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 _Key = tuple[str, str]
 
@@ -83,6 +85,7 @@ class Books:
         self.checked = checked
         self.told = dict(told or {})
         self.loads = 0
+        self.writes = 0
         self._homes: dict[str, str] = {}
         self._parked: dict[str, list[Event]] = {}
 
@@ -132,8 +135,11 @@ class Books:
             before = (book.head, book.row.version if book.row else 0)
             write(book, change)
             if self.checked:
-                check_change(book, change, *before)
-                check_book(book)
+                check_change(change, *before)
+                check_late_redemptions(book, change, before[0].last)
+                self.writes += 1
+                if self.writes % CHECK_EVERY == 0:
+                    check_book(book, self.program)
         return change
 
     def _fold_whole(self, book: Book, facts: list[Event], clock: Clock, told: Sequence[Decision]) -> AccountChange | None:
@@ -204,7 +210,7 @@ def write(book: Book, change: AccountChange) -> None:
 # -- what is true after every change
 
 
-def check_change(book: Book, change: AccountChange, before: Head, version: int) -> None:
+def check_change(change: AccountChange, before: Head, version: int) -> None:
     """The change itself: versions, messages and entries go on from where the account stood."""
     announced = [message.version for message in change.messages if message.topic == "loyalty.balance-changed"]
     assert announced == list(range(version + 1, change.version + 1)), "every version is announced by one balance-changed"
@@ -240,7 +246,19 @@ def check_change(book: Book, change: AccountChange, before: Head, version: int) 
     assert kept == {bucket: getattr(after, bucket) for bucket in KEPT}
 
 
-def check_book(book: Book) -> None:
+def check_late_redemptions(book: Book, change: AccountChange, last: Moment | None) -> None:
+    """What was accepted in the past left nothing below zero at any instant that had been folded since."""
+    if last is None:
+        return
+    accepted = {(each.source, each.id) for each in change.decisions if each.verdict == "accepted" and each.points}
+    for index, step in enumerate(book.steps):
+        if (step.moment.source, step.moment.id) in accepted and step.moment < last:
+            for later, after in zip(book.steps[index:], book.steps[index + 1 :], strict=False):
+                if later.moment <= last:
+                    assert after.before.head.available >= 0, f"{step.moment} overdraws the account at {later.moment}"
+
+
+def check_book(book: Book, program: Program) -> None:
     """The account as it stands: balances are what the entries and the lots say, and the way back leads to nothing."""
     head, net = book.head, Counter[str]()
     by_lot: Counter[tuple[str, str]] = Counter()
@@ -271,6 +289,8 @@ def check_book(book: Book) -> None:
     assert applied == set(book.facts), "one step for each fact"
     check_undo(book)
     check_due(book)
+    check_used(book, net, program)
+    check_told_tiers(book, program)
 
 
 def check_undo(book: Book) -> None:
@@ -290,6 +310,37 @@ def check_undo(book: Book) -> None:
                 items[item_key(name)] = item
     assert (lots, items) == ({}, {})
     assert replace(head, clock_due_at=None, next_due_at=None) == Head()
+
+
+def check_used(book: Book, net: Mapping[str, int], program: Program) -> None:
+    """Points used on an order are spent, back, on their way back or forfeited; all of it is over when nothing is kept."""
+    orders = [item for item in book.items.values() if isinstance(item, Order)]
+    spent = held = 0
+    for order in orders:
+        gone = order.back + order.forfeited + sum(each.points for each in order.due_back)
+        assert gone <= order.points_used, order.order_id
+        if order.status == "open" and not any(line.kept for line in order.lines):
+            assert gone == order.points_used, f"{order.order_id}: nothing is kept, and points are still used on it"
+        spent += order.points_used - order.back - order.forfeited - order.reserved
+        held += order.reserved
+    if program.versions[0].terms.rewards is None and program.versions[0].terms.redemption.subscription is None:
+        held += sum(item.points for (_, key), item in book.items.items() if isinstance(item, Setting) and key.startswith("hold:"))
+        for item in book.items.values():
+            if isinstance(item, Request) and item.type == "redemption" and item.status == "accepted":
+                held += item.points
+        assert net["spent"] == spent
+        assert book.head.held == held
+
+
+def check_told_tiers(book: Book, program: Program) -> None:
+    """Whoever reads only what is published knows the tier."""
+    known = program.versions[0].lowest_tier
+    for message in book.messages:
+        if message.topic == "loyalty.tier-changed":
+            data = json.loads(message.data)
+            assert data["previous_tier"] == known
+            known = data["tier"]
+    assert known == (book.head.tier.name if book.head.tier else program.versions[0].lowest_tier), "a change of tier was not told"
 
 
 def check_due(book: Book) -> None:
@@ -370,6 +421,7 @@ def assert_same(what: str, one: Mapping[Any, Any], other: Mapping[Any, Any]) -> 
 def compare_all(books: Books, life: Life, until: datetime, certain_until: datetime | None = None) -> None:
     """Every account equals one fold of what belongs to it."""
     for book in books.books.values():
+        check_book(book, books.program)
         whole = scratch(books.program, book.facts.values(), book.decisions, until, certain_until)
         try:
             compare(book, whole, exact_due=not books.narrow)

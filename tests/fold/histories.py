@@ -316,7 +316,12 @@ class _Maker:
         if self.terms.rewards is not None:
             sku = rng.choice([*self.terms.rewards.items, "NOT_OFFERED"])
             self.add(
-                "reward.requested", at, member_id=member, request_id=f"Q{len(self.events)}", reward_sku=sku, quantity=rng.choice([1, 2])
+                "reward.requested",
+                at,
+                member_id=member,
+                request_id=f"Q{len(self.events)}",
+                reward_sku=sku,
+                quantity=rng.choice([1, 2]),
             )
         if self.terms.redemption.subscription is not None and mine:
             self.add(

@@ -75,7 +75,9 @@ def test_a_simulation_states_the_same_at_any_instant_however_it_was_delivered(co
         simulation.run_clock(life.end)
     for at in (life.events[len(life.events) // 2].time, life.events[-1].time + timedelta(days=3), life.end):
         one, other = ordered.statements(at, "then"), shuffled.statements(at, "then")
-        assert [each.model_copy(update={"version": 0}) for each in one] == [each.model_copy(update={"version": 0}) for each in other]
+        assert [each.model_copy(update={"version": 0}) for each in one] == [
+            each.model_copy(update={"version": 0}) for each in other
+        ]
 
 
 def _shuffled(simulation: Simulation, events: tuple[object, ...], rng: Random) -> Simulation:

@@ -38,7 +38,11 @@ CHOICES: dict[str, tuple[Any, ...]] = {
                 "kind": "regular",
                 "rule": "X-TIERED",
                 "product_rate": "replaces",
-                "rates": [{"rate": "0.05", "when": {"tiers": ["three"]}}, {"rate": "0.03", "when": {"tiers": ["two"]}}, {"rate": "0.01"}],
+                "rates": [
+                    {"rate": "0.05", "when": {"tiers": ["three"]}},
+                    {"rate": "0.03", "when": {"tiers": ["two"]}},
+                    {"rate": "0.01"},
+                ],
             }
         ],
     ),
