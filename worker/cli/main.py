@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from worker.cli import doctor, ledger, member, program, topics
-from worker.cli.failures import Exit, Failure, explain
+from worker.cli.failures import Exit, explain
 from worker.cli.output import Format, Output, show_json, show_lines, show_table, tell
 
 EPILOG = (
@@ -32,9 +32,9 @@ class Commands(TyperGroup):
         except BrokenPipeError:
             sys.stderr.close()  # whoever read the answer has enough of it
             raise typer.Exit(Exit.OK) from None
-        except (Failure, Exception) as error:
-            if isinstance(error, RuntimeError) and type(error).__module__.startswith(("typer", "click")):
-                raise  # typer's own ways to end
+        except Exception as error:
+            if type(error).__module__.split(".")[0] in ("typer", "click"):
+                raise  # wrong usage and orderly ends, which typer tells itself
             failure = explain(error)
             if failure is None:
                 traceback.print_exception(error)

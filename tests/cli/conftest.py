@@ -1,0 +1,115 @@
+"""Fixtures: commands as users type them, and a ledger that holds the example day."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from worker.catalogue import Catalogue
+from worker.cli.main import app
+from worker.cli.migration import bring_up
+from worker.consume.batch import Batch
+from worker.decode import Record
+from worker.persist import PostgresStore
+from worker.pipeline import Pipeline, PipelineOptions
+from worker.registry import programs
+
+ROOT = Path(__file__).parents[2]
+DAY = ROOT / "contracts" / "examples" / "day.ndjson"
+KEY = "a key of at least sixteen characters"
+EVENING = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+"""When all events of the day have happened."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Its stdout as one JSON document."""
+        return json.loads(self.out)
+
+    @property
+    def mistakes(self) -> list[str]:
+        """The lines on stderr, without the program's name."""
+        return [line.removeprefix("loyalty: ") for line in self.err.splitlines()]
+
+
+Run = Callable[..., Answer]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    """`run("simulate", "--at", ...)`: a command in this process; no settings but those given by `environment`."""
+    for name in [name for name in os.environ if name.startswith("LOYALTY_")]:
+        monkeypatch.delenv(name)
+
+    def run_(*arguments: str | Path, environment: dict[str, str] | None = None) -> Answer:
+        result = CliRunner().invoke(app, [str(each) for each in arguments], env=environment, prog_name="loyalty")
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Answer(result.exit_code, result.stdout, result.stderr)
+
+    return run_
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A ledger with some of the day in it; `environment` are the settings to reach it."""
+
+    dsn: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"LOYALTY_POSTGRES_DSN": self.dsn, "LOYALTY_ACCOUNT_KEY": KEY, "LOYALTY_KAFKA_BOOTSTRAP": "127.0.0.1:1"}
+
+    def deliver(self, lines: Sequence[bytes], watermark: datetime = EVENING) -> None:
+        """Deliver events in one batch as a worker does, then let the clock run up to the watermark."""
+        asyncio.run(self._deliver(lines, watermark))
+
+    async def _deliver(self, lines: Sequence[bytes], watermark: datetime) -> None:
+        async with await PostgresStore.open(self.dsn) as store:
+            catalogue = Catalogue(await programs(store))
+            pipeline = Pipeline(store, catalogue, PipelineOptions(KEY.encode()), epoch=0, now=lambda: EVENING)
+            pipeline.know(watermark)
+            records = tuple(Record("commerce.order", 0, place, 0, None, line, ()) for place, line in enumerate(lines))
+            await pipeline.process(Batch(records, ()))
+            while due := await store.due(range(64), watermark, 100):
+                await pipeline.run_due([each.account_id for each in due], watermark)
+
+    def now(self) -> datetime:
+        """The database's clock."""
+
+        async def ask() -> datetime:
+            async with await PostgresStore.open(self.dsn) as store:
+                return (await store.state()).now
+
+        return asyncio.run(ask())
+
+
+@pytest.fixture
+def shop(database: str) -> Shop:
+    """A migrated ledger with the shipped programs registered, and nothing in it."""
+    list(bring_up(database, KEY.encode()))
+    return Shop(database)
+
+
+@pytest.fixture
+def full_shop(shop: Shop) -> Shop:
+    """The same with the whole day delivered."""
+    shop.deliver(DAY.read_bytes().splitlines())
+    return shop

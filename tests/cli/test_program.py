@@ -1,0 +1,76 @@
+"""`loyalty program`: terms are read strictly, shown, and registered for ever."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.conftest import KEY, ROOT, Run, Shop
+
+LENOVO = ROOT / "contracts" / "programs" / "lenovo-pro.yaml"
+
+
+def test_the_shipped_programs_are_valid(run: Run) -> None:
+    files = sorted((ROOT / "contracts" / "programs").glob("*.yaml"))
+    answer = run("program", "validate", *files, "-o", "json")
+    assert answer.code == 0
+    assert [one["program"] for one in answer.json] == [path.stem for path in files]
+
+
+def test_every_mistake_of_every_file_is_told(run: Run, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(LENOVO.read_text().replace('rate: "0.01"', "rate: 0.01").replace("mode: floor", "mode: down"))
+    answer = run("program", "validate", wrong, LENOVO, tmp_path / "none.yaml", "-o", "ndjson")
+    assert answer.code == 2
+    assert answer.out.startswith('{"program":"lenovo-pro"')
+    assert len(answer.mistakes) == 3
+    assert 'write it as a string, such as "0.01"' in answer.mistakes[0]
+    assert answer.mistakes[1].startswith("wrong.yaml: earning.rounding.mode: ")
+    assert answer.mistakes[2].endswith("none.yaml: no such file or directory")
+
+
+def test_rules_say_where_they_stand_in_both_languages_and_what_carries_them_out(run: Run) -> None:
+    rules = {rule["id"]: rule for rule in run("program", "rules", "lenovo-pro", "-o", "json").json}
+    assert set(rules["LEN-10"]) == {"id", "document", "section", "ja", "en", "parameters", "status"}
+    assert rules["LEN-10"]["status"] == "carried out"
+    assert all(rule["parameters"] or rule["status"].startswith("no effect: ") for rule in rules.values())
+
+
+def test_show_gives_every_version_in_full(run: Run, tmp_path: Path) -> None:
+    amended = tmp_path / "amended.yaml"
+    amendment = "\namendments:\n  - effective_from: '2027-01-01T00:00:00+09:00'\n    set: {point_value: '2'}\n"
+    amended.write_text(LENOVO.read_text() + amendment)
+    assert [one["point_value"] for one in run("program", "show", amended, "-o", "json").json[-1:]] == ["2"]
+    assert "2027-01-01T00:00:00+09:00" in run("program", "show", amended).out
+
+
+def test_apply_registers_once_and_refuses_other_content_for_the_same_date(run: Run, shop: Shop, tmp_path: Path) -> None:
+    again = run("program", "apply", LENOVO, environment=shop.environment)
+    assert (again.code, again.out) == (0, "")
+    assert again.err.startswith("lenovo-pro: 0 of 1 versions registered now")
+    other = tmp_path / "other.yaml"
+    other.write_text(LENOVO.read_text().replace('rate: "0.01"', 'rate: "0.02"'))
+    refused = run("program", "apply", other, environment=shop.environment)
+    assert refused.code == 2
+    assert refused.mistakes[0].startswith("lenovo-pro: a version in force from 2024-01-01 is registered with other content")
+    assert run("program", "apply", "--replace", other, environment=shop.environment).code == 0
+    shown = run("program", "show", "lenovo-pro", "--registered", "-o", "json", environment=shop.environment).json
+    assert shown[0]["earning"]["components"][0]["rates"][0]["rate"] == {"share": "0.02"}
+
+
+def test_migrate_says_what_it_did_and_can_be_run_again(run: Run, empty_database: str) -> None:
+    environment = {
+        "LOYALTY_POSTGRES_DSN": empty_database,
+        "LOYALTY_ACCOUNT_KEY": KEY,
+        "LOYALTY_KAFKA_BOOTSTRAP": "127.0.0.1:1",
+    }
+    first = run("migrate", environment=environment)
+    assert (first.code, first.out) == (0, "")
+    assert first.mistakes[0].startswith("schema: ")
+    assert "migrations applied" in first.mistakes[0]
+    assert "terms: lenovo-pro: 1 of 1 versions registered now" in first.mistakes
+    second = run("migrate", environment=environment)
+    assert second.mistakes[0] == "schema: was up to date"
+    assert "terms: lenovo-pro: was registered" in second.mistakes
+    other = run("migrate", environment={**environment, "LOYALTY_ACCOUNT_KEY": "another key of sixteen characters"})
+    assert other.code == 2
+    assert "set LOYALTY_ACCOUNT_KEY to the key that this ledger was begun with" in other.mistakes[-1]
