@@ -7,7 +7,7 @@ from datetime import date
 
 from msgspec.structs import replace
 
-from worker.decide import expiry, ledger, members, orders, requests, reversal, tiers
+from worker.decide import expiry, keeping, ledger, members, requests, reversal, subscriptions, tiers
 from worker.decide.account import Account, Notice
 
 
@@ -54,7 +54,7 @@ def _mature(account: Account) -> None:
 def _orders(account: Account) -> None:
     """Orders with something due: used points on their way back, points credited on their date, purchases to be judged."""
     for order in list(account.due_orders(account.at)):
-        orders.keep(account, reversal.return_due(account, order, account.at))
+        keeping.keep(account, reversal.return_due(account, subscriptions.at_cut_off(account, order), account.at))
 
 
 def _notify(account: Account) -> None:

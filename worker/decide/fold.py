@@ -32,11 +32,13 @@ from contracts.events import (
     ReturnReceived,
     ReturnRequested,
     ReviewPosted,
+    RewardRequested,
     ShipmentDelivered,
     ShipmentDispatched,
+    SubscriptionPointsSet,
     SurveyWon,
 )
-from worker.decide import clock, members, orders, requests, reversal
+from worker.decide import clock, members, orders, requests, reversal, rewards, subscriptions
 from worker.decide.account import Account, Defect, NotLoaded, Step
 from worker.decide.state import Moment, clock_moment
 
@@ -64,6 +66,8 @@ HANDLERS: Final[Mapping[type[Any], Callable[[Account, Any], None]]] = {
     PointsReleased: members.released,
     RedemptionRequested: requests.reservation_requested,
     RedemptionReleased: requests.reservation_released,
+    RewardRequested: rewards.requested,
+    SubscriptionPointsSet: subscriptions.points_set,
 }
 
 _TICK: Final = timedelta(microseconds=1)

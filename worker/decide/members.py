@@ -19,7 +19,7 @@ from contracts.events import (
     SurveyWon,
 )
 from contracts.terms import Activity
-from worker.decide import crediting, expiry, ledger, orders, redemption, tiers
+from worker.decide import crediting, expiry, keeping, ledger, orders, redemption, tiers
 from worker.decide.account import Account
 from worker.decide.amounts import fraction
 from worker.decide.state import Lot, Mark, Setting, Spent
@@ -248,7 +248,7 @@ def released(account: Account, data: PointsReleased) -> None:
     if data.order_id is not None:
         order = orders.live(account, data.order_id)
         if order is not None and order.held:
-            orders.keep(account, replace(order, held=False))
+            keeping.keep(account, replace(order, held=False))
     hold = account.setting(f"hold:{name}")
     points = data.points if data.points is not None else (hold.points if hold else 0)
     left = min(points, hold.points if hold else 0)

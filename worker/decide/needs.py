@@ -5,7 +5,7 @@ If it is not, the fold raises NotLoaded and says what else it needs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from contracts.events import (
@@ -21,13 +21,25 @@ from contracts.events import (
     RedemptionReleased,
     RedemptionRequested,
     ReviewPosted,
+    RewardRequested,
     ShipmentDelivered,
     ShipmentDispatched,
+    SubscriptionPointsSet,
 )
 from worker.decide.members import MANUAL_HOLD
 from worker.decide.state import ItemKey
+from worker.decide.subscriptions import setting_name
 
-_NARROW = (MemberRegistered, MemberEnrolled, MemberErased, OrderPaid, OrderRescheduled, ShipmentDispatched, ShipmentDelivered)
+_NARROW = (
+    ReviewPosted,
+    MemberRegistered,
+    MemberEnrolled,
+    MemberErased,
+    OrderPaid,
+    OrderRescheduled,
+    ShipmentDispatched,
+    ShipmentDelivered,
+)
 
 
 @dataclass(slots=True)
@@ -43,23 +55,39 @@ def needs(facts: Iterable[Event]) -> Needs:
     """What folding these facts of one account needs loaded besides its head."""
     found = Needs()
     for fact in facts:
-        data = fact.data
         order_id = fact.order_id
         if order_id is not None:
             found.items.add(("order", order_id))
             found.origins.add(f"order:{order_id}")
-        if isinstance(data, OrderPlaced):
-            if data.redemption_id is not None:
-                found.items.add(("request", f"redemption:{data.redemption_id}"))
-            found.wide = found.wide or bool(data.points_used or data.use_all_points or data.redemption_id)
-        elif isinstance(data, RedemptionRequested | RedemptionReleased):
-            found.items.add(("request", f"redemption:{data.redemption_id}"))
-            found.wide = True
-        elif isinstance(data, PointsHeld | PointsReleased):
-            found.items.add(("setting", f"hold:{order_id or MANUAL_HOLD}"))
-            found.wide = True
-        elif isinstance(data, ReviewPosted):
-            found.items.add(("mark", f"bought:{data.sku}"))
-        elif not isinstance(data, _NARROW):
-            found.wide = True
+        found.items.update(_named(fact))
+        found.wide = found.wide or _wide(fact)
     return found
+
+
+def _named(fact: Event) -> Iterator[ItemKey]:
+    """Items that a fact names, besides its order."""
+    data = fact.data
+    if isinstance(data, OrderPlaced):
+        if data.redemption_id is not None:
+            yield "request", f"redemption:{data.redemption_id}"
+        if data.course == "subscription" or data.subscription_id is not None:
+            yield "setting", setting_name(data.subscription_id)
+    elif isinstance(data, RewardRequested):
+        yield "request", f"reward:{data.request_id}"
+    elif isinstance(data, SubscriptionPointsSet):
+        yield "request", f"subscription:{data.request_id}"
+        if data.subscription_id is not None:
+            yield "setting", setting_name(data.subscription_id)
+    elif isinstance(data, RedemptionRequested | RedemptionReleased):
+        yield "request", f"redemption:{data.redemption_id}"
+    elif isinstance(data, PointsHeld | PointsReleased):
+        yield "setting", f"hold:{fact.order_id or MANUAL_HOLD}"
+    elif isinstance(data, ReviewPosted):
+        yield "mark", f"bought:{data.sku}"
+
+
+def _wide(fact: Event) -> bool:
+    data = fact.data
+    if isinstance(data, OrderPlaced):
+        return bool(data.points_used or data.use_all_points or data.redemption_id)
+    return not isinstance(data, _NARROW)

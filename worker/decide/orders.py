@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from hashlib import blake2b
 
 from msgspec.structs import replace
 
 from contracts.events import Line as PlacedLine
 from contracts.events import LineRef, OrderPaid, OrderPlaced, OrderRescheduled, ShipmentDelivered, ShipmentDispatched
-from worker.decide import crediting, exchange, expiry, ledger, maturity, redemption, tiers
+from worker.decide import exchange, expiry, keeping, ledger, maturity, redemption, rewards, subscriptions, tiers
 from worker.decide.account import Account
 from worker.decide.program import Version
-from worker.decide.state import Bonus, Moment, Order, OrderLine
+from worker.decide.state import Bonus, Mark, Order, OrderLine
 
 
 def content_of(body: bytes) -> str:
@@ -32,32 +31,39 @@ def placed(account: Account, data: OrderPlaced) -> None:
     tiers.start(account)
     order = _order(account, data)
     version = account.version
+    kept = subscriptions.kept_for(account, order)
     if order.asks:
-        verdict = redemption.decide(account, order, data)
+        verdict = redemption.decide(account, order, data, subscriptions.set_aside(kept))
         if verdict is None:
             account.put_order(replace(order, status="waiting"))
-            assert account.moment is not None
-            wait(account, account.moment)
+            account.wait()
             return
         redemption.answer(account, verdict, order_id=order.order_id)
         if verdict.verdict == "rejected":
             account.put_order(replace(order, status="rejected", reason=verdict.reason, earns=False))
             return
+        if kept is not None:
+            subscriptions.free(account, kept, order)
         order = redemption.take(account, order, verdict.points)
+    elif kept is not None:
+        order = subscriptions.use_kept(account, kept, order)
     if exchange.rate_of(version, order) is None:
         account.find("no_exchange_rate", order.order_id, order.currency)
     order = replace(order, portions=maturity.open_portions(version, order.lines))
     expiry.prolong(account, "order")
+    _remember_bought(account, order)
     restoring = version.terms.tiers and version.terms.tiers.inactivity
     if restoring and restoring.restore == "one_per_order" and version.terms.tiers is not None:
         tiers.restore(account, version.terms.tiers)
-    keep(account, order)
+    keeping.keep(account, order)
 
 
-def wait(account: Account, moment: Moment) -> None:
-    """Note that a fact's redemption waits for its decision."""
-    if moment not in account.head.waiting:
-        account.head = replace(account.head, waiting=tuple(sorted((*account.head.waiting, moment))))
+def _remember_bought(account: Account, order: Order) -> None:
+    """Note which products were bought, where the terms ask for it (SCO-03)."""
+    if account.version.remembers_bought:
+        for sku in dict.fromkeys(line.sku for line in order.lines):
+            if not account.marked(f"bought:{sku}"):
+                account.put("mark", f"bought:{sku}", Mark(at=account.at))
 
 
 def _order(account: Account, data: OrderPlaced) -> Order:
@@ -136,22 +142,6 @@ def _earns(account: Account, data: OrderPlaced) -> bool:
     )
 
 
-def keep(account: Account, order: Order) -> None:
-    """Settle an order after a change, count it toward the tiers, and keep it with the instant at which it is next due."""
-    order = crediting.settle(account, order)
-    order = tiers.count(account, order)
-    account.put_order(replace(order, due_at=_due_at(account, order)))
-
-
-def _due_at(account: Account, order: Order) -> datetime | None:
-    instants = [each.at for each in order.due_back]
-    if order.count_at is not None:
-        instants.append(order.count_at)
-    if account.program.named(order.terms).terms.maturity.shown == "never":
-        instants.extend(each.matures_at for each in order.portions if each.matures_at and each.matures_at > account.at)
-    return min(instants, default=None)
-
-
 def live(account: Account, order_id: str) -> Order | None:
     """The order that a fact is about, if anything can happen to it; a fact about a rejected order is a finding."""
     order = account.order(order_id)
@@ -174,19 +164,20 @@ def paid(account: Account, data: OrderPaid) -> None:
         return
     rules = account.program.named(order.terms).terms.membership
     late_start = rules.start_judged_at == "payment" and rules.starts_at is not None and account.at < rules.starts_at
-    keep(account, replace(order, paid_at=account.at, earns=order.earns and not late_start))
+    keeping.keep(account, replace(order, paid_at=account.at, earns=order.earns and not late_start))
 
 
 def rescheduled(account: Account, data: OrderRescheduled) -> None:
     """New planned dates."""
     order = live(account, data.order_id)
     if order is not None:
-        account.put_order(
+        keeping.keep(
+            account,
             replace(
                 order,
                 planned_ship_date=data.planned_ship_date or order.planned_ship_date,
                 planned_delivery_date=data.planned_delivery_date or order.planned_delivery_date,
-            )
+            ),
         )
 
 
@@ -227,12 +218,14 @@ def dispatched(account: Account, data: ShipmentDispatched) -> None:
         if data.lines == "all":
             account.find("nothing_to_ship", data.order_id)
         return
+    order = subscriptions.take_set(account, order)
+    rewards.ship(account, order)
     lines = tuple(replace(line, unshipped=line.unshipped - pieces.get(line.line_id, 0)) for line in order.lines)
     order = replace(order, lines=lines, shipped_at=account.at)
     if order.reserved:
         ledger.capture(account, order.reserved, account.version.terms.redemption.rule, order.order_id)
         order = replace(order, reserved=0)
-    keep(account, maturity.part_off(account, order, "shipment", pieces))
+    keeping.keep(account, maturity.part_off(account, order, "shipment", pieces))
 
 
 def delivered(account: Account, data: ShipmentDelivered) -> None:
@@ -246,4 +239,4 @@ def delivered(account: Account, data: ShipmentDelivered) -> None:
         return
     lines = tuple(replace(line, delivered=line.delivered + pieces.get(line.line_id, 0)) for line in order.lines)
     order = replace(order, lines=lines, delivered_at=account.at)
-    keep(account, maturity.part_off(account, order, "delivery", pieces))
+    keeping.keep(account, maturity.part_off(account, order, "delivery", pieces))

@@ -38,6 +38,11 @@ class Version:
         return tiers.levels[0].name if tiers else None
 
     @cached_property
+    def remembers_bought(self) -> bool:
+        """Whether something counts only for products that were bought."""
+        return any(activity.bought for activity in self.terms.activities)
+
+    @cached_property
     def prolonged_by(self) -> frozenset[str]:
         """What moves the pool's expiry on; empty without a pool."""
         pool = self.terms.expiry.pool

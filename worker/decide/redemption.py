@@ -14,7 +14,7 @@ from contracts.events import OrderPlaced
 from contracts.terms import Redemption
 from worker.decide import exchange, expiry, ledger
 from worker.decide.account import Account, Answer
-from worker.decide.amounts import divide, fraction, spread_within
+from worker.decide.amounts import divide, fraction, part, spread_within
 from worker.decide.program import Version
 from worker.decide.state import Decision, Order, OrderLine, Request, Spent
 
@@ -53,6 +53,11 @@ def _redeemable(version: Version, line: OrderLine) -> bool:
     return line.category not in version.not_redeemable
 
 
+def _price(line: OrderLine) -> int:
+    """What the kept pieces of a line cost with tax."""
+    return part(line.goods, line.kept, line.quantity) + part(line.tax, line.kept, line.quantity)
+
+
 class _Ceilings(NamedTuple):
     payable: int  # the whole order
     goods: int  # its goods with tax
@@ -60,8 +65,8 @@ class _Ceilings(NamedTuple):
 
 
 def _ceilings(version: Version, order: Order) -> _Ceilings:
-    goods = sum(line.goods + line.tax for line in order.lines)
-    lines = sum(line.goods + line.tax for line in order.lines if _redeemable(version, line))
+    goods = sum(_price(line) for line in order.lines)
+    lines = sum(_price(line) for line in order.lines if _redeemable(version, line))
     rule = version.terms.redemption.not_redeemable
     excluded = goods - lines
     if excluded == 0:
@@ -77,8 +82,8 @@ def _limit(version: Version, order: Order) -> int:
     return max(min(most, ceilings.lines), 0)
 
 
-def check(account: Account, order: Order, data: OrderPlaced) -> Finding:
-    """How many points the order may use now, and the first reason against it."""
+def check(account: Account, order: Order, data: OrderPlaced, set_aside: int = 0) -> Finding:
+    """How many points the order may use now, and the first reason against it. `set_aside`: held for it already."""
     terms = account.version.terms
     rules = terms.redemption
     asked = data.points_used
@@ -93,8 +98,8 @@ def check(account: Account, order: Order, data: OrderPlaced) -> Finding:
     if data.redemption_id is not None:
         return _check_reserved(account, order, data)
     if data.use_all_points:
-        return _check_all(account, order, rules)
-    return _check_amount(account, order, asked, account.head.available)
+        return _check_all(account, order, rules, account.head.available + set_aside)
+    return check_amount(account, order, asked, account.head.available + set_aside)
 
 
 def _check_reserved(account: Account, order: Order, data: OrderPlaced) -> Finding:
@@ -107,12 +112,12 @@ def _check_reserved(account: Account, order: Order, data: OrderPlaced) -> Findin
         return Finding(points, "redemption_ended")
     if points != request.points or (request.store and request.store != order.store):
         return Finding(points, "redemption_mismatch")
-    return _check_amount(account, order, points, points)
+    return check_amount(account, order, points, points)
 
 
-def _check_all(account: Account, order: Order, rules: Redemption) -> Finding:
+def _check_all(account: Account, order: Order, rules: Redemption, covered: int) -> Finding:
     """Use everything: as many as are there, the order takes, and one order may use (SCO-23)."""
-    most = [max(account.head.available, 0), exchange.points_for(account.version, order, _limit(account.version, order))]
+    most = [max(covered, 0), exchange.points_for(account.version, order, _limit(account.version, order))]
     if rules.maximum is not None:
         most.append(rules.maximum)
     points = min(most) // rules.unit * rules.unit
@@ -121,7 +126,8 @@ def _check_all(account: Account, order: Order, rules: Redemption) -> Finding:
     return _check_payment(account, order, points) if points else Finding(0, None)
 
 
-def _check_amount(account: Account, order: Order, points: int, covered: int) -> Finding:
+def check_amount(account: Account, order: Order, points: int, covered: int) -> Finding:
+    """Whether an order may use so many points, of which so many are there."""
     version, rules = account.version, account.version.terms.redemption
     if rules.uncovered == "clipped":
         most = [points, max(covered, 0), exchange.points_for(version, order, _limit(version, order))]
@@ -143,6 +149,16 @@ def _check_amount(account: Account, order: Order, points: int, covered: int) -> 
     return found
 
 
+def at_most(account: Account, order: Order, points: int) -> int:
+    """The most points, up to a number that is there, which the order may use."""
+    version, rules = account.version, account.version.terms.redemption
+    limit, payable = _limit(version, order), _ceilings(version, order).payable
+    amounts = [limit, payable - 1, *(payable - row.amount for row in rules.minimum_left)]
+    limits = [points, *(exchange.points_for(version, order, max(amount, 0)) for amount in amounts)]
+    units = {min(each, points, rules.maximum or points) // rules.unit * rules.unit for each in limits}
+    return next((each for each in sorted(units, reverse=True) if check_amount(account, order, each, each).reason is None), 0)
+
+
 def _check_payment(account: Account, order: Order, points: int) -> Finding:
     """Conditions on how the rest is paid (LEN-24, ANS-09 to ANS-12)."""
     version, rules = account.version, account.version.terms.redemption
@@ -161,13 +177,13 @@ def _check_payment(account: Account, order: Order, points: int) -> Finding:
     return Finding(points, None)
 
 
-def decide(account: Account, order: Order, data: OrderPlaced) -> Decision | None:
+def decide(account: Account, order: Order, data: OrderPlaced, set_aside: int = 0) -> Decision | None:
     """The verdict on an order's redemption: as it was told, or taken now; None while it must wait."""
     key = (order.source, order.id)
     told = account.decided.get(key)
     if told is not None:
         return told
-    found = check(account, order, data)
+    found = check(account, order, data, set_aside)
     reason = found.reason
     if reason is None and key in account.overdrawing:
         reason = "insufficient_points"
@@ -199,9 +215,10 @@ def answer(
 def put_on_lines(version: Version, order: Order, points: int) -> Order:
     """Spread used points over the order's redeemable lines; what they cannot take pays fees (COM-Q4)."""
     weights_of = version.terms.reversal.split.weights
-    can = [line.goods + line.tax if _redeemable(version, line) else 0 for line in order.lines]
+    can = [_price(line) if _redeemable(version, line) else 0 for line in order.lines]
     weights = [
-        line.goods if weights_of == "tax_exclusive" and room else room for line, room in zip(order.lines, can, strict=True)
+        part(line.goods, line.kept, line.quantity) if weights_of == "tax_exclusive" and room else room
+        for line, room in zip(order.lines, can, strict=True)
     ]
     numerator, denominator = fraction(version.terms.point_value)
     same = order.currency == version.terms.currency
@@ -211,7 +228,9 @@ def put_on_lines(version: Version, order: Order, points: int) -> Order:
         total = sum(can) + order.fees
         on_lines = points * sum(can) // total if total else 0
     shares, left = spread_within(on_lines, weights, limits)
-    lines = tuple(replace(line, used=share) for line, share in zip(order.lines, shares, strict=True))
+    lines = tuple(
+        replace(line, used=share, gone=line.quantity - line.kept) for line, share in zip(order.lines, shares, strict=True)
+    )
     return replace(order, lines=lines, points_used=points, fees_used=left + points - on_lines)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from contracts.events import RedemptionReleased, RedemptionRequested
-from worker.decide import ledger, orders, redemption
+from worker.decide import ledger, redemption
 from worker.decide.account import Account
 from worker.decide.state import Decision, Request
 
@@ -51,8 +51,7 @@ def reservation_requested(account: Account, data: RedemptionRequested) -> None:
     )
     if verdict is None:
         account.put_request(replace(request, status="waiting"))
-        assert account.moment is not None
-        orders.wait(account, account.moment)
+        account.wait()
         return
     redemption.answer(account, verdict, redemption_id=data.redemption_id)
     if verdict.verdict == "rejected":

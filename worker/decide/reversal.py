@@ -21,7 +21,7 @@ from contracts.events import (
     ReturnRequested,
 )
 from contracts.terms import UsedPoints
-from worker.decide import ledger, maturity, orders
+from worker.decide import keeping, ledger, maturity, orders
 from worker.decide.account import Account
 from worker.decide.amounts import part
 from worker.decide.program import Version
@@ -76,7 +76,7 @@ def exchange_shipped(account: Account, data: ExchangeShipped) -> None:
         portions=(*order.portions, *maturity.open_portions(version, lines, f"@{data.exchange_id}")),
         shipped_at=account.at,
     )
-    orders.keep(account, maturity.part_off(account, order, "shipment", pieces))
+    keeping.keep(account, maturity.part_off(account, order, "shipment", pieces))
 
 
 def _requested(account: Account, order_id: str, lines: Lines, kind: Kind, reason: str | None) -> None:
@@ -132,7 +132,7 @@ def _take_out(
         portions = maturity.remove(portions, key, n, open_first=kind == "cancel")
     order = replace(order, lines=lines, portions=portions)
     order = _used_points(account, version, order, kind, reason)
-    orders.keep(account, order)
+    keeping.keep(account, order)
 
 
 def _without(line: OrderLine, n: int, kind: Kind, *, awaiting: bool) -> OrderLine:
@@ -161,7 +161,7 @@ def detached(version: Version, order: Order) -> int:
     removed = [(line, line.quantity - line.kept) for line in lines]
     how = version.terms.reversal.split.order
     if how == "pro_rata":
-        return sum(line.detached for line in lines)
+        return order.detached + sum(line.detached for line in lines)
     value = sum(part(line.goods, n, line.quantity) + part(line.tax, n, line.quantity) for line, n in removed)
     if how == "points_first":
         return min(order.points_used, value)
@@ -180,7 +180,7 @@ def _used_points(account: Account, version: Version, order: Order, kind: Kind, r
     """What comes off the goods goes back (now or after some days), or is lost (LEN-08, ANS-25, PUP-24, SCO-14, BEL-13)."""
     if not order.points_used:
         return order
-    points = detached(version, order) - order.back - order.forfeited - sum(each.points for each in order.due_back)
+    points = detached(version, order) - (order.points_used - order.standing)
     if points <= 0:
         return order
     rule = _rule(version, kind, reason)

@@ -109,8 +109,9 @@ class Head(Record, frozen=True):
     `windows`: amounts that count toward tiers, by the first day of their bucket (day, month or year, as the terms ask).
     `caps`: points that used up a cap, by the first day of its period. `pool_from`: the last day that prolonged the pool.
     `tier_due_at`: when the tier changes next if nothing happens. `waiting`: redemptions not yet decided because the
-    watermark has not passed them. `clock_due_at`: the next instant at which the clock changes something; `next_due_at`: when
-    to look again at all, which is earlier while something waits for its decision.
+    watermark has not passed them. `deliveries`: orders with goods still to send, where the terms let something travel with
+    them; `riders`: requests for reward items that wait for such a delivery. `clock_due_at`: the next instant at which the clock
+    changes something; `next_due_at`: when to look again at all, which is earlier while something waits for its decision.
     """
 
     last: Moment | None = None
@@ -134,6 +135,8 @@ class Head(Record, frozen=True):
     pool_notice_at: datetime | None = None
     tier_due_at: datetime | None = None
     waiting: tuple[Moment, ...] = ()
+    deliveries: tuple[str, ...] = ()
+    riders: tuple[str, ...] = ()
     clock_due_at: datetime | None = None
     next_due_at: datetime | None = None
 
@@ -268,6 +271,9 @@ class Order(Kept, frozen=True):
     reason: str | None = None
     redemption_id: str | None = None
     spent: tuple[Spent, ...] = ()
+    setting: str | None = None  # the request that set its points in advance
+    to_take: int = 0  # points set in advance that are taken later
+    detached: int = 0  # used points that came off it before the lines' own were put there
     back: int = 0
     forfeited: int = 0
     due_back: tuple[HandBack, ...] = ()
@@ -290,6 +296,11 @@ class Order(Kept, frozen=True):
     written_off: int = 0  # points that should have been revoked and could not, so they stay credited
     held: bool = False
     due_at: datetime | None = None
+
+    @property
+    def standing(self) -> int:
+        """Used points that neither went back, nor are on their way, nor are lost."""
+        return self.points_used - self.back - self.forfeited - sum(each.points for each in self.due_back)
 
 
 class Request(Kept, frozen=True):

@@ -21,6 +21,7 @@ def statement(account: Account, member_id: str, version: int, at: str) -> Statem
     requests = sorted((item for item in items if isinstance(item, Request)), key=lambda each: (each.made_at, each.request_id))
     findings = sorted((item for item in items if isinstance(item, Finding)), key=lambda each: (each.at, each.code, each.detail))
     reserved = sum(each.points for each in requests if each.type == "redemption" and each.status == "accepted")
+    reserved += sum(each.points for request in requests if request.type == "subscription" for each in request.spent)
     reserved += sum(order.reserved for order in orders)
     return Statement(
         program=account.program.code,

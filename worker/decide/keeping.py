@@ -1,0 +1,37 @@
+"""Keeping an order after a change: what it earns is settled, what it counts for renewed, its next instant noted."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from worker.decide import crediting, deliveries, rewards, tiers
+from worker.decide.account import Account
+from worker.decide.state import Order
+
+
+def keep(account: Account, order: Order) -> None:
+    """Settle an order after a change, count it toward the tiers, and keep it with the instant at which it is next due."""
+    order = crediting.settle(account, order)
+    order = tiers.count(account, order)
+    account.put_order(replace(order, due_at=_due_at(account, order)))
+    terms = account.program.at(account.at).terms
+    if deliveries.followed(terms):
+        rewards.follow(account, order)
+
+
+def _due_at(account: Account, order: Order) -> datetime | None:
+    terms = account.program.named(order.terms).terms
+    instants = [each.at for each in order.due_back]
+    if order.count_at is not None:
+        instants.append(order.count_at)
+    # What is worth another number at maturity than before it must be looked at again then.
+    if terms.maturity.shown == "never" or terms.earning.tier_at == "maturity" or terms.earning.rate_date == "credit":
+        instants.extend(each.matures_at for each in order.portions if each.matures_at and each.matures_at > account.at)
+    setting = terms.redemption.subscription
+    if order.to_take and setting is not None and setting.taken_at == "cut_off":
+        end = deliveries.cut_off(account, order, setting.deadline)
+        if end is not None:
+            instants.append(max(end, account.at))
+    return min(instants, default=None)

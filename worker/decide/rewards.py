@@ -1,0 +1,135 @@
+"""Reward items: asked for with points, sent along with the next delivery whose deadline had not passed (ANS-13 to ANS-16)."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from contracts.events import RewardRequested
+from contracts.terms import Rewards
+from worker.decide import deliveries, expiry, ledger, redemption, requests
+from worker.decide.account import Account
+from worker.decide.state import Order, Request
+
+
+def requested(account: Account, data: RewardRequested) -> None:
+    """An item is asked for: decided now, its points taken now or when it ships; then it waits for a delivery."""
+    known = account.request("reward", data.request_id)
+    if known is not None and known.status not in ("rejected", "waiting"):
+        account.find("reward_twice", None, data.request_id)
+        return
+    rules = account.version.terms.rewards
+    price = rules.items.get(data.reward_sku) if rules is not None else None
+    points = (price or 0) * data.quantity
+    verdict = requests.decide(account, _against(account, price, points), points)
+    request = Request(
+        request_id=data.request_id,
+        type="reward",
+        made_at=account.at,
+        points=points,
+        sku=data.reward_sku,
+        quantity=data.quantity,
+    )
+    if verdict is None:
+        account.put_request(replace(request, status="waiting"))
+        account.wait()
+        return
+    redemption.answer(account, verdict, request_id=data.request_id)
+    if verdict.verdict == "rejected" or rules is None:
+        account.put_request(replace(request, status="rejected", reason=verdict.reason))
+        return
+    if rules.deducted_at == "request":
+        request = _pay(account, rules, request)
+    account.put_request(replace(request, status="accepted"))
+    account.head = replace(account.head, riders=(*account.head.riders, data.request_id))
+    assign(account)
+
+
+def _against(account: Account, price: int | None, points: int) -> str | None:
+    if not redemption.is_member(account):
+        return "not_a_member"
+    if price is None:
+        return "reward_not_offered"
+    promised = sum(request.points for request in _riders(account) if _pays_later(account, request))
+    if points > account.head.available - promised:
+        return "insufficient_points"
+    return None
+
+
+def _riders(account: Account) -> list[Request]:
+    """Items that wait for a delivery, in the order in which they were asked for."""
+    return [request for request in (account.request("reward", each) for each in account.head.riders) if request is not None]
+
+
+def _pays_later(account: Account, request: Request) -> bool:
+    rules = account.program.at(request.made_at).terms.rewards
+    return rules is not None and rules.deducted_at == "shipment"
+
+
+def _pay(account: Account, rules: Rewards, request: Request) -> Request:
+    if not request.points:
+        return request
+    spent = ledger.take(account, request.points, "redeem", "spent", rules.rule)
+    expiry.prolong(account, "use")
+    return replace(request, spent=spent)
+
+
+def assign(account: Account) -> None:
+    """Tell every waiting item the delivery that it will travel with, or that there is none yet."""
+    rules = account.program.at(account.at).terms.rewards
+    if rules is None or not account.head.riders:
+        return
+    orders = deliveries.following(account, rules.deadline)
+    for request in _riders(account):
+        carriers = (order.order_id for order in orders if deliveries.in_time(account, order, rules.deadline, request.made_at))
+        carrier = next(carriers, None)
+        if carrier != request.ships_with:
+            account.put_request(replace(request, ships_with=carrier))
+
+
+def follow(account: Account, order: Order) -> None:
+    """After an order changed: what it carries goes back or looks for another delivery if it has nothing left to send."""
+    deliveries.follow(account, order)
+    if not account.head.riders:
+        return
+    if order.order_id not in account.head.deliveries:
+        for request in _riders(account):
+            if request.ships_with == order.order_id:
+                _called_off(account, request, order)
+    assign(account)
+
+
+def ship(account: Account, order: Order) -> None:
+    """Goods of an order leave, and the items that travel with it. One whose points are gone by now stays for the next one."""
+    for request in _riders(account):
+        if request.ships_with != order.order_id:
+            continue
+        sent = request
+        if _pays_later(account, request):
+            rules = account.program.at(request.made_at).terms.rewards
+            if rules is None or request.points > account.head.available:
+                account.find("reward_not_covered", order.order_id, request.request_id)
+                continue
+            sent = _pay(account, rules, request)
+        account.put_request(replace(sent, status="shipped"))
+        _drop(account, request)
+
+
+def _called_off(account: Account, request: Request, order: Order) -> None:
+    """The delivery will not leave: the points come back, or (by default) stay spent and the item waits for the next one."""
+    rules = account.program.at(request.made_at).terms.rewards
+    if rules is None or rules.carrier_reversed == "kept":
+        return
+    if not _pays_later(account, request):
+        account.need_wide()
+        rule = rules.carrier_rule or rules.rule
+        for each in request.spent:
+            ledger.give_back(account, each, each.points, "spent", "hand_back", rule, order.order_id)
+        unnamed = request.points - sum(each.points for each in request.spent)
+        if unnamed:
+            ledger.give_back_unnamed(account, unnamed, "spent", rule, order.order_id)
+    account.put_request(replace(request, status="released", ships_with=None, spent=()))
+    _drop(account, request)
+
+
+def _drop(account: Account, request: Request) -> None:
+    account.head = replace(account.head, riders=tuple(each for each in account.head.riders if each != request.request_id))

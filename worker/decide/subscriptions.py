@@ -1,0 +1,263 @@
+"""Points set in advance for a subscription's delivery (ANS-18): within a deadline, replacing an earlier amount.
+
+A setting for a delivery that is known sits on its order; one that comes before it, or too late for it, is kept under the
+subscription's name and used on the next order, as far as that can take it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from msgspec.structs import replace
+
+from contracts.events import SubscriptionPointsSet
+from contracts.terms import Subscription
+from worker.decide import deliveries, expiry, keeping, ledger, redemption, requests
+from worker.decide.account import Account
+from worker.decide.state import Order, Request, Setting, Spent
+
+
+class _Target(NamedTuple):
+    """What a setting is for: an order, or (None) the next one under the subscription's name; or why it is refused."""
+
+    order: Order | None = None
+    name: str = ""
+    against: str | None = None
+
+
+def setting_name(subscription_id: str | None) -> str:
+    """Under which name the setting of a subscription is kept; one name for all orders that name no subscription."""
+    return f"points:{subscription_id or ''}"
+
+
+def points_set(account: Account, data: SubscriptionPointsSet) -> None:
+    """A member sets how many points the next delivery uses; 0 withdraws an earlier setting."""
+    known = account.request("subscription", data.request_id)
+    if known is not None and known.status not in ("rejected", "waiting"):
+        account.find("setting_twice", data.order_id, data.request_id)
+        return
+    target = _target(account, data)
+    earlier = _earlier(account, target)
+    found = redemption.Finding(data.points, target.against)
+    if found.reason is None and data.points:
+        found = _check(account, target, data.points, earlier)
+    verdict = requests.decide(account, found.reason, found.points)
+    request = Request(
+        request_id=data.request_id,
+        type="subscription",
+        made_at=account.at,
+        points=found.points,
+        order_id=target.order.order_id if target.order else data.order_id,
+        subscription_id=data.subscription_id,
+    )
+    if verdict is None:
+        account.put_request(replace(request, status="waiting"))
+        account.wait()
+        return
+    redemption.answer(account, verdict, order_id=data.order_id, request_id=data.request_id)
+    rules = account.version.terms.redemption.subscription
+    if verdict.verdict == "rejected" or rules is None:
+        account.put_request(replace(request, status="rejected", reason=verdict.reason))
+        return
+    request = replace(request, points=verdict.points, status="accepted")
+    if earlier is not None:
+        account.put_request(replace(earlier, status="released", spent=()))
+    if target.order is not None:
+        account.put_request(request)
+        _set_on(account, rules, replace(target.order, setting=data.request_id), verdict.points)
+    else:
+        _keep_for_next(account, rules, target.name, request, earlier)
+
+
+def _target(account: Account, data: SubscriptionPointsSet) -> _Target:
+    rules = account.version.terms.redemption.subscription
+    if not redemption.is_member(account):
+        return _Target(against="not_a_member")
+    if rules is None:
+        return _Target(against="channel_not_eligible")
+    following = deliveries.following(account, rules.deadline)
+    if data.order_id is not None:
+        order = account.order(data.order_id)
+        if order is None or order.status != "open":
+            return _Target(against="unknown_order")
+        if not redemption.takes_points(account.version, order.store):
+            return _Target(against="store_not_eligible")
+        if not by_subscription(order):
+            return _Target(against="channel_not_eligible")
+        name = setting_name(order.subscription_id)
+        others = [each for each in following if by_subscription(each) and setting_name(each.subscription_id) == name]
+        chosen = [order, *(each for each in others if each.order_id != order.order_id)]
+    else:
+        name = setting_name(data.subscription_id)
+        chosen = [each for each in following if by_subscription(each) and setting_name(each.subscription_id) == name]
+    if rules.late == "refused":
+        chosen = chosen[:1]
+    for order in chosen:
+        if order.order_id in account.head.deliveries and deliveries.in_time(account, order, rules.deadline, account.at):
+            return _Target(order, name)
+    if chosen and rules.late == "refused":
+        return _Target(chosen[0], name, "deadline_passed")
+    return _Target(None, name)
+
+
+def by_subscription(order: Order) -> bool:
+    """Whether an order is a delivery of a subscription."""
+    return order.course == "subscription" or order.subscription_id is not None
+
+
+def _earlier(account: Account, target: _Target) -> Request | None:
+    """The setting that a new one replaces."""
+    if target.against is not None:
+        return None
+    if target.order is not None:
+        return account.request("subscription", target.order.setting) if target.order.setting else None
+    kept = account.setting(target.name)
+    return account.request("subscription", kept.values[0]) if kept else None
+
+
+def _check(account: Account, target: _Target, points: int, earlier: Request | None) -> redemption.Finding:
+    available = account.head.available
+    if target.order is not None:
+        return redemption.check_amount(account, target.order, points, available + target.order.standing)
+    rules = account.version.terms.redemption
+    if points < rules.minimum:
+        return redemption.Finding(points, "below_minimum")
+    if rules.maximum is not None and points > rules.maximum:
+        return redemption.Finding(points, "above_maximum")
+    if points % rules.unit:
+        return redemption.Finding(points, "not_a_multiple")
+    held = sum(each.points for each in earlier.spent) if earlier else 0
+    return redemption.Finding(points, "insufficient_points" if points > available + held else None)
+
+
+# -- on an order
+
+
+def _set_on(account: Account, rules: Subscription, order: Order, points: int) -> None:
+    if rules.taken_at == "setting":
+        order = _use(account, rules, order, points)
+    else:
+        order = replace(order, to_take=points)
+        if points < order.standing:
+            order = _use(account, rules, order, points)
+    keeping.keep(account, order)
+
+
+def _use(account: Account, rules: Subscription, order: Order, points: int) -> Order:
+    """Change how many points an order uses, taking or giving back only the difference."""
+    version = account.program.named(order.terms)
+    standing, change = order.standing, points - order.standing
+    spent, reserved = order.spent, order.reserved
+    if change > 0 and version.terms.redemption.taken_at == "shipment" and order.shipped_at is None:
+        spent = (*spent, *ledger.hold(account, change, "reserve", rules.rule, order.order_id))
+        reserved += change
+    elif change > 0:
+        spent = (*spent, *ledger.take(account, change, "redeem", "spent", rules.rule, order.order_id))
+    elif change < 0:
+        account.need_wide()
+        held = min(-change, reserved)
+        spent = _less(account, spent, held, "held", rules.rule, order.order_id)
+        spent = _less(account, spent, -change - held, "spent", rules.rule, order.order_id)
+        reserved -= held
+    if change > 0:
+        expiry.prolong(account, "use")
+    gone = order.points_used - standing
+    order = redemption.put_on_lines(version, replace(order, spent=spent, reserved=reserved), points)
+    return replace(order, points_used=gone + points, detached=gone)
+
+
+def _less(
+    account: Account, spent: tuple[Spent, ...], points: int, source: Literal["held", "spent"], rule: str, order_id: str | None
+) -> tuple[Spent, ...]:
+    """Give back points of a setting, those taken last first, as if they had never been set."""
+    left, kept = points, []
+    for each in reversed(spent):
+        n = min(left, each.points - each.back)
+        if n:
+            ledger.give_back(account, each, n, source, "release" if source == "held" else "hand_back", rule, order_id)
+            left -= n
+        if each.points > n:
+            kept.append(replace(each, points=each.points - n))
+    if left and order_id is not None:
+        ledger.give_back_unnamed(account, left, source, rule, order_id)
+    return tuple(reversed(kept))
+
+
+def take_set(account: Account, order: Order) -> Order:
+    """Take what was set for a delivery, when it ships or at its deadline: as much as is there and the order can take."""
+    rules = account.program.named(order.terms).terms.redemption.subscription
+    if rules is None or not order.to_take:
+        return order
+    account.need_wide()
+    most = min(order.to_take, order.standing + max(account.head.available, 0))
+    return replace(_use(account, rules, order, redemption.at_most(account, order, most)), to_take=0)
+
+
+def at_cut_off(account: Account, order: Order) -> Order:
+    """The clock's part: an order whose deadline has come takes what was set for it."""
+    rules = account.program.named(order.terms).terms.redemption.subscription
+    if rules is None or rules.taken_at != "cut_off" or deliveries.in_time(account, order, rules.deadline, account.at):
+        return order
+    return take_set(account, order)
+
+
+# -- kept for the next order
+
+
+def _keep_for_next(account: Account, rules: Subscription, name: str, request: Request, earlier: Request | None) -> None:
+    """Set points aside under the subscription's name, in place of what was set aside before."""
+    spent = earlier.spent if earlier else ()
+    change = request.points - sum(each.points for each in spent)
+    if rules.taken_at == "setting":
+        if change > 0:
+            spent = (*spent, *ledger.hold(account, change, "reserve", rules.rule))
+        elif change < 0:
+            account.need_wide()
+            spent = _less(account, spent, -change, "held", rules.rule, None)
+    account.put_request(replace(request, spent=spent))
+    setting = Setting(name=name, values=(request.request_id,), points=request.points) if request.points else None
+    account.put("setting", name, setting)
+
+
+def kept_for(account: Account, order: Order) -> Request | None:
+    """The setting that waits for an order like this one and was made within its deadline."""
+    rules = account.version.terms.redemption.subscription
+    if rules is None or not by_subscription(order):
+        return None
+    kept = account.setting(setting_name(order.subscription_id))
+    request = account.request("subscription", kept.values[0]) if kept else None
+    if request is None or not deliveries.in_time(account, order, rules.deadline, request.made_at):
+        return None
+    return request
+
+
+def set_aside(request: Request | None) -> int:
+    """Points that a kept setting holds."""
+    return sum(each.points for each in request.spent) if request else 0
+
+
+def free(account: Account, request: Request, order: Order) -> None:
+    """An order that names its own points takes the place of the setting: what was set aside can be used on it."""
+    rules = account.version.terms.redemption
+    account.need_wide()
+    _less(account, request.spent, set_aside(request), "held", rules.rule, None)
+    account.put_request(replace(request, status="released", spent=(), order_id=order.order_id))
+    account.put("setting", setting_name(order.subscription_id), None)
+
+
+def use_kept(account: Account, request: Request, order: Order) -> Order:
+    """The next order came: the setting becomes its own, as far as it can take it; the rest comes back."""
+    rules = account.version.terms.redemption.subscription
+    assert rules is not None
+    account.put("setting", setting_name(order.subscription_id), None)
+    points = redemption.at_most(account, order, request.points)
+    if rules.taken_at != "setting":
+        account.put_request(replace(request, order_id=order.order_id))
+        return replace(order, setting=request.request_id, to_take=points)
+    account.need_wide()
+    spent = _less(account, request.spent, set_aside(request) - points, "held", rules.rule, None)
+    account.put_request(replace(request, status="captured", spent=(), order_id=order.order_id))
+    if points:
+        ledger.capture(account, points, rules.rule, order.order_id)
+        expiry.prolong(account, "use")
+    return replace(redemption.put_on_lines(account.version, order, points), spent=spent, setting=request.request_id)
