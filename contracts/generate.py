@@ -1,4 +1,4 @@
-"""Writes what is made from the models: JSON Schemas, the AsyncAPI document, and the copy that a release is held to.
+"""Writes what is made from the models: JSON Schemas of events and terms, the AsyncAPI document, and what a release is held to.
 
 python -m contracts.generate                   writes
 python -m contracts.generate --check           exit 1 and names the files that are not as they should be
@@ -18,10 +18,12 @@ import yaml
 
 from contracts.asyncapi import asyncapi_document
 from contracts.schemas import all_schemas
+from contracts.terms_schema import terms_schema
 
 VERSION: Final = "0.1.0"
 ROOT: Final = Path(__file__).parent
 SCHEMAS: Final = Path("events/schemas")
+TERMS_SCHEMA: Final = Path("programs/schema.json")
 
 
 class _Dumper(yaml.SafeDumper):
@@ -43,6 +45,7 @@ def generated() -> dict[Path, str]:
         SCHEMAS / f"{name}.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
         for name, schema in all_schemas().items()
     }
+    files[TERMS_SCHEMA] = json.dumps(terms_schema(), indent=2, ensure_ascii=False) + "\n"
     document = yaml.dump(asyncapi_document(VERSION), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
     files[Path("asyncapi.yaml")] = "# Made by `python -m contracts.generate` from the models; do not edit.\n" + document
     return files
@@ -80,7 +83,7 @@ def release(root: Path, version: str) -> Path:
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 0, or 1 if --check finds something stale or a release exists already."""
-    parser = argparse.ArgumentParser(prog="python -m contracts.generate", description="Files made from the event models")
+    parser = argparse.ArgumentParser(prog="python -m contracts.generate", description="Files made from the models")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--check", action="store_true", help="write nothing, say what is stale")
     what.add_argument("--release", metavar="VERSION", help="keep today's schemas and examples as those of VERSION")

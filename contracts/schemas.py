@@ -45,7 +45,7 @@ class _Plain(GenerateJsonSchema):
 def all_schemas() -> dict[str, dict[str, Any]]:
     """Every schema by its name: the event types in, the topics out, and the envelope in both content modes."""
     models: dict[str, type[BaseModel]] = {**EVENT_TYPES, **TOPICS_OUT}
-    schemas = {name: _of_model(model) for name, model in models.items()}
+    schemas = {name: schema_of(model) for name, model in models.items()}
     schemas[ENVELOPE] = {
         "$schema": DRAFT,
         "title": "CloudEvent",
@@ -72,7 +72,8 @@ def all_schemas() -> dict[str, dict[str, Any]]:
     return schemas
 
 
-def _of_model(model: type[BaseModel]) -> dict[str, Any]:
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON Schema of a model, complete in itself."""
     schema = model.model_json_schema(ref_template="#/definitions/{model}", schema_generator=_Plain)
     definitions = schema.pop("$defs", None)
     if definitions:

@@ -7,11 +7,11 @@ integers, dates calendar dates of the program's zone; floats are refused.
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
@@ -42,7 +42,12 @@ def _decimal(value: object) -> object:
     return value
 
 
-DecimalText = Annotated[str, BeforeValidator(_decimal), Field(max_length=24)]
+DecimalText = Annotated[
+    str,
+    BeforeValidator(_decimal),
+    Field(max_length=24),
+    WithJsonSchema({"type": ["string", "integer"], "pattern": r"^[0-9]+(\.[0-9]{1,8})?$", "maxLength": 24}),
+]
 
 
 class Part(BaseModel):
@@ -193,7 +198,7 @@ class Membership(Part):
     registration_channels: tuple[str, ...] = ()
     earning_channels: tuple[str, ...] = ()
     signed_in: bool = False
-    starts_at: datetime | None = None
+    starts_at: AwareDatetime | None = None
     start_judged_at: Literal["order", "payment"] = "order"
 
 
@@ -557,7 +562,7 @@ class Terms(Part):
 
     program: Code
     name: Text
-    effective_from: datetime
+    effective_from: AwareDatetime
     zone: str = "Asia/Tokyo"
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "JPY"
     point_value: DecimalText = "1"
@@ -582,7 +587,7 @@ class Terms(Part):
 class Amendment(Part):
     """A later version: from when, and which values change (dotted paths; a list's items by number)."""
 
-    effective_from: datetime
+    effective_from: AwareDatetime
     set: dict[str, Any]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from worker.cli import authoring
 from worker.cli.failures import Exit, Failure
 from worker.cli.output import Format, Output, show, tell
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Terms of the programs.")
 
 FILES_HELP = "Terms files."
+
+app.command(name="new")(authoring.new)
+app.command(name="schema")(authoring.schema)
 
 
 @app.callback()
@@ -28,14 +32,15 @@ def validate(
     files: Annotated[list[Path], typer.Argument(help=FILES_HELP)],
     output: Output = Format.TABLE,
 ) -> None:
-    """Read terms files strictly, and name every mistake with its path, the value found and what would be right."""
+    """Read terms files strictly, and name every mistake and contradiction with its path, the value and what would be right."""
+    from worker.publishable import publishable
     from worker.terms import TermsError
 
     rows: list[dict[str, Any]] = []
     mistakes: list[str] = []
     for path in files:
         try:
-            rows += _versions(_read(path))
+            rows += _versions(publishable(path))
         except TermsError as error:
             mistakes += str(error).splitlines()
         except UnicodeDecodeError as error:
@@ -109,8 +114,9 @@ def apply(
 ) -> None:
     """Register each version of a terms file for ever, by its hash. Another content for a registered date is refused."""
     from worker.cli.opening import finish
+    from worker.publishable import publishable
 
-    program = _read(file)
+    program = publishable(file)
     new = finish(_apply(program, replace))
     tell(f"{program.code}: {new} of {len(program.versions)} versions registered now; workers read them when they start")
 

@@ -1,0 +1,293 @@
+"""What a version of the terms contradicts in itself: each value may be right alone and still not go with the others.
+
+The model (`contracts.terms`) refuses values of a wrong form; these checks are for terms that are to be published. A what-if may
+break them: it changes values without writing rules for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from itertools import combinations
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel
+
+from contracts.terms import Campaign, Terms, When
+
+_MONTH_DAYS_MIN: Final = 28
+_ALTERNATIVES: Final = (
+    "tiers",
+    "courses",
+    "stores",
+    "channels",
+    "skus",
+    "categories",
+    "payment_methods",
+    "card_brands",
+    "weekdays",
+)
+"""Conditions of which one line has one value: two lists without a common value cannot both hold."""
+
+
+class Contradiction(NamedTuple):
+    """Where it is (dotted path), and what is wrong and would be right."""
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}"
+
+
+Found = Iterator[Contradiction]
+
+
+def contradictions(terms: Terms) -> list[Contradiction]:
+    """Everything in one version that does not go together."""
+    return [found for check in _CHECKS for found in check(terms)]
+
+
+def value_at(terms: BaseModel, path: str) -> object:
+    """What a dotted path leads to; a list's items go by number, or by their id or name. Raises LookupError."""
+    at: object = terms
+    for name in path.split("."):
+        if isinstance(at, BaseModel):
+            if name not in type(at).model_fields:
+                raise LookupError(f"there is no {name}; there are {', '.join(type(at).model_fields)}")
+            at = getattr(at, name)
+        elif isinstance(at, tuple):
+            at = _item(at, name)
+        elif isinstance(at, Mapping) and name in at:
+            at = at[name]
+        else:
+            raise LookupError(f"nothing lies under {name}")
+    return at
+
+
+def _item(items: tuple[Any, ...], name: str) -> object:
+    if name.isdigit() and int(name) < len(items):
+        return items[int(name)]
+    names = [str(getattr(each, "id", None) or getattr(each, "name", None) or place) for place, each in enumerate(items)]
+    if name not in names:
+        raise LookupError(f"there is no item {name}; there are {', '.join(names) or 'none'}")
+    return items[names.index(name)]
+
+
+# -- rules: everything that moves points stands under a rule of the published terms
+
+
+def _rules(terms: Terms) -> Found:
+    known = {rule.id for rule in terms.rules}
+    for path, rule in _named_rules(terms, ""):
+        if rule not in known:
+            yield Contradiction(path, f"{rule} is not among `rules`; write there where it stands in the published terms")
+    for index, each in enumerate(terms.rules):
+        for path in each.parameters:
+            try:
+                held = value_at(terms, path)
+            except LookupError as error:
+                yield Contradiction(f"rules.{index}.parameters", f"{each.id} names {path}, but {error.args[0]}")
+                continue
+            if held is None:
+                yield Contradiction(f"rules.{index}.parameters", f"{each.id} names {path}, which is not set: give it a value")
+
+
+def _named_rules(part: object, path: str) -> Iterator[tuple[str, str]]:
+    """Every rule id that a section names, with its path."""
+    if isinstance(part, BaseModel):
+        for name in type(part).model_fields:
+            if not path and name in ("rules", "questions"):
+                continue
+            value = getattr(part, name)
+            here = f"{path}.{name}" if path else name
+            if name == "rule" or name.endswith("_rule"):
+                if value is not None:
+                    yield here, value
+            else:
+                yield from _named_rules(value, here)
+    elif isinstance(part, tuple):
+        for index, each in enumerate(part):
+            yield from _named_rules(each, f"{path}.{index}")
+
+
+# -- names
+
+
+def _twice(terms: Terms) -> Found:
+    lists: Mapping[str, Sequence[str]] = {
+        "rules": [each.id for each in terms.rules],
+        "questions": [each.id for each in terms.questions],
+        "activities": [each.id for each in terms.activities],
+        "earning.components": [each.id for each in terms.earning.components],
+        "earning.campaigns": [each.id for each in terms.earning.campaigns],
+        "tiers.levels": [each.name for each in terms.tiers.levels] if terms.tiers else (),
+        **{
+            f"questions.{index}.alternatives": [each.id for each in asked.alternatives]
+            for index, asked in enumerate(terms.questions)
+        },
+    }
+    for path, names in lists.items():
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            yield Contradiction(path, f"{name} is there twice: give each a name of its own")
+
+
+def _conditions(terms: Terms) -> Iterator[tuple[str, When]]:
+    for number, component in enumerate(terms.earning.components):
+        for index, row in enumerate(component.rates):
+            yield f"earning.components.{number}.rates.{index}.when", row.when
+    for index, campaign in enumerate(terms.earning.campaigns):
+        yield f"earning.campaigns.{index}.when", campaign.when
+    for number, activity in enumerate(terms.activities):
+        for index, multiplier in enumerate(activity.multipliers):
+            yield f"activities.{number}.multipliers.{index}.when", multiplier.when
+
+
+def _unknown_names(terms: Terms) -> Found:
+    tiers = {level.name for level in terms.tiers.levels} if terms.tiers else set()
+    membership = terms.membership.stores
+    stores = {*membership.eligible, *membership.excluded}
+    for path, when in _conditions(terms):
+        for name in sorted(set(when.tiers) - tiers):
+            yield Contradiction(f"{path}.tiers", f"{name} is no tier; there are {', '.join(sorted(tiers)) or 'none'}")
+        for name in sorted(set(when.stores) - stores):
+            yield Contradiction(f"{path}.stores", f"{name} is no store of membership.stores ({', '.join(sorted(stores))})")
+        if when.since is not None and when.until is not None and when.since > when.until:
+            yield Contradiction(path, f"it ends ({when.until}) before it begins ({when.since})")
+    components = {component.id for component in terms.earning.components}
+    for index, campaign in enumerate(terms.earning.campaigns):
+        if campaign.component is not None and campaign.component not in components:
+            known = ", ".join(sorted(components))
+            yield Contradiction(
+                f"earning.campaigns.{index}.component", f"{campaign.component} is no component; there are {known}"
+            )
+    for name in sorted(set(membership.eligible) & set(membership.excluded)):
+        yield Contradiction("membership.stores", f"{name} is both eligible and excluded: take it out of one")
+    for name in sorted(set(terms.redemption.stores_also) & set(terms.redemption.stores_excluded)):
+        yield Contradiction("redemption", f"{name} stands in stores_also and in stores_excluded: take it out of one")
+
+
+# -- rows of which the first that fits holds
+
+
+def _never_reached(terms: Terms) -> Found:
+    for number, component in enumerate(terms.earning.components):
+        open_row = next((index for index, row in enumerate(component.rates) if row.when == When()), None)
+        if open_row is not None and open_row < len(component.rates) - 1:
+            yield Contradiction(
+                f"earning.components.{number}.rates.{open_row}",
+                "it has no condition, so the rows after it are never reached: put it last",
+            )
+    rows = terms.reversal.used_points
+    for later, row in enumerate(rows):
+        for earlier in rows[:later]:
+            if set(row.on) <= set(earlier.on) and (
+                not earlier.reasons or (row.reasons and set(row.reasons) <= set(earlier.reasons))
+            ):
+                yield Contradiction(f"reversal.used_points.{later}", "a row before it covers all of it: it is never reached")
+                break
+    left = {"cancel", "return", "exchange"} - {kind for row in rows if not row.reasons for kind in row.on}
+    if left:
+        yield Contradiction(
+            "reversal.used_points", f"no row without reasons says what becomes of a {' or a '.join(sorted(left))}"
+        )
+    terms_of = terms.expiry.terms
+    for later, term in enumerate(terms_of):
+        if any(not earlier.kinds or (term.kinds and set(term.kinds) <= set(earlier.kinds)) for earlier in terms_of[:later]):
+            yield Contradiction(f"expiry.terms.{later}", "a term before it covers all its kinds: it is never reached")
+    if terms.expiry.pool is not None and any(not term.kinds for term in terms_of):
+        yield Contradiction("expiry.pool", "a term for all kinds stands before it: name the kinds of the term")
+
+
+# -- campaigns
+
+
+def _both_can_hold(one: When, other: When) -> bool:
+    """Whether one line of one order may fulfil both conditions."""
+    first = max(one.since or date.min, other.since or date.min)
+    last = min(one.until or date.max, other.until or date.max)
+    if first > last:
+        return False
+    return all(
+        not getattr(one, name) or not getattr(other, name) or not set(getattr(one, name)).isdisjoint(getattr(other, name))
+        for name in _ALTERNATIVES
+    )
+
+
+def _overlapping(terms: Terms) -> Found:
+    def both(one: Campaign, other: Campaign) -> bool:
+        return one.component is None or other.component is None or one.component == other.component
+
+    for (first, one), (second, other) in combinations(enumerate(terms.earning.campaigns), 2):
+        if one.priority == other.priority and both(one, other) and _both_can_hold(one.when, other.when):
+            yield Contradiction(
+                f"earning.campaigns.{second}.priority",
+                f"{other.id} and {one.id} (campaigns.{first}) can hold for the same line and both have priority {one.priority}: "
+                "give one the higher priority, or keep their dates or conditions apart",
+            )
+
+
+# -- numbers and dates
+
+
+def _numbers(terms: Terms) -> Found:
+    rules = terms.redemption
+    if not Decimal(terms.point_value):
+        yield Contradiction("point_value", "is 0, but a point pays something; write what, such as 1")
+    if rules.maximum is not None and rules.maximum // rules.unit * rules.unit < max(rules.minimum, 1):
+        yield Contradiction(
+            "redemption.maximum",
+            f"no number of points in units of {rules.unit} lies from the minimum {rules.minimum} to the maximum {rules.maximum}",
+        )
+    if rules.two_step.hold_seconds > rules.two_step.hold_seconds_max:
+        yield Contradiction(
+            "redemption.two_step.hold_seconds",
+            f"{rules.two_step.hold_seconds} is more than hold_seconds_max ({rules.two_step.hold_seconds_max})",
+        )
+    if terms.earning.exchange is not None:
+        for currency, rates in terms.earning.exchange.rates.items():
+            for day, rate in rates.items():
+                if not Decimal(rate):
+                    yield Contradiction(f"earning.exchange.rates.{currency}.{day}", "is 0: write what one unit is worth")
+
+
+def _dates(terms: Terms) -> Found:
+    try:
+        ZoneInfo(terms.zone)
+    except (LookupError, ValueError, OSError):
+        yield Contradiction("zone", f"{terms.zone} is no time zone; write one like Asia/Tokyo")
+    if terms.tiers is not None:
+        try:
+            date.fromisoformat(f"2023-{terms.tiers.yearly_on}")
+        except ValueError:
+            yield Contradiction(
+                "tiers.yearly_on", f"{terms.tiers.yearly_on} is not a day of every year; write a month and day like 01-10"
+            )
+
+
+def _expiry_before_maturity(terms: Terms) -> Found:
+    """Points lapse the sooner: those of a lot last from their grant on, so only the pool can be over before they mature."""
+    pool = terms.expiry.pool
+    if pool is None or "available" in pool.prolonged_by:
+        return
+    days = max(trigger.days for trigger in terms.maturity.after)
+    if days >= pool.months * _MONTH_DAYS_MIN:
+        yield Contradiction(
+            "expiry.pool.months",
+            f"{pool.months} months from what prolongs it may be over before points mature ({days} days): "
+            "write more months, or let `available` prolong it",
+        )
+
+
+_CHECKS: Final[tuple[Callable[[Terms], Found], ...]] = (
+    _rules,
+    _twice,
+    _unknown_names,
+    _never_reached,
+    _overlapping,
+    _numbers,
+    _dates,
+    _expiry_before_maturity,
+)

@@ -1,0 +1,126 @@
+"""Contradictions in the terms are found before anything is published, each with its path and what would be right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from worker.publishable import checked, publishable
+from worker.terms import TermsError, changed, read, shipped
+
+
+def problems(code: str, changes: dict[str, Any]) -> list[str]:
+    """What is wrong with a shipped program after some values were changed."""
+    try:
+        checked(changed(read(shipped()[code].read_text()), changes), "terms")
+    except TermsError as error:
+        return list(error.problems)
+    return []
+
+
+def campaign(id_: str, when: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"id": id_, "rule": "BEL-04", "effect": "multiply", "times": "2", "when": when, **more}
+
+
+@pytest.mark.parametrize("path", shipped().values(), ids=lambda path: path.stem)
+def test_the_shipped_programs_have_none(path: Path) -> None:
+    assert publishable(path).code == path.stem
+
+
+JULY = {"since": "2026-07-01", "until": "2026-07-31"}
+
+
+@pytest.mark.parametrize(
+    ("second", "overlaps"),
+    [
+        ({}, True),
+        ({"since": "2026-07-31"}, True),
+        ({"since": "2026-08-01"}, False),
+        ({"until": "2026-06-30"}, False),
+        ({**JULY, "skus": ["A", "B"]}, True),
+        ({**JULY, "skus": ["B"]}, False),
+        ({**JULY, "tags": ["b"]}, True),
+    ],
+)
+def test_campaigns_that_can_hold_for_one_line_need_different_priorities(second: dict[str, Any], overlaps: bool) -> None:
+    first = campaign("summer", {**JULY, "skus": ["A"], "tags": ["a"]})
+    found = problems("belle-maison", {"earning.campaigns": [first, campaign("other", second)]})
+    assert bool(found) == overlaps
+    if overlaps:
+        assert found[0].startswith("earning.campaigns.1.priority: other and summer (campaigns.0) can hold for the same line")
+    assert not problems("belle-maison", {"earning.campaigns": [first, campaign("other", second, priority=1)]})
+    apart = [{**first, "component": "basic"}, campaign("other", second, component="stage")]
+    assert not problems("belle-maison", {"earning.campaigns": apart})
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"tiers.levels.2.threshold": 30000}, "tiers: Value error, levels go from the lowest to the highest"),
+        ({"earning.components.0.rate_max": "0.001"}, "a rate of 0.005 is above the published maximum of 0.001"),
+        (
+            {"earning.components.1.rates.0.when.tiers": ["S9"]},
+            "earning.components.1.rates.0.when.tiers: S9 is no tier; there are S0",
+        ),
+        (
+            {"earning.components.1.rates.1.when.stores": ["moon"]},
+            "moon is no store of membership.stores (bellemaison, external_mall)",
+        ),
+        (
+            {"rules.0.parameters": ["earning.komponents"]},
+            "BEL-01 names earning.komponents, but there is no komponents; there are rule",
+        ),
+        ({"rules.0.parameters": ["earning.components.gold"]}, "but there is no item gold; there are basic, stage"),
+        ({"rules.1.id": "BEL-99"}, "earning.components.0.rule: BEL-02 is not among `rules`"),
+        ({"rules.1.id": "BEL-01"}, "rules: BEL-01 is there twice"),
+        (
+            {"questions.0.alternatives.0.set": {"earning.round.scope": "line"}},
+            "questions.0.alternatives.0.set: BEL-Q1 per-shipment: ",
+        ),
+        ({"questions.0.alternatives.0.set": {"earning.components.9.kind": "x"}}, "there is no item 9"),
+        ({"earning.components.1.rates.0.when": {}}, "earning.components.1.rates.0: it has no condition, so the rows after it"),
+        (
+            {"reversal.used_points.0.on": ["cancel", "return", "exchange"]},
+            "reversal.used_points.1: a row before it covers all of it",
+        ),
+        ({"reversal.used_points.0.on": ["return"]}, "no row without reasons says what becomes of a cancel"),
+        ({"expiry.terms": [{"rule": "BEL-18", "months": 1}] * 2}, "expiry.terms.1: a term before it covers all its kinds"),
+        ({"redemption.unit": 50, "redemption.minimum": 60, "redemption.maximum": 90}, "redemption.maximum: no number of points"),
+        ({"redemption.two_step.hold_seconds": 90000}, "hold_seconds: 90000 is more than hold_seconds_max (86400)"),
+        ({"point_value": "0"}, "point_value: is 0"),
+        ({"zone": "Asia/Tokio"}, "zone: Asia/Tokio is no time zone"),
+        ({"tiers.yearly_on": "02-29"}, "tiers.yearly_on: 02-29 is not a day of every year"),
+        ({"membership.stores.excluded": ["bellemaison"]}, "membership.stores: bellemaison is both eligible and excluded"),
+        ({"earning.campaigns": [campaign("c", {}, component="gold")]}, "earning.campaigns.0.component: gold is no component"),
+        (
+            {"earning.campaigns": [campaign("c", {"since": "2026-02-02", "until": "2026-02-01"})]},
+            "earning.campaigns.0.when: it ends (2026-02-01) before it begins (2026-02-02)",
+        ),
+        (
+            {
+                "expiry": {"pool": {"rule": "BEL-18", "months": 1, "prolonged_by": ["grant"]}},
+                "maturity.after.0.days": 40,
+            },
+            "expiry.pool.months: 1 months from what prolongs it may be over before points mature (40 days)",
+        ),
+        ({"effective_from": "2024-07-05T00:00:00"}, "effective_from: Input should have timezone info"),
+        ({"notice_days": [1.5]}, "notice_days.0: "),
+        (
+            {"earning.components.0.rates.0.rate": 0.015},
+            '0.015 is a float, which cannot be exact; write it as a string, such as "0.015"',
+        ),
+        (
+            {"amendments": [{"effective_from": "2024-01-01T00:00:00+09:00", "set": {"point_value": "2"}}]},
+            "amendments.0.effective_from: should be later than the version before it",
+        ),
+        (
+            {"amendments": [{"effective_from": "2025-01-01T00:00:00+09:00", "set": {"tiers": None}}]},
+            "(from 2025-01-01) earning.components.1.rates.0.when.tiers: S2 is no tier; there are none",
+        ),
+    ],
+)
+def test_a_contradiction_is_told_with_its_path_and_what_would_be_right(changes: dict[str, Any], told: str) -> None:
+    found = problems("belle-maison", changes)
+    assert any(told in problem for problem in found), found
