@@ -230,11 +230,10 @@ class Pipeline:
     async def _follow(self, batch: Batch, inbox: _Inbox, routes: dict[str, Route], tasks: dict[UUID, Task]) -> None:
         """Give events to the accounts of their orders: those that came now, and those that had been parked for an order."""
         parked: list[Event] = []
-        followers = list(inbox.followers)
         arrived = sorted({(event.order_id or "", program) for event, program in inbox.orders})
-        if arrived:
-            followers += await batch.take_parked(arrived)
-        for event in followers:
+        # What was parked came first: if something of this batch contradicts it, the later one is at fault.
+        waited = await batch.take_parked(arrived) if arrived else []
+        for event in (*waited, *inbox.followers):
             home = _home(routes[event.order_id or ""], event.program)
             if home is None:
                 parked.append(event)

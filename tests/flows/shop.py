@@ -32,10 +32,7 @@ class Sent:
 
     def headers(self) -> list[tuple[str, bytes]]:
         """The attributes in binary mode."""
-        attributes = {"specversion": "1.0", "id": self.id, "source": self.source, "type": self.type, "time": self.time.isoformat()}
-        if self.program is not None:
-            attributes["program"] = self.program
-        return [(f"ce_{name}", value.encode()) for name, value in attributes.items()]
+        return [(f"ce_{name}", value.encode()) for name, value in self._attributes().items()]
 
     def value(self) -> bytes:
         """The data as JSON."""
@@ -43,10 +40,12 @@ class Sent:
 
     def structured(self) -> bytes:
         """The whole event in structured mode."""
-        event = {"specversion": "1.0", "id": self.id, "source": self.source, "type": self.type, "time": self.time.isoformat()}
-        if self.program is not None:
-            event["program"] = self.program
-        return json.dumps({**event, "data": self.data}, separators=(",", ":")).encode()
+        return json.dumps({**self._attributes(), "data": self.data}, separators=(",", ":")).encode()
+
+    def _attributes(self) -> dict[str, str]:
+        at = self.time.isoformat()
+        attributes = {"specversion": "1.0", "id": self.id, "source": self.source, "type": self.type, "time": at}
+        return attributes if self.program is None else {**attributes, "program": self.program}
 
 
 class Shop:

@@ -7,13 +7,15 @@ import os
 import sys
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import asyncpg
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from confluent_kafka import KafkaError, Message, Producer
 
 from contracts.events import DLQ_SUFFIX, TOPICS_IN, TOPICS_OUT
 from tests.flows.shop import Sent
@@ -21,7 +23,7 @@ from worker import registry
 from worker.local.process import Process
 from worker.local.topics import create_topics
 from worker.persist.postgres import PostgresStore
-from worker.terms import read, shipped, versions
+from worker.terms import changed, read, shipped, versions
 
 TOPIC_OF = {type_: topic for topic, types in TOPICS_IN.items() for type_ in types}
 PROGRAMS = ("lenovo-pro", "belle-maison")
@@ -36,6 +38,20 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float, what: 
         if time.monotonic() > give_up:
             raise AssertionError(f"not within {seconds:g} s: {what}")
         await asyncio.sleep(POLL_SECONDS)
+
+
+Place = tuple[str, int, int]
+"""Topic without prefix, partition, offset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A record to be sent as it is; `topic` without prefix."""
+
+    topic: str
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]] = ()
+    key: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -84,16 +100,30 @@ class System:
             **self.settings,
         }
 
-    async def prepare(self, partitions: Mapping[str, int] | None = None, programs: Iterable[str] = PROGRAMS) -> None:
-        """Make the topics and register terms."""
-        wanted = {self.prefix + topic: (partitions or {}).get(topic, 4) for topic in TOPICS_IN}
-        wanted |= {self.prefix + topic: 3 for topic in TOPICS_OUT}
-        wanted |= {self.prefix + topic + DLQ_SUFFIX: 1 for topic in TOPICS_IN}
-        await create_topics(self.bootstrap, wanted)
+    async def prepare(
+        self,
+        partitions: Mapping[str, int] | None = None,
+        programs: Iterable[str] = PROGRAMS,
+        bytes_max: Mapping[str, int] | None = None,
+    ) -> None:
+        """Make the topics and register terms. `bytes_max`: the largest record of topics where that is not Kafka's default."""
+        wanted = {topic: (partitions or {}).get(topic, 4) for topic in TOPICS_IN}
+        wanted |= dict.fromkeys(TOPICS_OUT, 3)
+        wanted |= {topic + DLQ_SUFFIX: 1 for topic in TOPICS_IN}
+        for topic, size in (bytes_max or {}).items():
+            await create_topics(
+                self.bootstrap, {self.prefix + topic: wanted.pop(topic)}, configs={"max.message.bytes": str(size)}
+            )
+        await create_topics(self.bootstrap, {self.prefix + topic: count for topic, count in wanted.items()})
+        for code in programs:
+            await self.register(code)
+
+    async def register(self, code: str, changes: Mapping[str, object] | None = None) -> None:
+        """Register the terms of a shipped program, with values changed by dotted path (another code makes another program)."""
+        path = shipped()[code]
+        values = changed(read(path.read_text(encoding="utf-8"), path.name), changes or {})
         async with self.store() as store:
-            for code in programs:
-                path = shipped()[code]
-                await registry.register(store, versions(read(path.read_text(encoding="utf-8"), path.name), path.name))
+            await registry.register(store, versions(values, path.name))
 
     @asynccontextmanager
     async def store(self) -> AsyncIterator[PostgresStore]:
@@ -140,14 +170,21 @@ class System:
             await producer.stop()
         return count
 
-    async def publish_raw(self, topic: str, value: bytes | None, key: bytes | None = None, headers: object = ()) -> None:
-        """Publish one record as it is."""
-        producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, max_request_size=16 * 2**20)
-        await producer.start()
-        try:
-            await producer.send_and_wait(self.prefix + topic, value, key=key, headers=headers)
-        finally:
-            await producer.stop()
+    def send(self, records: Iterable[Raw]) -> list[Place]:
+        """Publish records as they are, each after the one before; returns where they stand."""
+        producer = Producer({"bootstrap.servers": self.bootstrap, "message.max.bytes": 16 * 2**20, "acks": "all", "linger.ms": 5})
+        places: dict[int, Place] = {}
+        sent = list(records)
+        for number, record in enumerate(sent):
+
+            def done(error: KafkaError | None, message: Message, number: int = number) -> None:
+                assert error is None, error
+                places[number] = (sent[number].topic, message.partition() or 0, message.offset() or 0)
+
+            headers = list(record.headers)
+            producer.produce(self.prefix + record.topic, record.value, record.key, headers=headers, on_delivery=done)
+        producer.flush(30)
+        return [places[number] for number in range(len(sent))]
 
     async def drained(self, seconds: float) -> None:
         """Wait until everything in the topics is read, everything due is done, and everything is published."""
@@ -178,13 +215,8 @@ class System:
         consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap)
         await consumer.start()
         try:
-            from aiokafka import TopicPartition
-
-            partitions = [
-                TopicPartition(self.prefix + topic, number)
-                for topic in TOPICS_IN
-                for number in consumer.partitions_for_topic(self.prefix + topic) or await _partitions(consumer, self.prefix + topic)
-            ]
+            names = [self.prefix + topic for topic in TOPICS_IN]
+            partitions = [TopicPartition(name, number) for name in names for number in await _partitions(consumer, name)]
             ends = await consumer.end_offsets(partitions)
             return {(partition.topic, partition.partition): end for partition, end in ends.items()}
         finally:
@@ -204,8 +236,6 @@ class System:
         consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
         await consumer.start()
         try:
-            from aiokafka import TopicPartition
-
             names = {self.prefix + topic: topic for topic in topics}
             partitions = [TopicPartition(name, n) for name in names for n in await _partitions(consumer, name)]
             consumer.assign(partitions)
@@ -219,26 +249,29 @@ class System:
             await consumer.stop()
         return found
 
-    async def dead_letters(self) -> list[tuple[str, dict[str, str], bytes | None]]:
-        """Topic, error headers and value of every record in the DLQ topics."""
-        found = []
+    async def dead_letters(self) -> list[ConsumerRecord]:
+        """Every record in the DLQ topics."""
+        found: list[ConsumerRecord] = []
         consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
         await consumer.start()
         try:
-            from aiokafka import TopicPartition
-
             partitions = [TopicPartition(self.prefix + topic + DLQ_SUFFIX, 0) for topic in TOPICS_IN]
             consumer.assign(partitions)
             ends = await consumer.end_offsets(partitions)
             while any([await consumer.position(partition) < end for partition, end in ends.items()]):
-                for partition, records in (await consumer.getmany(timeout_ms=200)).items():
-                    for record in records:
-                        headers = {name: (value or b"").decode() for name, value in record.headers if name.startswith("loyalty_")}
-                        topic = partition.topic.removeprefix(self.prefix).removesuffix(DLQ_SUFFIX)
-                        found.append((topic, headers, record.value))
+                for records in (await consumer.getmany(timeout_ms=200)).values():
+                    found += records
         finally:
             await consumer.stop()
         return found
+
+    async def sql(self, text: str, *arguments: object) -> list[asyncpg.Record]:
+        """Rows of the database, as an operator would look at them."""
+        connection = await asyncpg.connect(self.dsn)
+        try:
+            return await connection.fetch(text, *arguments)
+        finally:
+            await connection.close()
 
 
 async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:

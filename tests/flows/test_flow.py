@@ -19,6 +19,4 @@ async def test_a_small_shop_is_drained_published_without_gaps_and_verified(syste
         heads = {f"{each.row.program}:{each.row.member_id}": each.row async for each in store.dossiers() if each.row}
         assert not [violation async for violation in store.verify()]
         assert not await store.drainable(10)
-    assert {key: versions for key, versions in published.first_versions().items()} == {
-        key: list(range(1, row.version + 1)) for key, row in heads.items() if row.version
-    }
+    assert dict(published.first_versions()) == {key: list(range(1, row.version + 1)) for key, row in heads.items() if row.version}
