@@ -235,10 +235,7 @@ def check_change(change: AccountChange, before: Head, version: int) -> None:
         lines[posted.version] += 1
         entry = posted.entry
         assert entry.points > 0
-        for bucket, points, shown in (
-            (entry.source, -entry.points, posted.source_after),
-            (entry.target, entry.points, posted.target_after),
-        ):
+        for bucket, points in ((entry.source, -entry.points), (entry.target, entry.points)):
             if bucket in kept:
                 kept[bucket] += points
         for bucket, shown in ((entry.source, posted.source_after), (entry.target, posted.target_after)):
@@ -274,6 +271,7 @@ def check_book(book: Book, program: Program) -> None:
     assert head.available == sum(lot.available for lot in book.lots.values()) - head.arrears
     assert head.pending == sum(lot.pending for lot in book.lots.values())
     assert head.arrears >= 0
+    assert not head.arrears or not any(lot.available for lot in book.lots.values()), "what is owed is set off first"
     assert head.held >= 0
     for ref, lot in book.lots.items():
         assert min(lot.pending, lot.available, lot.lapsed) >= 0, ref

@@ -7,6 +7,7 @@ from random import Random
 
 from hypothesis import given
 
+from contracts.events import Event
 from tests.fold.books import Books, compare_all
 from tests.fold.examples import batches, draw, programs, seeds, tried
 from worker.decide.state import Decision
@@ -80,9 +81,9 @@ def test_a_simulation_states_the_same_at_any_instant_however_it_was_delivered(co
         ]
 
 
-def _shuffled(simulation: Simulation, events: tuple[object, ...], rng: Random) -> Simulation:
-    for batch in batches(events, rng, most=2):  # type: ignore[arg-type]  # events they are
-        simulation.deliver(batch[0])
+def _shuffled(simulation: Simulation, events: tuple[Event, ...], rng: Random) -> Simulation:
+    for (event,) in batches(events, rng, most=2):
+        simulation.deliver(event)
     return simulation
 
 

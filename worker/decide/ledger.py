@@ -229,19 +229,25 @@ def capture(account: Account, points: int, rule: str, order_id: str) -> None:
     _post(account, "redeem", points, "held", "spent", rule, None, order_id)
 
 
-def give_back_unnamed(account: Account, points: int, source: Bucket, rule: str, order_id: str) -> None:
+def give_back_unnamed(account: Account, points: int, source: Bucket, rule: str, order_id: str | None) -> None:
     """Points that were taken when no lot covered them come back: they set off what is owed, the rest is a lot of its own."""
     version = account.version
-    lot = Lot(
-        origin=f"order:{order_id}",
-        part=f"back~{account.cause}",
-        kind=version.terms.adjustment.kind,
-        granted_at=account.at,
-        points=points,
-        rule=rule,
-        order_id=order_id,
-    )
-    lot = expiry.dated(version, lot, account.at)
+    origin, part = account.cause if order_id is None else f"order:{order_id}", f"back~{account.cause}"
+    begun = account.lots.get(f"{origin}/{part}")
+    if begun is not None:
+        # What one fact (or instant) gives back in several parts stays together.
+        lot = replace(begun, points=begun.points + points)
+    else:
+        lot = Lot(
+            origin=origin,
+            part=part,
+            kind=version.terms.adjustment.kind,
+            granted_at=account.at,
+            points=points,
+            rule=rule,
+            order_id=order_id,
+        )
+        lot = expiry.dated(version, lot, account.at)
     _add_available(account, lot, points)
     _post(account, "hand_back", points, source, "available", rule, lot, order_id)
     _lapse_if_over(account, lot.ref)

@@ -99,4 +99,8 @@ def _give_back(account: Account, request: Request, status: str) -> None:
     rule = account.version.terms.redemption.rule
     for each in request.spent:
         ledger.give_back(account, each, each.points, "held", "release", rule, None)
+    unnamed = request.points - sum(each.points for each in request.spent)
+    if unnamed:
+        # The verdict stood, but what it took from was gone when the account was folded again.
+        ledger.give_back_unnamed(account, unnamed, "held", rule, None)
     account.put_request(replace(request, status=status, due_at=None))
