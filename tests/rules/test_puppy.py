@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from tests.rules.story import Reading, Story, line, names, pieces
 
-YEN = {"points": 20, "per": 100}
+Tell = Callable[[Story], object]
+
+TWENTY = {"points": 20, "per": 100}
 
 
 def joined(story: Story | None = None, at: str = "2024-01-05") -> Story:
@@ -16,7 +21,7 @@ def joined(story: Story | None = None, at: str = "2024-01-05") -> Story:
     return story
 
 
-def bought(story: Story | None = None, **data: object) -> Story:
+def bought(story: Story | None = None, **data: Any) -> Story:
     """A member who bought goods of 10,000 yen, paid on 2 March and sent on 3 March: 1,000 points on 5 March."""
     story = joined(story)
     story.order("A", "2024-03-01", line(10_000), **data)
@@ -104,7 +109,7 @@ def test_pup_07_a_currency_without_a_rate_earns_nothing_and_says_so() -> None:
 
 
 def test_pup_08_a_new_rate_holds_for_orders_from_its_date() -> None:
-    changed = {"effective_from": "2024-03-02T00:00:00+09:00", "set": {"earning.components.purchase.rates.0.rate": YEN}}
+    changed = {"effective_from": "2024-03-02T00:00:00+09:00", "set": {"earning.components.purchase.rates.0.rate": TWENTY}}
     story = joined(Story("puppy", {"amendments": [changed]}))
     for order, at in (("old", "2024-03-01 23:59:59"), ("new", "2024-03-02 00:00:00")):
         story.order(order, at, line(1_000))
@@ -320,7 +325,7 @@ def _paid_late(story: Story) -> list[int]:
     return [story.at(f"2024-03-{day}").available for day in ("02", "05", "06", "07", "08")]
 
 
-def _earned(*prices: int, **data: object):  # type: ignore[no-untyped-def]
+def _earned(*prices: int, **data: Any) -> Tell:
     def tell(story: Story) -> int:
         joined(story)
         story.adjusted(1_000, "2024-01-10")
@@ -358,7 +363,7 @@ def _returned_after_use(story: Story) -> int:
     return story.at("2024-04-10").available
 
 
-def _left_on(*days: str):  # type: ignore[no-untyped-def]
+def _left_on(*days: str) -> Tell:
     def tell(story: Story) -> list[int]:
         joined(story)
         story.adjusted(100, "2024-02-29 15:00:00")
@@ -400,7 +405,7 @@ def _rate(yen: str) -> dict[str, object]:
 
 
 NEW_RATE = {
-    "amendments": [{"effective_from": "2024-03-15T00:00:00+09:00", "set": {"earning.components.purchase.rates.0.rate": YEN}}]
+    "amendments": [{"effective_from": "2024-03-15T00:00:00+09:00", "set": {"earning.components.purchase.rates.0.rate": TWENTY}}]
 }
 
 READINGS = [

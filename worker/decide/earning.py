@@ -86,7 +86,8 @@ def rates_of(version: Version, component: Component, order: Order, line: OrderLi
         rates = (Factor(1, *fraction(line.point_rate)),)
     if version.terms.earning.campaigns:
         campaign = _best_campaign(version, component, order, line, tier, at)
-        if campaign is not None:
+        # One for every component changes those that earn for the line; it gives no rate to the others.
+        if campaign is not None and (rates or campaign.component is not None):
             if campaign.effect == "multiply":
                 assert campaign.times is not None
                 rates = _times(rates, campaign.times)
