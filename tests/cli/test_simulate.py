@@ -100,8 +100,9 @@ def test_events_recorded_later_are_not_there_yet_whatever_their_own_time(run: Ru
 def test_a_file_that_is_not_in_the_order_of_recording_is_read_for_each_instant_anew(run: Run, file: Path) -> None:
     late, early = "2026-04-01T00:00:00Z", "2026-02-15T00:00:00Z"
     told = [*START, order("A", "2026-02-01T00:00:00Z", recorded="2026-03-01T00:00:00Z"), order("B", "2026-02-02T00:00:00Z")]
-    file.write_text("\n".join(told))
+    file.write_text("\n".join(["{", *told]))
     answer = simulate(run, file, "--at", early, at=late)
+    assert answer.err.splitlines()[1:] == ["4 delivered, 1 broken"]
     assert [one["members"][0]["pending"] for one in answer.json] == [200, 100]
 
 

@@ -98,8 +98,6 @@ def _of_parts(error: Exception) -> Failure | None:
 
     if isinstance(error, PartFailed):
         return Failure(Exit.AWAY, str(error).partition("\n")[0].rstrip(":"))
-    if type(error).__name__ == "NotReadyError":  # by name: its module would bring the whole worker along
-        return Failure(Exit.USAGE, str(error))
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return Failure(Exit.USAGE, f"{_one_line(error)}: choose another LOYALTY_PROBE_PORT")
     if isinstance(error, KafkaError):

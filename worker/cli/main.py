@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from worker.cli import doctor, ledger, member, program, topics
-from worker.cli.failures import Exit, explain
+from worker.cli.failures import Exit, Failure, explain
 from worker.cli.output import Format, Output, show_json, show_lines, show_table, tell
 
 EPILOG = (
@@ -65,12 +65,16 @@ def run() -> None:
     import asyncio
 
     from worker import log
+    from worker.app import NotReadyError
     from worker.app import run as run_worker
     from worker.settings import load
 
     settings = load()
     log.configure(settings.log.level, settings.log.form)
-    asyncio.run(run_worker(settings))
+    try:
+        asyncio.run(run_worker(settings))
+    except NotReadyError as error:
+        raise Failure(Exit.USAGE, str(error)) from None
 
 
 @app.command()

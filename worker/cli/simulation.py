@@ -32,12 +32,12 @@ class Reading:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._told = False
-        self.counts: Counter[str] = Counter()
+        self._told_lines = 0
+        self.counts = _no_counts()
 
     def events(self) -> Iterator[Event]:
         """The events in file order; may be read again."""
-        self.counts = Counter()
+        self.counts = _no_counts()
         progress = Progress("events read", 5_000)
         with self._path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
@@ -46,18 +46,31 @@ class Reading:
                 match decode(Record(self._path.name, 0, number, 0, None, value, ()), _END_OF_TIME, _LIMITS):
                     case Broken(reason, detail):
                         self.counts["broken"] += 1
-                        if not self._told:
-                            tell(f"{self._path}:{number}: {reason}: {detail}")
+                        self._tell(number, f"{reason}: {detail}")
                     case Skipped(type_):
                         self.counts["of unknown type"] += 1
-                        if not self._told:
-                            tell(f"{self._path}:{number}: skipped, nothing is known of the type {type_}")
+                        self._tell(number, f"skipped, nothing is known of the type {type_}")
                     case event:
                         self.counts["delivered"] += 1
                         yield event
                 progress.at(number)
         progress.end()
-        self._told = True
+
+    def leave_out(self) -> None:
+        """Count the event just given as one recorded later than all that is asked for."""
+        self.counts["delivered"] -= 1
+        self.counts["recorded later"] += 1
+
+    def _tell(self, number: int, what: str) -> None:
+        """Tell of a line once, however often it is read."""
+        if number > self._told_lines:
+            self._told_lines = number
+            tell(f"{self._path}:{number}: {what}")
+
+
+def _no_counts() -> Counter[str]:
+    """Counts in the order in which they are told."""
+    return Counter({"delivered": 0, "recorded later": 0, "broken": 0, "of unknown type": 0})
 
 
 def read_decisions(path: Path) -> dict[tuple[str, str], Decision]:
@@ -96,8 +109,7 @@ def simulate(program: Program, reading: Reading, instants: Sequence[tuple[dateti
             answers[wanted[position][1]] = _answer(_copy(simulation), *wanted[position])
             position += 1
         if position == len(wanted):
-            reading.counts["delivered"] -= 1
-            reading.counts["recorded later"] += 1
+            reading.leave_out()
         else:
             simulation.deliver(event)
     for at, text in wanted[position:]:
@@ -107,21 +119,17 @@ def simulate(program: Program, reading: Reading, instants: Sequence[tuple[dateti
 
 
 def _one_by_one(program: Program, reading: Reading, instants: Sequence[tuple[datetime, str]], told: Told) -> list[dict[str, Any]]:
-    answers = []
-    counts: Counter[str] = Counter()
-    for at, text in instants:
+    answers: dict[str, dict[str, Any]] = {}
+    for at, text in sorted(set(instants)):
         simulation = Simulation(program, told)
-        later = 0
         for event in reading.events():
             if (event.recorded_time or event.time) <= at:
                 simulation.deliver(event)
             else:
-                later += 1
-        counts = reading.counts + simulation.counts + Counter({"recorded later": later})
-        counts["delivered"] -= later
-        answers.append(_answer(simulation, at, text))
-    reading.counts = counts
-    return answers
+                reading.leave_out()
+        answers[text] = _answer(simulation, at, text)
+        reading.counts.update(simulation.counts)
+    return [answers[text] for _, text in instants]
 
 
 def _answer(simulation: Simulation, at: datetime, text: str) -> dict[str, Any]:

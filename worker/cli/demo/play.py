@@ -45,20 +45,24 @@ def play(*, keep: bool) -> int:
     signal.signal(signal.SIGTERM, _end)
     started = time.monotonic()
     stage = Stage(keep, _said)
-    kept = right = False
+    kept = right = wrong = False
     code: int | None = None
     try:
         settings = stage.start()
         outcome = finish(_day(stage, settings))
         _show(outcome)
         right = outcome.right
+        wrong = not right
         if keep:
             _how_to_look_around(stage)
             kept = True
+    except Exception:
+        wrong = True
+        raise
     finally:
         if not kept:
-            code = stage.stop(clean=right)
-            if not right:
+            code = stage.stop(clean=not wrong)
+            if wrong:
                 tell(f"loyalty: what the parts said is in {stage.directory}")
     if not keep:
         right = right and code == 0
