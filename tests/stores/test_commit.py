@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from db.migrate import migrate
 from tests.stores.examples import Moved, earned
 from tests.stores.proxy import Proxy
+from worker.local import Postgres
 from worker.persist import OutcomeUnknownError, PositionLostError, PostgresStore, StoreOptions, UnavailableError
 
 OPTIONS = StoreOptions(role="loyalty_worker", settle_seconds=10, acquire_seconds=5, connect_seconds=5)
@@ -131,3 +133,33 @@ async def test_an_error_passed_over_in_a_batch_is_not_taken_for_success(worker_s
     with pytest.raises(RuntimeError, match="passed over"):
         await careless()
     assert await worker_store.positions() == {}
+
+
+async def test_behind_a_pooler_nothing_is_prepared(database: str) -> None:
+    options = StoreOptions(statement_cache_size=0)
+    async with await PostgresStore.open(database, options) as store:
+        await read_on(store, None, 1)
+        await read_on(store, 10, 2)
+        assert await accounts(store) == 2
+
+
+async def test_a_postgres_that_went_away_is_unavailable_and_used_again_when_it_is_back(
+    own_postgres: Callable[..., Postgres],
+) -> None:
+    server = own_postgres()
+    await asyncio.to_thread(migrate, server.dsn())
+    async with await PostgresStore.open(server.dsn(), OPTIONS) as store:
+        await read_on(store, None, 1)
+
+        async def surprised() -> None:
+            async with store.batch() as batch:
+                await asyncio.to_thread(server.kill)
+                await batch.routes(["A"])
+
+        with pytest.raises(UnavailableError):
+            await surprised()
+        with pytest.raises(UnavailableError):
+            await store.watermark()
+        await asyncio.to_thread(server.restart)
+        await read_on(store, 10, 2)
+        assert await accounts(store) == 2

@@ -14,7 +14,7 @@ from tests.stores.examples import KEY, PROGRAM, Moved, arrival, earned, fact, me
 from tests.stores.measured import statements
 from worker.decide.change import Wanted
 from worker.persist import DeadLetter, PostgresStore, account_id
-from worker.persist.link import PLANNING
+from worker.persist.link import PLANNED_ONCE, PLANNING
 from worker.persist.queries import SQL
 
 STATEMENTS_MAX = 30
@@ -103,7 +103,7 @@ async def full(database: str) -> AsyncIterator[Any]:
         "CREATE TEMP TABLE ids AS SELECT md5(n::text)::uuid AS account_id, n FROM generate_series(1, 20000) AS n;" + _FILL
     )
     await connection.execute("ANALYZE")
-    for setting in PLANNING:
+    for setting in (*PLANNING, PLANNED_ONCE):
         await connection.execute(f"SET {setting}")
     yield connection
     await connection.close()

@@ -14,16 +14,17 @@ from worker.persist.queries import SQL
 if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
-# Plans are made once, for arrays of any length, and while tables may still be empty: they must not fall for a scan of a table
-# that is small today, collect all that is due to give out ten, nor compile what runs in a millisecond.
+# Plans are made for arrays of any length, and while tables may still be empty: they must not fall for a scan of a table that is
+# small today, collect all that is due to give out ten, nor compile what runs in a millisecond.
 PLANNING: Final = (
-    "plan_cache_mode = force_generic_plan",
     "enable_seqscan = off",
     "enable_bitmapscan = off",
     "enable_hashjoin = off",
     "enable_mergejoin = off",
     "jit = off",
 )
+# Plans are made once a connection, not for every batch anew.
+PLANNED_ONCE: Final = "plan_cache_mode = force_generic_plan"
 
 
 def names_of(columns: str) -> tuple[str, ...]:

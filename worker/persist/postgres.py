@@ -26,7 +26,7 @@ from worker.persist.errors import (
     UnavailableError,
     WrongKeyError,
 )
-from worker.persist.link import PLANNING, Link, translated
+from worker.persist.link import PLANNED_ONCE, PLANNING, Link, translated
 from worker.persist.rows import (
     Arrival,
     DeadLetter,
@@ -55,7 +55,8 @@ _RETRY_SECONDS: Final = 0.2
 class StoreOptions:
     """How to use Postgres. Every wait has a bound.
 
-    `role`: a role to take on after logging in. `statement_cache_size`: 0 behind a pooler that hands out connections by
+    `role`: a role to take on after logging in. `planned_once`: False on Citus, which has to see the values to find the nodes.
+    `statement_cache_size`: 0 behind a pooler that hands out connections by
     transaction; then no settings are sent at connecting either. `settle_seconds`: how long to look for the outcome of a
     COMMIT that got no answer. `dead_letter_bytes_max`: larger records go to the DLQ topic as a pointer.
     """
@@ -68,6 +69,7 @@ class StoreOptions:
     settle_seconds: float = 30.0
     statement_cache_size: int = 256
     role: str | None = None
+    planned_once: bool = True
     dead_letter_bytes_max: int = 900_000
 
 
@@ -126,7 +128,7 @@ class PostgresStore:
             f"idle_in_transaction_session_timeout = {round(options.statement_seconds * 2000)}",
         )
         # One round trip for the beginning and all its settings.
-        settings = "; ".join(f"SET LOCAL {setting}" for setting in (*limits, *PLANNING))
+        settings = "; ".join(f"SET LOCAL {setting}" for setting in (*limits, *_planning(options)))
         self._begin = f"BEGIN ISOLATION LEVEL READ COMMITTED; {settings}"
 
     @classmethod
@@ -135,7 +137,7 @@ class PostgresStore:
         options = options or StoreOptions()
         settings = {"application_name": "loyalty"}
         if options.statement_cache_size:
-            settings |= dict(setting.split(" = ", 1) for setting in PLANNING)
+            settings |= dict(setting.split(" = ", 1) for setting in _planning(options))
         if options.role is not None:
             settings["role"] = options.role
         with translated():
@@ -325,6 +327,10 @@ class PostgresStore:
         async with self._connection() as connection:
             async for violation in invariants.check(connection, accounts):
                 yield violation
+
+
+def _planning(options: StoreOptions) -> tuple[str, ...]:
+    return (*PLANNING, PLANNED_ONCE) if options.planned_once else PLANNING
 
 
 async def _terms(link: Link) -> list[Terms]:
