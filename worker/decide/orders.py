@@ -52,9 +52,7 @@ def placed(account: Account, data: OrderPlaced) -> None:
     order = replace(order, portions=maturity.open_portions(version, order.lines))
     expiry.prolong(account, "order")
     _remember_bought(account, order)
-    restoring = version.terms.tiers and version.terms.tiers.inactivity
-    if restoring and restoring.restore == "one_per_order" and version.terms.tiers is not None:
-        tiers.restore(account, version.terms.tiers)
+    tiers.ordered(account, order)
     keeping.keep(account, order)
 
 

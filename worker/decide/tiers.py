@@ -94,8 +94,9 @@ def count(account: Account, order: Order) -> Order:
     """
     version = account.program.named(order.terms)
     tiers = version.terms.tiers
-    if tiers is None or order.status != "open":
+    if tiers is None or order.status != "open" or not order.earns:
         return order
+    _forget_called_off(account, version, tiers, order)
     worth = _worth(version, tiers, order) if tiers.measure.of == "purchases" else order.credited
     judged_at = version.days.days_after(order.placed_at, tiers.measure.judged_days_after_order)
     if worth and not order.counted and judged_at > account.at:
@@ -137,6 +138,30 @@ def _add(account: Account, bucket: str, amount: int) -> None:
     account.head = replace(account.head, windows=windows)
 
 
+def ordered(account: Account, order: Order) -> None:
+    """An order that takes part ends inactivity at once, so that nobody loses a level while it is not judged yet (SCO-06)."""
+    tiers = account.version.terms.tiers
+    if tiers is None or tiers.inactivity is None or not order.earns:
+        return
+    start(account)
+    tier = account.head.tier
+    assert tier is not None
+    account.head = replace(account.head, tier=replace(tier, last_ordered_on=account.version.days.date_of(order.placed_at)))
+    if tiers.inactivity.restore == "one_per_order":
+        restore(account, tiers)
+    account.head = replace(account.head, tier_due_at=next_change(account.version, account.head, account.at))
+
+
+def _forget_called_off(account: Account, version: Version, tiers: Tiers, order: Order) -> None:
+    """An order that was called off before it counted was no purchase: the one before it is the last again."""
+    tier = account.head.tier
+    if tiers.inactivity is None or tier is None or order.judged or any(line.kept for line in order.lines):
+        return
+    if tier.last_ordered_on == version.days.date_of(order.placed_at):
+        account.head = replace(account.head, tier=replace(tier, last_ordered_on=None))
+        account.head = replace(account.head, tier_due_at=next_change(version, account.head, account.at))
+
+
 def _purchase_counts(account: Account, tiers: Tiers, day: date) -> None:
     """A purchase that counts ends inactivity, and restores a level lost to it (SCO-06, SCO-07)."""
     start(account)
@@ -156,7 +181,7 @@ def restore(account: Account, tiers: Tiers) -> None:
     if tier is None or not tier.lost or tiers.inactivity is None:
         return
     account.head = replace(account.head, tier=replace(tier, lost=tier.lost - 1))
-    _set_level(account, tiers, _index(tiers, tier.name) + 1, tiers.inactivity.rule)
+    _set_level(account, tiers, _index(tiers, tier.name) + 1, tiers.inactivity.restore_rule or tiers.inactivity.rule)
 
 
 # -- the window
@@ -217,11 +242,19 @@ def judge(account: Account, version: Version, at: datetime, *, review: bool = Fa
         reached = max(reached, level_for(tiers, account.head.windows.get(counted_in, 0)))
     if tiers.judged == "at_once" or review:
         if reached > now:
-            account.head = replace(account.head, tier=replace(account.head.tier, lost=0))
-            _set_level(account, tiers, reached, tiers.rule)
+            _rise(account, tiers, reached, tiers.rule)
         elif reached < now and (tiers.falls == "with_window" or (tiers.falls == "one_level" and review)):
             _set_level(account, tiers, reached if tiers.falls == "with_window" else now - 1, tiers.rule)
     account.head = replace(account.head, tier_due_at=next_change(version, account.head, at))
+
+
+def _rise(account: Account, tiers: Tiers, reached: int, rule: str) -> None:
+    """A level is reached by its amount; what that brings back of levels lost to inactivity is no longer owed."""
+    tier = account.head.tier
+    assert tier is not None
+    lost = max(tier.lost - (reached - _index(tiers, tier.name)), 0)
+    account.head = replace(account.head, tier=replace(tier, lost=lost))
+    _set_level(account, tiers, reached, rule)
 
 
 def _set_level(account: Account, tiers: Tiers, index: int, rule: str) -> None:
@@ -275,9 +308,12 @@ def _inactive_at(version: Version, tiers: Tiers, head: Head) -> datetime | None:
     rule, tier = tiers.inactivity, head.tier
     if rule is None or tier is None or tier.last_counted_on is None or _index(tiers, tier.name) == 0:
         return None
-    if tier.inactive_periods and not rule.repeats:
+    last, periods = tier.last_counted_on, tier.inactive_periods
+    if tier.last_ordered_on is not None and tier.last_ordered_on > last:
+        last, periods = tier.last_ordered_on, 0
+    if periods and not rule.repeats:
         return None
-    day = version.days.add_months(tier.last_counted_on, rule.months * (tier.inactive_periods + 1))
+    day = version.days.add_months(last, rule.months * (periods + 1))
     if rule.executed == "yearly_review":
         review = date.fromisoformat(f"{day.year}-{tiers.yearly_on}")
         day = review if review >= day else date.fromisoformat(f"{day.year + 1}-{tiers.yearly_on}")
@@ -298,29 +334,61 @@ def next_change(version: Version, head: Head, at: datetime) -> datetime | None:
     return inactive
 
 
+def _reviewed_at(version: Version, tiers: Tiers, at: datetime) -> bool:
+    """Whether an instant is one at which the terms look at everyone's level."""
+    day = version.days.date_of(at)
+    if at != version.days.start(day):
+        return False
+    if tiers.judged == "monthly":
+        return day.day == 1
+    yearly = tiers.judged == "yearly" or tiers.yearly_review != "none"
+    return yearly and day.strftime("%m-%d") == tiers.yearly_on
+
+
 def review_due(account: Account) -> None:
-    """The clock's part: reviews and inactivity whose instant has come."""
+    """The clock's part: inactivity and reviews whose instant has come, or for which something counted at this very instant."""
     account.version = version = account.program.at(account.at)
-    tiers = version.terms.tiers
+    tiers, tier = version.terms.tiers, account.head.tier
+    if tiers is None or tier is None:
+        return
     due = account.head.tier_due_at
-    if tiers is None or due is None or due > account.at:
+    if not _reviewed_at(version, tiers, account.at) and (due is None or due > account.at):
         return
     inactive = _inactive_at(version, tiers, account.head)
+    if inactive is not None and inactive <= account.at:
+        _step_down(account, tiers, tier)
+    else:
+        inactive = None
+    if inactive is None or _reviewed_at(version, tiers, account.at):
+        _review(account, version, tiers)
+    account.head = replace(account.head, tier_due_at=next_change(version, account.head, account.at))
+    _forget_old(account, version, tiers)
+
+
+def _step_down(account: Account, tiers: Tiers, tier: Tier) -> None:
+    """A period without a purchase costs a level."""
+    assert tiers.inactivity is not None
+    periods = tier.inactive_periods + 1
+    if tier.last_ordered_on is not None and tier.last_counted_on is not None and tier.last_ordered_on > tier.last_counted_on:
+        # An order that never came to count: the periods go on from it.
+        tier = replace(tier, last_counted_on=tier.last_ordered_on)
+        periods = 1
+    account.head = replace(account.head, tier=replace(tier, lost=tier.lost + 1, inactive_periods=periods))
+    _set_level(account, tiers, _index(tiers, tier.name) - 1, tiers.inactivity.rule)
+
+
+def _review(account: Account, version: Version, tiers: Tiers) -> None:
+    """Everyone's level is looked at: over last year beside a running judgement, or over the window."""
+    if tiers.judged != "at_once" or tiers.yearly_review == "none":
+        judge(account, version, account.at, review=True)
+        return
     tier = account.head.tier
     assert tier is not None
-    if inactive is not None and inactive <= account.at:
-        assert tiers.inactivity is not None
-        account.head = replace(account.head, tier=replace(tier, lost=tier.lost + 1, inactive_periods=tier.inactive_periods + 1))
-        _set_level(account, tiers, _index(tiers, tier.name) - 1, tiers.inactivity.rule)
-        account.head = replace(account.head, tier_due_at=next_change(version, account.head, account.at))
-    elif tiers.judged == "at_once" and tiers.yearly_review != "none":
-        reached = level_for(tiers, _last_year(version, account.head, account.at))
-        if reached > _index(tiers, tier.name) or tiers.yearly_review == "set":
-            _set_level(account, tiers, reached, tiers.rule)
-        account.head = replace(account.head, tier_due_at=next_change(version, account.head, account.at))
-    else:
-        judge(account, version, account.at, review=True)
-    _forget_old(account, version, tiers)
+    reached, now = level_for(tiers, _last_year(version, account.head, account.at)), _index(tiers, tier.name)
+    if reached > now:
+        _rise(account, tiers, reached, tiers.yearly_rule or tiers.rule)
+    elif reached < now and tiers.yearly_review == "set":
+        _set_level(account, tiers, reached, tiers.yearly_rule or tiers.rule)
 
 
 def _forget_old(account: Account, version: Version, tiers: Tiers) -> None:
