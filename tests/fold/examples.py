@@ -17,7 +17,7 @@ from tests.fold.histories import History, history
 from worker.decide.program import Program
 from worker.terms import shipped
 
-EXAMPLES: Final = int(os.environ.get("FOLD_EXAMPLES", "40"))
+EXAMPLES: Final = int(os.environ.get("FOLD_EXAMPLES", "8"))
 FIRST: Final = int(os.environ.get("FOLD_SEED", "0"))
 
 seeds = st.integers(min_value=FIRST, max_value=FIRST + 10**9)
