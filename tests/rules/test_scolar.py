@@ -1,0 +1,512 @@
+"""ScoLar: 1 to 5 % by stage, valid ten days after the purchase; 500 to 10,000 points a time; any grant keeps the balance a year."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.rules.story import Reading, Story, line, names, pieces
+
+Tell = Callable[[Story], object]
+
+
+def joined(story: Story | None = None, at: str = "2024-01-05", points: int = 0) -> Story:
+    """A member who registered, with the 500 points of that, and more if given."""
+    story = story or Story("scolar")
+    story.registered(at)
+    if points:
+        story.adjusted(points, at)
+    return story
+
+
+def bought(story: Story, order_id: str, at: str, *lines: Any, **data: Any) -> None:
+    """An order that ships on its own day."""
+    story.order(order_id, at, *lines, **data)
+    story.shipped(order_id, at)
+
+
+def review(story: Story, review_id: str, at: str, sku: str = "SKU", **data: Any) -> None:
+    """A review is written."""
+    story.tell("review.posted", at, member_id="M1", review_id=review_id, sku=sku, **data)
+
+
+def verdict(story: Story, order_id: str, at: str) -> tuple[str, str | None]:
+    """What was decided about the points of an order."""
+    redemption = story.order_at(order_id, at).redemption
+    assert redemption is not None
+    return redemption.decision, redemption.reason
+
+
+# -- grants besides purchases
+
+
+def test_sco_01_registering_brings_500_points_at_once_and_once_only() -> None:
+    story = joined(at="2024-03-01 10:00:00")
+    story.registered("2024-03-02")
+    assert story.at("2024-03-02").available == 500
+    story.order("A", "2024-03-03", line(1_000), points_used=500)
+    assert verdict(story, "A", "2024-03-03") == ("accepted", None)
+    assert story.rules("earn") == {"SCO-01"}
+
+
+def test_sco_03_a_review_of_a_bought_product_brings_ten_points_once() -> None:
+    story = joined()
+    review(story, "early", "2024-02-01")
+    story.order("A", "2024-03-01", line(1_000))
+    review(story, "first", "2024-03-02")
+    review(story, "again", "2024-03-03")
+    review(story, "other", "2024-03-03", sku="OTHER")
+    assert story.at("2024-03-03").available == 510
+    assert story.findings("2024-03-03") == ["activity_without_purchase", "activity_without_purchase"]
+
+
+# -- stage and rate
+
+
+@pytest.mark.parametrize(
+    ("spent", "stage", "points"),
+    [
+        (49_999, "Member", 100),
+        (50_000, "Silver", 200),
+        (149_999, "Silver", 200),
+        (150_000, "Gold", 300),
+        (299_999, "Gold", 300),
+        (300_000, "VIP", 500),
+    ],
+)
+def test_sco_04_the_stage_gives_the_rate(spent: int, stage: str, points: int) -> None:
+    story = joined()
+    bought(story, "A", "2024-03-01", line(spent))
+    assert story.at("2024-03-11").tier == stage
+    bought(story, "B", "2024-03-12", line(10_000))
+    assert story.order_at("B", "2024-03-12").points_credited == points
+
+
+def test_sco_05_the_amount_starts_anew_on_the_first_of_january_and_the_stage_stays() -> None:
+    story = joined()
+    bought(story, "A", "2024-06-01", line(50_000))
+    bought(story, "B", "2024-12-31 23:59:59", line(99_999))
+    bought(story, "C", "2025-01-01 00:00:00", line(50_000))
+    assert story.at("2025-02-01").tier == "Silver"
+
+
+def test_sco_06_twelve_months_without_a_purchase_cost_one_stage() -> None:
+    story = joined()
+    bought(story, "A", "2024-03-01", line(150_000))
+    assert story.one_second_before("2025-03-01 00:00:00").tier == "Gold"
+    assert story.at("2025-03-01 00:00:00").tier == "Silver"
+    assert story.at("2026-03-01").tier == "Member"
+    assert story.at("2030-03-01").tier == "Member"
+
+
+def test_sco_06_an_order_on_the_last_day_keeps_the_stage_though_it_is_judged_later() -> None:
+    story = joined()
+    bought(story, "A", "2024-03-01", line(150_000))
+    story.order("B", "2025-02-28 23:59:59", line(100))
+    assert story.at("2025-03-05").tier == "Gold"
+    story.cancelled("B", "2025-03-06")
+    assert story.at("2025-03-07").tier == "Silver"
+
+
+def test_sco_07_one_purchase_restores_one_stage_and_never_more_than_was_lost() -> None:
+    story = joined()
+    bought(story, "A", "2024-03-01", line(150_000))
+    assert story.at("2026-03-01").tier == "Member"
+    for order, day, judged, stage in (
+        ("B", "2026-04-01", "2026-04-11 00:00:00", "Silver"),
+        ("C", "2026-05-01", "2026-05-11 00:00:00", "Gold"),
+        ("D", "2026-06-01", "2026-06-11 00:00:00", "Gold"),
+    ):
+        bought(story, order, day, line(100))
+        assert story.at(judged).tier == stage
+
+
+def test_sco_07_a_stage_reached_again_by_its_amount_is_not_restored_on_top() -> None:
+    story = joined()
+    bought(story, "A", "2024-03-01", line(60_000))
+    assert story.at("2025-03-01").tier == "Member"
+    bought(story, "B", "2025-04-01", line(160_000))
+    assert story.at("2025-04-11").tier == "Gold"
+    bought(story, "C", "2025-05-01", line(100))
+    assert story.at("2025-05-11").tier == "Gold"
+
+
+def test_sco_08_excluded_items_earn_nothing() -> None:
+    story = joined()
+    bought(story, "A", "2024-03-01", line(1_000), line(9_000, category="points_excluded"), line(9_000, tags=["points_excluded"]))
+    assert story.at("2024-03-11").available == 510
+
+
+def test_sco_09_one_percent_without_tax_unless_the_product_has_its_own_rate() -> None:
+    story = joined()
+    bought(story, "A", "2024-03-01", line(1_099, tax=109), shipping_fee=5_000)
+    bought(story, "B", "2024-03-01", line(1_000, point_rate="0.10"), line(1_000))
+    assert story.order_at("A", "2024-03-01").points_credited == 10
+    assert story.order_at("B", "2024-03-01").points_credited == 110
+
+
+def test_sco_10_the_shop_s_card_is_apart() -> None:
+    story = joined()
+    bought(story, "A", "2024-03-01", line(90_000), store="scolar_shop_counter", channel="store")
+    story.order("B", "2024-03-02", line(9_000), store="scolar_shop_counter", points_used=500)
+    statement = story.at("2024-03-20")
+    assert (statement.available, statement.pending, statement.tier) == (500, 0, "Member")
+    assert verdict(story, "B", "2024-03-20") == ("rejected", "store_not_eligible")
+
+
+# -- states
+
+
+def test_sco_11_points_are_valid_from_the_tenth_day_after_the_purchase() -> None:
+    story = joined()
+    story.order("A", "2024-02-25 18:00:00", line(10_000))
+    statement = story.one_second_before("2024-03-06 00:00:00")
+    assert (statement.available, statement.pending) == (500, 100)
+    statement = story.at("2024-03-06 00:00:00")
+    assert (statement.available, statement.pending) == (600, 0)
+
+
+def test_sco_12_a_cancel_voids_the_points() -> None:
+    story = joined()
+    story.order("A", "2024-03-01", line(10_000))
+    story.cancelled("A", "2024-03-05")
+    statement = story.at("2024-03-20")
+    assert (statement.available, statement.pending, statement.revoked_total) == (500, 0, 100)
+    assert story.rules("void") == {"SCO-12"}
+
+
+def test_sco_13_points_on_hold_cannot_be_spent() -> None:
+    story = joined()
+    story.held("2024-03-01", points=300)
+    story.order("A", "2024-03-02", line(1_000), points_used=500)
+    assert verdict(story, "A", "2024-03-02") == ("rejected", "insufficient_points")
+    assert (story.at("2024-03-02").available, story.at("2024-03-02").on_hold) == (200, 300)
+    story.released("2024-03-03", points=300)
+    assert (story.at("2024-03-03").available, story.at("2024-03-03").on_hold) == (500, 0)
+
+
+@pytest.mark.parametrize("reason", ["bank_transfer_unpaid_auto_cancel", "cod_refused"])
+def test_sco_14_points_are_lost_if_the_transfer_never_came_or_the_parcel_was_refused(reason: str) -> None:
+    story = joined()
+    bought(story, "A", "2024-03-01", line(1_000), points_used=500)
+    story.cancelled("A", "2024-03-08", reason=reason)
+    statement = story.at("2024-03-08")
+    assert (statement.available, statement.forfeited_total) == (0, 500)
+    assert story.rules("forfeit") == {"SCO-14"}
+
+
+def test_sco_15_other_cancels_and_returns_give_points_back_at_once() -> None:
+    story = joined(points=500)
+    story.order("A", "2024-03-01", line(1_000), points_used=500)
+    bought(story, "B", "2024-03-01", line(1_000), points_used=500)
+    story.cancelled("A", "2024-03-08", reason="out_of_stock")
+    story.returned("B", "2024-03-09")
+    assert story.at("2024-03-09").available == 1_000
+    assert story.rules("hand_back") == {"SCO-15"}
+
+
+# -- judging
+
+
+def test_sco_16_the_stage_rises_as_soon_as_the_amount_is_reached_and_may_jump() -> None:
+    story = joined()
+    bought(story, "A", "2024-03-01", line(300_000))
+    assert story.one_second_before("2024-03-11 00:00:00").tier == "Member"
+    assert story.at("2024-03-11 00:00:00").tier == "VIP"
+
+
+def test_sco_17_the_tenth_of_january_is_the_last_look_at_the_old_year() -> None:
+    story = joined()
+    bought(story, "A", "2024-12-31 23:59:59", line(50_000))
+    assert story.one_second_before("2025-01-10 00:00:00").tier == "Member"
+    assert story.at("2025-01-10 00:00:00").tier == "Silver"
+
+
+def test_sco_17_what_ships_after_the_last_look_comes_too_late_for_the_old_year() -> None:
+    story = joined()
+    story.order("A", "2024-12-31", line(50_000))
+    story.shipped("A", "2025-01-10 00:00:00")
+    assert story.at("2025-03-01").tier == "Member"
+
+
+def test_sco_18_returns_and_goods_not_shipped_do_not_count() -> None:
+    story = joined()
+    story.order("A", "2024-03-01", line(50_000), line(100_000))
+    story.shipped("A", "2024-03-01", pieces("1"))
+    assert story.at("2024-03-20").tier == "Silver"
+    story.shipped("A", "2024-03-21", pieces("2"))
+    assert story.at("2024-03-21").tier == "Gold"
+    bought(story, "B", "2024-04-01", line(200_000))
+    story.returned("B", "2024-04-05")
+    assert story.at("2024-05-01").tier == "Gold"
+
+
+def test_sco_19_a_purchase_counts_ten_days_after_it() -> None:
+    story = joined()
+    story.order("A", "2024-03-01 23:59:59", line(50_000))
+    story.shipped("A", "2024-03-03")
+    assert story.one_second_before("2024-03-11 00:00:00").tier == "Member"
+    assert story.at("2024-03-11 00:00:00").tier == "Silver"
+
+
+# -- paying
+
+
+@pytest.mark.parametrize(
+    ("points", "reason"),
+    [(499, "below_minimum"), (500, None), (10_000, None), (10_001, "above_maximum")],
+)
+def test_sco_20_at_least_500_points_are_used(points: int, reason: str | None) -> None:
+    story = joined(points=20_000)
+    story.order("A", "2024-03-01", line(30_000), points_used=points)
+    assert verdict(story, "A", "2024-03-01")[1] == reason
+
+
+def test_sco_21_at_most_10000_points_are_used() -> None:
+    story = joined(points=20_000)
+    story.order("A", "2024-03-01", line(30_000), use_all_points=True)
+    assert story.order_at("A", "2024-03-01").points_used == 10_000
+
+
+def test_sco_22_points_are_used_in_the_web_store_only() -> None:
+    story = joined()
+    story.order("A", "2024-03-01", line(3_000), points_used=500, channel="phone")
+    assert verdict(story, "A", "2024-03-01") == ("rejected", "channel_not_eligible")
+
+
+def test_sco_23_all_points_go_up_to_the_total_with_shipping_and_tax() -> None:
+    story = joined(points=4_500)
+    story.order("A", "2024-03-01", line(1_000, tax=100), shipping_fee=600, other_fees=330, use_all_points=True)
+    story.order("B", "2024-03-02", line(1_000, tax=100), shipping_fee=600, points_used=1_701)
+    assert story.order_at("A", "2024-03-01").points_used == 2_030
+    assert verdict(story, "B", "2024-03-02") == ("rejected", "exceeds_payable")
+
+
+def test_sco_23_pending_points_are_not_used() -> None:
+    story = joined()
+    story.order("A", "2024-03-01", line(100_000))
+    story.order("B", "2024-03-02", line(3_000), use_all_points=True)
+    assert story.order_at("B", "2024-03-02").points_used == 500
+
+
+def test_sco_24_a_purchase_with_points_earns_nothing_but_counts_for_the_stage() -> None:
+    story = joined()
+    bought(story, "A", "2024-03-01", line(50_000), points_used=500)
+    statement = story.at("2024-03-20")
+    assert (statement.orders[0].points_credited, statement.tier) == (0, "Silver")
+
+
+# -- expiry
+
+
+def test_sco_25_any_grant_within_a_year_prolongs_the_balance() -> None:
+    story = joined(at="2024-01-05")
+    story.order("A", "2025-01-05 23:59:59", line(10_000))
+    assert story.at("2025-06-01").available == 600
+    assert story.one_second_before("2026-01-06 00:00:00").available == 600
+    statement = story.at("2026-01-06 00:00:00")
+    assert (statement.available, statement.lapsed_total) == (0, 600)
+    assert story.rules("lapse") == {"SCO-25"}
+
+
+def test_sco_25_spending_prolongs_nothing() -> None:
+    story = joined(at="2024-01-05", points=500)
+    story.order("A", "2024-12-01", line(1_000), points_used=500)
+    assert story.at("2025-01-06 00:00:00").available == 0
+
+
+def test_sco_26_limited_points_lapse_on_their_own_date() -> None:
+    story = joined(at="2024-01-05")
+    story.adjusted(70, "2024-03-01", kind="limited", expires_on="2024-03-31")
+    assert story.one_second_before("2024-04-01 00:00:00").available == 570
+    statement = story.at("2024-04-01 00:00:00")
+    assert (statement.available, statement.lapsed_total) == (500, 70)
+    assert statement.lots[0].expires_on is not None
+    assert statement.lots[0].expires_on.isoformat() == "2025-03-01"
+
+
+def test_sco_27_vip_begins_at_300000_yen() -> None:
+    story = joined()
+    assert story.at("2024-02-01").tier == "Member"
+    bought(story, "A", "2024-03-01", line(300_000))
+    assert story.at("2024-03-11").tier == "VIP"
+
+
+def test_sco_28_a_point_pays_one_yen() -> None:
+    story = joined()
+    story.order("A", "2024-03-01", line(455, tax=45), points_used=500)
+    assert verdict(story, "A", "2024-03-01") == ("accepted", None)
+
+
+# -- readings
+
+
+def _stage_of_two_years(story: Story) -> object:
+    joined(story)
+    bought(story, "A", "2024-10-01", line(30_000))
+    bought(story, "B", "2025-02-01", line(30_000))
+    return story.at("2025-03-01").tier
+
+
+def _stage_in_spring(story: Story) -> list[str | None]:
+    joined(story)
+    bought(story, "A", "2024-03-01", line(50_000))
+    return [story.at(day).tier for day in ("2024-03-11", "2025-01-09 23:59:59", "2025-01-10 00:00:00")]
+
+
+def _stage_after_a_small_year(story: Story) -> list[str | None]:
+    joined(story, "2023-01-05")
+    bought(story, "A", "2023-06-01", line(150_000))
+    bought(story, "B", "2024-05-01", line(60_000))
+    return [story.at(day).tier for day in ("2025-01-09", "2025-01-10")]
+
+
+def _inactive(*days: str) -> Tell:
+    def tell(story: Story) -> list[str | None]:
+        joined(story, "2020-01-05")
+        bought(story, "A", "2023-06-01", line(300_000))
+        return [story.at(day).tier for day in days]
+
+    return tell
+
+
+def _restored(story: Story) -> list[str | None]:
+    joined(story)
+    bought(story, "A", "2024-03-01", line(60_000))
+    bought(story, "B", "2025-04-01", line(100))
+    return [story.at(day).tier for day in ("2025-03-20", "2025-04-01", "2025-04-11")]
+
+
+def _validity(story: Story) -> list[int]:
+    joined(story)
+    story.order("A", "2024-03-01", line(10_000))
+    story.shipped("A", "2024-03-05")
+    return [story.at(f"2024-03-{day}").available for day in (11, 15)]
+
+
+def _credited(*prices: int, stage: int = 0, **data: Any) -> Tell:
+    """What an order earns, after so much was spent for a stage."""
+
+    def tell(story: Story) -> int:
+        joined(story)
+        if stage:
+            bought(story, "stage", "2024-02-01", line(stage))
+        bought(story, "A", "2024-03-01", *(line(price) for price in prices), **data)
+        return story.order_at("A", "2024-04-01").points_credited
+
+    return tell
+
+
+def _stage_of(price: int, fee: int = 0) -> Tell:
+    def tell(story: Story) -> object:
+        joined(story)
+        bought(story, "A", "2024-03-01", line(price), shipping_fee=fee)
+        return story.at("2024-03-11").tier
+
+    return tell
+
+
+def _left_after_an_order(story: Story) -> list[int]:
+    joined(story, "2023-06-01")
+    bought(story, "A", "2024-01-01", line(10_000))
+    return [story.at(day).available for day in ("2025-01-01", "2025-01-11", "2025-01-12")]
+
+
+def _used_points(story: Story) -> list[int]:
+    joined(story)
+    story.order("A", "2024-03-01", line(1_000), points_used=500)
+    story.cancelled("A", "2024-03-05")
+    return [story.at(f"2024-03-{day}").available for day in ("05", "11", "12")]
+
+
+def _rate_at_validity(story: Story) -> list[int]:
+    """An order eight days after one that reaches the next stage, two days before that one is judged."""
+    joined(story)
+    bought(story, "A", "2024-03-01", line(50_000))
+    story.order("B", "2024-03-09", line(10_000))
+    return [story.order_at("B", day).points_credited for day in ("2024-03-10", "2024-03-20")]
+
+
+def _returned_after_use(story: Story) -> int:
+    joined(story)
+    bought(story, "A", "2024-03-01", line(10_000))
+    story.order("B", "2024-03-15", line(1_000), points_used=600)
+    story.returned("A", "2024-03-20")
+    return story.at("2024-03-20").available
+
+
+def _returned_unused(story: Story) -> int:
+    joined(story)
+    bought(story, "A", "2024-03-01", line(10_000))
+    story.returned("A", "2024-03-20")
+    return story.at("2024-03-20").available
+
+
+def _reviews(story: Story) -> int:
+    joined(story)
+    review(story, "R1", "2024-02-01", sku="NEVER")
+    return story.at("2024-02-01").available
+
+
+def _reviews_of_two_orders(story: Story) -> int:
+    joined(story)
+    for number, order in enumerate(("A", "B")):
+        story.order(order, "2024-03-01", line(99))
+        review(story, f"R{number}", "2024-03-02", order_id=order)
+    return story.at("2024-03-02").available
+
+
+def _approved(story: Story) -> list[int]:
+    joined(story)
+    story.order("A", "2024-03-01", line(99))
+    review(story, "R1", "2024-03-02")
+    before = story.at("2024-03-02").available
+    story.tell("activity.completed", "2024-03-05", member_id="M1", activity="review_approved", reference="R1")
+    return [before, story.at("2024-03-05").available]
+
+
+def _last_day(story: Story) -> list[int]:
+    joined(story)
+    return [story.at(day).available for day in ("2025-01-04", "2025-01-05", "2025-01-06")]
+
+
+def _all_of_a_few(story: Story) -> tuple[str, str | None]:
+    joined(story)
+    story.order("A", "2024-03-01", line(400), use_all_points=True)
+    return verdict(story, "A", "2024-03-01")
+
+
+READINGS = [
+    Reading("SCO-Q1", "rolling", _stage_of_two_years, "Member", "Silver"),
+    Reading("SCO-Q2", "january_only", _stage_in_spring, ["Silver"] * 3, ["Member", "Member", "Silver"]),
+    Reading("SCO-Q3", "sets", _stage_after_a_small_year, ["Gold", "Gold"], ["Gold", "Silver"]),
+    Reading("SCO-Q5", "once", _inactive("2024-06-01", "2025-06-01"), ["Gold", "Silver"], ["Gold", "Gold"]),
+    Reading("SCO-Q5", "on_review", _inactive("2024-06-01", "2025-01-09", "2025-01-10"), ["Gold"] * 3, ["VIP", "VIP", "Gold"]),
+    Reading("SCO-Q6", "ignored", _restored, ["Member", "Member", "Silver"], ["Member"] * 3),
+    Reading("SCO-Q6", "at_order", _restored, ["Member", "Member", "Silver"], ["Member", "Silver", "Silver"]),
+    Reading("SCO-Q7", "shipment", _validity, [600, 600], [500, 600]),
+    Reading("SCO-Q8", "net", _credited(10_000, points_used=500), 0, 95),
+    Reading("SCO-Q9", "per_hundred", _credited(1_970, stage=150_000), 59, 57),
+    Reading("SCO-Q9", "per_line", _credited(150, 150), 3, 2),
+    Reading("SCO-Q10", "with_tax", _stage_of(46_000), "Member", "Silver"),
+    Reading("SCO-Q10", "with_shipping", _stage_of(49_500, 500), "Member", "Silver"),
+    Reading("SCO-Q11", "delivery", _stage_of(50_000), "Silver", "Member"),
+    Reading("SCO-Q12", "validity", _left_after_an_order, [600, 0, 0], [600, 600, 0]),
+    Reading("SCO-Q13", "forfeited", _used_points, [500, 500, 500], [0, 0, 0]),
+    Reading("SCO-Q13", "delayed", _used_points, [500, 500, 500], [0, 0, 500]),
+    Reading("SCO-Q14", "at_validity", _rate_at_validity, [100, 100], [100, 200]),
+    Reading("SCO-Q15", "kept", _returned_unused, 500, 600),
+    Reading("SCO-Q15", "clamped", _returned_after_use, -100, 0),
+    Reading("SCO-Q16", "any_product", _reviews, 500, 510),
+    Reading("SCO-Q16", "per_order", _reviews_of_two_orders, 510, 520),
+    Reading("SCO-Q16", "after_approval", _approved, [510, 510], [500, 510]),
+    Reading("SCO-Q17", "day_before", _last_day, [500, 500, 0], [500, 0, 0]),
+    Reading("SCO-Q18", "allowed", _all_of_a_few, ("rejected", "below_minimum"), ("accepted", None)),
+]
+
+
+@pytest.mark.parametrize("reading", READINGS, ids=names(READINGS))
+def test_each_other_reading_comes_to_its_own_numbers(reading: Reading) -> None:
+    reading.check("scolar")
