@@ -83,7 +83,7 @@ class Folding:
                 return folded
             metrics.commit_retries.labels(why="head").inc(len(lost))
             open_tasks = [task for task in open_tasks if task.account_id in lost]
-        raise RuntimeError(f"{len(lost)} accounts were lost twice, although they were locked")
+        raise RuntimeError(f"{len(open_tasks)} accounts were lost twice, although they were locked")
 
     async def _round(
         self, batch: Batch, tasks: Sequence[Task], clock: Clock, folded: Folded, *, first: bool
@@ -197,15 +197,26 @@ def _sift(task: Task, loaded: Loaded, folded: Folded) -> None:
 
 
 def _same_order(fact: Event, loaded: Loaded, orders: dict[str, Event]) -> bool | None:
-    """Whether an order under this id stands already: True with the same content, False with other, None if none does."""
+    """Whether an order under this id stands already: True with the same content, False with other, None if none does.
+
+    One whose redemption may still be refused does not stand yet: sent again, it is a fact, and the fold says which one counts.
+    Otherwise it would depend on the cut of the batches whether an order that was sent again after a rejection is taken.
+    """
     assert isinstance(fact.data, OrderPlaced)
     order_id = fact.data.order_id
     if order_id in orders:
-        return orders[order_id].body == fact.body
+        first = orders[order_id]
+        return None if _asks(first) else first.body == fact.body
     known = loaded.items.get(("order", order_id))
-    if not isinstance(known, Order) or known.status == "rejected":
+    if not isinstance(known, Order) or known.status in ("rejected", "waiting"):
         return None
     return known.content == content_of(fact.body)
+
+
+def _asks(fact: Event) -> bool:
+    """Whether an order wants to use points, so that it may be rejected."""
+    data = fact.data
+    return isinstance(data, OrderPlaced) and (bool(data.points_used) or data.use_all_points or data.redemption_id is not None)
 
 
 def unique(tasks: Iterable[Task]) -> list[Task]:

@@ -53,15 +53,19 @@ def order(order_id: str, member: str | None, id_: str | None = None, time: datet
     return raw("order.placed", id_ or f"placed-{order_id}", fields, time=time.isoformat())
 
 
-def gift(member: str, points: int, id_: str, **attributes: str | None) -> Raw:
+def gift(
+    member: str, points: int, id_: str, program: str | None = "belle-maison", time: datetime = NOW - HOUR, **attributes: str
+) -> Raw:
     """Points given by hand."""
     data = {"member_id": member, "points": points, "reason": "gift"}
-    return raw("points.adjusted", id_, data, **{"program": "belle-maison", **attributes})
+    more = tuple((f"ce_{name}", value.encode()) for name, value in attributes.items())
+    return raw("points.adjusted", id_, data, program=program, more=more, time=time.isoformat())
 
 
-def shipped(order_id: str, id_: str, topic: str = "commerce.order", **data: Any) -> Raw:
+def shipped(order_id: str, id_: str, topic: str = "commerce.order", time: datetime = NOW - HOUR, **data: Any) -> Raw:
     """All of an order is sent. In the topic of orders, where its place among them is certain."""
-    return raw("shipment.dispatched", id_, {"order_id": order_id, "lines": "all", **data}, topic=topic)
+    fields = {"order_id": order_id, "lines": "all", **data}
+    return raw("shipment.dispatched", id_, fields, topic=topic, time=time.isoformat())
 
 
 def _placed(name: str, data: Mapping[str, Any] | bytes | None = None, **more: Any) -> Raw:

@@ -181,7 +181,7 @@ class System:
                 assert error is None, error
                 places[number] = (sent[number].topic, message.partition() or 0, message.offset() or 0)
 
-            headers = list(record.headers)
+            headers: list[tuple[str, str | bytes | None]] = [*record.headers]
             producer.produce(self.prefix + record.topic, record.value, record.key, headers=headers, on_delivery=done)
         producer.flush(30)
         return [places[number] for number in range(len(sent))]

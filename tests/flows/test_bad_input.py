@@ -111,7 +111,7 @@ def _third_part() -> dict[str, Raw]:
         "what follows an order outside, with a program": raw(
             "order.paid", "paid-outside-2", {"order_id": "OUTSIDE"}, program="belle-maison"
         ),
-        "what follows the order sent again": shipped("DEAR", "ship-dear"),
+        "what follows the order sent again": shipped("DEAR", "ship-dear", time=NOW),
         "a shipment once more": shipped("WAITED", "ship-waited", shipment_id="1"),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -44,7 +44,7 @@ def _publish_in_transactions(system: System, events: Sequence[Sent]) -> None:
             producer.begin_transaction()
             for event in batch:
                 topic = system.prefix + TOPIC_OF[event.type]
-                producer.produce(topic, event.value(), key=event.order_id, headers=event.headers())
+                producer.produce(topic, event.value(), key=event.order_id, headers=[*event.headers()])
             if abort:
                 producer.flush()
                 producer.abort_transaction()
@@ -63,7 +63,7 @@ def _decoded(events: Iterable[Sent], now: datetime) -> list[Event]:
 
 @pytest.mark.timeout(600)
 async def test_a_hundred_thousand_events_with_a_worker_killed_end_where_the_simulation_ends(
-    system: System, record_property: pytest.RecordProperty, capsys: pytest.CaptureFixture[str]
+    system: System, record_property: Callable[[str, object], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     await system.prepare(PARTITIONS)
     start = datetime.now(UTC) - timedelta(days=60)
