@@ -1,4 +1,4 @@
-"""ScoLar: 1 to 5 % by stage, valid ten days after the purchase; 500 to 10,000 points a time; any grant keeps the balance a year."""
+"""ScoLar: 1 to 5 % by stage, valid after ten days; 500 to 10,000 points a time; any grant keeps the balance for a year."""
 
 from __future__ import annotations
 
