@@ -26,6 +26,7 @@ from worker.decide.state import (
     Request,
     Setting,
 )
+from worker.decide.working import Journal
 
 _I = TypeVar("_I", Order, Request, Setting)
 
@@ -102,7 +103,8 @@ class Account:
 
     `wide` says that every open lot and every item with something due is here; `complete`, that everything is.
     Decisions already taken are in `decided`; the ones taken in this run are added to it. `overdrawing`: facts whose
-    redemption would leave less than nothing at a later instant already folded, so they count as not covered.
+    redemption would leave less than nothing at a later instant already folded, so they count as not covered. `journal`: where
+    the fold notes its working, if anyone asks.
     """
 
     __slots__ = (
@@ -117,6 +119,7 @@ class Account:
         "event",
         "head",
         "items",
+        "journal",
         "lots",
         "moment",
         "named",
@@ -149,6 +152,7 @@ class Account:
         self.decided: dict[tuple[str, str], Decision] = {}
         self.certain_until: datetime | None = None
         self.overdrawing: set[tuple[str, str]] = set()
+        self.journal: Journal | None = None
         self.version: Version = program.versions[0]
         self.moment: Moment | None = None
         self._reset(head)

@@ -5,6 +5,8 @@ One subtraction serves partial returns, exchanges, cancels before and after matu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
 from contracts.terms import Cap
@@ -13,6 +15,7 @@ from worker.decide.account import Account
 from worker.decide.earning import Source
 from worker.decide.program import Version
 from worker.decide.state import Lot, Order, Portion
+from worker.decide.working import Cut, Settling, Share, Term
 
 
 def settle(account: Account, order: Order) -> Order:
@@ -53,12 +56,16 @@ class _Source:
         self.version = version
         self.order = order
         self.source = source
+        self.working: Settling | None = None
         self.fresh = [portion for portion in order.portions if portion.matures_at is not None and portion.key in undated]
         self.portions = {portion.key: portion for portion in order.portions}
         self.holds = {portion.key: portion.points.get(source.id, 0) for portion in order.portions}
 
     def reconcile(self) -> Order:
         """Split, revoke or grant until the portions hold what they should; then date what matures."""
+        journal = self.account.journal
+        if journal is not None:
+            self.working = journal.working = Settling(self.order.order_id, self.source.id, self.source.rule)
         wanted = self._wanted()
         if wanted != self.holds:
             self._split(wanted)
@@ -74,6 +81,8 @@ class _Source:
             replace(portion, points=self._points(portion)) if self._points(portion) != portion.points else portion
             for portion in self.order.portions
         )
+        if journal is not None:
+            journal.working = None
         return replace(self.order, portions=portions)
 
     def _points(self, portion: Portion) -> dict[str, int]:
@@ -85,7 +94,8 @@ class _Source:
 
     def _wanted(self) -> dict[str, int]:
         """What each portion should hold: what it earns, if it is shown, within what a cap has left it."""
-        earned = earning.desired(self.account.program, self.order, self.source, self.account.at)
+        terms: list[Term] | None = [] if self.working is not None else None
+        earned = earning.desired(self.account.program, self.order, self.source, self.account.at, terms)
         rules = self.version.terms.reversal.earned_points
         left = dict(self.order.allowed)
         wanted: dict[str, int] = {}
@@ -96,7 +106,23 @@ class _Source:
             left.update((limit, left[limit] - points) for limit in limits)
             keep = rules.available if self._matured(portion) else rules.pending
             wanted[portion.key] = max(points, self.holds[portion.key]) if keep == "keep" else points
+        if self.working is not None and terms is not None:
+            self._note(self.working, terms, earned, wanted)
         return wanted
+
+    def _note(self, working: Settling, terms: list[Term], earned: Mapping[str, int], wanted: Mapping[str, int]) -> None:
+        working.terms = tuple(terms)
+        working.shares = tuple(
+            Share(
+                each.key,
+                tuple(each.pieces.items()),
+                earned[each.key],
+                wanted[each.key],
+                self.holds[each.key],
+                each.matures_at,
+            )
+            for each in self.order.portions
+        )
 
     # -- lots
 
@@ -169,6 +195,8 @@ class _Source:
                 continue
             allowed = self._within_caps(portion, short)
             left -= short
+            if self.working is not None:
+                self.working.cut += short - allowed
             if allowed:
                 lot = self._lot(portion)
                 lot = replace(lot, points=lot.points + allowed)
@@ -209,6 +237,8 @@ class _Source:
                 lot = replace(lot, lapsed=lot.lapsed - gone)
                 account.put_lot(lot)
                 left -= gone
+                if self.working is not None:
+                    self.working.lapsed += gone
             own = [lot]
         if not left:
             return
@@ -220,6 +250,8 @@ class _Source:
             if rules.shortfall == "write_off":
                 short = left - min(left, max(account.head.available, 0))
                 self.order = replace(self.order, written_off=self.order.written_off + short)
+                if self.working is not None:
+                    self.working.written_off += short
                 left -= short
         if left:
             ledger.take(account, left, "revoke", "revoked", rules.rule, self.order.order_id, own)
@@ -248,6 +280,8 @@ class _Source:
             crosses = cap.crossing == "full" and used - self.order.capped.get(period, 0) < cap.points
             if "purchase" in cap.refuses and points > room and not crosses:
                 self._cut(cap, portion, room, before=dated_by is None)
+                if self.account.journal is not None:
+                    self.account.journal.cap(Cut(cap.rule, period, cap.points, used, points, room))
                 points = room
         if points:
             for period in periods:
@@ -272,6 +306,8 @@ class _Source:
                 lot = self._lot(portion)
                 ledger.void(self.account, lot, min(over, lot.pending), caps[0].rule)
                 self.holds[portion.key] -= min(over, lot.pending)
+                if self.working is not None:
+                    self.working.cut += min(over, lot.pending)
 
     def _use_cap(self, period: str, points: int) -> None:
         head = self.account.head

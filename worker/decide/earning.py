@@ -15,6 +15,7 @@ from worker.decide import exchange
 from worker.decide.amounts import Factor, factor, fraction, part
 from worker.decide.program import Program, Version
 from worker.decide.state import Order, OrderLine, Portion
+from worker.decide.working import Term
 
 Rates = tuple[Factor, ...]
 
@@ -125,17 +126,22 @@ def _plus(base: Base, more: Base, less: Base) -> Base:
 
 def points_for(version: Version, order: Order, rates: Rates, base: Base) -> int:
     """Points for what earns at these rates, rounded once for each."""
+    if not rates or not base.money:
+        return 0
+    amount = _amount(version, order, base)
+    return sum(each.of(amount, version.terms.earning.rounding.mode) for each in rates)
+
+
+def _amount(version: Version, order: Order, base: Base) -> int:
+    """The amount that rates apply to: in the program's currency, without what points paid where the terms take that off."""
     terms = version.terms
     amount = base.money
-    if not rates or not amount:
-        return 0
     if terms.earning.points_used == "net_spread" and order.points_used:
         total = sum(line.goods + line.tax for line in order.lines) + order.fees
         amount = amount * max(total - exchange.worth(version, order, order.points_used), 0) // total if total else 0
     if not exchange.by_line(version, order):
         amount = exchange.in_program_currency(version, order, amount)
-    amount = max(amount - exchange.worth_at_home(version, base.used), 0)
-    return sum(each.of(amount, terms.earning.rounding.mode) for each in rates)
+    return max(amount - exchange.worth_at_home(version, base.used), 0)
 
 
 def _units(version: Version, order: Order) -> Iterator[tuple[tuple[Portion, ...], frozenset[str] | None]]:
@@ -159,8 +165,8 @@ def _in_turn(order: Order) -> tuple[Portion, ...]:
     return (*(portion for _, portion in sorted(gone, key=lambda pair: pair[0])), *waiting)
 
 
-def desired(program: Program, order: Order, source: Source, at: datetime) -> dict[str, int]:
-    """Points that each portion should hold from one source, by portion key, before caps."""
+def desired(program: Program, order: Order, source: Source, at: datetime, working: list[Term] | None = None) -> dict[str, int]:
+    """Points that each portion should hold from one source, by portion key, before caps. `working`: where to note how."""
     version = program.named(order.terms)
     wanted = {portion.key: 0 for portion in order.portions}
     if not order.earns or order.status != "open":
@@ -168,15 +174,15 @@ def desired(program: Program, order: Order, source: Source, at: datetime) -> dic
     if version.terms.earning.points_used == "none_if_used" and order.points_used:
         return wanted
     if source.component is None:
-        _add_bonus(order, source, wanted)
+        _add_bonus(order, source, wanted, working)
         return wanted
     lines = {line.line_id: line for line in order.lines if line.earns}
     for portions, only in _units(version, order):
-        _add_unit(program, order, source.component, portions, only, lines, at, wanted)
+        _add_unit(program, order, source.component, portions, only, lines, at, wanted, working)
     return wanted
 
 
-def _add_bonus(order: Order, source: Source, wanted: dict[str, int]) -> None:
+def _add_bonus(order: Order, source: Source, wanted: dict[str, int], working: list[Term] | None) -> None:
     bonus = order.bonus[source.bonus]
     line = next(line for line in order.lines if line.line_id == bonus.line_id)
     if not line.earns:
@@ -185,7 +191,10 @@ def _add_bonus(order: Order, source: Source, wanted: dict[str, int]) -> None:
     for portion in _in_turn(order):
         before = part(bonus.points, pieces, line.quantity)
         pieces += portion.pieces.get(line.line_id, 0)
-        wanted[portion.key] += part(bonus.points, pieces, line.quantity) - before
+        points = part(bonus.points, pieces, line.quantity)
+        wanted[portion.key] += points - before
+        if working is not None and points != before:
+            working.append(Term(portion.key, "bonus", points, before, bonus.points, pieces=pieces, of=line.quantity))
 
 
 def _add_unit(
@@ -197,11 +206,13 @@ def _add_unit(
     lines: Mapping[str, OrderLine],
     at: datetime,
     wanted: dict[str, int],
+    working: list[Term] | None,
 ) -> None:
     """Add one rounding unit: cumulative points of each rate, portion by portion."""
     own = program.named(order.terms)
     earning = own.terms.earning
     pieces: dict[str, int] = {}
+    campaigns: dict[Rates, dict[str, None]] = {}
     bases = _returned(own, order, component, [line for key, line in lines.items() if only is None or key in only])
     given = {rates: points_for(own, order, rates, base) for rates, base in bases.items()}
     for portion in portions:
@@ -215,13 +226,21 @@ def _add_unit(
             if line is None or (only is not None and line_id not in only):
                 continue
             rates = rates_of(version, rate_component, order, line, tier, dated)
+            if (
+                working is not None
+                and (campaign := _best_campaign(version, rate_component, order, line, tier, dated)) is not None
+            ):
+                campaigns.setdefault(rates, {})[campaign.id] = None
             so_far = pieces.get(line_id, 0)
             pieces[line_id] = so_far + n
             bases[rates] = _plus(bases.get(rates, _NOTHING), _base(own, order, line, so_far + n), _base(own, order, line, so_far))
         for rates, base in bases.items():
-            points = points_for(own, order, rates, base)
-            wanted[portion.key] += points - given.get(rates, 0)
+            points, before = points_for(own, order, rates, base), given.get(rates, 0)
+            wanted[portion.key] += points - before
             given[rates] = points
+            if working is not None and points != before:
+                amount = _amount(own, order, base)
+                working.append(Term(portion.key, "rate", points, before, amount, rates, tier, tuple(campaigns.get(rates, ()))))
 
 
 def _same(version: Version, component: Component) -> Component:

@@ -36,19 +36,20 @@ def _post(
         if bucket in _KEPT:
             moved[bucket] = moved.get(bucket, getattr(head, bucket)) + change
     account.head = replace(head, **moved)
-    account.entries.append(
-        Entry(
-            reason=reason,
-            points=points,
-            source=source,
-            target=target,
-            rule=rule,
-            kind=lot.kind if lot else None,
-            lot=lot.ref if lot else None,
-            expires_on=lot.expires_on if lot else None,
-            order_id=order_id,
-        )
+    entry = Entry(
+        reason=reason,
+        points=points,
+        source=source,
+        target=target,
+        rule=rule,
+        kind=lot.kind if lot else None,
+        lot=lot.ref if lot else None,
+        expires_on=lot.expires_on if lot else None,
+        order_id=order_id,
     )
+    account.entries.append(entry)
+    if account.journal is not None and account.moment is not None:
+        account.journal.posted(account.moment, entry, lot)
 
 
 _KEPT = frozenset({"pending", "available", "held", "lapsed", "forfeited", "revoked"})

@@ -23,6 +23,7 @@ from worker.decide import crediting, expiry, keeping, ledger, orders, redemption
 from worker.decide.account import Account
 from worker.decide.amounts import fraction
 from worker.decide.state import Lot, Mark, Setting, Spent
+from worker.decide.working import Cut, Doing
 
 MANUAL_HOLD = "manual"
 _PROMISE = "promise:"
@@ -130,10 +131,15 @@ def _grant(account: Account, rule: Activity, origin: str, name: str, sku: str | 
         if account.marked(name):
             return
         account.put("mark", name, Mark(at=account.at))
+    if account.journal is not None:
+        each, times = account.journal.multiplied.get(origin, (points, ()))
+        account.journal.working = Doing(rule.id, each, times, points)
     points = _within_caps(account, points)
     if points:
         lot = Lot(origin=origin, part=rule.id, kind=rule.kind, granted_at=account.at, points=points, rule=rule.rule)
         ledger.credit(account, expiry.dated(account.version, lot, account.at), points)
+    if account.journal is not None:
+        account.journal.working = None
 
 
 def _promise(account: Account, rule: Activity, name: str, sku: str | None, points: int) -> None:
@@ -156,11 +162,15 @@ def keep_promise(account: Account, setting: Setting) -> None:
 
 def _multiplied(account: Account, rule: Activity, points: int) -> int:
     numerator, denominator = 1, 1
+    applied: list[str] = []
     weekday, tier = account.version.days.weekday(account.at), tiers.current(account)
     for row in rule.multipliers:
         if (not row.when.weekdays or weekday in row.when.weekdays) and (not row.when.tiers or tier in row.when.tiers):
             top, bottom = fraction(row.times)
             numerator, denominator = numerator * top, denominator * bottom
+            applied.append(row.times)
+    if account.journal is not None:
+        account.journal.multiplied[account.cause] = points, tuple(applied)
     return points * numerator // denominator
 
 
@@ -172,7 +182,10 @@ def _within_caps(account: Account, points: int) -> int:
         period = crediting.cap_period(account.version, cap, account.version.days.date_of(account.at).isoformat())
         used = account.head.caps.get(period, 0)
         if "activity" in cap.refuses:
-            points = min(points, max(cap.points - used, 0))
+            allowed = min(points, max(cap.points - used, 0))
+            if account.journal is not None and allowed < points:
+                account.journal.cap(Cut(cap.rule, period, cap.points, used, points, allowed))
+            points = allowed
         account.head = replace(account.head, caps={**account.head.caps, period: used + points})
     return points
 

@@ -26,6 +26,7 @@ from worker.decide.account import Account
 from worker.decide.amounts import part
 from worker.decide.program import Version
 from worker.decide.state import HandBack, Order, OrderLine, Spent
+from worker.decide.working import Detached, Reversing
 
 Kind = Literal["cancel", "return", "exchange"]
 Lines = Literal["all"] | tuple[LineRef, ...]
@@ -132,6 +133,8 @@ def _take_out(
         portions = maturity.remove(portions, key, n, open_first=kind == "cancel")
     order = replace(order, lines=lines, portions=portions)
     order = _used_points(account, version, order, kind, reason)
+    if account.journal is not None:
+        account.journal.working = None
     keeping.keep(account, order)
 
 
@@ -184,6 +187,8 @@ def _used_points(account: Account, version: Version, order: Order, kind: Kind, r
     if points <= 0:
         return order
     rule = _rule(version, kind, reason)
+    if account.journal is not None:
+        account.journal.working = _working(account, version, order, kind, reason, points, rule)
     if order.reserved:
         gone = min(points, order.reserved)
         order = _return(account, order, gone, "held", rule.rule)
@@ -198,6 +203,27 @@ def _used_points(account: Account, version: Version, order: Order, kind: Kind, r
     if at > account.at:
         return replace(order, due_back=(*order.due_back, HandBack(at=at, points=points, rule=rule.rule)))
     return _return(account, order, points, "spent", rule.rule)
+
+
+def _working(
+    account: Account, version: Version, order: Order, kind: Kind, reason: str | None, points: int, rule: UsedPoints
+) -> Reversing:
+    """What a reversal of used points is explained by."""
+    at = version.days.days_after(account.at, rule.days)
+    lines = [line for line in order.lines if not line.replacement and line.used and line.kept < line.quantity]
+    return Reversing(
+        order_id=order.order_id,
+        kind=kind,
+        reason=reason,
+        how=version.terms.reversal.split.order,
+        lines=tuple(
+            Detached(each.line_id, each.sku, each.quantity, each.quantity - each.kept, each.used, each.detached) for each in lines
+        ),
+        detached=detached(version, order),
+        done=order.points_used - order.standing,
+        later=max(points - order.reserved, 0) if rule.outcome == "back" and at > account.at else 0,
+        at=at,
+    )
 
 
 def _used_up(spent: tuple[Spent, ...], points: int) -> tuple[Spent, ...]:
