@@ -7,7 +7,7 @@ from datetime import date
 
 from msgspec.structs import replace
 
-from worker.decide import expiry, keeping, ledger, members, requests, reversal, subscriptions, tiers
+from worker.decide import expiry, keeping, ledger, members, requests, reversal, reviews, subscriptions
 from worker.decide.account import Account, Notice
 
 
@@ -18,7 +18,7 @@ def tick(account: Account) -> None:
     _orders(account)
     for setting in list(account.due_settings(account.at)):
         members.keep_promise(account, setting)
-    tiers.review_due(account)
+    reviews.review_due(account)
     for request in list(account.due_requests(account.at)):
         requests.end_due(account, request, account.at)
     _notify(account)

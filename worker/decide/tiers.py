@@ -7,7 +7,7 @@ moments of judgement, and rules by which a level is kept, lost or restored.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from msgspec.structs import replace
 
@@ -18,7 +18,7 @@ from worker.decide.amounts import part
 from worker.decide.program import Version
 from worker.decide.state import Head, Order, OrderLine, Tier
 
-_YEAR_MONTHS = 12
+YEAR_MONTHS = 12
 
 
 def start(account: Account) -> None:
@@ -28,7 +28,7 @@ def start(account: Account) -> None:
         account.head = replace(account.head, tier=Tier(name=lowest, since=account.at))
 
 
-def _index(tiers: Tiers, name: str) -> int:
+def index_of(tiers: Tiers, name: str) -> int:
     """A level's place from the bottom; a name that the terms no longer have counts as the lowest."""
     return next((index for index, level in enumerate(tiers.levels) if level.name == name), 0)
 
@@ -37,7 +37,7 @@ def move(version: Version, previous: str, tier: str, rule: str | None = None) ->
     """The change between two levels of a version's terms."""
     tiers = version.terms.tiers
     assert tiers is not None
-    up = _index(tiers, tier) > _index(tiers, previous)
+    up = index_of(tiers, tier) > index_of(tiers, previous)
     return TierMove(previous=previous, tier=tier, up=up, rule=rule or tiers.rule)
 
 
@@ -181,7 +181,7 @@ def restore(account: Account, tiers: Tiers) -> None:
     if tier is None or not tier.lost or tiers.inactivity is None:
         return
     account.head = replace(account.head, tier=replace(tier, lost=tier.lost - 1))
-    _set_level(account, tiers, _index(tiers, tier.name) + 1, tiers.inactivity.restore_rule or tiers.inactivity.rule)
+    set_level(account, tiers, index_of(tiers, tier.name) + 1, tiers.inactivity.restore_rule or tiers.inactivity.rule)
 
 
 # -- the window
@@ -214,7 +214,7 @@ def current(account: Account, order: Order | None = None) -> str | None:
         return name
     own = sum(line.goods + (line.tax if tiers.measure.tax == "inclusive" else 0) for line in order.lines)
     amount = window_sum(version, tiers, account.head.windows, account.at) + own
-    return tiers.levels[max(level_for(tiers, amount), _index(tiers, name))].name
+    return tiers.levels[max(level_for(tiers, amount), index_of(tiers, name))].name
 
 
 # -- judging
@@ -231,7 +231,7 @@ def judge(account: Account, version: Version, at: datetime, *, review: bool = Fa
         return
     start(account)
     assert account.head.tier is not None
-    now = _index(tiers, account.head.tier.name)
+    now = index_of(tiers, account.head.tier.name)
     reached = level_for(tiers, window_sum(version, tiers, account.head.windows, at))
     if (
         counted_in is not None
@@ -242,22 +242,23 @@ def judge(account: Account, version: Version, at: datetime, *, review: bool = Fa
         reached = max(reached, level_for(tiers, account.head.windows.get(counted_in, 0)))
     if tiers.judged == "at_once" or review:
         if reached > now:
-            _rise(account, tiers, reached, tiers.rule)
+            rise(account, tiers, reached, tiers.rule)
         elif reached < now and (tiers.falls == "with_window" or (tiers.falls == "one_level" and review)):
-            _set_level(account, tiers, reached if tiers.falls == "with_window" else now - 1, tiers.rule)
+            set_level(account, tiers, reached if tiers.falls == "with_window" else now - 1, tiers.rule)
     account.head = replace(account.head, tier_due_at=next_change(version, account.head, at))
 
 
-def _rise(account: Account, tiers: Tiers, reached: int, rule: str) -> None:
+def rise(account: Account, tiers: Tiers, reached: int, rule: str) -> None:
     """A level is reached by its amount; what that brings back of levels lost to inactivity is no longer owed."""
     tier = account.head.tier
     assert tier is not None
-    lost = max(tier.lost - (reached - _index(tiers, tier.name)), 0)
+    lost = max(tier.lost - (reached - index_of(tiers, tier.name)), 0)
     account.head = replace(account.head, tier=replace(tier, lost=lost))
-    _set_level(account, tiers, reached, rule)
+    set_level(account, tiers, reached, rule)
 
 
-def _set_level(account: Account, tiers: Tiers, index: int, rule: str) -> None:
+def set_level(account: Account, tiers: Tiers, index: int, rule: str) -> None:
+    """Put a level in force, and have it told once what a step changed in all."""
     tier = account.head.tier
     assert tier is not None
     name = tiers.levels[max(0, min(index, len(tiers.levels) - 1))].name
@@ -275,7 +276,7 @@ def _reviews(version: Version, tiers: Tiers, head: Head, at: datetime) -> list[d
     found: list[date] = []
     buckets = [date.fromisoformat(bucket) for bucket in head.windows]
     if tiers.judged == "monthly":
-        months = tiers.window.months if tiers.window.type != "calendar_year" else _YEAR_MONTHS
+        months = tiers.window.months if tiers.window.type != "calendar_year" else YEAR_MONTHS
         found = [days.month_first(today, n) for n in range(1, months + 2)]
     elif tiers.judged == "yearly" or tiers.yearly_review != "none":
         found = [date.fromisoformat(f"{year}-{tiers.yearly_on}") for year in (today.year, today.year + 1, today.year + 2)]
@@ -291,22 +292,23 @@ def _reviews(version: Version, tiers: Tiers, head: Head, at: datetime) -> list[d
 
 def _changes(version: Version, tiers: Tiers, head: Head, at: datetime) -> bool:
     assert head.tier is not None
-    now = _index(tiers, head.tier.name)
+    now = index_of(tiers, head.tier.name)
     if tiers.judged == "at_once" and tiers.yearly_review != "none":
-        reached = level_for(tiers, _last_year(version, head, at))
+        reached = level_for(tiers, last_year(version, head, at))
         return reached > now or (reached < now and tiers.yearly_review == "set")
     reached = level_for(tiers, window_sum(version, tiers, head.windows, at))
     return reached > now or (reached < now and tiers.falls != "never")
 
 
-def _last_year(version: Version, head: Head, at: datetime) -> int:
+def last_year(version: Version, head: Head, at: datetime) -> int:
+    """What the year before an instant's came to."""
     return head.windows.get(f"{version.days.date_of(at).year - 1:04d}-01-01", 0)
 
 
-def _inactive_at(version: Version, tiers: Tiers, head: Head) -> datetime | None:
+def inactive_at(version: Version, tiers: Tiers, head: Head) -> datetime | None:
     """When inactivity next costs a level; None if there is none to lose."""
     rule, tier = tiers.inactivity, head.tier
-    if rule is None or tier is None or tier.last_counted_on is None or _index(tiers, tier.name) == 0:
+    if rule is None or tier is None or tier.last_counted_on is None or index_of(tiers, tier.name) == 0:
         return None
     last, periods = tier.last_counted_on, tier.inactive_periods
     if tier.last_ordered_on is not None and tier.last_ordered_on > last:
@@ -325,76 +327,10 @@ def next_change(version: Version, head: Head, at: datetime) -> datetime | None:
     tiers = version.terms.tiers
     if tiers is None or head.tier is None:
         return None
-    inactive = _inactive_at(version, tiers, head)
+    inactive = inactive_at(version, tiers, head)
     for instant in _reviews(version, tiers, head, at):
         if inactive is not None and inactive <= instant:
             break
         if _changes(version, tiers, head, instant):
             return instant
     return inactive
-
-
-def _reviewed_at(version: Version, tiers: Tiers, at: datetime) -> bool:
-    """Whether an instant is one at which the terms look at everyone's level."""
-    day = version.days.date_of(at)
-    if at != version.days.start(day):
-        return False
-    if tiers.judged == "monthly":
-        return day.day == 1
-    yearly = tiers.judged == "yearly" or tiers.yearly_review != "none"
-    return yearly and day.strftime("%m-%d") == tiers.yearly_on
-
-
-def review_due(account: Account) -> None:
-    """The clock's part: inactivity and reviews whose instant has come, or for which something counted at this very instant."""
-    account.version = version = account.program.at(account.at)
-    tiers, tier = version.terms.tiers, account.head.tier
-    if tiers is None or tier is None:
-        return
-    due = account.head.tier_due_at
-    if not _reviewed_at(version, tiers, account.at) and (due is None or due > account.at):
-        return
-    inactive = _inactive_at(version, tiers, account.head)
-    if inactive is not None and inactive <= account.at:
-        _step_down(account, tiers, tier)
-    else:
-        inactive = None
-    if inactive is None or _reviewed_at(version, tiers, account.at):
-        _review(account, version, tiers)
-    account.head = replace(account.head, tier_due_at=next_change(version, account.head, account.at))
-    _forget_old(account, version, tiers)
-
-
-def _step_down(account: Account, tiers: Tiers, tier: Tier) -> None:
-    """A period without a purchase costs a level."""
-    assert tiers.inactivity is not None
-    periods = tier.inactive_periods + 1
-    if tier.last_ordered_on is not None and tier.last_counted_on is not None and tier.last_ordered_on > tier.last_counted_on:
-        # An order that never came to count: the periods go on from it.
-        tier = replace(tier, last_counted_on=tier.last_ordered_on)
-        periods = 1
-    account.head = replace(account.head, tier=replace(tier, lost=tier.lost + 1, inactive_periods=periods))
-    _set_level(account, tiers, _index(tiers, tier.name) - 1, tiers.inactivity.rule)
-
-
-def _review(account: Account, version: Version, tiers: Tiers) -> None:
-    """Everyone's level is looked at: over last year beside a running judgement, or over the window."""
-    if tiers.judged != "at_once" or tiers.yearly_review == "none":
-        judge(account, version, account.at, review=True)
-        return
-    tier = account.head.tier
-    assert tier is not None
-    reached, now = level_for(tiers, _last_year(version, account.head, account.at)), _index(tiers, tier.name)
-    if reached > now:
-        _rise(account, tiers, reached, tiers.yearly_rule or tiers.rule)
-    elif reached < now and tiers.yearly_review == "set":
-        _set_level(account, tiers, reached, tiers.yearly_rule or tiers.rule)
-
-
-def _forget_old(account: Account, version: Version, tiers: Tiers) -> None:
-    """Buckets that no window will reach again are dropped, so that the head stays small."""
-    months = max(tiers.window.months, 2 * _YEAR_MONTHS) + _YEAR_MONTHS
-    oldest = (version.days.add_months(version.days.date_of(account.at), -months) - timedelta(days=31)).isoformat()
-    if any(bucket < oldest for bucket in account.head.windows):
-        kept = {bucket: amount for bucket, amount in account.head.windows.items() if bucket >= oldest}
-        account.head = replace(account.head, windows=kept)
