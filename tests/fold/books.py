@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
 from msgspec.structs import replace
@@ -28,6 +28,8 @@ CHECK_EVERY = 7
 """So many changes are written between two looks at a whole account, which cost more the longer it is."""
 _NAMESPACE = UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 _Key = tuple[str, str]
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 
 
 @dataclass(slots=True)
@@ -187,12 +189,8 @@ def write(book: Book, change: AccountChange) -> None:
         epoch=change.epoch,
         head=change.head,
     )
-    for rows, changed in ((book.lots, change.lots), (book.items, change.items)):
-        for key, row in changed.items():
-            if row is None:
-                rows.pop(key, None)  # type: ignore[call-overload]  # each mapping with its own rows
-            else:
-                rows[key] = row  # type: ignore[index]
+    _put(book.lots, change.lots)
+    _put(book.items, change.items)
     for fact in change.facts:
         assert (fact.source, fact.id) not in book.facts, "a fact is written once"
         book.facts[fact.source, fact.id] = fact
@@ -205,6 +203,14 @@ def write(book: Book, change: AccountChange) -> None:
     book.steps.extend(change.steps)
     book.entries.extend(change.entries)
     book.messages.extend(change.messages)
+
+
+def _put(rows: dict[_K, _V], changed: Mapping[_K, _V | None]) -> None:
+    for key, row in changed.items():
+        if row is None:
+            rows.pop(key, None)
+        else:
+            rows[key] = row
 
 
 # -- what is true after every change
