@@ -26,7 +26,8 @@ def _held_for(points: int, until: str, **data: Any) -> Callable[[Story], None]:
     """Points reserved for half an hour from noon, then an order that names the reservation."""
 
     def tell(story: Story) -> None:
-        held: dict[str, Any] = {"redemption_id": "H", "points": points, "store": story.program.versions[0].terms.membership.stores.eligible[0]}
+        store = story.program.versions[0].terms.membership.stores.eligible[0]
+        held: dict[str, Any] = {"redemption_id": "H", "points": points, "store": store}
         story.tell("redemption.requested", f"{AT} 12:00:00", member_id=MEMBER, expires_in_seconds=1_800, **held)
         story.order("A", f"{AT} {until}", line(1_000), redemption_id="H", **data)
 
