@@ -5,21 +5,15 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from confluent_kafka import Producer
 
-from contracts.events import Event
-from contracts.statement import Statement
+from tests.flows.comparison import same_as_simulated, sound
 from tests.flows.shop import Sent, Shop
-from tests.flows.system import PROGRAMS, TOPIC_OF, System, until
-from worker import registry, statements, verify
-from worker.decide.state import Decision
-from worker.decode import Limits, Record, decode
-from worker.simulate import Simulation
-from worker.terms import load, shipped
+from tests.flows.system import TOPIC_OF, System, until
 
 EVENTS = 100_000
 MEMBERS = 10_000
@@ -52,15 +46,6 @@ def _publish_in_transactions(system: System, events: Sequence[Sent]) -> None:
                 producer.commit_transaction()
 
 
-def _decoded(events: Iterable[Sent], now: datetime) -> list[Event]:
-    found = []
-    for event in events:
-        decoded = decode(Record("t", 0, 0, 0, None, event.value(), tuple(event.headers())), now, Limits())
-        assert isinstance(decoded, Event)
-        found.append(decoded)
-    return found
-
-
 @pytest.mark.timeout(600)
 async def test_a_hundred_thousand_events_with_a_worker_killed_end_where_the_simulation_ends(
     system: System, record_property: Callable[[str, object], None], capsys: pytest.CaptureFixture[str]
@@ -91,47 +76,11 @@ async def test_a_hundred_thousand_events_with_a_worker_killed_end_where_the_simu
     with capsys.disabled():
         sys.stdout.write(f"\n{EVENTS:,} events of {MEMBERS:,} members, two workers, one killed: {seconds:.1f} s, {rate}\n")
 
-    await _no_gap_and_nothing_parked(system)
-    await _same_as_simulated(system, events)
-
-
-async def _no_gap_and_nothing_parked(system: System) -> None:
-    published = (await system.published(["loyalty.balance-changed"])).first_versions()
-    async with system.store() as store:
-        programs = {program.code: program for program in await registry.programs(store)}
-        assert [violation async for violation in verify.check(store, programs)] == []
-        assert await store.drainable(10) == []
-        assert await store.parked_since(datetime.now(UTC) + timedelta(days=1), 10) == []
-        count = 0
-        async for dossier in store.dossiers():
-            assert dossier.row is not None
-            versions = published.get(f"{dossier.row.program}:{dossier.row.member_id}", [])
-            assert versions == list(range(1, dossier.row.version + 1))
-            count += 1
-        assert count == MEMBERS
-
-
-async def _same_as_simulated(system: System, events: Sequence[Sent]) -> None:
-    now = datetime.now(UTC)
-    kept: dict[str, dict[str, Statement]] = {code: {} for code in PROGRAMS}
-    told: dict[tuple[str, str], Decision] = {}
-    async with system.store() as store:
-        programs = {program.code: program for program in await registry.programs(store)}
-        async for dossier in store.dossiers():
-            assert dossier.row is not None
-            told |= {(each.source, each.id): each for each in dossier.decisions}
-            statement = statements.read(dossier, programs[dossier.row.program], now, "now")
-            kept[dossier.row.program][dossier.row.member_id] = statement
-    decoded = _decoded(events, now)
-    rejected = sum(each.verdict == "rejected" for each in told.values())
-    assert rejected > 100
-    assert len(told) - rejected > 100
-    for code in PROGRAMS:
-        simulation = Simulation(load(shipped()[code]), told)
-        for event in decoded:
-            simulation.deliver(event, now)
-        simulation.run_clock(now)
-        for one in simulation.statements(now, "now"):
-            theirs = kept[code].pop(one.member_id)
-            assert theirs.model_copy(update={"version": 0}) == one.model_copy(update={"version": 0})
-        assert not kept[code]
+    books = await sound(system)
+    assert sum(map(len, books.statements.values())) == MEMBERS
+    assert books.count("rejected") > 100
+    assert books.count("accepted") > 100
+    same_as_simulated(books, events)
+    checked = time.monotonic() - began - seconds
+    with capsys.disabled():
+        sys.stdout.write(f"checked in {checked:.1f} s\n")
