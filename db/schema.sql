@@ -164,7 +164,7 @@ CREATE TABLE public.entry (
     CONSTRAINT entry_from_bucket_check CHECK ((from_bucket = ANY (ARRAY['pending'::text, 'available'::text, 'held'::text, 'granted'::text, 'spent'::text, 'lapsed'::text, 'forfeited'::text, 'revoked'::text, 'adjusted'::text]))),
     CONSTRAINT entry_points_check CHECK ((points > 0)),
     CONSTRAINT entry_to_bucket_check CHECK ((to_bucket = ANY (ARRAY['pending'::text, 'available'::text, 'held'::text, 'granted'::text, 'spent'::text, 'lapsed'::text, 'forfeited'::text, 'revoked'::text, 'adjusted'::text]))),
-    CONSTRAINT entry_version_check CHECK ((version > 0))
+    CONSTRAINT entry_version_check CHECK ((version >= 0))
 );
 
 
@@ -173,6 +173,13 @@ CREATE TABLE public.entry (
 --
 
 COMMENT ON TABLE public.entry IS 'The ledger: points that moved between two buckets of an account, with business time and posting time.';
+
+
+--
+-- Name: COLUMN entry.version; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.entry.version IS 'The public version that told of it; 0: taken over from another ledger without a word.';
 
 
 --

@@ -6,6 +6,7 @@ from typing import Final
 
 from contracts.events.members import (
     ActivityCompleted,
+    BalanceOpened,
     MemberEnrolled,
     MemberErased,
     MemberRegistered,
@@ -51,6 +52,7 @@ EventData = (
     | ReviewPosted
     | SurveyWon
     | ActivityCompleted
+    | BalanceOpened
     | PointsAdjusted
     | PointsHeld
     | PointsReleased
@@ -89,6 +91,7 @@ TOPICS_IN: Final[dict[str, dict[str, type[EventData]]]] = {
         "activity.completed": ActivityCompleted,
     },
     "loyalty.command": {
+        "balance.opened": BalanceOpened,
         "points.adjusted": PointsAdjusted,
         "points.held": PointsHeld,
         "points.released": PointsReleased,
@@ -106,6 +109,7 @@ RANK: Final[dict[str, int]] = {
     "member.registered": 10,
     "member.enrolled": 10,
     "member.erased": 10,
+    "balance.opened": 10,
     "review.posted": 20,
     "survey.won": 20,
     "activity.completed": 20,

@@ -8,7 +8,10 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from contracts.events.base import Contract, any_of
-from contracts.events.fields import HOLD_SECONDS_MAX, Country, Day, Id, Points, Quantity, SignedPoints, Text
+from contracts.events.fields import HOLD_SECONDS_MAX, POINTS_MAX, Country, Day, Id, Money, Points, Quantity, SignedPoints, Text
+
+OPENED_MAX = 2000
+"""Most lots, and most counted amounts, of one opening balance."""
 
 
 class MemberRegistered(Contract):
@@ -31,6 +34,40 @@ class MemberErased(Contract):
     """The person is to be forgotten."""
 
     member_id: Id
+
+
+class OpenedLot(Contract):
+    """Points brought along from another ledger that lapse together. Without `expires_on` the program's term counts from
+    `granted_on` (without that one: from the opening)."""
+
+    points: Annotated[int, Field(ge=1, le=POINTS_MAX)]
+    kind: Text | None = None
+    expires_on: Day | None = None
+    granted_on: Day | None = None
+
+
+class CountedAmount(Contract):
+    """What had counted toward tiers on a day: money in the minor unit, or points, as the program measures."""
+
+    on: Day
+    amount: Money
+
+
+class BalanceOpened(Contract):
+    """A member's standing in another ledger, taken over once: points, tier, and what had counted toward it.
+
+    `last_change_on`: the day from which the expiry of a balance that lapses as one runs. `announce` false: nothing is published
+    about it if nothing was published about the account before.
+    """
+
+    member_id: Id
+    lots: Annotated[tuple[OpenedLot, ...], Field(max_length=OPENED_MAX)] = ()
+    tier: Text | None = None
+    counted: Annotated[tuple[CountedAmount, ...], Field(max_length=OPENED_MAX)] = ()
+    registered_on: Day | None = None
+    enrolled_on: Day | None = None
+    last_change_on: Day | None = None
+    announce: bool = True
 
 
 class ReviewPosted(Contract):

@@ -65,7 +65,7 @@ COMMENT ON TABLE decision IS 'What the world was told about a wish to use points
 
 CREATE TABLE entry (
     account_id uuid NOT NULL,
-    version bigint NOT NULL CHECK (version > 0),
+    version bigint NOT NULL CHECK (version >= 0),
     line integer NOT NULL,
     business_at timestamptz NOT NULL,
     rank smallint NOT NULL,
@@ -90,6 +90,7 @@ CREATE TABLE entry (
     CHECK (to_bucket IN ('pending', 'available', 'held', 'granted', 'spent', 'lapsed', 'forfeited', 'revoked', 'adjusted'))
 );
 COMMENT ON TABLE entry IS 'The ledger: points that moved between two buckets of an account, with business time and posting time.';
+COMMENT ON COLUMN entry.version IS 'The public version that told of it; 0: taken over from another ledger without a word.';
 
 CREATE TABLE lot (
     account_id uuid NOT NULL,

@@ -9,7 +9,7 @@ from typing import NoReturn, TypeVar
 
 from msgspec.structs import replace
 
-from contracts.events import Event
+from contracts.events import BalanceOpened, Event
 from worker.decide.program import Program, Version
 from worker.decide.state import (
     Before,
@@ -96,6 +96,11 @@ class Step:
     def tells(self) -> bool:
         """Whether anyone outside must hear of it."""
         return bool(self.entries or self.answers or self.tier or self.notices)
+
+    @property
+    def unannounced(self) -> bool:
+        """Whether it takes over what the world knows from elsewhere, and need not hear again."""
+        return self.event is not None and isinstance(self.event.data, BalanceOpened) and not self.event.data.announce
 
 
 class Account:

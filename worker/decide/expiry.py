@@ -96,12 +96,14 @@ def dated(version: Version, lot: Lot, granted_at: datetime, expires_on: date | N
 
 def prolong(account: Account, event: Event, at: datetime | None = None) -> None:
     """Move the pool's expiry on, if this kind of event does that under the terms (PUP-25, SCO-25)."""
+    if event in account.version.prolonged_by:
+        _run_pool_from(account, at or account.at)
+
+
+def _run_pool_from(account: Account, at: datetime) -> None:
     version = account.version
-    if event not in version.prolonged_by:
-        return
     pool = version.terms.expiry.pool
     assert pool is not None
-    at = at or account.at
     from_ = version.days.date_of(at)
     if account.head.pool_from is not None and account.head.pool_from > from_:
         return
@@ -112,6 +114,12 @@ def prolong(account: Account, event: Event, at: datetime | None = None) -> None:
         pool_lapses_at=_lapses_at(version, at, last),
         pool_notice_at=notice_at(version, last, at),
     )
+
+
+def start_pool(account: Account, at: datetime) -> None:
+    """Let the pool's expiry run from an instant, unless something later moved it on already."""
+    if account.version.terms.expiry.pool is not None:
+        _run_pool_from(account, at)
 
 
 def pool_expires_on(account: Account) -> date | None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from contracts.events import (
     ActivityCompleted,
+    BalanceOpened,
     Event,
     ExchangeReceived,
     ExchangeRequested,
@@ -38,7 +39,7 @@ from contracts.events import (
     SubscriptionPointsSet,
     SurveyWon,
 )
-from worker.decide import clock, members, orders, requests, reversal, rewards, subscriptions
+from worker.decide import clock, members, opening, orders, requests, reversal, rewards, subscriptions
 from worker.decide.account import Account, Defect, NotLoaded, Step
 from worker.decide.state import Moment, clock_moment
 
@@ -58,6 +59,7 @@ HANDLERS: Final[Mapping[type[Any], Callable[[Account, Any], None]]] = {
     MemberRegistered: members.registered,
     MemberEnrolled: members.enrolled,
     MemberErased: members.erased,
+    BalanceOpened: opening.opened,
     ReviewPosted: members.review_posted,
     SurveyWon: members.survey_won,
     ActivityCompleted: members.activity_completed,

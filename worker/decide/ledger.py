@@ -73,6 +73,13 @@ def credit(account: Account, lot: Lot, points: int, reason: Reason = "earn", sou
     _lapse_if_over(account, lot.ref)
 
 
+def open_with(account: Account, lot: Lot) -> None:
+    """Points brought along from another ledger, with the dates that they have there; arrears are set off first."""
+    _add_available(account, lot, lot.points)
+    _post(account, "open", lot.points, "granted", "available", lot.rule, lot, None)
+    _lapse_if_over(account, lot.ref)
+
+
 def _add_available(account: Account, lot: Lot, points: int) -> None:
     set_off = min(points, account.head.arrears)
     if set_off:

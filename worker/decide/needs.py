@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from contracts.events import (
+    BalanceOpened,
     Event,
     MemberEnrolled,
     MemberErased,
@@ -26,11 +27,13 @@ from contracts.events import (
     ShipmentDispatched,
     SubscriptionPointsSet,
 )
+from worker.decide import opening
 from worker.decide.members import MANUAL_HOLD
 from worker.decide.state import ItemKey
 from worker.decide.subscriptions import setting_name
 
 _NARROW = (
+    BalanceOpened,
     ReviewPosted,
     MemberRegistered,
     MemberEnrolled,
@@ -82,6 +85,8 @@ def _named(fact: Event) -> Iterator[ItemKey]:
         yield "request", f"redemption:{data.redemption_id}"
     elif isinstance(data, PointsHeld | PointsReleased):
         yield "setting", f"hold:{fact.order_id or MANUAL_HOLD}"
+    elif isinstance(data, BalanceOpened):
+        yield "mark", opening.MARK
     elif isinstance(data, ReviewPosted):
         yield "mark", f"bought:{data.sku}"
 

@@ -135,10 +135,13 @@ def _in_order(work: _Work, change: AccountChange, facts: Sequence[Event]) -> Acc
     _collect_rows(change, account, (step.before for step in steps))
     for step in steps:
         if step.tells:
-            change.version += 1
+            # Only what nothing was told before may be left untold: subscribers know balances by differences.
+            quiet = step.unannounced and change.version == 0
+            change.version += 0 if quiet else 1
             entries = [(step.moment, entry) for entry in step.entries]
             change.entries.extend(number(change.version, step.before.head, entries, correction=False))
-            change.messages.extend(messages.of_step(change, step))
+            if not quiet:
+                change.messages.extend(messages.of_step(change, step))
         change.steps.append(StoredStep(step.moment, change.version, step.before))
     change.decisions.extend(account.decided.values())
     return change

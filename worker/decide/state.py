@@ -18,6 +18,7 @@ import msgspec
 Bucket = Literal["pending", "available", "held", "granted", "spent", "lapsed", "forfeited", "revoked", "adjusted"]
 Reason = Literal[
     "earn",
+    "open",
     "mature",
     "lapse",
     "redeem",

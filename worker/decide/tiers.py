@@ -79,7 +79,8 @@ def _worth(version: Version, tiers: Tiers, order: Order) -> int:
     return exchange.in_program_currency(version, order, max(amount, 0))
 
 
-def _bucket(version: Version, tiers: Tiers, day: date) -> str:
+def bucket_of(version: Version, tiers: Tiers, day: date) -> str:
+    """The bucket of the window that a day falls into: the first day of its year, its month, or the day itself."""
     if tiers.window.type in ("calendar_year", "previous_calendar_year"):
         return f"{day.year:04d}-01-01"
     if tiers.window.type == "whole_months":
@@ -103,12 +104,12 @@ def count(account: Account, order: Order) -> Order:
         return replace(order, count_at=judged_at)
     order = replace(order, count_at=None)
     day = version.days.date_of(order.placed_at if tiers.measure.dated_by == "order" else (order.shipped_at or account.at))
-    bucket = _bucket(version, tiers, day)
+    bucket = bucket_of(version, tiers, day)
     counted = _recount(order.counted, worth, bucket)
     if counted == order.counted:
         return order
     for each, amount in counted.items():
-        _add(account, each, amount - order.counted.get(each, 0))
+        add(account, each, amount - order.counted.get(each, 0))
     order = replace(order, counted=counted)
     if worth and not order.judged:
         order = replace(order, judged=True)
@@ -130,7 +131,8 @@ def _recount(counted: Mapping[str, int], worth: int, bucket: str) -> dict[str, i
     return changed
 
 
-def _add(account: Account, bucket: str, amount: int) -> None:
+def add(account: Account, bucket: str, amount: int) -> None:
+    """Count an amount (below zero: less) toward tiers."""
     windows = dict(account.head.windows)
     windows[bucket] = windows.get(bucket, 0) + amount
     if not windows[bucket]:

@@ -7,13 +7,14 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from contracts.events import EVENT_TYPES
+from contracts.events import EVENT_TYPES, CountedAmount, OpenedLot
 from contracts.events.fields import COUNTRY_PATTERN, CURRENCY_PATTERN, DATE_PATTERN, PRINTABLE_PATTERN, RATE_PATTERN
 from contracts.events.parts import BonusPoints, Line, LineRef
 from worker.decode.record import BrokenRecordError
 
 MONEY_FIELDS: Final = frozenset({"unit_price", "discount", "tax", "list_price", "shipping_fee", "other_fees"})
-_FIELDS: Final = frozenset(name for model in (*EVENT_TYPES.values(), Line, LineRef, BonusPoints) for name in model.model_fields)
+_MODELS: Final = (*EVENT_TYPES.values(), Line, LineRef, BonusPoints, OpenedLot, CountedAmount)
+_FIELDS: Final = frozenset(name for model in _MODELS for name in model.model_fields)
 _PATTERNS: Final = {
     PRINTABLE_PATTERN: "should hold no control characters, holds some",
     CURRENCY_PATTERN: "should be three capital letters, is not",
