@@ -7,9 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from worker.cli.explain import explain
 from worker.cli.output import Format, Output, show_json, show_lines, show_table
 
 app = typer.Typer(no_args_is_help=True, help="Members and their points.")
+app.command(name="explain")(explain)
 
 COLUMNS = ("member_id", "tier", "available", "pending", "on_hold", "reserved", "due_back", "lapsed_total", "version")
 _PARTS = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from worker.persist.accounts import account_row, by_account
-from worker.persist.encoding import decision_of, decode_item, decode_lot, entry_of, event_of
+from worker.persist.encoding import decision_of, decode_item, decode_lot, entry_of, event_of, posting_of
 from worker.persist.kafka import NIL
 from worker.persist.link import Link, snapshot
 from worker.persist.rows import Dossier
@@ -59,6 +59,8 @@ async def _group(link: Link, group: Sequence[UUID], known_at: datetime | None) -
             entries=[entry_of(row) for row in entries.get(account_id, ())],
             lots={lot.ref: lot for lot in (decode_lot(row["doc"]) for row in lots.get(account_id, ()))},
             items={(row["kind"], row["key"]): decode_item(row["doc"]) for row in items.get(account_id, ())},
+            recorded=[row["recorded_at"] for row in facts.get(account_id, ())],
+            postings=[posting_of(row) for row in entries.get(account_id, ())],
         )
         for account_id in group
     ]

@@ -10,6 +10,7 @@ import msgspec
 
 from contracts.events import Event
 from worker.decide.change import StoredEntry
+from worker.decide.explain import Posting
 from worker.decide.state import Before, Decision, Entry, Head, Item, Lot, Moment
 from worker.persist.rows import Headers, OutboxRow
 
@@ -62,6 +63,12 @@ def entry_of(row: Row) -> StoredEntry:
         order_id=row["order_id"],
     )
     return StoredEntry(moment_of(row), entry)
+
+
+def posting_of(row: Row) -> Posting:
+    """An entry with its name, the time of its recording, and whether it corrects."""
+    stored = entry_of(row)
+    return Posting(row["version"], row["line"], row["recorded_at"], stored.moment, stored.entry, row["correction"])
 
 
 def outbox_row_of(row: Row) -> OutboxRow:

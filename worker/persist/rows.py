@@ -10,6 +10,7 @@ from uuid import UUID
 
 from contracts.events import Event
 from worker.decide.change import AccountRow, StoredEntry
+from worker.decide.explain import Posting
 from worker.decide.state import Decision, Item, ItemKey, Lot
 from worker.decode import Record
 
@@ -160,7 +161,10 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Dossier:
-    """All that is kept of one account, read in one snapshot; `facts` in business order, `entries` as posted."""
+    """All that is kept of one account, read in one snapshot; `facts` in business order, `entries` as posted.
+
+    `recorded`: when each of the facts was recorded, in their order; `postings`: the entries with all that a row says of them.
+    """
 
     row: AccountRow | None
     account_id: UUID
@@ -169,6 +173,8 @@ class Dossier:
     entries: Sequence[StoredEntry]
     lots: Mapping[str, Lot]
     items: Mapping[ItemKey, Item]
+    recorded: Sequence[datetime] = ()
+    postings: Sequence[Posting] = ()
 
 
 @dataclass(frozen=True, slots=True)

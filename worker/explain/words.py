@@ -1,0 +1,216 @@
+"""The words in which postings are explained, Japanese and English side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Final, Literal
+
+Language = Literal["ja", "en"]
+LANGUAGES: Final[tuple[Language, ...]] = ("ja", "en")
+
+Pair = tuple[str, str]
+
+TITLES: Final[Mapping[tuple[str, str, str], Pair]] = {
+    ("earn", "granted", "pending"): ("{n}ポイント付与（まだ使えません）", "{n} points granted, not usable yet"),
+    ("earn", "granted", "available"): ("{n}ポイント付与（すぐ使えます）", "{n} points granted, usable at once"),
+    ("open", "granted", "available"): ("{n}ポイント繰越", "{n} points taken over from before"),
+    ("open", "granted", "pending"): ("{n}ポイント繰越（まだ使えません）", "{n} points taken over from before, not usable yet"),
+    ("mature", "pending", "available"): ("{n}ポイントが使えるようになりました", "{n} points became usable"),
+    ("split", "pending", "granted"): ("{n}ポイントを別の付与日へ移動", "{n} points moved to a date of their own"),
+    ("split", "granted", "pending"): ("{n}ポイントを別の付与日で保留", "{n} points wait for a date of their own"),
+    ("lapse", "available", "lapsed"): ("{n}ポイント失効", "{n} points lapsed"),
+    ("lapse", "spent", "lapsed"): (
+        "使った{n}ポイントは戻る時に期限切れ",
+        "{n} used points had lapsed by the time they came back",
+    ),
+    ("lapse", "held", "lapsed"): (
+        "取り置きの{n}ポイントは戻る時に期限切れ",
+        "{n} points set aside had lapsed when they were let go",
+    ),
+    ("redeem", "available", "spent"): ("{n}ポイント利用", "{n} points used"),
+    ("redeem", "held", "spent"): ("取り置いた{n}ポイントを利用", "{n} points that were set aside are used"),
+    ("reserve", "available", "held"): ("{n}ポイントを利用のため取り置き", "{n} points set aside to be used"),
+    ("hand_back", "spent", "available"): ("使った{n}ポイントが戻りました", "{n} used points came back"),
+    ("hand_back", "held", "available"): ("取り置いた{n}ポイントが戻りました", "{n} points set aside came back"),
+    ("forfeit", "spent", "forfeited"): ("使った{n}ポイントは戻りません", "{n} used points are lost"),
+    ("void", "pending", "revoked"): ("使える前の{n}ポイントを取消", "{n} points taken back before they could be used"),
+    ("revoke", "available", "revoked"): ("{n}ポイントを取消", "{n} points taken back"),
+    ("adjust", "adjusted", "available"): ("{n}ポイントを手動で付与", "{n} points granted by hand"),
+    ("adjust", "available", "adjusted"): ("{n}ポイントを手動で減算", "{n} points deducted by hand"),
+    ("hold", "available", "held"): ("{n}ポイントを保留", "{n} points held"),
+    ("release", "held", "available"): ("{n}ポイントの保留・取り置きを解除", "{n} points released"),
+    ("pay_out", "available", "spent"): ("{n}ポイントを支払い", "{n} points paid out"),
+}
+"""What a movement is called, by its reason and buckets."""
+ANY_TITLE: Final[Pair] = ("{n}ポイントが{source}から{target}へ", "{n} points moved from {source} to {target}")
+BACK_TITLE: Final[Pair] = ("訂正：{what}、を取り消し", "Correction, undone: {what}")
+MORE_TITLE: Final[Pair] = ("訂正：{what}", "Correction: {what}")
+
+BUCKETS: Final[Mapping[str, Pair]] = {
+    "pending": ("保留中", "pending"),
+    "available": ("利用可能", "available"),
+    "held": ("取り置き", "set aside"),
+    "granted": ("付与", "granted"),
+    "spent": ("利用済み", "used"),
+    "lapsed": ("失効", "lapsed"),
+    "forfeited": ("没収", "forfeited"),
+    "revoked": ("取消", "taken back"),
+    "adjusted": ("手動", "by hand"),
+}
+
+CAUSES: Final[Mapping[str, Pair]] = {
+    "order.placed": ("注文 {id}", "Order {id}"),
+    "order.paid": ("注文 {id} の支払い", "Payment of order {id}"),
+    "order.rescheduled": ("注文 {id} の予定変更", "New dates for order {id}"),
+    "shipment.dispatched": ("注文 {id} の出荷", "Shipment of order {id}"),
+    "shipment.delivered": ("注文 {id} の配達", "Delivery of order {id}"),
+    "order.cancelled": ("注文 {id} の取消", "Cancel of order {id}"),
+    "return.requested": ("注文 {id} の返品申込み", "Return of order {id} requested"),
+    "return.received": ("注文 {id} の返品到着", "Return of order {id} received"),
+    "exchange.requested": ("注文 {id} の交換申込み", "Exchange of order {id} requested"),
+    "exchange.received": ("注文 {id} の交換品到着", "Goods of order {id} to be exchanged received"),
+    "exchange.shipped": ("注文 {id} の代わりの品の出荷", "Replacement for order {id} shipped"),
+    "member.registered": ("会員登録", "Registration"),
+    "member.enrolled": ("プログラムへの参加", "Joining the program"),
+    "member.erased": ("会員情報の消去", "Erasure of the member"),
+    "review.posted": ("レビューの投稿", "Review posted"),
+    "survey.won": ("アンケートの当選", "Prize of a survey"),
+    "activity.completed": ("活動の完了", "Activity completed"),
+    "balance.opened": ("開始残高", "Opening balance"),
+    "points.adjusted": ("手動の調整", "Adjustment by hand"),
+    "points.held": ("手動の保留", "Hold by hand"),
+    "points.released": ("保留の解除", "Hold released"),
+    "reward.requested": ("景品の申込み", "Reward item requested"),
+    "subscription.points-set": ("定期便でのポイント利用設定", "Points set for a subscription"),
+    "redemption.requested": ("ポイント利用の申込み", "Use of points requested"),
+    "redemption.released": ("ポイント利用の取りやめ", "Use of points given up"),
+}
+CLOCK: Final[Pair] = ("期日の到来", "The date had come")
+
+EVENTS: Final[Mapping[str, Pair]] = {
+    "order": ("注文", "the order"),
+    "payment": ("支払い", "the payment"),
+    "shipment": ("出荷", "the shipment"),
+    "delivery": ("配達", "the delivery"),
+}
+
+LINES: Final[Mapping[str, Pair]] = {
+    "share": ("{amount} × {rate} = {exact} → {rounding}{points}", "{amount} × {rate} = {exact}, {rounding}: {points}"),
+    "per": (
+        "{amount} ÷ {unit}ごと = {full}回 × {each} = {points}",
+        "{amount} holds {unit} in full {full} times: {full} × {each} = {points}",
+    ),
+    "sum": ("合計 {points}", "together {points}"),
+    "earlier": (
+        "うち先の出荷分 {before}、この分 {points}",
+        "of which earlier parts of the order hold {before}; this part {points}",
+    ),
+    "taken_off": ("うち返品分 {before}、残り {points}", "less {before} for what came back: {points}"),
+    "tier": ("ランク {tier}", "tier {tier}"),
+    "campaign": ("キャンペーン {names}", "campaign {names}"),
+    "bonus": (
+        "商品のボーナス {bonus} のうち {of}個中{pieces}個分 = {points}",
+        "{bonus} bonus points of the product, for {pieces} of {of} pieces: {points}",
+    ),
+    "earns": (
+        "この品に付くのは {earned}、これまで {held}、差 {change}",
+        "the goods bring {earned}; held so far {held}; difference {change}",
+    ),
+    "earns_less": (
+        "この品に付くのは {earned}、定めにより {should}、これまで {held}、差 {change}",
+        "the goods bring {earned}, of which the terms leave {should}; held so far {held}; difference {change}",
+    ),
+    "cap": (
+        "{period} の上限 {limit}、それまでに {used}、希望 {wanted} のうち残り枠 {allowed}",
+        "limit {limit} for {period}, used before {used}: of {wanted} there was room for {allowed}",
+    ),
+    "lapsed": ("うち {n} はすでに失効", "{n} of them had lapsed already"),
+    "written_off": ("うち {n} は請求せず", "{n} of them were spent and are not claimed"),
+    "parts": ("全部で {n}、ここはそのうち {points}", "{n} in all, of which {points} here"),
+    "line": (
+        "{line}：{quantity}個中{gone}個、割り当て {used} → {detached}",
+        "{line}: {gone} of {quantity} pieces, {used} points on it → {detached}",
+    ),
+    "by_cash": ("現金を先に返す計算で {detached}", "cash is refunded first: {detached}"),
+    "by_points": ("ポイントを先に返す計算で {detached}", "points are refunded first: {detached}"),
+    "done": ("合計 {detached}、すでに処理 {done}、今回 {rest}", "{detached} in all, {done} dealt with before: {rest} now"),
+    "later": ("うち {n} は {date} に戻る", "{n} of them come back on {date}"),
+    "times": ("{each} × {times} = {amount}", "{each} × {times} = {amount}"),
+    "each": ("{each}ポイント", "{each} points"),
+    "matures": ("{date} から：{event}（{happened}）の{days}日後", "from {date}: {days} days after {event} ({happened})"),
+    "matures_at_once": ("{date} から：{event}（{happened}）のとき", "from {date}: at {event} ({happened})"),
+    "last_day": ("使える最後の日 {date} が過ぎました", "the last day, {date}, is over"),
+    "pooled": ("残高全体の期限が過ぎました", "the last day of the whole balance is over"),
+    "asked": ("注文で指定 {n}", "the order asked to use {n}"),
+    "all_asked": ("注文で全額を指定", "the order asked to use all points"),
+    "all_lot": ("この付与分の残りすべて", "all that was left of this grant"),
+    "no_lot": ("あてるポイントがなく、残高から引きます", "no points were left to take it from: the balance goes down"),
+    "waited": ("待機していた {n} が期日に戻りました", "{n} that were on their way came back on their day"),
+    "reason": ("理由：{text}", "reason: {text}"),
+    "lot": ("付与分 {kind}：{granted} に付与、{last}", "from the grant of {granted} ({kind}), {last}"),
+    "until": ("{date} まで", "usable through {date}"),
+    "until_pool": ("残高全体の期限まで", "to the last day of the whole balance"),
+    "for_ever": ("期限なし", "without a last day"),
+    "changed": ("以前 {was} → 今 {now}", "was {was}, is now {now}"),
+    "late": ("遅れて届いた：{cause}（{at} の出来事）", "came late: {cause} (of {at})"),
+    "late_itself": ("この出来事は遅れて届きました", "this came late itself"),
+}
+
+ROUNDING: Final[Mapping[str, Pair]] = {
+    "floor": ("切り捨て ", "rounded down"),
+    "half_up": ("四捨五入 ", "rounded half up"),
+    "ceil": ("切り上げ ", "rounded up"),
+}
+
+LABELS: Final[Mapping[str, Pair]] = {
+    "title": ("{program}：ポイントの説明", "{program}: points explained"),
+    "member": ("会員 {member}、{at} 現在", "Member {member}, as of {at}"),
+    "order": ("注文 {order}", "Order {order}"),
+    "balance": (
+        "利用可能 {available}　保留中 {pending}　取り置き {held}",
+        "available {available}, pending {pending}, set aside {held}",
+    ),
+    "nothing": ("ポイントの動きはありません。", "No points have moved."),
+    "rule": ("定め", "Rule"),
+    "posted": ("記帳 {at}", "posted {at}"),
+}
+
+_NO_DECIMALS: Final = frozenset({"JPY", "KRW", "VND", "CLP", "ISK"})
+_MINOR_DIGITS: Final = 2
+
+
+class Words:
+    """One language's words."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+        self._place = LANGUAGES.index(language)
+
+    def of(self, pair: Pair, /, **values: object) -> str:
+        """A text with its values in place."""
+        return pair[self._place].format(**{name: self.number(value) for name, value in values.items()})
+
+    def line(self, name: str, /, **values: object) -> str:
+        """One line of a working."""
+        return self.of(LINES[name], **values)
+
+    def label(self, name: str, /, **values: object) -> str:
+        """Words of the frame around it."""
+        return self.of(LABELS[name], **values)
+
+    def bucket(self, name: str) -> str:
+        """What a bucket is called."""
+        return self.of(BUCKETS[name])
+
+    @staticmethod
+    def number(value: object) -> object:
+        """Whole numbers with commas; anything else as it is."""
+        return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value
+
+    def money(self, amount: int, currency: str) -> str:
+        """An amount of a currency, given in its minor unit."""
+        if currency in _NO_DECIMALS:
+            sign = {"JPY": ("円", " yen")}.get(currency, (f" {currency}", f" {currency}"))[self._place]
+            return f"{amount:,}{sign}"
+        return f"{Decimal(amount).scaleb(-_MINOR_DIGITS):,.2f} {currency}"
