@@ -145,6 +145,7 @@ class Worker:
                     skew_seconds_max=limits.skew_seconds_max,
                 ),
                 grace_seconds=settings.watermark.grace_seconds,
+                topic=settings.kafka.topic,
             ),
             epoch,
         )
@@ -323,6 +324,10 @@ class Worker:
 
     # -- probes
 
+    def _postgres_problems(self) -> tuple[str, ...]:
+        # Batches tell it while there is news, the timekeeper also while there is none.
+        return tuple(dict.fromkeys(filter(None, (self._state.database, self.timekeeper.problem))))
+
     def live(self) -> Mapping[str, Callable[[], Iterable[str]]]:
         """Conditions of being alive: the loop answers, that is all."""
         return {}
@@ -331,7 +336,7 @@ class Worker:
         """Conditions of being ready."""
         return {
             "kafka": lambda: (self.subscription.problem,) if self.subscription.problem else self.intake.problems(),
-            "postgres": lambda: (self._state.database,) if self._state.database else (),
+            "postgres": self._postgres_problems,
             "breaker": lambda: tuple(f"{topic}[{n}]: too many broken records" for topic, n in self._breaker.open_partitions()),
             "stopping": lambda: ("the worker is stopping",) if self._stopping.is_set() else (),
         }

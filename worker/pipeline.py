@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from contracts.events import Event, OrderPlaced
+import msgspec
+
+from contracts.events import TOPICS_IN, Event, OrderPlaced
 from worker import metrics
 from worker.catalogue import OUTSIDE, Catalogue, Unresolved
 from worker.consume.batch import Batch as ReadBatch
@@ -35,11 +37,14 @@ class _DryRun(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PipelineOptions:
-    """`account_key`: the key that account ids are derived with. `grace_seconds`: how far behind the watermark the clock stays."""
+    """`account_key`: the key that account ids are derived with. `grace_seconds`: how far behind the watermark the clock stays.
+    `topic`: the name that a topic of the contract has on this cluster.
+    """
 
     account_key: bytes
     limits: Limits = field(default_factory=Limits)
     grace_seconds: float = 0.0
+    topic: Callable[[str], str] = str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +66,11 @@ class _Inbox:
     letters: list[DeadLetter] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
 
-    def refuse(self, event: Event, reason: str, detail: str) -> None:
-        """Make a dead letter of the record that an event came in; of one that was parked before, only a count is left."""
-        record = self.records.get(id(event))
-        if record is not None:
-            self.letters.append(DeadLetter(record, reason, detail))
+    def refuse(self, event: Event, reason: str, detail: str, topic: Callable[[str], str]) -> None:
+        """Make a dead letter of the record that an event came in; one that was parked before is written as a record again."""
+        # Taken out, for the event is let go of now, and another one may get its identity.
+        record = self.records.pop(id(event), None) or record_of_parked(event, topic)
+        self.letters.append(DeadLetter(record, reason, detail))
 
 
 class Pipeline:
@@ -154,7 +159,7 @@ class Pipeline:
     def _sort_in(self, inbox: _Inbox, event: Event) -> None:
         program = self._catalogue.resolve(event)
         if isinstance(program, Unresolved):
-            inbox.refuse(event, program.reason, program.detail)
+            self._refuse(inbox, event, program.reason, program.detail)
         elif isinstance(event.data, OrderPlaced):
             assert program is not None
             inbox.orders.append((event, program))
@@ -173,15 +178,22 @@ class Pipeline:
         routes = await self._routes(batch, inbox)
         self._place_orders(inbox, routes, tasks)
         await self._follow(batch, inbox, routes, tasks)
+        await self._finish(batch, inbox, tasks)
+
+    async def _finish(self, batch: Batch, inbox: _Inbox, tasks: dict[UUID, Task]) -> None:
+        """Fold, and write what changed and what was refused."""
         folded = await self._folding.fold(batch, unique(tasks.values()), self.clock())
         inbox.outcomes["duplicate"] += len(folded.duplicates)
         inbox.outcomes["late"] += folded.late
         inbox.outcomes["applied"] += folded.applied
         for event, reason, detail in folded.conflicts:
-            inbox.refuse(event, reason, detail)
+            self._refuse(inbox, event, reason, detail)
         await batch.write(folded.changes)
         inbox.outcomes["dead_letter"] += len(inbox.letters)
         await batch.dead_letter(inbox.letters)
+
+    def _refuse(self, inbox: _Inbox, event: Event, reason: str, detail: str) -> None:
+        inbox.refuse(event, reason, detail, self._options.topic)
 
     def _account(self, program: str, member_id: str) -> UUID:
         return account_id(self._options.account_key, program, member_id)
@@ -223,30 +235,37 @@ class Pipeline:
                     inbox.outcomes["dropped"] += 1
                 else:
                     detail = "data.order_id: the order was placed before for another member; the first stands"
-                    inbox.refuse(event, "order_conflict", detail)
+                    self._refuse(inbox, event, "order_conflict", detail)
                 continue
             self._assign(tasks, program, member, event)
 
     async def _follow(self, batch: Batch, inbox: _Inbox, routes: dict[str, Route], tasks: dict[UUID, Task]) -> None:
         """Give events to the accounts of their orders: those that came now, and those that had been parked for an order."""
-        parked: list[Event] = []
         arrived = sorted({(event.order_id or "", program) for event, program in inbox.orders})
         # What was parked came first: if something of this batch contradicts it, the later one is at fault.
         waited = await batch.take_parked(arrived) if arrived else []
-        for event in (*waited, *inbox.followers):
+        parked = self._send_home((*waited, *inbox.followers), inbox, routes, tasks)
+        if parked:
+            for event in await batch.park(parked):
+                self._refuse(inbox, event, "conflict", "id: this source and id were used for other content before")
+            inbox.outcomes["parked"] += len(parked)
+
+    def _send_home(
+        self, events: Iterable[Event], inbox: _Inbox, routes: dict[str, Route], tasks: dict[UUID, Task]
+    ) -> list[Event]:
+        """Give each event to the account of its order; returns those whose order has not come."""
+        homeless: list[Event] = []
+        for event in events:
             home = _home(routes[event.order_id or ""], event.program)
             if home is None:
-                parked.append(event)
+                homeless.append(event)
             elif isinstance(home, Unresolved):
-                inbox.refuse(event, home.reason, home.detail)
+                self._refuse(inbox, event, home.reason, home.detail)
             elif home.account is None:
                 inbox.outcomes["dropped"] += 1
             else:
                 tasks.setdefault(home.account, Task(home.account, home.program)).facts.append(event)
-        if parked:
-            for event in await batch.park(parked):
-                inbox.refuse(event, "conflict", "id: this source and id were used for other content before")
-            inbox.outcomes["parked"] += len(parked)
+        return homeless
 
     # -- the clock
 
@@ -272,17 +291,14 @@ class Pipeline:
 
     async def drain(self, routes: Sequence[Route]) -> int:
         """Apply what is still parked for orders that have come (the sweeper's part); returns how many events."""
+        inbox, tasks = _Inbox(), dict[UUID, Task]()
         async with self._store.batch() as batch:
             known = await batch.claim([], sorted(route.order_id for route in routes))
             pairs = [(order_id, program) for order_id, route in known.items() for program in route.accounts]
             events = await batch.take_parked(sorted(pairs))
-            tasks: dict[UUID, Task] = {}
-            for event in events:
-                home = _home(known[event.order_id or ""], event.program)
-                if isinstance(home, _Home) and home.account is not None:
-                    tasks.setdefault(home.account, Task(home.account, home.program)).facts.append(event)
-            folded = await self._folding.fold(batch, unique(tasks.values()), self.clock())
-            await batch.write(folded.changes)
+            self._send_home(events, inbox, known, tasks)
+            await self._finish(batch, inbox, tasks)
+        _count(inbox)
         return len(events)
 
 
@@ -313,10 +329,36 @@ def _measure(records: Sequence[Record], inbox: _Inbox, started: float, decoded: 
     metrics.stage_seconds.labels(stage="decode").observe(decoded - started)
     metrics.stage_seconds.labels(stage="decide").observe(folded - decoded)
     metrics.stage_seconds.labels(stage="commit").observe(now - folded)
+    _count(inbox)
+    if records:
+        oldest = min(record.timestamp_ms for record in records) / 1000
+        metrics.event_delay_seconds.observe(max(0.0, time.time() - oldest))
+
+
+def _count(inbox: _Inbox) -> None:
     for outcome, count in inbox.outcomes.items():
         metrics.events.labels(outcome=outcome).inc(count)
     for reason, count in Counter(letter.reason for letter in inbox.letters).items():
         metrics.dead_letters.labels(reason=reason).inc(count)
-    if records:
-        oldest = min(record.timestamp_ms for record in records) / 1000
-        metrics.event_delay_seconds.observe(max(0.0, time.time() - oldest))
+
+
+NOWHERE = -1
+"""Partition and offset of a record that was parked: where it stood is not kept."""
+
+
+def record_of_parked(event: Event, topic: Callable[[str], str]) -> Record:
+    """A record in structured mode that says what an event said; `topic` gives a topic's name on this cluster."""
+    attributes = {"specversion": "1.0", "id": event.id, "source": event.source, "type": event.type}
+    attributes |= {"time": event.time.isoformat(), "datacontenttype": "application/json"}
+    optional = {"program": event.program, "traceparent": event.traceparent}
+    attributes |= {name: value for name, value in optional.items() if value is not None}
+    value = msgspec.json.encode({**attributes, "data": msgspec.Raw(event.body)})
+    return Record(
+        topic=topic(next(name for name, types in TOPICS_IN.items() if event.type in types)),
+        partition=NOWHERE,
+        offset=NOWHERE,
+        timestamp_ms=int(event.time.timestamp() * 1000),
+        key=(event.order_id or event.member_id or "").encode(),
+        value=value,
+        headers=(("content-type", b"application/cloudevents+json"),),
+    )

@@ -33,7 +33,7 @@ class TimekeeperOptions:
 class Timekeeper:
     """Keeps the table of partitions and the watermark up to date. `on_watermark` is told whenever it is known anew.
 
-    `share`: the part of all partitions that this worker reads.
+    `share`: the part of all partitions that this worker reads. `problem`: why the database was not reached the last time.
     """
 
     def __init__(
@@ -52,13 +52,16 @@ class Timekeeper:
         self._partitions = partitions
         self._known = Watermark()
         self.share = 1.0
+        self.problem = ""
 
     async def run(self) -> None:
         """Go on until cancelled; a database that is away is tried again."""
         while True:
             try:
                 await self.turn()
+                self.problem = ""
             except StoreError as error:
+                self.problem = f"{type(error).__name__}: {error}"
                 log.warning("watermark_not_kept", error=type(error).__name__)
             await asyncio.sleep(self._options.period_seconds)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts.events import Event
 from contracts.statement import Statement
 from tests.flows.bad_records import HOUR, NOW, gift, order, shipped
 from tests.flows.system import PROGRAMS, Raw, System
@@ -17,10 +18,13 @@ from tests.stores.measured import statements as statements_sent
 from worker import registry, statements, verify
 from worker.catalogue import Catalogue
 from worker.consume.batch import Batch, Move
-from worker.decode import Record
+from worker.decode import Limits, Record, decode
+from worker.persist.identity import account_id
 from worker.persist.postgres import PostgresStore
+from worker.persist.rows import Arrival
 from worker.pipeline import Done, Pipeline, PipelineOptions
 
+KEY = b"a key for tests, not a secret"
 IN_ORDER_MAX = 16
 LATE_MAX = 40
 
@@ -29,6 +33,7 @@ LATE_MAX = 40
 class Desk:
     """A pipeline that is handed records as if they had come from one partition."""
 
+    system: System
     store: PostgresStore
     pipeline: Pipeline
     offset: int = 0
@@ -69,7 +74,8 @@ async def desk(database: str, topics: TopicNames, tmp_path: Path) -> AsyncIterat
         await system.register(code)
     async with system.store() as store:
         catalogue = Catalogue(await registry.programs(store))
-        yield Desk(store, Pipeline(store, catalogue, PipelineOptions(b"a key for tests, not a secret"), epoch=1))
+        options = PipelineOptions(KEY, topic=lambda name: system.prefix + name)
+        yield Desk(system, store, Pipeline(store, catalogue, options, epoch=1))
 
 
 def _day(member: str, tag: str) -> list[Raw]:
@@ -145,3 +151,24 @@ async def test_of_two_parked_events_with_one_id_the_first_counts_when_the_order_
     await desk.all_is_known()
     (found,) = (await desk.statement("M")).orders
     assert found.points_credited == 5  # one of the two pieces was sent
+
+
+@pytest.mark.parametrize("swept", [False, True], ids=["drained by its order", "drained by the sweeper"])
+async def test_a_parked_event_whose_id_its_account_knows_already_is_a_dead_letter_with_its_content(
+    desk: Desk, swept: bool
+) -> None:
+    await desk.take([order("A", "M"), shipped("A", "same id", time=NOW - HOUR / 2)])
+    await desk.take([shipped("B", "same id", time=NOW - HOUR / 3)])
+    if swept:
+        # The order comes as if whoever brought it had not seen what waits.
+        async with desk.store.batch() as batch:
+            await batch.claim([Arrival("B", "belle-maison", account_id(KEY, "belle-maison", "M"))], [])
+        assert await desk.pipeline.drain(await desk.store.drainable(10)) == 1
+    else:
+        await desk.take([order("B", "M")])
+    (letter,) = await desk.system.sql("SELECT * FROM dead_letter")
+    assert (letter["topic"], letter["reason"], letter["key"]) == (desk.system.prefix + "commerce.shipment", "conflict", b"B")
+    again = decode(Record("t", 0, 0, 0, None, letter["value"], ()), NOW, Limits())
+    assert isinstance(again, Event)
+    assert (again.id, again.time, again.order_id) == ("same id", NOW - HOUR / 3, "B")
+    assert await desk.system.sql("SELECT * FROM parked") == []

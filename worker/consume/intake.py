@@ -44,6 +44,7 @@ class IntakeOptions:
     gap_policy: GapPolicy = "stop"
     idle_move_seconds: float = 1.0
     answer_age_seconds_max: float = 5.0
+    silence_seconds_max: float = 10.0
     settle_timeout_seconds: float = 30.0
     settle_backoff_seconds_max: float = 5.0
 
@@ -163,7 +164,16 @@ class Intake:
         if not self._lanes:
             return ("no partition is assigned",)
         waiting = [f"{topic}[{n}]: loading its position" for (topic, n), at in self._lanes.items() if at.state == "settling"]
-        return (*waiting, *(lane.problem for lane in self._lanes.values() if lane.state == "stopped"))
+        stopped = [lane.problem for lane in self._lanes.values() if lane.state == "stopped"]
+        return (*waiting, *stopped, *self._silence())
+
+    def _silence(self) -> tuple[str, ...]:
+        """Whether Kafka answers: it does so several times a second, with or without records, unless all partitions are paused."""
+        reader = self._reader
+        asked = [TopicPartition(*lane.key) for lane in self._lanes.values() if lane.state == "open" and not lane.full]
+        answers = [at for at in map(reader.answered_ms, asked) if at is not None] if reader is not None else []
+        seconds = time.time() - max(answers) / 1000 if answers else 0.0
+        return (f"Kafka has not answered for {seconds:.0f} seconds",) if seconds > self._options.silence_seconds_max else ()
 
     def close(self) -> None:
         """No further batch is handed out."""
