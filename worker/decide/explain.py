@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,7 +20,7 @@ from worker.decide.account import Account
 from worker.decide.fold import fold, moment_of
 from worker.decide.program import Program
 from worker.decide.state import Decision, Entry, Head, Lot, Moment, Order
-from worker.decide.working import Journal, Noted, Working
+from worker.decide.working import Journal, Noted, Reversing, Working
 
 _NOTHING_CERTAIN = datetime.min.replace(tzinfo=UTC)
 
@@ -56,22 +56,24 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One posting. `cause` None: the clock. `order`: the one it is about, as it stands at the end. `late`: facts about this
-    movement that were recorded only after later things had been folded."""
+    """One posting. `cause` None: the clock. `order`: the one it is about, as it stands at the end. `since`: for used points that
+    were on their way back, when that began and its working. `change`: for corrections."""
 
     posting: Posting
     cause: Event | None
     lot: Lot | None
     working: Working | None
     order: Order | None
+    since: tuple[Moment, Reversing] | None
     change: Change | None
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """All postings of an account, in business order, and the account at the instant asked for."""
+    """All postings of an account in business order, its facts by identity, and the account at the instant asked for."""
 
     account: Account
+    events: Mapping[tuple[str, str], Event]
     postings: tuple[Explained, ...]
 
 
@@ -95,6 +97,7 @@ class _Fold:
 
     account: Account
     noted: dict[_Name, list[Noted]]
+    journal: Journal
 
 
 def journal_of(
@@ -115,7 +118,7 @@ def _folded(program: Program, facts: Iterable[Event], decisions: Iterable[Decisi
     noted: dict[_Name, list[Noted]] = defaultdict(list)
     for each in journal.noted:
         noted[_name(each.moment, each.entry)].append(each)
-    return _Fold(account, noted)
+    return _Fold(account, noted, journal)
 
 
 def explain(
@@ -146,11 +149,11 @@ def explain(
         else _folded(program, (k.event for k in facts), decisions, until).account
     )
     explained.sort(key=lambda each: (each.posting.moment, each.posting.version, each.posting.line))
-    return Explanation(final, tuple(explained))
+    return Explanation(final, events, tuple(explained))
 
 
 def _explained(
-    folded: _Fold, posting: Posting, events: dict[tuple[str, str], Event], was: int, now: int, late: tuple[Event, ...]
+    folded: _Fold, posting: Posting, events: Mapping[tuple[str, str], Event], was: int, now: int, late: tuple[Event, ...]
 ) -> Explained:
     rows = folded.noted.get(_name(posting.moment, posting.entry), [])
     row = next((each for each in rows if each.entry == posting.entry), rows[0] if rows else None)
@@ -158,6 +161,7 @@ def _explained(
         rows.remove(row)  # of movements that look alike each explains one posting
     order_id = posting.entry.order_id
     order = folded.account.items.get(("order", order_id)) if order_id is not None else None
+    returning = posting.moment.rank == 0 and posting.entry.source == "spent"
     forward = 1 if posting.entry.source < posting.entry.target else -1
     return Explained(
         posting=posting,
@@ -165,6 +169,7 @@ def _explained(
         lot=row.lot if row is not None else None,
         working=row.working if row is not None else None,
         order=order if isinstance(order, Order) else None,
+        since=folded.journal.later.get((order_id, posting.moment.at)) if order_id is not None and returning else None,
         change=Change(was * forward, now * forward, late) if posting.correction else None,
     )
 

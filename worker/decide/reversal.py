@@ -188,7 +188,9 @@ def _used_points(account: Account, version: Version, order: Order, kind: Kind, r
         return order
     rule = _rule(version, kind, reason)
     if account.journal is not None:
-        account.journal.working = _working(account, version, order, kind, reason, points, rule)
+        account.journal.working = working = _working(account, version, order, kind, reason, points, rule)
+        if working.later and account.moment is not None:
+            account.journal.later[order.order_id, working.at] = account.moment, working
     if order.reserved:
         gone = min(points, order.reserved)
         order = _return(account, order, gone, "held", rule.rule)

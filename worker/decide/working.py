@@ -142,12 +142,13 @@ class Noted(NamedTuple):
 class Journal:
     """What is noted while an account is folded."""
 
-    __slots__ = ("multiplied", "noted", "working")
+    __slots__ = ("later", "multiplied", "noted", "working")
 
     def __init__(self) -> None:
         self.noted: list[Noted] = []
         self.multiplied: dict[str, tuple[int, tuple[str, ...]]] = {}  # by cause: an activity's points, and what multiplied them
         self.working: Working | None = None
+        self.later: dict[tuple[str, datetime], tuple[Moment, Reversing]] = {}  # by order and instant: used points on their way
 
     def posted(self, moment: Moment, entry: Entry, lot: Lot | None) -> None:
         """Note a movement under the working that is open."""

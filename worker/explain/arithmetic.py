@@ -21,12 +21,12 @@ def lines(words: Words, version: Version, working: Working, entry: Entry) -> Ite
         case Settling():
             yield from _settling(words, version, working, entry)
         case Reversing():
-            yield from _reversing(words, version, working)
+            yield from reversing(words, version, working)
         case Doing():
             yield from _doing(words, working)
         case _:
             assert_never(working)
-    if abs(working.total) != entry.points:
+    if abs(working.total) != entry.points and not (isinstance(working, Settling) and _alone(entry, working)):
         yield words.line("parts", n=abs(working.total), points=entry.points)
 
 
@@ -34,9 +34,7 @@ def lines(words: Words, version: Version, working: Working, entry: Entry) -> Ite
 
 
 def _settling(words: Words, version: Version, working: Settling, entry: Entry) -> Iterator[str]:
-    for share in working.shares:
-        if share.should == share.held and not _is_of(entry, share, working):
-            continue
+    for share in _shares(entry, working):
         for term in working.terms:
             if term.portion == share.portion:
                 yield from _term(words, version, term)
@@ -50,8 +48,18 @@ def _settling(words: Words, version: Version, working: Settling, entry: Entry) -
         yield words.line("written_off", n=working.written_off)
 
 
-def _is_of(entry: Entry, share: Share, working: Settling) -> bool:
-    return entry.lot == f"order:{working.order_id}/{share.portion}.{working.source}"
+def _alone(entry: Entry, working: Settling) -> Share | None:
+    """The portion whose points the entry moved, if they are all that it changed by."""
+    for share in working.shares:
+        if entry.lot == f"order:{working.order_id}/{share.portion}.{working.source}":
+            return share if abs(share.should - share.held) == entry.points else None
+    return None
+
+
+def _shares(entry: Entry, working: Settling) -> list[Share]:
+    """The portions that tell of an entry: its own, or all that changed."""
+    alone = _alone(entry, working)
+    return [alone] if alone is not None else [share for share in working.shares if share.should != share.held]
 
 
 def _term(words: Words, version: Version, term: Term) -> Iterator[str]:
@@ -103,7 +111,8 @@ def _cuts(words: Words, cuts: list[Cut]) -> Iterator[str]:
 # -- used points that come off, and activities
 
 
-def _reversing(words: Words, version: Version, working: Reversing) -> Iterator[str]:
+def reversing(words: Words, version: Version, working: Reversing) -> Iterator[str]:
+    """How many used points come off goods that are gone."""
     if working.how == "pro_rata":
         for each in working.lines:
             yield words.line(

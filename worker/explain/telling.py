@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
@@ -81,7 +81,7 @@ def tell(
     version = program.at(at)
     words = Words(language)
     head = explanation.account.head
-    teller = _Teller(program, words)
+    teller = _Teller(program, words, explanation.events)
     chosen = [each for each in explanation.postings if order_id is None or _of_order(each, order_id)]
     return Told(
         language=language,
@@ -109,8 +109,9 @@ def _local(version: Version, at: datetime) -> str:
 class _Teller:
     """Tells single postings of one program in one language."""
 
-    def __init__(self, program: Program, words: Words) -> None:
+    def __init__(self, program: Program, words: Words, events: Mapping[tuple[str, str], Event]) -> None:
         self.program = program
+        self.events = events
         self.words = words
         self.rules: dict[str, Rule] = {rule.id: rule for version in program.versions for rule in version.terms.rules}
 
@@ -180,7 +181,12 @@ class _Teller:
         entry = each.posting.entry
         if entry.reason in ("mature", "lapse"):
             yield from self._by_time(version, each)
-        if each.working is not None and entry.reason not in ("mature", "split"):
+        if each.since is not None:
+            begun, working = each.since
+            cause = self._cause(self.events.get((begun.source, begun.id)))
+            yield self.words.line("since", at=_local(version, begun.at)[:16].replace("T", " "), cause=cause)
+            yield from arithmetic.reversing(self.words, version, working)
+        elif each.working is not None and entry.reason not in ("mature", "split"):
             yield from arithmetic.lines(self.words, version, each.working, entry)
         elif entry.reason in ("redeem", "reserve", "hand_back", "adjust", "hold"):
             yield from self._asked(each)
@@ -195,7 +201,7 @@ class _Teller:
         if lot.pooled:
             last = self.words.line("until_pool")
         elif lot.expires_on is None:
-            last = self.words.line("for_ever")
+            last = self.words.line("until_known" if lot.pending or each.posting.entry.target == "pending" else "for_ever")
         else:
             last = self.words.line("until", date=lot.expires_on.isoformat())
         granted = version.days.date_of(lot.granted_at).isoformat()
@@ -227,8 +233,6 @@ class _Teller:
             yield self.words.line("all_asked") if data.use_all_points else self.words.line("asked", n=data.points_used)
         elif isinstance(data, PointsAdjusted) and data.reason:
             yield self.words.line("reason", text=data.reason)
-        elif each.cause is None and each.posting.entry.reason == "hand_back":
-            yield self.words.line("waited", n=each.posting.entry.points)
 
 
 def _happened(order: Order, portion: Portion | None, event: str) -> datetime | None:
