@@ -105,7 +105,7 @@ class Folding:
                 try:
                     change = self._change(task, at_hand, histories.get(task.account_id), clock, folded)
                 except NotLoaded as missing:
-                    task.needs = Needs({*task.needs.items, *missing.items}, task.needs.origins, task.needs.wide or missing.wide)
+                    task.needs = _joined(task.needs, Needs(set(missing.items), set(missing.origins), missing.wide))
                     again.append(task)
                 except Late as late:
                     task.since = late.since
@@ -136,7 +136,7 @@ class Folding:
                 raise NotLoaded
         try:
             change = change_account(
-                program, task.account_id, member_id, loaded, task.needs.items, task.facts, clock, history, epoch=self._epoch
+                program, task.account_id, member_id, loaded, task.needs, task.facts, clock, history, epoch=self._epoch
             )
         except Defect as defect:
             why = str(defect)

@@ -18,6 +18,7 @@ from contracts.statement import Statement
 from worker.decide.account import Account
 from worker.decide.change import AccountChange, AccountRow, History, Loaded, StoredEntry, StoredStep
 from worker.decide.fold import fold, moment_of
+from worker.decide.needs import Needs
 from worker.decide.program import Program
 from worker.decide.refold import Clock, Late, change_account
 from worker.decide.state import Decision, Head, Item, ItemKey, Lot, Moment
@@ -155,7 +156,7 @@ class Simulation:
 
     def _change(self, ledger: Ledger, facts: list[Event], clock: Clock) -> None:
         told = [self._told[key] for key in ((fact.source, fact.id) for fact in facts) if key in self._told]
-        arguments = (self.program, ledger.account_id, ledger.member_id, ledger.loaded(), (), facts, clock)
+        arguments = (self.program, ledger.account_id, ledger.member_id, ledger.loaded(), Needs(), facts, clock)
         try:
             change = change_account(*arguments, told=told, complete=True)
         except Late as late:

@@ -68,7 +68,11 @@ class Book:
         """The account as it stands: whole, or what was asked for of it."""
         if wanted is None:
             return Loaded(self.row, lots=dict(self.lots), items=dict(self.items), wide=True)
-        lots = {ref: lot for ref, lot in self.lots.items() if wanted.wide or lot.origin in wanted.origins}
+        lots = {
+            ref: lot
+            for ref, lot in self.lots.items()
+            if (wanted.wide and lot.pending + lot.available) or lot.origin in wanted.origins
+        }
         items = {
             key: item for key, item in self.items.items() if key in wanted.items or (wanted.wide and item.due_at is not None)
         }
@@ -145,7 +149,7 @@ class Books:
         return change
 
     def _fold_whole(self, book: Book, facts: list[Event], clock: Clock, told: Sequence[Decision]) -> AccountChange | None:
-        arguments = (self.program, book.account_id, book.member_id, book.loaded(None), (), facts, clock)
+        arguments = (self.program, book.account_id, book.member_id, book.loaded(None), Needs(), facts, clock)
         try:
             return change_account(*arguments, told=told, complete=True)
         except Late as late:
@@ -162,7 +166,7 @@ class Books:
                     book.account_id,
                     book.member_id,
                     book.loaded(wanted),
-                    wanted.items,
+                    wanted,
                     facts,
                     clock,
                     history,
@@ -173,7 +177,9 @@ class Books:
                 more = needs(history.facts)
                 wanted = Needs(wanted.items | more.items, wanted.origins | more.origins, wide=True)
             except NotLoaded as missing:
-                wanted = Needs(wanted.items | set(missing.items), wanted.origins, wanted.wide or missing.wide)
+                wanted = Needs(
+                    wanted.items | set(missing.items), wanted.origins | set(missing.origins), wanted.wide or missing.wide
+                )
         raise AssertionError("the fold asks for rows without end")
 
 

@@ -148,7 +148,11 @@ class MemoryBatch:
         return Loaded(
             row=account.row,
             seen={key: account.facts[key][1].digest for key in wanted.seen if key in account.facts},
-            lots={ref: lot for ref, lot in account.lots.items() if wanted.wide or lot.origin in wanted.origins},
+            lots={
+                ref: lot
+                for ref, lot in account.lots.items()
+                if (wanted.wide and lot.pending + lot.available) or lot.origin in wanted.origins
+            },
             items={
                 key: item
                 for key, item in account.items.items()

@@ -40,10 +40,11 @@ def item_key(name: str) -> ItemKey:
 class NotLoaded(Exception):
     """The fold needs rows that were not loaded: load these as well and fold again."""
 
-    def __init__(self, *, wide: bool = False, items: tuple[ItemKey, ...] = ()) -> None:
-        super().__init__(f"not loaded: {'all open lots, ' if wide else ''}{items}")
+    def __init__(self, *, wide: bool = False, items: tuple[ItemKey, ...] = (), origins: tuple[str, ...] = ()) -> None:
+        super().__init__(f"not loaded: {'all open lots, ' if wide else ''}{items}{origins}")
         self.wide = wide
         self.items = items
+        self.origins = origins
 
 
 class Defect(Exception):
@@ -106,7 +107,8 @@ class Step:
 class Account:
     """The working copy of one account.
 
-    `wide` says that every open lot and every item with something due is here; `complete`, that everything is.
+    `wide` says that every open lot and every item with something due is here; `complete`, that everything is. `named` items and
+    all lots of `origins` are here, or are not there at all.
     Decisions already taken are in `decided`; the ones taken in this run are added to it. `overdrawing`: facts whose
     redemption would leave less than nothing at a later instant already folded, so they count as not covered. `journal`: where
     the fold notes its working, if anyone asks.
@@ -129,6 +131,7 @@ class Account:
         "moment",
         "named",
         "notices",
+        "origins",
         "overdrawing",
         "program",
         "tier_move",
@@ -145,6 +148,7 @@ class Account:
         *,
         wide: bool = False,
         named: Collection[ItemKey] = (),
+        origins: Collection[str] = (),
         complete: bool = False,
     ) -> None:
         self.program = program
@@ -152,6 +156,7 @@ class Account:
         self.lots = lots
         self.items = items
         self.named = set(named)
+        self.origins = frozenset(origins)
         self.wide = wide or complete
         self.complete = complete
         self.decided: dict[tuple[str, str], Decision] = {}
@@ -271,6 +276,13 @@ class Account:
         """Ask for every open lot: raises NotLoaded if they are not all here."""
         if not self.wide:
             raise NotLoaded(wide=True)
+
+    def lot(self, origin: str, part: str) -> Lot | None:
+        """The lot of that name, be it open or lost; None if nothing was ever lost of it and nothing is left."""
+        found = self.lots.get(f"{origin}/{part}")
+        if found is None and not self.complete and origin not in self.origins:
+            raise NotLoaded(origins=(origin,))
+        return found
 
     def _find(self, kind: ItemKind, key: str) -> Item | None:
         found = self.items.get((kind, key))

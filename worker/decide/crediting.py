@@ -129,7 +129,7 @@ class _Source:
     def _lot(self, portion: Portion) -> Lot:
         """The lot of a portion: as it stands, or a new one with the dates that are known."""
         origin, part = f"order:{self.order.order_id}", f"{portion.key}.{self.source.id}"
-        kept = self.account.lots.get(f"{origin}/{part}")
+        kept = self.account.lot(origin, part)
         if kept is not None:
             return kept
         lot = Lot(
@@ -159,7 +159,7 @@ class _Source:
                 continue
             for giver in self.order.portions:
                 spare = self.holds[giver.key] - wanted[giver.key]
-                lot = self.account.lots.get(f"order:{self.order.order_id}/{giver.key}.{self.source.id}")
+                lot = self.account.lot(f"order:{self.order.order_id}", f"{giver.key}.{self.source.id}")
                 moved = min(short, spare, lot.pending if lot else 0)
                 if giver.root == to.root and moved > 0:
                     assert lot is not None
@@ -173,7 +173,7 @@ class _Source:
         for portion in self.order.portions:
             if portion.matures_at is None or not self.holds[portion.key]:
                 continue
-            lot = self.account.lots.get(f"order:{self.order.order_id}/{portion.key}.{self.source.id}")
+            lot = self.account.lot(f"order:{self.order.order_id}", f"{portion.key}.{self.source.id}")
             if lot is None or not lot.pending:
                 continue
             due = portion.matures_at <= self.account.at
@@ -221,7 +221,7 @@ class _Source:
         """Void what is pending, then revoke from the portion's own lot, the order's, the others, then below zero (COM-Q6)."""
         account, rules = self.account, self.version.terms.reversal.earned_points
         self._free_caps(portion, points)
-        lot = account.lots.get(f"order:{self.order.order_id}/{portion.key}.{self.source.id}")
+        lot = account.lot(f"order:{self.order.order_id}", f"{portion.key}.{self.source.id}")
         left = points
         own: list[Lot] = []
         if lot is not None:
@@ -229,7 +229,7 @@ class _Source:
             if pending:
                 ledger.void(account, lot, pending, rules.rule)
                 left -= pending
-                lot = account.lots.get(lot.ref)
+                lot = account.lot(lot.origin, lot.part)
         if lot is not None:
             # What has lapsed meanwhile is gone already: taking it again from other points would charge it twice.
             gone = min(max(left - lot.available, 0), lot.lapsed)

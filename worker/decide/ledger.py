@@ -189,7 +189,7 @@ def spent_of(lot: Lot, points: int) -> Spent:
 
 def _lot_of(account: Account, spent: Spent) -> Lot:
     """The lot that points were taken from: as it stands, or anew if nothing was left in it."""
-    kept = account.lots.get(f"{spent.origin}/{spent.part}")
+    kept = account.lot(spent.origin, spent.part)
     if kept is not None:
         return kept
     return Lot(

@@ -21,6 +21,7 @@ from worker.decide import messages
 from worker.decide.account import Account, Step, item_key
 from worker.decide.change import AccountChange, History, Loaded, PostedEntry, StoredStep
 from worker.decide.fold import fold, moment_of
+from worker.decide.needs import Needs
 from worker.decide.program import Program
 from worker.decide.state import Before, Bucket, Decision, Entry, Head, Item, ItemKey, Lot, Moment
 
@@ -53,7 +54,7 @@ class _Work:
 
     program: Program
     loaded: Loaded
-    named: frozenset[ItemKey]
+    asked: Needs
     clock: Clock
     complete: bool
     told: _Told
@@ -61,7 +62,14 @@ class _Work:
     def account(self, head: Head, lots: dict[str, Lot], items: dict[ItemKey, Item]) -> Account:
         """A working copy of the account from a state of it."""
         account = Account(
-            self.program, head, lots, items, wide=self.loaded.wide, named={*self.named, *items}, complete=self.complete
+            self.program,
+            head,
+            lots,
+            items,
+            wide=self.loaded.wide,
+            named={*self.asked.items, *items},
+            origins=self.asked.origins,
+            complete=self.complete,
         )
         account.certain_until = self.clock.certain_until
         account.decided.update(self.told)
@@ -73,7 +81,7 @@ def change_account(
     account_id: UUID,
     member_id: str,
     loaded: Loaded,
-    named: Iterable[ItemKey],
+    asked: Needs,
     facts: Sequence[Event],
     clock: Clock,
     history: History | None = None,
@@ -84,7 +92,7 @@ def change_account(
 ) -> AccountChange | None:
     """What the new facts, and the clock, change in one account; None if nothing at all.
 
-    `facts` are new ones only, in any order; `told` are verdicts about them that the world has been told already. `complete`: the
+    `asked` is what `loaded` was loaded for. `facts` are new ones only, in any order; `told` are verdicts about them that the world has been told already. `complete`: the
     account was loaded whole. Raises Late (load the history from that moment and call again), NotLoaded (load more and call
     again), Defect (fence the account).
     """
@@ -104,9 +112,7 @@ def change_account(
         head=head,
         facts=ordered,
     )
-    work = _Work(
-        program, loaded, frozenset(named), clock, complete or row is None, {(each.source, each.id): each for each in told}
-    )
+    work = _Work(program, loaded, asked, clock, complete or row is None, {(each.source, each.id): each for each in told})
     if since is None or history is None:
         return _in_order(work, change, ordered)
     return _late(work, change, ordered, history, since)

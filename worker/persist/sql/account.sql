@@ -20,7 +20,7 @@ SELECT i.account_id, i.kind, i.key, i.doc
 FROM item i
 WHERE i.account_id = ANY($4::uuid[]) AND i.due_at IS NOT NULL;
 
--- Lots of the grants asked for, and every lot of the accounts of $3.
+-- Lots of the grants asked for, and every open lot of the accounts of $3; what was lost of others does not matter to anyone.
 -- name: lots
 SELECT l.account_id, l.doc
 FROM unnest($1::uuid[], $2::text[]) AS w (account_id, origin)
@@ -28,7 +28,7 @@ JOIN lot l ON l.account_id = w.account_id AND l.origin = w.origin
 UNION ALL
 SELECT l.account_id, l.doc
 FROM lot l
-WHERE l.account_id = ANY($3::uuid[]);
+WHERE l.account_id = ANY($3::uuid[]) AND l.pending + l.available > 0;
 
 -- The rows are locked in the order of their ids, won or lost: two batches cannot wait for each other, and whoever loses holds
 -- the lock and cannot lose again.
