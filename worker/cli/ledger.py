@@ -6,10 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
+from worker.cli import balances
 from worker.cli.failures import Exit
 from worker.cli.output import Format, Output, show, show_lines, tell, to_json
 
 app = typer.Typer(no_args_is_help=True, help="The ledger as a whole.")
+
+app.command(name="open")(balances.open_accounts)
 
 
 @app.callback()
