@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
@@ -41,6 +42,7 @@ from worker.timekeeping import Timekeeper, TimekeeperOptions
 
 log = logging.get_logger(__name__)
 
+COLLECT_AFTER_OBJECTS = 50_000
 BACKOFF_SECONDS_MIN = 0.05
 BACKOFF_SECONDS_MAX = 5.0
 AT_ONCE_EXIT_CODE = 143
@@ -262,7 +264,12 @@ class Worker:
         by_name = {task.get_name(): task for task in beside}
         await _end([task for name, task in by_name.items() if name != "relay"])
         left = grace - (asyncio.get_running_loop().time() - started)
-        flushed = await self.relay.flush(max(left - 2.0, 0.5))
+        try:
+            flushed = await self.relay.flush(max(left - 2.0, 0.5))
+        except StoreError as error:
+            # What is committed stays in the outbox for whoever comes next.
+            log.warning("relay_not_flushed", error=type(error).__name__)
+            flushed = False
         await _end([by_name["relay"]] if "relay" in by_name else [])
         log.info("stopped", flushed=flushed)
 
@@ -343,13 +350,13 @@ class Worker:
 
 
 async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel tasks and wait for them."""
+    """Cancel tasks and wait for them; what fails in one of them now keeps nobody else from ending well."""
     tasks = list(tasks)
     for task in tasks:
         task.cancel()
-    for task in tasks:
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+    for task, outcome in zip(tasks, await asyncio.gather(*tasks, return_exceptions=True), strict=True):
+        if isinstance(outcome, Exception):
+            log.warning("ended_badly", part=task.get_name(), error=type(outcome).__name__)
 
 
 async def run(settings: Settings) -> None:
@@ -357,6 +364,7 @@ async def run(settings: Settings) -> None:
 
     Raises NotReadyError, UnavailableError, WrongKeyError, OSError (the probe port is taken).
     """
+    _spare_the_collector()
     async with open_store(settings) as store:
         key = settings.account_key.get_secret_value().encode()
         catalogue = await check(store, key)
@@ -365,6 +373,13 @@ async def run(settings: Settings) -> None:
         async with ProbeServer(settings.probe.host, settings.probe.port, worker.live(), worker.ready()):
             log.info("started", worker=settings.worker_id, programs=list(catalogue.codes))
             await worker.run()
+
+
+def _spare_the_collector() -> None:
+    """What is loaded now stays, and a batch makes many objects that live only as long as it: look for cycles rarely."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER_OBJECTS, 20, 50)
 
 
 def _on_signals(worker: Worker) -> None:

@@ -64,6 +64,8 @@ class _Source:
     def reconcile(self) -> Order:
         """Split, revoke or grant until the portions hold what they should; then date what matures."""
         journal = self.account.journal
+        if not any(self.holds.values()) and not any(self._shown(portion) for portion in self.order.portions):
+            return self.order
         if journal is not None:
             self.working = journal.working = Settling(self.order.order_id, self.source.id, self.source.rule)
         wanted = self._wanted()
@@ -89,6 +91,9 @@ class _Source:
         points = {**portion.points, self.source.id: self.holds[portion.key]}
         return {source: n for source, n in points.items() if n}
 
+    def _shown(self, portion: Portion) -> bool:
+        return maturity.shown(self.version, portion, self.account.at)
+
     def _matured(self, portion: Portion) -> bool:
         return portion.matures_at is not None and portion.matures_at <= self.account.at
 
@@ -100,7 +105,7 @@ class _Source:
         left = dict(self.order.allowed)
         wanted: dict[str, int] = {}
         for portion in self.order.portions:
-            points = earned[portion.key] if maturity.shown(self.version, portion, self.account.at) else 0
+            points = earned[portion.key] if self._shown(portion) else 0
             limits = [limit for limit in (self._limit("order", portion), self._limit("grant", portion)) if limit in left]
             points = min([points, *(left[limit] for limit in limits)])
             left.update((limit, left[limit] - points) for limit in limits)

@@ -98,7 +98,7 @@ def change_account(
     """
     row = loaded.row
     head = row.head if row is not None else Head()
-    ordered = sorted(facts, key=lambda fact: fact.key)
+    ordered = sorted(facts, key=lambda fact: fact.key) if len(facts) > 1 else list(facts)
     since = _since(head, ordered, clock)
     if since is not None and history is None:
         raise Late(since)

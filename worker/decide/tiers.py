@@ -330,6 +330,9 @@ def next_change(version: Version, head: Head, at: datetime) -> datetime | None:
     if tiers is None or head.tier is None:
         return None
     inactive = inactive_at(version, tiers, head)
+    if index_of(tiers, head.tier.name) == 0 and level_for(tiers, sum(head.windows.values())) == 0:
+        # The lowest level, and no window can hold enough for another: nothing to look for.
+        return inactive
     for instant in _reviews(version, tiers, head, at):
         if inactive is not None and inactive <= instant:
             break
