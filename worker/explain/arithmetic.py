@@ -38,6 +38,8 @@ def _settling(words: Words, version: Version, working: Settling, entry: Entry) -
         for term in working.terms:
             if term.portion == share.portion:
                 yield from _term(words, version, term)
+        if share.should == share.earned == entry.points and not share.held:
+            continue  # the arithmetic above has said it all
         name = "earns" if share.earned == share.should else "earns_less"
         change = f"{share.should - share.held:+,}"
         yield words.line(name, earned=share.earned, should=share.should, held=share.held, change=change)
@@ -91,6 +93,8 @@ def _rate(words: Words, version: Version, amount: int, rate: Factor) -> str:
     exact = _exact(amount * rate.numerator, rate.denominator)
     share = _exact(100 * rate.numerator, rate.denominator) + "%"
     rounding = words.of(ROUNDING[mode])
+    if amount * rate.numerator % rate.denominator == 0:
+        return words.line("share_exact", amount=words.money(amount, currency), rate=share, points=points)
     return words.line("share", amount=words.money(amount, currency), rate=share, exact=exact, rounding=rounding, points=points)
 
 

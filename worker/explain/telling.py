@@ -168,7 +168,8 @@ class _Teller:
         if change is None:
             return
         if change.was:
-            yield self.words.line("changed", was=change.was, now=change.now)
+            sign = 1 if change.was > 0 else -1  # told in the direction in which the points went first
+            yield self.words.line("changed", was=sign * change.was, now=sign * change.now)
         for event in change.late:
             if each.cause is not None and (event.source, event.id) == (each.cause.source, each.cause.id):
                 yield self.words.line("late_itself")

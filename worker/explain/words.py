@@ -96,7 +96,8 @@ EVENTS: Final[Mapping[str, Pair]] = {
 }
 
 LINES: Final[Mapping[str, Pair]] = {
-    "share": ("{amount} × {rate} = {exact} → {rounding}{points}", "{amount} × {rate} = {exact}, {rounding}: {points}"),
+    "share_exact": ("{amount} × {rate} = {points}", "{amount} × {rate} = {points}"),
+    "share": ("{amount} × {rate} = {exact} → {rounding} {points}", "{amount} × {rate} = {exact}, {rounding}: {points}"),
     "per": (
         "{amount} ÷ {unit}ごと = {full}回 × {each} = {points}",
         "{amount} holds {unit} in full {full} times: {full} × {each} = {points}",
@@ -159,9 +160,9 @@ LINES: Final[Mapping[str, Pair]] = {
 }
 
 ROUNDING: Final[Mapping[str, Pair]] = {
-    "floor": ("切り捨て ", "rounded down"),
-    "half_up": ("四捨五入 ", "rounded half up"),
-    "ceil": ("切り上げ ", "rounded up"),
+    "floor": ("切り捨て", "rounded down"),
+    "half_up": ("四捨五入", "rounded half up"),
+    "ceil": ("切り上げ", "rounded up"),
 }
 
 LABELS: Final[Mapping[str, Pair]] = {

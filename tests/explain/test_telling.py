@@ -1,0 +1,157 @@
+"""What a support agent reads to a customer: the numbers of the terms' own examples, in both languages."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+
+import pytest
+
+from tests.explain.story import ExplainedStory
+from tests.rules.story import line, pieces
+from worker.explain import LANGUAGES, page, text
+from worker.explain.words import ANY_TITLE, BUCKETS, CAUSES, EVENTS, LABELS, LINES, ROUNDING, TITLES
+
+
+def lenovo(**changes: object) -> ExplainedStory:
+    story = ExplainedStory("lenovo-pro", {path.replace("__", "."): value for path, value in changes.items()})
+    story.registered("2024-01-04")
+    story.enrolled("2024-01-05")
+    return story
+
+
+def test_the_base_amount_the_rate_and_the_rounding_are_told() -> None:
+    story = lenovo()
+    story.order("A", "2024-03-01", line(12_345))
+    assert (
+        story.how("123 points granted, not usable yet", "2024-03-02")[0]
+        == "12,345 yen × 1% = 123.45, rounded down: 123 (tier Pro)"
+    )
+    assert (
+        story.how("123ポイント付与（まだ使えません）", "2024-03-02", "ja")[0]
+        == "12,345円 × 1% = 123.45 → 切り捨て 123 (ランク Pro)"
+    )
+
+
+def test_a_cap_tells_its_limit_what_was_used_and_the_room_left() -> None:
+    story = lenovo(earning__caps=[{"rule": "LEN-11", "points": 500_000}])
+    story.order("A", "2024-03-01", line(49_995_000))
+    story.order("B", "2024-03-02", line(12_345))
+    assert story.how("50 points granted, not usable yet", "2024-03-03") == [
+        "12,345 yen × 1% = 123.45, rounded down: 123 (tier Pro)",
+        "the goods bring 123; held so far 0; difference +123",
+        "limit 500,000 for 2024, used before 499,950: of 123 there was room for 50",
+        "from the grant of 2024-03-02 (regular), its last day is known once it is known when they can be used",
+    ]
+
+
+def test_maturity_names_the_event_and_the_days_and_lapse_the_last_day() -> None:
+    story = lenovo()
+    story.order("A", "2024-03-01", line(10_000))
+    story.shipped("A", "2024-03-02")
+    assert story.how("100 points became usable", "2024-12-01")[0] == "from 2024-04-01: 30 days after the shipment (2024-03-02)"
+    assert story.how("100 points lapsed", "2024-12-01")[0] == "the last day, 2024-10-31, is over"
+
+
+def test_a_return_tells_pieces_points_on_the_line_and_what_comes_back() -> None:
+    story = ExplainedStory("belle-maison")
+    story.registered("2026-01-01")
+    story.tell("points.adjusted", "2026-01-02", member_id="M1", points=200, reason="sorry")
+    story.order("A", "2026-01-03", line(1_000), line(1_000, 10), points_used=110)
+    story.shipped("A", "2026-01-04")
+    story.returned("A", "2026-01-10", pieces("2", 3))
+    assert story.how("30 used points came back", "2026-01-11")[:2] == [
+        "SKU: 3 of 10 pieces, 100 points on it → 30",
+        "30 in all, 0 dealt with before: 30 now",
+    ]
+    (taken,) = [each for each in story.told("2026-01-11").postings if each.reason == "revoke"]
+    assert taken.how[:2] == (
+        "8,000 yen holds 200 yen in full 40 times: 40 × 1 = 40 (tier S0)",
+        "the goods bring 40; held so far 55; difference -15",
+    )
+    assert (taken.rule.id, taken.rule.says) == ("BEL-09", "Points issued for returned goods are cancelled.")
+    (sorry,) = [each for each in story.told("2026-01-11").postings if each.reason == "adjust"]
+    assert sorry.how[0] == "reason: sorry"
+
+
+def test_a_campaign_is_named() -> None:
+    double = {"id": "spring", "rule": "LEN-11", "effect": "multiply", "times": "2", "when": {"since": "2024-03-01"}}
+    story = lenovo(earning__campaigns=[double])
+    story.order("A", "2024-03-01", line(10_000))
+    assert story.how("200 points granted, not usable yet", "2024-03-02")[0] == "10,000 yen × 2% = 200 (tier Pro, campaign spring)"
+
+
+def test_a_correction_tells_what_came_late_and_what_it_changed() -> None:
+    story = ExplainedStory("belle-maison")
+    story.registered("2026-01-01")
+    story.order("A", "2026-01-03", line(10_000, line_id="1"), line(10_000, line_id="2"))
+    story.shipped("A", "2026-01-20")
+    story.tell(
+        "order.cancelled",
+        "2026-01-10",
+        recorded="2026-02-01",
+        order_id="A",
+        reason="customer_request",
+        lines=[{"line_id": "1", "quantity": 1}],
+    )
+    (corrected,) = [each for each in story.told("2026-02-02").postings if each.correction]
+    assert corrected.title == "Correction, undone: 50 points granted, usable at once"
+    assert corrected.late == ("was 100, is now 50", "came late: Cancel of order A (of 2026-01-10T12:00:00+09:00)")
+    assert corrected.how[0] == "10,000 yen holds 200 yen in full 50 times: 50 × 1 = 50 (tier S0)"
+    assert corrected.recorded_at.startswith("2026-02-01")
+    (first,) = [each for each in story.told("2026-02-02").postings if not each.correction]
+    assert first.how[0] == "20,000 yen holds 200 yen in full 100 times: 100 × 1 = 100 (tier S0)"
+
+
+def test_only_an_order_is_told_where_it_is_asked_for() -> None:
+    story = lenovo()
+    story.order("A", "2024-03-01", line(10_000))
+    story.order("B", "2024-03-02", line(20_000))
+    story.shipped("A", "2024-03-02")
+    told = story.told("2024-06-01", order_id="A")
+    assert {each.order_id for each in told.postings} == {"A"}
+    assert [each.reason for each in told.postings] == ["earn", "mature"]
+
+
+class Checked(HTMLParser):
+    """Reads a page: every tag is closed, and nothing is fetched from anywhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert not {"src", "href", "onload"} & {name for name, _ in attrs}
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_text_json_and_page_tell_the_same_postings(language: str) -> None:
+    story = lenovo()
+    story.order("<b>A&B</b>", "2024-03-01", line(10_000))
+    told = story.told("2024-03-02", "ja" if language == "ja" else "en")
+    titles = [each.title for each in told.postings]
+    assert titles
+    assert [each["title"] for each in json.loads(json.dumps(told.as_json()))["postings"]] == titles
+    assert all(title in text(told) for title in titles)
+    html = page(told)
+    assert all(title in html for title in titles)
+    assert "<b>" not in html
+    assert "http" not in html
+    checked = Checked()
+    checked.feed(html)
+    assert not checked.open
+
+
+def test_both_languages_have_the_same_places_for_values() -> None:
+    for words in (TITLES, BUCKETS, CAUSES, EVENTS, LINES, ROUNDING, LABELS, {"any": ANY_TITLE}):
+        for name, (ja, en) in words.items():
+            assert places(ja) == places(en), name
+
+
+def places(pattern: str) -> set[str]:
+    return {part.split("}")[0] for part in pattern.split("{")[1:]}
