@@ -231,36 +231,32 @@ class System:
     ended: list[Process] = field(default_factory=list)
 
     async def published(self, topics: Iterable[str] = tuple(TOPICS_OUT)) -> Published:
-        """Everything in the published topics, read by a consumer that knows nothing of the database."""
+        """Everything in the published topics, by topic: key and data."""
         found = Published()
+        for topic, records in (await self.messages(topics)).items():
+            found.messages[topic] = [
+                ((record.key or b"").decode(), msgspec.json.decode(record.value) if record.value else {}) for record in records
+            ]
+        return found
+
+    async def dead_letters(self) -> list[ConsumerRecord]:
+        """Every record in the DLQ topics."""
+        found = await self.messages([topic + DLQ_SUFFIX for topic in TOPICS_IN])
+        return [record for records in found.values() for record in records]
+
+    async def messages(self, topics: Iterable[str] = tuple(TOPICS_OUT)) -> dict[str, list[ConsumerRecord]]:
+        """Everything in topics, read by a consumer that knows nothing of the database."""
+        found: dict[str, list[ConsumerRecord]] = {topic: [] for topic in topics}
         consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
         await consumer.start()
         try:
-            names = {self.prefix + topic: topic for topic in topics}
+            names = {self.prefix + topic: topic for topic in found}
             partitions = [TopicPartition(name, n) for name in names for n in await _partitions(consumer, name)]
             consumer.assign(partitions)
             ends = await consumer.end_offsets(partitions)
             while any([await consumer.position(partition) < end for partition, end in ends.items()]):
                 for partition, records in (await consumer.getmany(timeout_ms=200)).items():
-                    for record in records:
-                        data = msgspec.json.decode(record.value) if record.value else {}
-                        found.messages[names[partition.topic]].append(((record.key or b"").decode(), data))
-        finally:
-            await consumer.stop()
-        return found
-
-    async def dead_letters(self) -> list[ConsumerRecord]:
-        """Every record in the DLQ topics."""
-        found: list[ConsumerRecord] = []
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
-        await consumer.start()
-        try:
-            partitions = [TopicPartition(self.prefix + topic + DLQ_SUFFIX, 0) for topic in TOPICS_IN]
-            consumer.assign(partitions)
-            ends = await consumer.end_offsets(partitions)
-            while any([await consumer.position(partition) < end for partition, end in ends.items()]):
-                for records in (await consumer.getmany(timeout_ms=200)).values():
-                    found += records
+                    found[names[partition.topic]] += records
         finally:
             await consumer.stop()
         return found

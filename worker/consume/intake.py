@@ -82,6 +82,7 @@ class Intake:
         self._closed = False
         self._settling: set[asyncio.Task[None]] = set()
         self._moved_alone_at = 0.0
+        self._opened_ms = 0
         self._advisory: dict[PartitionKey, int] = {}
 
     # --- for the pipeline
@@ -169,10 +170,11 @@ class Intake:
 
     def _silence(self) -> tuple[str, ...]:
         """Whether Kafka answers: it does so several times a second, with or without records, unless all partitions are paused."""
-        reader = self._reader
         asked = [TopicPartition(*lane.key) for lane in self._lanes.values() if lane.state == "open" and not lane.full]
-        answers = [at for at in map(reader.answered_ms, asked) if at is not None] if reader is not None else []
-        seconds = time.time() - max(answers) / 1000 if answers else 0.0
+        if self._reader is None or not asked:
+            return ()
+        answers = [at for at in map(self._reader.answered_ms, asked) if at is not None]
+        seconds = time.time() - max(self._opened_ms, *answers, 0) / 1000
         return (f"Kafka has not answered for {seconds:.0f} seconds",) if seconds > self._options.silence_seconds_max else ()
 
     def close(self) -> None:
@@ -365,6 +367,7 @@ class Intake:
         lane.digest, lane.fetch_end = verdict.digest, end
         lane.taken = lane.fetched = verdict.offset
         lane.state = "open"
+        self._opened_ms = int(time.time() * 1000)
         with contextlib.suppress(IllegalStateError):  # taken away meanwhile: the listener cleans up
             reader = self._reader
             assert reader is not None, "partitions are assigned by a consumer"
