@@ -92,9 +92,9 @@ def change_account(
 ) -> AccountChange | None:
     """What the new facts, and the clock, change in one account; None if nothing at all.
 
-    `asked` is what `loaded` was loaded for. `facts` are new ones only, in any order; `told` are verdicts about them that the world has been told already. `complete`: the
-    account was loaded whole. Raises Late (load the history from that moment and call again), NotLoaded (load more and call
-    again), Defect (fence the account).
+    `asked` is what `loaded` was loaded for. `facts` are new ones only, in any order; `told` are verdicts about them that the
+    world has been told already. `complete`: the account was loaded whole. Raises Late (load the history from that moment and
+    call again), NotLoaded (load more and call again), Defect (fence the account).
     """
     row = loaded.row
     head = row.head if row is not None else Head()
