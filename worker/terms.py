@@ -14,6 +14,7 @@ import yaml
 from pydantic import ValidationError
 
 from contracts.terms import ProgramFile, Terms
+from contracts.terms_schema import nearest_names
 from worker.decide.program import Program
 
 _T = TypeVar("_T", Terms, ProgramFile)
@@ -118,10 +119,13 @@ def _validate(model: type[_T], values: Mapping[str, Any], source: str) -> _T:
 
 def _problem(error: Any) -> str:
     path = ".".join(str(part) for part in error["loc"]) or "(file)"
+    if error["type"] == "extra_forbidden":
+        *section, name = error["loc"]
+        return f"{path}: there is no {name} here; there may be {', '.join(nearest_names(section, str(name)))}"
     value = (
         "" if error["type"] == "missing" or isinstance(error.get("input"), dict | list) else f" (found: {error.get('input')!r})"
     )
-    return f"{path}: {error['msg']}{value}"
+    return f"{path}: {error['msg'].removeprefix('Value error, ')}{value}"
 
 
 def load(path: Path, changes: Mapping[str, Any] | None = None) -> Program:

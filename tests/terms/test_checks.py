@@ -58,7 +58,7 @@ def test_campaigns_that_can_hold_for_one_line_need_different_priorities(second: 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"tiers.levels.2.threshold": 30000}, "tiers: Value error, levels go from the lowest to the highest"),
+        ({"tiers.levels.2.threshold": 30000}, "tiers: levels go from the lowest to the highest"),
         ({"earning.components.0.rate_max": "0.001"}, "a rate of 0.005 is above the published maximum of 0.001"),
         (
             {"earning.components.1.rates.0.when.tiers": ["S9"]},
@@ -106,7 +106,14 @@ def test_campaigns_that_can_hold_for_one_line_need_different_priorities(second: 
             "expiry.pool.months: 1 months from what prolongs it may be over before points mature (40 days)",
         ),
         ({"effective_from": "2024-07-05T00:00:00"}, "effective_from: Input should have timezone info"),
-        ({"notice_days": [1.5]}, "notice_days.0: "),
+        (
+            {"notice_days": [1.5]},
+            "notice_days.0: Input should be a valid integer (found: 1.5)",
+        ),
+        ({"earning.rounding.mod": "floor"}, "earning.rounding.mod: there is no mod here; there may be mode"),
+        ({"maturity.after.0.day": 3}, "maturity.after.0.day: there is no day here; there may be days"),
+        ({"tiers.zzz": 1}, "tiers.zzz: there is no zzz here; there may be falls, inactivity, includes_current_order"),
+        ({"earning.components.0.rates.0.rate.pre": 1}, "there is no pre here; there may be per"),
         (
             {"earning.components.0.rates.0.rate": 0.015},
             '0.015 is a float, which cannot be exact; write it as a string, such as "0.015"',
