@@ -16,6 +16,7 @@ from worker.decide.explain import Explained, Known, Posting, explain, journal_of
 from worker.decide.program import Program
 from worker.decide.state import Entry
 from worker.decide.working import Doing, Noted, Reversing, Settling
+from worker.explain import LANGUAGES, page, tell, text
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -114,3 +115,22 @@ def test_noting_the_working_changes_nothing(code: str, seed: int) -> None:
         assert (account.head.available, account.head.pending) == (book.head.available, book.head.pending)
         explained = explain(program, scribe.facts[member], list(book.decisions.values()), scribe.postings[member], life.end)
         assert explained.account.lots == book.lots
+
+
+@programs
+@tried
+@given(seed=seeds)
+def test_every_posting_can_be_told_in_both_languages(code: str, seed: int) -> None:
+    program, life, rng = draw(code, seed)
+    scribe = Scribe(program)
+    scribe.deliver(life, rng)
+    for member, book in scribe.books.books.items():
+        found = explain(program, scribe.facts[member], list(book.decisions.values()), scribe.postings[member], life.end)
+        japanese, english = (tell(program, found, member, life.end, language) for language in LANGUAGES)
+        for ja, en in zip(japanese.postings, english.postings, strict=True):
+            assert len(ja.how) == len(en.how)
+            assert f"{en.points:,}" in en.title
+            assert f"{ja.points:,}" in ja.title
+            assert " moved from " not in en.title, f"no words for {en.reason} from {en.source} to {en.target}"
+        assert text(english)
+        assert page(japanese).count("<article") == len(japanese.postings)
