@@ -57,7 +57,8 @@ async def test_all_that_is_published_keeps_the_contract_and_carries_the_trace_of
     _keeps_the_contract(records)
     _one_announcement_of_each_version(records)
     traces = {("/shop", event.id): _trace(event.id) for event in events}
-    carried = _carries_traces(records, traces)
+    orders = {event.order_id: event.id for event in events if event.type == "order.placed"}
+    carried = _carries_traces(records, traces, orders)
     for topic in (CHANGED, DECIDED):
         assert carried[topic] > 50
     verdicts = Counter(json.loads(each.value)["decision"] for each in records[DECIDED])
@@ -95,8 +96,11 @@ def _one_announcement_of_each_version(records: dict[str, list[ConsumerRecord]]) 
             assert json.loads(record.value)["version"] <= len(announced[record.key]), topic
 
 
-def _carries_traces(records: dict[str, list[ConsumerRecord]], traces: dict[tuple[str, str], str]) -> Counter[str]:
-    """How many messages of each topic carry the trace of the event that caused them."""
+def _carries_traces(
+    records: dict[str, list[ConsumerRecord]], traces: dict[tuple[str, str], str], orders: dict[str | None, str]
+) -> Counter[str]:
+    """How many messages of each topic carry the trace of the event that caused them: a verdict, that of its order (`orders`: the
+    event of each), whatever it waited for."""
     causes: dict[tuple[bytes, int], dict[str, Any]] = {}
     for record in records[CHANGED]:
         data = json.loads(record.value)
@@ -107,6 +111,8 @@ def _carries_traces(records: dict[str, list[ConsumerRecord]], traces: dict[tuple
             data = json.loads(record.value)
             cause = causes[record.key, data["version"]]
             wanted = traces.get((cause.get("source", ""), cause.get("id", "")))
+            if topic == DECIDED and data.get("order_id") in orders:
+                wanted = _trace(orders[data["order_id"]])
             assert _attributes(record).get("traceparent") == wanted, (topic, data)
             carried[topic] += wanted is not None
     return carried

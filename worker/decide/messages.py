@@ -27,7 +27,7 @@ def of_step(change: AccountChange, step: Step) -> list[Message]:
     if step.tier is not None:
         teller.tier(step.tier, step.moment.at)
     for answer in step.answers:
-        teller.decided(answer, step.moment.at)
+        teller.decided(answer, step.moment.at, step.event)
     for notice in step.notices:
         teller.expiring(notice, step.moment.at)
     return teller.messages
@@ -55,7 +55,7 @@ def of_refold(
     for step in steps:
         for answer in step.answers:
             if (answer.decision.source, answer.decision.id) in new:
-                teller.decided(answer, step.moment.at)
+                teller.decided(answer, step.moment.at, step.event)
         if before.last is None or step.moment > before.last:
             for notice in step.notices:
                 teller.expiring(notice, step.moment.at)
@@ -85,7 +85,8 @@ class _Teller:
         self._event = event
         self._at = at
 
-    def _tell(self, topic: OutTopic, at: datetime, data: Mapping[str, Any]) -> None:
+    def _tell(self, topic: OutTopic, at: datetime, data: Mapping[str, Any], because: Event | None = None) -> None:
+        """`because`: the event whose trace goes along, where that is another than the cause of the version."""
         change = self._change
         body = {
             "program": change.program,
@@ -102,7 +103,7 @@ class _Teller:
                 key=f"{change.program}:{change.member_id}",
                 data=_encode(body),
                 effective_at=at,
-                traceparent=self._event.traceparent if self._event is not None else None,
+                traceparent=event.traceparent if (event := because or self._event) is not None else None,
             )
         )
 
@@ -148,15 +149,15 @@ class _Teller:
             },
         )
 
-    def decided(self, answer: Answer, at: datetime) -> None:
-        """The verdict on a redemption."""
+    def decided(self, answer: Answer, at: datetime, asked: Event | None) -> None:
+        """The verdict on a redemption that `asked` for it, which may have waited until something else settled it."""
         decision = answer.decision
         named = {"order_id": answer.order_id, "request_id": answer.request_id, "redemption_id": answer.redemption_id}
         data: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
         data |= {"decision": decision.verdict, "points": decision.points}
         if decision.reason is not None:
             data["reason"] = decision.reason
-        self._tell("loyalty.redemption-decided", at, data)
+        self._tell("loyalty.redemption-decided", at, data, because=asked)
 
     def expiring(self, notice: Notice, at: datetime) -> None:
         """Points that are about to lapse."""
