@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
+from typing import Any, TypeVar
+from uuid import UUID
 
 from contracts.events import Event
 from contracts.statement import Statement
@@ -16,9 +21,11 @@ from worker.decide.program import Program
 from worker.decide.state import Decision
 from worker.decide.statement import statement
 from worker.decode import Limits, Record, decode
+from worker.persist.postgres import PostgresStore
 from worker.simulate import Simulation
 from worker.terms import load, shipped
 
+_T = TypeVar("_T")
 NOW_TEXT = "now"
 NO_VERSION = {"version": 0}
 """How many steps a worker takes depends on the batches; what it says at the end does not."""
@@ -37,35 +44,68 @@ class Books:
         return sum(each.verdict == verdict for each in self.verdicts.values())
 
 
-async def sound(system: System) -> Books:
+async def sound(system: System, processes: int = 1) -> Books:
     """Read the whole ledger once, and fail if anything is amiss: versions, invariants, facts folded anew, what is parked."""
     published = (await system.published(["loyalty.balance-changed"])).first_versions()
     books = Books(datetime.now(UTC))
     async with system.store() as store:
-        programs = {program.code: program for program in await registry.programs(store)}
         assert [violation async for violation in store.verify()] == []
         assert await store.drainable(10) == []
         assert await store.parked_since(books.at + timedelta(days=1), 10) == []
-        async for dossier in store.dossiers():
-            row = dossier.row
-            assert row is not None
-            assert list(verify.differences(dossier, programs)) == []
-            assert published.pop(f"{row.program}:{row.member_id}", []) == list(range(1, row.version + 1))
-            books.verdicts |= {(each.source, each.id): each for each in dossier.decisions}
-            books.statements[row.program][row.member_id] = statements.read(dossier, programs[row.program], books.at, NOW_TEXT)
+    accounts = [row["account_id"] for row in await system.sql("SELECT account_id FROM account ORDER BY account_id")]
+    parts = [(system.dsn, accounts[number::processes], books.at) for number in range(processes)]
+    for versions, part in await asyncio.to_thread(_spread, _read, parts):
+        for key, last in versions.items():
+            assert published.pop(key, []) == list(range(1, last + 1)), key
+        books.verdicts |= part.verdicts
+        for code, found in part.statements.items():
+            books.statements[code] |= found
     assert not published
     return books
 
 
-def same_as_simulated(books: Books, events: Sequence[Sent]) -> None:
+def _spread(work: Callable[..., _T], parts: Sequence[tuple[Any, ...]]) -> list[_T]:
+    """The work on each part; several in processes of their own."""
+    if len(parts) == 1:
+        return [work(*parts[0])]
+    with ProcessPoolExecutor(len(parts), mp_context=get_context("spawn")) as pool:
+        return list(pool.map(work, *zip(*parts, strict=True)))
+
+
+def _read(dsn: str, accounts: Sequence[UUID], at: datetime) -> tuple[dict[str, int], Books]:
+    return asyncio.run(_read_accounts(dsn, accounts, at))
+
+
+async def _read_accounts(dsn: str, accounts: Sequence[UUID], at: datetime) -> tuple[dict[str, int], Books]:
+    """The version of each account by its key, and what the accounts say; each is folded anew from its facts."""
+    books, versions = Books(at), dict[str, int]()
+    async with await PostgresStore.open(dsn) as store:
+        programs = {program.code: program for program in await registry.programs(store)}
+        async for dossier in store.dossiers(accounts):
+            row = dossier.row
+            assert row is not None
+            assert list(verify.differences(dossier, programs)) == []
+            versions[f"{row.program}:{row.member_id}"] = row.version
+            books.verdicts |= {(each.source, each.id): each for each in dossier.decisions}
+            books.statements[row.program][row.member_id] = statements.read(dossier, programs[row.program], at, NOW_TEXT)
+    return versions, books
+
+
+def same_as_simulated(books: Books, events: Sequence[Sent], processes: int = 1) -> None:
     """Deliver the same events, in business order, to a ledger in memory that takes the same verdicts; compare every statement."""
-    delivered = decoded(events, books.at)
-    for code in PROGRAMS:
-        kept = dict(books.statements[code])
-        for member, theirs in _simulated(load(shipped()[code]), delivered, books.verdicts, books.at).items():
-            ours = kept.pop(member)
-            assert ours.model_copy(update=NO_VERSION) == theirs.model_copy(update=NO_VERSION)
-        assert not kept
+    if processes == 1:
+        for code in PROGRAMS:
+            _compare(code, books, events)
+    else:
+        _spread(_compare, [(code, books, events) for code in PROGRAMS])
+
+
+def _compare(code: str, books: Books, events: Sequence[Sent]) -> None:
+    kept = dict(books.statements[code])
+    for member, theirs in _simulated(load(shipped()[code]), decoded(events, books.at), books.verdicts, books.at).items():
+        ours = kept.pop(member)
+        assert ours.model_copy(update=NO_VERSION) == theirs.model_copy(update=NO_VERSION)
+    assert not kept
 
 
 def _simulated(

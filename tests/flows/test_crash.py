@@ -19,6 +19,7 @@ EVENTS = 100_000
 MEMBERS = 10_000
 PARTITIONS = {"commerce.order": 6, "commerce.shipment": 4, "commerce.cancel": 2, "commerce.return": 3, "loyalty.command": 4}
 TRANSACTION_RECORDS = 200
+CORES = 2
 
 
 def _key(event: Sent) -> str | None:
@@ -76,11 +77,12 @@ async def test_a_hundred_thousand_events_with_a_worker_killed_end_where_the_simu
     with capsys.disabled():
         sys.stdout.write(f"\n{EVENTS:,} events of {MEMBERS:,} members, two workers, one killed: {seconds:.1f} s, {rate}\n")
 
-    books = await sound(system)
+    system.stop_workers()
+    books = await sound(system, CORES)
     assert sum(map(len, books.statements.values())) == MEMBERS
     assert books.count("rejected") > 100
     assert books.count("accepted") > 100
-    same_as_simulated(books, events)
+    same_as_simulated(books, events, CORES)
     checked = time.monotonic() - began - seconds
     with capsys.disabled():
         sys.stdout.write(f"checked in {checked:.1f} s\n")

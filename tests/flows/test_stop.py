@@ -83,7 +83,7 @@ async def test_a_worker_that_is_told_to_stop_under_load_commits_publishes_and_en
 
 async def test_partitions_go_over_at_once_and_the_ledger_ends_as_simulated_however_workers_end(system: System) -> None:
     await system.prepare(dict.fromkeys(TOPICS_IN, PARTITIONS))
-    events = _shop(12, 9000)
+    events = _shop(12, 6000)
     await system.publish(events, key=lambda event: event.order_id)
     (port,) = free_ports(1)
     small = {"LOYALTY_BATCH_RECORDS_MAX": "100"}

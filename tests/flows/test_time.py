@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
-from urllib.request import urlopen
 from zoneinfo import ZoneInfo
 
+from tests.flows.comparison import decoded
+from tests.flows.probes import Probes
 from tests.flows.shop import Sent, Shop
 from tests.flows.system import PROGRAMS, System, until
 from worker import registry, statements
-from worker.decode import Limits, Record, decode
 from worker.local.ports import free_ports
 from worker.simulate import Simulation
 from worker.terms import load, shipped
@@ -28,16 +27,6 @@ def _order(number: int, at: datetime, member: str, points: int = 0) -> Sent:
     used = {"points_used": points} if points else {}
     fields = {"order_id": f"O{number}", "store": "bellemaison", "lines": lines, "payment_method": "credit_card", **used}
     return _sent("order.placed", number, at, member, **fields)
-
-
-async def _counted(port: int, outcome: str) -> float:
-    def read() -> str:
-        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-            return str(answer.read().decode())
-
-    lines = (await asyncio.to_thread(read)).splitlines()
-    found = [line for line in lines if line.startswith(f'loyalty_events_total{{outcome="{outcome}"}}')]
-    return float(found[0].split()[-1]) if found else 0.0
 
 
 async def test_a_backlog_across_midnight_gives_no_lapse_that_is_taken_back(system: System) -> None:
@@ -78,7 +67,8 @@ async def test_a_replay_of_a_year_from_the_beginning_has_under_one_percent_late_
     (port,) = free_ports(1)
     system.start_worker("w1", LOYALTY_BATCH_RECORDS_MAX="200", LOYALTY_PROBE_PORT=str(port))
     await system.drained(120)
-    late, applied = await _counted(port, "late"), await _counted(port, "applied")
+    probes = Probes(port)
+    late, applied = [await probes.metric("loyalty_events_total", outcome=outcome) for outcome in ("late", "applied")]
     assert applied > 5000
     assert late / applied < 0.01
 
@@ -95,17 +85,17 @@ async def test_a_worker_that_was_down_for_a_month_catches_up_to_the_same_ledger(
     async with system.store() as store:
         programs = {program.code: program for program in await registry.programs(store)}
         dossiers = [dossier async for dossier in store.dossiers()]
-    decoded = [decode(Record("t", 0, 0, 0, None, each.value(), tuple(each.headers())), now, Limits()) for each in events]
+    delivered = decoded(events, now)
     for code in PROGRAMS:
         mine = [dossier for dossier in dossiers if dossier.row is not None and dossier.row.program == code]
         told = {(each.source, each.id): each for dossier in mine for each in dossier.decisions}
         watched = Simulation(load(shipped()[code]), told)
         day = start
-        for event in decoded:
-            while event.time > day:  # type: ignore[union-attr]  # the shop sends nothing broken
+        for event in delivered:
+            while event.time > day:
                 watched.run_clock(day)
                 day += timedelta(days=1)
-            watched.deliver(event)  # type: ignore[arg-type]
+            watched.deliver(event)
         watched.run_clock(now)
         for dossier in mine:
             assert dossier.row is not None
