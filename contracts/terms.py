@@ -435,9 +435,11 @@ class Inactivity(Part):
 
 
 class Measure(Part):
-    """What counts toward tiers: which amount, from when it counts, and under which date."""
+    """What counts toward tiers: which amount, from when it counts, and under which date. `points_from`: where points are
+    measured, the origins whose points count."""
 
     of: Literal["purchases", "points"] = "purchases"
+    points_from: tuple[Literal["purchase", "activity", "adjustment"], ...] = ("purchase", "activity")
     tax: Literal["exclusive", "inclusive"] = "exclusive"
     points_used: Literal["gross", "net"] = "gross"
     shipping: bool = False
@@ -448,7 +450,11 @@ class Measure(Part):
 
 
 class Tiers(Part):
-    """Levels (lowest first), what is measured over which window, when it is judged, and whether a level can be lost."""
+    """Levels (lowest first), what is measured over which window, when it is judged, and whether a level can be lost.
+
+    `yearly_review`: beside a running judgement, the year that is over is looked at once more and may raise a level, or also lower
+    it (`set`): to what it came to, or with `falls: one_level` by one at most.
+    """
 
     rule: RuleId
     levels: Annotated[tuple[Level, ...], Field(min_length=1)]

@@ -55,7 +55,7 @@ class Ledger:
         return History(
             steps=later[::-1],
             facts=sorted((self.facts[key] for key in keys), key=lambda fact: fact.key),
-            decisions=[self.decisions[key] for key in keys if key in self.decisions],
+            decisions=[self.decisions[name] for name in (step.moment.name for step in later) if name in self.decisions],
             entries=[entry for entry in self.entries if entry.moment >= since],
         )
 

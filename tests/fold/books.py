@@ -60,7 +60,7 @@ class Book:
         return History(
             steps=later[::-1],
             facts=sorted((self.facts[key] for key in keys), key=lambda fact: fact.key),
-            decisions=[self.decisions[key] for key in keys if key in self.decisions],
+            decisions=[self.decisions[name] for name in (step.moment.name for step in later) if name in self.decisions],
             entries=[StoredEntry(e.moment, e.entry) for e in self.entries if later and e.version >= first and e.moment >= since],
         )
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.rules.heard import Heard
 from tests.rules.story import MEMBER, Story, line
 
@@ -17,11 +15,6 @@ def opened(code: str, *lots: dict[str, Any], at: str = OPENED, **data: Any) -> S
     story = Story(code)
     story.tell("balance.opened", at, member_id=MEMBER, lots=lots, **data)
     return story
-
-
-@pytest.fixture
-def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
-    return Heard(monkeypatch)
 
 
 def test_lots_keep_the_last_days_that_they_had() -> None:

@@ -174,7 +174,7 @@ class MemoryBatch:
         return History(
             steps=steps,
             facts=[account.facts[key][1] for key in named if key in account.facts],
-            decisions=[account.decisions[key][1] for key in named if key in account.decisions],
+            decisions=[account.decisions[s.moment.name][1] for s in reversed(steps) if s.moment.name in account.decisions],
             entries=[
                 StoredEntry(p.moment, p.entry)
                 for _, p in account.entries

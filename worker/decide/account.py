@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from contracts.events import BalanceOpened, Event
 from worker.decide.program import Program, Version
 from worker.decide.state import (
+    CLOCK_SOURCE,
     Before,
     Decision,
     Entry,
@@ -250,9 +251,15 @@ class Account:
             instants.append(head.pool_lapses_at)
             if head.pool_notice_at is not None:
                 instants.append(head.pool_notice_at)
-        if head.tier_due_at is not None:
-            instants.append(head.tier_due_at)
+        instants.extend(at for at in (head.tier_due_at, head.pay_out_at, self.told_after(self.at)) if at is not None)
         return min(instants) if instants else None
+
+    def told_after(self, at: datetime) -> datetime | None:
+        """The next instant of the clock at which something was decided that the world was told, so that it happens again."""
+        if not self.program.pays_out:
+            return None
+        instants = (datetime.fromisoformat(key) for source, key in self.decided if source == CLOCK_SOURCE)
+        return min((each for each in instants if each > at), default=None)
 
     def _pool_matters(self, head: Head) -> bool:
         if self.wide:

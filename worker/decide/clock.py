@@ -1,5 +1,5 @@
 """What the passing of time alone brings about at one instant, in a fixed order: lapse, mature, hand back, review tiers, end
-holds, give notice."""
+holds, pay out, give notice."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import date
 
 from msgspec.structs import replace
 
-from worker.decide import expiry, keeping, ledger, members, requests, reversal, reviews, subscriptions
+from worker.decide import expiry, keeping, ledger, members, payout, requests, reversal, reviews, subscriptions
 from worker.decide.account import Account, Notice
 
 
@@ -21,6 +21,7 @@ def tick(account: Account) -> None:
     reviews.review_due(account)
     for request in list(account.due_requests(account.at)):
         requests.end_due(account, request, account.at)
+    payout.pay(account)
     _notify(account)
 
 

@@ -39,7 +39,7 @@ from contracts.events import (
     SubscriptionPointsSet,
     SurveyWon,
 )
-from worker.decide import clock, members, opening, orders, requests, reversal, rewards, subscriptions
+from worker.decide import clock, members, opening, orders, payout, requests, reversal, rewards, subscriptions
 from worker.decide.account import Account, Defect, NotLoaded, Step
 from worker.decide.state import Moment, clock_moment
 
@@ -101,6 +101,7 @@ def _apply(account: Account, fact: Event) -> Step:
     account.begin(moment_of(fact), fact)
     try:
         HANDLERS[type(fact.data)](account, fact.data)
+        payout.look(account)
     except (NotLoaded, Defect):
         raise
     except Exception as error:
@@ -125,6 +126,7 @@ def run_clock(account: Account, until: datetime, steps: list[Step]) -> None:
         account.begin(clock_moment(due))
         try:
             clock.tick(account)
+            payout.look(account)
         except (NotLoaded, Defect):
             raise
         except Exception as error:

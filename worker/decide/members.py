@@ -138,6 +138,7 @@ def _grant(account: Account, rule: Activity, origin: str, name: str, sku: str | 
     if points:
         lot = Lot(origin=origin, part=rule.id, kind=rule.kind, granted_at=account.at, points=points, rule=rule.rule)
         ledger.credit(account, expiry.dated(account.version, lot, account.at), points)
+        tiers.count_points(account, points, "activity")
     if account.journal is not None:
         account.journal.working = None
 
@@ -206,6 +207,7 @@ def adjusted(account: Account, data: PointsAdjusted) -> None:
         )
         lot = expiry.dated(account.version, lot, account.at, data.expires_on)
         ledger.credit(account, lot, data.points, "adjust", "adjusted")
+        tiers.count_points(account, data.points, "adjustment")
     elif data.points < 0:
         account.need_wide()
         if -data.points > max(account.head.available, 0):

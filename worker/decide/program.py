@@ -58,6 +58,7 @@ class Program:
         ordered = sorted(versions, key=lambda terms: terms.effective_from)
         self.code = ordered[0].program
         self.versions = tuple(Version(terms) for terms in ordered)
+        self.pays_out = any(version.terms.pay_out is not None for version in self.versions)
         self._starts = [version.terms.effective_from for version in self.versions]
         self._by_id = {version.id: version for version in self.versions}
 

@@ -67,7 +67,8 @@ def _review(account: Account, version: Version, terms: Tiers) -> None:
     if reached > now:
         tiers.rise(account, terms, reached, terms.yearly_rule or terms.rule)
     elif reached < now and terms.yearly_review == "set":
-        tiers.set_level(account, terms, reached, terms.yearly_rule or terms.rule)
+        lower = now - 1 if terms.falls == "one_level" else reached
+        tiers.set_level(account, terms, lower, terms.yearly_rule or terms.rule)
 
 
 def _forget_old(account: Account, version: Version, terms: Tiers) -> None:

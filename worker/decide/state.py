@@ -39,6 +39,7 @@ ItemKind = Literal["order", "request", "setting", "mark", "finding"]
 ItemKey = tuple[ItemKind, str]
 
 CLOCK_RANK = 0
+CLOCK_SOURCE = "clock"
 
 
 class Moment(NamedTuple):
@@ -48,6 +49,11 @@ class Moment(NamedTuple):
     rank: int
     source: str
     id: str
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """Under which a decision taken there is kept: the fact's source and id, or the clock and its instant."""
+        return (self.source, self.id) if self.rank else (CLOCK_SOURCE, self.at.isoformat())
 
 
 def clock_moment(at: datetime) -> Moment:
@@ -110,10 +116,11 @@ class Head(Record, frozen=True):
 
     `windows`: amounts that count toward tiers, by the first day of their bucket (day, month or year, as the terms ask).
     `caps`: points that used up a cap, by the first day of its period. `pool_from`: the last day that prolonged the pool.
-    `tier_due_at`: when the tier changes next if nothing happens. `waiting`: redemptions not yet decided because the
-    watermark has not passed them. `deliveries`: orders with goods still to send, where the terms let something travel with
-    them; `riders`: requests for reward items that wait for such a delivery. `clock_due_at`: the next instant at which the clock
-    changes something; `next_due_at`: when to look again at all, which is earlier while something waits for its decision.
+    `tier_due_at`: when the tier changes next if nothing happens; `pay_out_at`: when the balance is paid out.
+    `waiting`: redemptions not yet decided because the watermark has not passed them. `deliveries`: orders with goods still to
+    send, where the terms let something travel with them; `riders`: requests for reward items that wait for such a delivery.
+    `clock_due_at`: the next instant at which the clock changes something; `next_due_at`: when to look again at all, which is
+    earlier while something waits for its decision.
     """
 
     last: Moment | None = None
@@ -136,6 +143,7 @@ class Head(Record, frozen=True):
     pool_lapses_at: datetime | None = None
     pool_notice_at: datetime | None = None
     tier_due_at: datetime | None = None
+    pay_out_at: datetime | None = None
     waiting: tuple[Moment, ...] = ()
     deliveries: tuple[str, ...] = ()
     riders: tuple[str, ...] = ()
@@ -370,9 +378,10 @@ class Entry(Record, frozen=True):
 
 
 class Decision(Record, frozen=True):
-    """A verdict on a redemption that the world has been told: never taken again, only read.
+    """A verdict on a redemption, or a sum paid out, that the world has been told: never taken again, only read.
 
-    Keyed by the fact that asked (`source`, `id`); `points` is the number taken (for use-all, the number found).
+    Keyed by the fact that asked (`source`, `id`) or the clock's instant; `points` is the number taken (for use-all, the number
+    found).
     """
 
     source: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from typing import Literal
 
 from msgspec.structs import replace
 
@@ -79,6 +80,10 @@ def _worth(version: Version, tiers: Tiers, order: Order) -> int:
     return exchange.in_program_currency(version, order, max(amount, 0))
 
 
+def _points_of(tiers: Tiers, order: Order) -> int:
+    return order.credited if "purchase" in tiers.measure.points_from else 0
+
+
 def bucket_of(version: Version, tiers: Tiers, day: date) -> str:
     """The bucket of the window that a day falls into: the first day of its year, its month, or the day itself."""
     if tiers.window.type in ("calendar_year", "previous_calendar_year"):
@@ -98,7 +103,7 @@ def count(account: Account, order: Order) -> Order:
     if tiers is None or order.status != "open" or not order.earns:
         return order
     _forget_called_off(account, version, tiers, order)
-    worth = _worth(version, tiers, order) if tiers.measure.of == "purchases" else order.credited
+    worth = _worth(version, tiers, order) if tiers.measure.of == "purchases" else _points_of(tiers, order)
     judged_at = version.days.days_after(order.placed_at, tiers.measure.judged_days_after_order)
     if worth and not order.counted and judged_at > account.at:
         return replace(order, count_at=judged_at)
@@ -116,6 +121,18 @@ def count(account: Account, order: Order) -> Order:
         _purchase_counts(account, tiers, version.days.date_of(order.placed_at))
     judge(account, version, account.at, counted_in=bucket)
     return order
+
+
+def count_points(account: Account, points: int, of: Literal["activity", "adjustment"]) -> None:
+    """Points that come from no order count on the day of their grant, where points of that origin are what is measured."""
+    version = account.version
+    tiers = version.terms.tiers
+    if tiers is None or tiers.measure.of != "points" or of not in tiers.measure.points_from:
+        return
+    start(account)
+    bucket = bucket_of(version, tiers, version.days.date_of(account.at))
+    add(account, bucket, points)
+    judge(account, version, account.at, counted_in=bucket)
 
 
 def _recount(counted: Mapping[str, int], worth: int, bucket: str) -> dict[str, int]:

@@ -105,7 +105,8 @@ async def history(link: Link, since: Mapping[UUID, Moment]) -> dict[UUID, Histor
         steps[row["account_id"]].append(StoredStep(moment_of(row), row["version"], decode_before(row["before"])))
     named = [(id_, s.moment.source, s.moment.id) for id_, of in steps.items() for s in of if s.moment.rank != CLOCK_RANK]
     facts = by_account(await link.fetch("facts_named", *columns(named)) if named else ())
-    decisions = by_account(await link.fetch("decisions_named", *columns(named)) if named else ())
+    decided = [(id_, *s.moment.name) for id_, of in steps.items() for s in of]
+    decisions = by_account(await link.fetch("decisions_named", *columns(decided)) if decided else ())
     posted = [(id_, min(s.version for s in of), *since[id_]) for id_, of in steps.items() if of]
     entries = by_account(await link.fetch("entries_since", *columns(posted)) if posted else ())
     return {

@@ -1,0 +1,60 @@
+"""Points paid out in money on a day of each month.
+
+Money that left cannot be taken back by a late fact: how much was paid is kept as a decision, which a refold reads and pays again.
+What it then leaves uncovered is arrears, like anything else that is found out too late.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from worker.decide import ledger
+from worker.decide.account import Account
+from worker.decide.state import Decision
+
+
+def pay_day(account: Account) -> datetime | None:
+    """The next instant after the open step at which this balance is paid out, if it stays as it is."""
+    version = account.program.at(account.at)
+    rules = version.terms.pay_out
+    if rules is None or account.head.available < max(rules.minimum, 1):
+        return None
+    first = version.days.month_first(version.days.date_of(account.at))
+    days = (version.days.month_first(first, months).replace(day=rules.day) for months in (0, 1))
+    return next(at for at in map(version.days.start, days) if at > account.at)
+
+
+def pay(account: Account) -> None:
+    """The clock's part: on the pay day all that is available is paid out, if it is enough; what was paid before is paid again."""
+    assert account.moment is not None
+    version = account.program.at(account.at)
+    rules = version.terms.pay_out
+    key = account.moment.name
+    told = account.decided.get(key)
+    if rules is None and told is None:
+        return
+    rule = rules.rule if rules is not None else version.terms.adjustment.rule
+    points = told.points if told is not None else _payable(account)
+    if points:
+        account.decided[key] = told or Decision(source=key[0], id=key[1], verdict="accepted", points=points)
+        ledger.take(account, points, "pay_out", "spent", rule)
+
+
+def _payable(account: Account) -> int:
+    version = account.program.at(account.at)
+    rules, day = version.terms.pay_out, version.days.date_of(account.at)
+    assert rules is not None
+    on_day = day.day == rules.day and account.at == version.days.start(day)
+    due = account.head.pay_out_at
+    if not on_day and (due is None or due > account.at):
+        return 0
+    return account.head.available if account.head.available >= max(rules.minimum, 1) else 0
+
+
+def look(account: Account) -> None:
+    """Keep in mind when the next pay day is, as the balance stands at the end of a step."""
+    planned = pay_day(account)
+    if planned != account.head.pay_out_at:
+        account.head = replace(account.head, pay_out_at=planned)
