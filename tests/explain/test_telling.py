@@ -96,7 +96,12 @@ def test_a_correction_tells_what_came_late_and_what_it_changed() -> None:
     )
     (corrected,) = [each for each in story.told("2026-02-02").postings if each.correction]
     assert corrected.title == "Correction, undone: 50 points granted, usable at once"
-    assert corrected.late == ("was 100, is now 50", "came late: Cancel of order A (of 2026-01-10T12:00:00+09:00)")
+    assert corrected.late == (
+        "posted on 2026-02-01 12:00",
+        "was 100, is now 50",
+        "came late: Cancel of order A (of 2026-01-10 12:00)",
+    )
+    assert len(corrected.how) == 2
     assert corrected.how[0] == "10,000 yen holds 200 yen in full 50 times: 50 × 1 = 50 (tier S0)"
     assert corrected.recorded_at.startswith("2026-02-01")
     (first,) = [each for each in story.told("2026-02-02").postings if not each.correction]

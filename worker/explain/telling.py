@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
+from msgspec.structs import replace
+
 from contracts.events import Event, OrderPlaced, PointsAdjusted
 from contracts.terms import Rule
 from worker.decide.explain import Explained, Explanation
@@ -106,6 +108,10 @@ def _local(version: Version, at: datetime) -> str:
     return at.astimezone(version.days.zone).isoformat(timespec="seconds")
 
 
+def _minute(version: Version, at: datetime) -> str:
+    return _local(version, at)[:16].replace("T", " ")
+
+
 class _Teller:
     """Tells single postings of one program in one language."""
 
@@ -167,6 +173,7 @@ class _Teller:
         change = each.change
         if change is None:
             return
+        yield self.words.line("posted", at=_minute(version, each.posting.recorded_at))
         if change.was:
             sign = 1 if change.was > 0 else -1  # told in the direction in which the points went first
             yield self.words.line("changed", was=sign * change.was, now=sign * change.now)
@@ -174,7 +181,7 @@ class _Teller:
             if each.cause is not None and (event.source, event.id) == (each.cause.source, each.cause.id):
                 yield self.words.line("late_itself")
             elif change.was or each.cause is None or event.order_id == each.posting.entry.order_id:
-                yield self.words.line("late", cause=self._cause(event), at=_local(version, event.time))
+                yield self.words.line("late", cause=self._cause(event), at=_minute(version, event.time))
 
     # -- the numbers
 
@@ -185,10 +192,12 @@ class _Teller:
         if each.since is not None:
             begun, working = each.since
             cause = self._cause(self.events.get((begun.source, begun.id)))
-            yield self.words.line("since", at=_local(version, begun.at)[:16].replace("T", " "), cause=cause)
+            yield self.words.line("since", at=_minute(version, begun.at), cause=cause)
             yield from arithmetic.reversing(self.words, version, working)
         elif each.working is not None and entry.reason not in ("mature", "split"):
-            yield from arithmetic.lines(self.words, version, each.working, entry)
+            # A correction is told by what the whole movement is since.
+            told = entry if each.change is None or not each.change.was else replace(entry, points=abs(each.change.now))
+            yield from arithmetic.lines(self.words, version, each.working, told)
         elif entry.reason in ("redeem", "reserve", "hand_back", "adjust", "hold"):
             yield from self._asked(each)
         if entry.lot is None and entry.source == "available":

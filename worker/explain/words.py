@@ -44,7 +44,7 @@ TITLES: Final[Mapping[tuple[str, str, str], Pair]] = {
 }
 """What a movement is called, by its reason and buckets."""
 ANY_TITLE: Final[Pair] = ("{n}ポイントが{source}から{target}へ", "{n} points moved from {source} to {target}")
-BACK_TITLE: Final[Pair] = ("訂正：{what}、を取り消し", "Correction, undone: {what}")
+BACK_TITLE: Final[Pair] = ("訂正（取り消し）：{what}", "Correction, undone: {what}")
 MORE_TITLE: Final[Pair] = ("訂正：{what}", "Correction: {what}")
 
 BUCKETS: Final[Mapping[str, Pair]] = {
@@ -155,6 +155,7 @@ LINES: Final[Mapping[str, Pair]] = {
     "until_known": ("使える日が決まれば期限も決まります", "its last day is known once it is known when they can be used"),
     "for_ever": ("期限なし", "without a last day"),
     "changed": ("以前 {was} → 今 {now}", "was {was}, is now {now}"),
+    "posted": ("{at} に記帳", "posted on {at}"),
     "late": ("遅れて届いた：{cause}（{at} の出来事）", "came late: {cause} (of {at})"),
     "late_itself": ("この出来事は遅れて届きました", "this came late itself"),
 }
@@ -175,7 +176,6 @@ LABELS: Final[Mapping[str, Pair]] = {
     ),
     "nothing": ("ポイントの動きはありません。", "No points have moved."),
     "rule": ("定め", "Rule"),
-    "posted": ("記帳 {at}", "posted {at}"),
 }
 
 _NO_DECIMALS: Final = frozenset({"JPY", "KRW", "VND", "CLP", "ISK"})
