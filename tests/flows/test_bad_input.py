@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -16,7 +16,6 @@ from contracts.statement import Statement
 from tests.flows.bad_records import BAD, DLQ_BYTES_MAX, HOUR, NOW, SHARED_STORE, Bad, gift, order, raw, shipped
 from tests.flows.probes import Probes
 from tests.flows.system import PROGRAMS, Place, Raw, System
-from tests.parts.kafka import TopicNames
 from tests.parts.postgres import DEFAULT_VERSION, Servers
 from worker import registry, statements, verify
 from worker.local.ports import free_ports
@@ -44,7 +43,7 @@ class Told:
 def told(bootstrap: str, postgres_servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     """All of it played once through one worker."""
     database = postgres_servers.create_database(DEFAULT_VERSION, "bad_input")
-    system = System(bootstrap, database, TopicNames("bad-input.").prefix, Path(tmp_path_factory.mktemp("bad-input")))
+    system = System(bootstrap, database, f"bad-{uuid4().hex[:10]}.", tmp_path_factory.mktemp("bad-input"))
     try:
         yield asyncio.run(_play(system))
     finally:
