@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from contracts.terms import Pool, Term
 from worker.decide.account import Account
 from worker.decide.program import Version
-from worker.decide.state import Lot
+from worker.decide.state import CLOCK_RANK, Lot
 
 Event = Literal["grant", "available", "use", "order"]
 
@@ -64,6 +64,25 @@ def notice_at(version: Version, expires_on: date | None, after: datetime) -> dat
         return None
     instants = [version.days.start(expires_on - timedelta(days=days)) for days in version.terms.notice_days]
     return min((instant for instant in instants if instant > after), default=None)
+
+
+def with_notice(account: Account, lot: Lot) -> Lot:
+    """A lot that gets its first usable points: days of notice that went by before are over for it (and for its pool)."""
+    version = account.program.at(account.at)
+    if lot.pooled:
+        head = account.head
+        if head.pool_notice_at is not None and head.pool_notice_at <= account.at and not _tells(account, head.pool_notice_at):
+            account.head = replace(head, pool_notice_at=notice_at(version, pool_expires_on(account), account.at))
+        return lot
+    if lot.notice_at is not None and _tells(account, lot.notice_at):
+        return lot
+    return replace(lot, notice_at=notice_at(version, lot.expires_on, account.at))
+
+
+def _tells(account: Account, instant: datetime) -> bool:
+    """Whether a notice is still to be given: later, or by the clock at this very instant."""
+    assert account.moment is not None
+    return instant > account.at or (instant == account.at and account.moment.rank == CLOCK_RANK)
 
 
 def dated(version: Version, lot: Lot, granted_at: datetime, expires_on: date | None = None) -> Lot:

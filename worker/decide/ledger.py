@@ -84,6 +84,8 @@ def _add_available(account: Account, lot: Lot, points: int) -> None:
     set_off = min(points, account.head.arrears)
     if set_off:
         account.head = replace(account.head, arrears=account.head.arrears - set_off)
+    if not lot.available:
+        lot = expiry.with_notice(account, lot)
     account.put_lot(replace(lot, available=lot.available + points - set_off))
 
 
