@@ -46,6 +46,7 @@ COLLECT_AFTER_OBJECTS = 50_000
 BACKOFF_SECONDS_MIN = 0.05
 BACKOFF_SECONDS_MAX = 5.0
 AT_ONCE_EXIT_CODE = 143
+HEARTBEAT_MS_MAX = 3_000
 
 
 class NotReadyError(Exception):
@@ -182,7 +183,8 @@ class Worker:
                 client=client,
                 poll_records_max=settings.batch.records_max,
                 session_timeout_ms=settings.kafka.session_timeout_seconds * 1000,
-                heartbeat_ms=settings.kafka.session_timeout_seconds * 1000 // 3,
+                # However long a session lasts, a worker hears soon that partitions are to be dealt anew.
+                heartbeat_ms=min(settings.kafka.session_timeout_seconds * 1000 // 3, HEARTBEAT_MS_MAX),
                 stall_seconds=settings.kafka.stall_seconds,
             ),
         )
