@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from worker.cli import authoring
+from worker.cli import authoring, story
 from worker.cli.diff import diff
 from worker.cli.failures import Exit, Failure
 from worker.cli.output import Format, Output, show, tell
@@ -21,6 +21,7 @@ FILES_HELP = "Terms files."
 
 app.command(name="new")(authoring.new)
 app.command(name="schema")(authoring.schema)
+app.command(name="story")(story.story)
 app.command(name="diff")(diff)
 
 
