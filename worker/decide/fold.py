@@ -131,7 +131,9 @@ def run_clock(account: Account, until: datetime, steps: list[Step]) -> None:
             raise
         except Exception as error:
             raise Defect(f"{type(error).__name__} in the clock: {error}") from error
+        # Asked before the step is closed: that nothing is due any more is noted in the head, and makes no step.
+        changed = account.changed
         step = account.finish()
-        if account.changed:
+        if changed:
             steps.append(step)
     raise Defect(f"the clock does not come to rest before {until}")
