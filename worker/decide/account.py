@@ -226,7 +226,7 @@ class Account:
             or self.tier_move
             or self._before_items
             or self._before_lots
-            or self.head is not self._head_before
+            or (self.head is not self._head_before and self.head != self._head_before)
         )
 
     def _clock_due(self) -> datetime | None:
