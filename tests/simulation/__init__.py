@@ -1,0 +1,1 @@
+"""Deterministic simulation: one seed makes a world and a schedule of faults; the ledger must come out right."""

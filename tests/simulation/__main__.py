@@ -1,0 +1,97 @@
+"""`python -m tests.simulation`: one seed again, or as many as fit into a time, with the results appended to a file.
+
+    --seed N [--messages 1-4,7] [--steps none]   plays one seed, or the part of it that a failure was reduced to
+    --seconds N [--results FILE]                 plays seeds one after the other and goes on where the file ends
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import structlog
+
+from tests.simulation.play import Outcome
+from tests.simulation.shrink import Failure, attempt, numbers_of, shrink
+
+RESULTS = Path("build/simulation.ndjson")
+SEEDS_A_LINE = 100
+
+
+def main() -> int:
+    """Exit code 1 if anything failed."""
+    arguments = _arguments()
+    quiet()
+    if arguments.seed is not None:
+        found = attempt(arguments.seed, arguments.messages, arguments.steps)
+        print(found if isinstance(found, Outcome) else f"FAILED: {found.why}")  # noqa: T201
+        return int(isinstance(found, Failure))
+    return soak(arguments.seconds, arguments.results, arguments.first)
+
+
+def quiet() -> None:
+    """Workers say much about faults that are meant to be."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+def soak(seconds: float, results: Path, first: int | None = None) -> int:
+    """Play seeds until the time is over; one line of results for each hundred, so that little is lost if it is stopped."""
+    results.parent.mkdir(parents=True, exist_ok=True)
+    earlier = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
+    seed = first if first is not None else max((line["first"] + line["seeds"] for line in earlier), default=0)
+    end = time.monotonic() + seconds
+    failed = 0
+    while time.monotonic() < end:
+        line = _some(seed, end)
+        seed += line["seeds"]
+        failed += len(line["failures"])
+        with results.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        earlier.append(line)
+    total = {name: sum(line[name] for line in earlier) for name in ("seeds", "messages", "seconds")}
+    print(  # noqa: T201
+        f"{total['seeds']} seeds, {total['messages']} messages, {total['messages'] / max(total['seconds'], 1e-9):.0f} a second, "
+        f"{sum(len(line['failures']) for line in earlier)} failures, in {results}"
+    )
+    return int(failed > 0)
+
+
+def _some(first: int, end: float) -> dict[str, object] | dict[str, list[str]]:
+    started, counts, failures = time.monotonic(), {"seeds": 0, "messages": 0, "commits": 0, "faults": 0}, list[str]()
+    for found in _played(first, end):
+        counts["seeds"] += 1
+        if isinstance(found, Failure):
+            small = shrink(found)
+            failures.append(small.command)
+            print(f"FAILED: {small.why}\n  {small.command}")  # noqa: T201
+            continue
+        for name in ("messages", "commits", "faults"):
+            counts[name] += getattr(found, name)
+    return {"first": first, **counts, "seconds": round(time.monotonic() - started, 2), "failures": failures}
+
+
+def _played(first: int, end: float) -> Iterator[Outcome | Failure]:
+    for seed in range(first, first + SEEDS_A_LINE):
+        if time.monotonic() >= end:
+            return
+        yield attempt(seed)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__.splitlines()[0] if __doc__ else "")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--seed", type=int)
+    what.add_argument("--seconds", type=float)
+    parser.add_argument("--messages", type=numbers_of, help="play these messages of the seed only")
+    parser.add_argument("--steps", type=numbers_of, help="play these steps of the seed only")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--first", type=int, help="begin with this seed")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,185 @@
+"""What must be true: after each step of the accounts it touched, and of everything at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+from tests.fold.books import Book, check_book, check_change, compare, scratch
+from tests.simulation.post import Subscriber
+from tests.simulation.stage import Act, Stage
+from tests.simulation.world import Message, Said, World
+from tests.stores.memory_tables import Account
+from tests.stores.soundness import violations
+from worker.decide.change import Message as Told
+from worker.decide.state import Head
+from worker.persist import Partition
+from worker.persist.identity import account_id
+
+KEY = b"a key of the simulation, 32 bytes"
+
+
+class Chain:
+    """Follows positions from commit to commit: every record is in exactly one."""
+
+    def __init__(self) -> None:
+        self.next: dict[Partition, int] = {}
+
+    def follow(self, act: Act) -> None:
+        """Fail if a batch was committed that does not go on where the one before ended."""
+        for move in act.moves:
+            place = (move.topic, move.partition)
+            known = self.next.get(place)
+            assert move.from_offset == known, f"{place}: a batch from {move.from_offset} was committed, it stood at {known}"
+            self.next[place] = move.next_offset
+
+
+def check_commits(act: Act) -> set[UUID]:
+    """Each committed change goes on from the row that it replaced; returns the accounts."""
+    for row, change in act.changes:
+        assert change.expected_revision == (row.revision if row is not None else 0), "written over another worker's change"
+        check_change(change, row.head if row is not None else Head(), row.version if row is not None else 0)
+    return {change.account_id for _, change in act.changes}
+
+
+def check_accounts(stage: Stage, accounts: Iterable[UUID]) -> None:
+    """The invariants of the database, of these accounts."""
+    for name in accounts:
+        account = stage.tables.accounts[name]
+        found = list(violations(account, stage.tables))
+        assert not found, f"{account.row.program}:{account.row.member_id}: {found}"
+        assert account.row.fenced is None, f"{account.row.program}:{account.row.member_id} is fenced: {account.row.fenced}"
+
+
+def check_outbox(stage: Stage) -> None:
+    """Nothing is announced that is not committed."""
+    for name, version, _ in stage.tables.outbox:
+        account = stage.tables.accounts.get(name)
+        if account is not None:
+            assert version <= account.row.version, "announced before it was committed"
+
+
+def book_of(account: Account, told: list[Told]) -> Book:
+    """An account of the store as the checks of the fold want it."""
+    return Book(
+        member_id=account.row.member_id,
+        account_id=account.row.account_id,
+        row=account.row,
+        lots=account.lots,
+        items=account.items,
+        facts={key: fact for key, (_, fact) in account.facts.items()},
+        decisions={key: decision for key, (_, decision) in account.decisions.items()},
+        entries=[posted for _, posted in account.entries],
+        steps=[account.steps[moment] for moment in sorted(account.steps)],
+        messages=told,
+    )
+
+
+# -- at the end
+
+
+def check_folds(world: World, stage: Stage, messages: Mapping[UUID, list[Told]]) -> None:
+    """Every account is one fold of its sorted facts, given the decisions that were announced."""
+    for account in stage.tables.accounts.values():
+        program = world.programs[account.row.program]
+        book = book_of(account, messages.get(account.row.account_id, []))
+        told = dict(book.decisions)
+        try:
+            check_book(book, program)
+            whole = scratch(program, book.facts.values(), told, world.end, world.end)
+            compare(book, whole, exact_due=False)
+            assert whole.account.decided == told, "the fold takes decisions of its own"
+            ours, theirs = book.head.next_due_at, whole.account.head.next_due_at
+            assert theirs is None or (ours is not None and ours <= theirs), f"due at {ours}, which should be {theirs}"
+        except AssertionError as error:
+            raise AssertionError(f"{book.row and book.row.program}:{book.member_id}: {error}") from error
+
+
+def check_told(stage: Stage, subscriber: Subscriber, expected_letters: int) -> None:
+    """Who reads only what is published knows every account."""
+    assert len(stage.tables.dead_letters) == expected_letters
+    assert not stage.tables.outbox
+    versions = dict(subscriber.versions)
+    for account in stage.tables.accounts.values():
+        row = account.row
+        key = f"{row.program}:{row.member_id}".encode()
+        assert versions.pop(key, 0) == row.version, f"{key!r}: not every version was published"
+        known = subscriber.balances.get(key, (0, 0, 0))
+        assert known == (row.head.available, row.head.pending, row.head.held), f"{key!r}: the last balance is {known}"
+        if key in subscriber.tiers:
+            assert row.head.tier is not None
+            assert subscriber.tiers[key] == row.head.tier.name, f"{key!r}: the last tier told is not the tier"
+    assert not versions, "balances of nobody were published"
+    values = {letter.record.value or b"" for letter in stage.tables.dead_letters.values()}
+    assert values <= {value or b"" for value in subscriber.letters}, "a dead letter was not published"
+
+
+def check_nothing_lost(stage: Stage, messages: Iterable[tuple[Message, Partition, int]]) -> int:
+    """Each message became what it should, once; returns how many dead letters there must be."""
+    delivered = list(messages)
+    letters = {(letter.record.topic, letter.record.partition, letter.record.offset) for letter in stage.tables.dead_letters.values()}
+    waits = {key: event for key, (_, event) in stage.tables.parked.items()}
+    known = {order for order, route in stage.tables.routes.items() if route.known}
+    assert not [key for key in waits if key[0] in known], "something is parked for an order that has come"
+    bodies = _bodies(stage)
+    contents: dict[tuple[str, str], set[bytes]] = {}
+    for message, _, _ in delivered:
+        if message.said is not None:
+            contents.setdefault((message.said.source, message.said.id), set()).add(message.said.body)
+    dead = sum(
+        _fate(stage, message, (*place, offset) in letters, bodies, waits, contents) for message, place, offset in delivered
+    )
+    made_again = sum(letter.record.offset < 0 for letter in stage.tables.dead_letters.values())
+    return dead + made_again
+
+
+def _bodies(stage: Stage) -> dict[tuple[str, str], bytes]:
+    found: dict[tuple[str, str], bytes] = {}
+    for account in stage.tables.accounts.values():
+        for key, (_, fact) in account.facts.items():
+            assert key not in found, f"{key} is a fact of two accounts"
+            found[key] = fact.body
+    return found
+
+
+def _fate(
+    stage: Stage,
+    message: Message,
+    dead: bool,
+    bodies: Mapping[tuple[str, str], bytes],
+    waits: Mapping[tuple[str, str, str], object],
+    contents: Mapping[tuple[str, str], set[bytes]],
+) -> bool:
+    """Whether a message is a dead letter; fails if it should not be, or is nowhere."""
+    said = message.said
+    if said is None:
+        assert dead, f"message {message.number} is garbage, and no dead letter"
+        return True
+    key = (said.source, said.id)
+    who = f"message {message.number} ({said.type} {said.id})"
+    if dead:
+        again = said.type == "order.placed" and any(body != said.body for body in _placed(stage, said))
+        assert len(contents[key]) > 1 or again, f"{who} is a dead letter, and nothing is wrong with it"
+        return True
+    if key in bodies:
+        assert bodies[key] == said.body or len(contents[key]) > 1, f"{who} says something else in the ledger"
+        return False
+    if said.home is None:
+        return False
+    if said.type == "order.placed":
+        assert said.body in _placed(stage, said), f"{who} was lost"
+        return False
+    waiting = (said.order_id or "", *key) in waits
+    assert waiting or len(contents[key]) > 1, f"{who} was lost"
+    return False
+
+
+def _placed(stage: Stage, said: Said) -> set[bytes]:
+    """What the other facts say that place the order of this id."""
+    account = stage.tables.accounts.get(account_id(KEY, *said.home)) if said.home is not None else None
+    facts = account.facts.items() if account is not None else ()
+    return {
+        fact.body
+        for key, (_, fact) in facts
+        if fact.type == "order.placed" and fact.order_id == said.order_id and key != (said.source, said.id)
+    }

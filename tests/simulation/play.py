@@ -1,0 +1,321 @@
+"""A schedule played in a world: workers that read, crash, stall and overtake each other, and all that is checked meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Coroutine
+from dataclasses import dataclass, field
+from datetime import timedelta
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from tests.simulation import checks
+from tests.simulation.post import Post, Subscriber
+from tests.simulation.stage import Act, Killed, Stage, Turn
+from tests.simulation.world import Message, World
+from worker.catalogue import Catalogue
+from worker.consume.batch import Batch as ReadBatch
+from worker.consume.batch import Move, digest_of, time_of
+from worker.decide.change import Message as Told
+from worker.decode import Record
+from worker.persist import Partition
+from worker.persist.errors import ContendedError, OutcomeUnknownError, PositionLostError, StoreError, UnavailableError
+from worker.pipeline import Pipeline, PipelineOptions
+
+_TURNS_MAX = 100_000
+
+
+@dataclass(slots=True)
+class Worker:
+    """One process: its pipeline, and where it believes its partitions stand."""
+
+    name: str
+    pipeline: Pipeline
+    believes: dict[Partition, int | None] = field(default_factory=dict)
+    dead: bool = False
+
+
+@dataclass(slots=True)
+class _Running:
+    """A coroutine of a worker in the middle of a step."""
+
+    worker: Worker
+    coroutine: Coroutine[Any, Any, Any]
+    act: Act
+    moves: tuple[Move, ...]
+    turns_left: int | None
+    ending: str
+    waits_for: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a simulation that ended well did."""
+
+    messages: int
+    commits: int
+    faults: int
+
+
+class Play:
+    """A world, its workers and the schedule. Everything random is drawn from the seed and the number of the step."""
+
+    def __init__(self, world: World, messages: Collection[int] | None = None) -> None:
+        self.world = world
+        kept = None if messages is None else set(messages)
+        self._to_publish = [message for message in world.messages if kept is None or message.number in kept]
+        self._published = 0
+        self._log: dict[Partition, list[tuple[Record, Message]]] = {}
+        self.now = self._to_publish[0].at if self._to_publish else world.end
+        self.rng = Random(world.seed)
+        self.store = Stage(lambda: self.now + timedelta(seconds=self.post.seconds()))
+        self.post = Post(self.store, Random(world.seed + 1))
+        self.subscriber = Subscriber()
+        self.catalogue = Catalogue(world.programs.values())
+        self.workers = [self._start(f"worker-{number}") for number in range(world.workers)]
+        self.chain = checks.Chain()
+        self._told: dict[UUID, list[Told]] = {}
+        self.commits = 0
+        self.faults = 0
+
+    def _start(self, name: str) -> Worker:
+        options = PipelineOptions(checks.KEY, grace_seconds=0.0)
+        return Worker(name, Pipeline(self.store, self.catalogue, options, epoch=1, now=lambda: self.now))
+
+    # -- the schedule
+
+    def run(self, steps: Collection[int] | None = None) -> Outcome:
+        """Play all steps (or these), then settle everything, and check."""
+        try:
+            for number in range(self.world.steps) if steps is None else sorted(steps):
+                self.rng = Random(self.world.seed * 1_000_003 + number)
+                self.post.rng = self.rng
+                self._step()
+            self.rng = Random(self.world.seed)
+            self._settle()
+            self._check_all()
+        finally:
+            self.post.close()
+        return Outcome(sum(map(len, self._log.values())), self.commits, self.faults)
+
+    def _step(self) -> None:
+        rng = self.rng
+        self._publish(rng.randrange(1, 2 * max(2, len(self.world.messages) // self.world.steps)))
+        roll = rng.random()
+        if roll < 0.70:
+            self._together([self._an_act() for _ in range(rng.choice([1, 1, 1, 2, 3]))])
+        elif roll < 0.78:
+            self._rebalance()
+        elif roll < 0.88:
+            self._move_watermark(early=rng.random() < 0.2)
+        elif roll < 0.91 and len(self.workers) > 1:
+            self.faults += 1
+            self.post.overtake(*(worker.name for worker in rng.sample(self.workers, 2)))
+        else:
+            self.post.publish(rng.choice(self.workers).name, self.world.faults)
+            self.post.pass_time(rng.choice([0.0, 4.0, 20.0]))
+        if rng.random() < self.world.faults * 0.1:
+            self._kill(rng.choice(self.workers))
+        self.subscriber.follow(self.post.published)
+
+    def _publish(self, count: int) -> None:
+        """Time goes on, and messages come."""
+        for message in self._to_publish[self._published : self._published + count]:
+            place = (message.topic, self.world.partition_of(message.key))
+            log = self._log.setdefault(place, [])
+            log.append((message.record(place[1], len(log)), message))
+            self.now = max(self.now, message.at)
+        self._published += count
+
+    def _rebalance(self) -> None:
+        """Partitions get another owner; the one before may not have heard of it."""
+        rng = self.rng
+        owner, told = rng.choice(self.workers), rng.random() < 0.5
+        places = [place for place in sorted(self._log) if rng.random() < 0.5]
+        for worker in self.workers:
+            if worker is not owner and told:
+                for place in places:
+                    worker.believes.pop(place, None)
+        self._seek(owner, places)
+
+    def _seek(self, worker: Worker, places: Collection[Partition]) -> None:
+        for place in places:
+            there = self.store.tables.positions.get(place)
+            worker.believes[place] = None if there is None else there.next_offset
+
+    def _move_watermark(self, *, early: bool) -> None:
+        """As far as everything was read; or further, for waiting has an end."""
+        unread = [
+            log[at][0].timestamp_ms for place, log in self._log.items() if (at := self.chain.next.get(place) or 0) < len(log)
+        ]
+        value = self.now if early or not unread else min(self.now, time_of(min(unread)))
+        there = self.store.tables.watermark
+        self.store.tables.watermark = value if there is None else max(there, value)
+
+    def _kill(self, worker: Worker) -> None:
+        """The process ends; another one starts in its place."""
+        self.faults += 1
+        self.post.restart(worker.name)
+        worker.dead = True
+        fresh = self._start(worker.name)
+        self.workers[self.workers.index(worker)] = fresh
+        self._seek(fresh, list(worker.believes))
+
+    # -- what workers do
+
+    def _an_act(self) -> _Running:
+        """Something for some worker to do, with or without a fault."""
+        rng = self.rng
+        worker = rng.choice(self.workers)
+        if not worker.believes:
+            self._seek(worker, sorted(self._log))
+        roll, moves = rng.random(), tuple[Move, ...]()
+        act, turns, ending = Act(), None, ""
+        if rng.random() < self.world.faults:
+            self.faults += 1
+            act.commit = rng.choice(["fine", "answer_lost", "request_lost", "refused", "killed_after"])
+            if act.commit == "fine":
+                turns, ending = rng.randrange(8), rng.choice(["killed", "unavailable"])
+        if roll < 0.8:
+            read = self._read(worker, rng.choice([3, 30, 200]))
+            moves = read.moves
+            coroutine: Coroutine[Any, Any, Any] = worker.pipeline.process(read)
+        elif roll < 0.93:
+            coroutine = self._due(worker)
+        else:
+            coroutine = self._sweep(worker)
+        return _Running(worker, coroutine, act, moves, turns, ending)
+
+    def _read(self, worker: Worker, most: int) -> ReadBatch:
+        """The next records of some of the partitions that the worker believes to have."""
+        rng = self.rng
+        records: list[Record] = []
+        moves: list[Move] = []
+        for place, at in worker.believes.items():
+            if at != 0 and rng.random() < 0.3:
+                continue
+            start = at or 0
+            taken = [record for record, _ in self._log.get(place, [])[start : start + rng.randrange(1, most + 1)]]
+            if taken:
+                records += taken
+                moves.append(
+                    Move(*place, at, taken[-1].offset + 1, digest_of(taken[-1]), time_of(taken[-1].timestamp_ms), at_end=False)
+                )
+        if rng.random() < 0.7:
+            records.sort(key=lambda record: record.timestamp_ms)
+        return ReadBatch(tuple(records), tuple(moves))
+
+    async def _due(self, worker: Worker) -> None:
+        until = self.store.tables.watermark
+        if until is not None:
+            until = min(until, self.now)
+            due = await self.store.due(range(64), until, self.rng.choice([1, 100]))
+            await worker.pipeline.run_due([each.account_id for each in due], until)
+
+    async def _sweep(self, worker: Worker) -> None:
+        routes = await self.store.drainable(self.rng.choice([1, 100]))
+        if routes:
+            await worker.pipeline.drain(routes)
+
+    # -- driving coroutines
+
+    def _together(self, running: list[_Running]) -> None:
+        """Let coroutines take turns, in an order of the schedule's choice, until all have ended."""
+        acts = [each.act for each in running]
+        for _ in range(_TURNS_MAX):
+            if not running:
+                break
+            able = [each for each in running if each.waits_for is None or each.waits_for not in self.store.owners]
+            assert able, f"a deadlock: {[each.waits_for for each in running]}"
+            one = self.rng.choice(able) if len(able) > 1 else able[0]
+            if self._turn(one):
+                running.remove(one)
+                for other in [each for each in running if each.worker.dead]:
+                    other.coroutine.close()
+                    running.remove(other)
+        else:
+            raise AssertionError("batches that never end")
+        assert not self.store.owners, "a lock outlives its batch"
+        touched: set[UUID] = set()
+        for act in acts:
+            self.chain.follow(act)
+            touched |= checks.check_commits(act)
+            for _, change in act.changes:
+                self._told.setdefault(change.account_id, []).extend(change.messages)
+            self.commits += bool(act.moves or act.changes)
+        checks.check_accounts(self.store, touched)
+        checks.check_outbox(self.store)
+
+    def _turn(self, one: _Running) -> bool:
+        """One turn of a coroutine; True if it ended."""
+        self.store.act = one.act
+        try:
+            if one.turns_left == 0:
+                one.turns_left = None
+                if one.ending == "killed":
+                    one.coroutine.close()
+                    raise Killed
+                turn = one.coroutine.throw(UnavailableError("the connection was cut"))
+            elif one.waits_for is not None and self.rng.random() < 0.02:
+                turn = one.coroutine.throw(ContendedError("waited too long for a lock"))
+            else:
+                turn = one.coroutine.send(None)
+        except StopIteration:
+            one.worker.believes.update({move.key: move.next_offset for move in one.moves})
+            return True
+        except PositionLostError as lost:
+            for place in lost.partitions:
+                one.worker.believes.pop(place, None)
+            self._seek(one.worker, [move.key for move in one.moves])
+            return True
+        except Killed:
+            if not one.worker.dead:
+                self._kill(one.worker)
+            return True
+        except OutcomeUnknownError:
+            self._seek(one.worker, [move.key for move in one.moves])
+            return True
+        except StoreError:
+            return True  # nothing was written: the same again
+        assert isinstance(turn, Turn)
+        one.waits_for = turn.waits_for
+        if one.turns_left is not None:
+            one.turns_left -= 1
+        return False
+
+    # -- the end
+
+    def _settle(self) -> None:
+        """No more faults: everything is published, read, swept, and the clock runs to the end."""
+        self._publish(len(self._to_publish))
+        self.now = max(self.now, self.world.end)
+        worker = self.workers[0]
+        self._seek(worker, sorted(self._log))
+        while any(self.chain.next.get(place) != len(log) for place, log in self._log.items()):
+            read = self._read(worker, 500)
+            self._together([_Running(worker, worker.pipeline.process(read), Act(), read.moves, None, "")])
+        for _ in range(len(self.store.tables.parked) + 1):
+            self._alone(worker, self._sweep(worker))
+        for _ in range(100):
+            self._alone(worker, worker.pipeline.run_due(sorted(self.store.tables.accounts), self.world.end))
+            if not any(
+                (due := account.row.head.next_due_at) is not None and due <= self.world.end
+                for account in self.store.tables.accounts.values()
+            ):
+                break
+        else:
+            raise AssertionError("the clock never comes to rest")
+        self.post.drain(worker.name)
+        self.subscriber.follow(self.post.published)
+
+    def _alone(self, worker: Worker, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self._together([_Running(worker, coroutine, Act(), (), None, "")])
+
+    def _check_all(self) -> None:
+        delivered = [
+            (message, place, record.offset) for place, log in sorted(self._log.items()) for record, message in log
+        ]
+        letters = checks.check_nothing_lost(self.store, delivered)
+        checks.check_folds(self.world, self.store, self._told)
+        checks.check_accounts(self.store, self.store.tables.accounts)
+        checks.check_told(self.store, self.subscriber, letters)

@@ -1,0 +1,203 @@
+"""The real relay over a Kafka that loses messages and acknowledgements, in virtual time; and a subscriber that reads it all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import selectors
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+from aiokafka.errors import KafkaError
+
+from tests.stores.memory import MemoryStore
+from worker.publish import relay as relay_module
+from worker.publish.relay import Relay, RelayOptions
+
+OPTIONS = RelayOptions(groups=2, read_rows_max=400, lease_seconds=10.0)
+_DLQ = ".loyalty.dlq"
+
+
+class _Virtual(selectors.SelectSelector):
+    """Never waits: what would be waited for has passed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            raise AssertionError("the relay waits for something that never happens")
+        self.now += timeout
+        return []
+
+
+class _VirtualLoop(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        self.virtual = _Virtual()
+        super().__init__(self.virtual)
+
+    def time(self) -> float:
+        return self.virtual.now
+
+
+class _Producer:
+    """An idempotent producer: what was refused takes everything after it, in its partition, along."""
+
+    _sender = None
+    _closed = False
+
+    def __init__(self, post: Post, faults: float, gate: asyncio.Event | None) -> None:
+        self.client = SimpleNamespace(close=self.start)
+        self._post = post
+        self._faults = faults
+        self._gate = gate
+        self._gate_after = post.rng.randrange(20)
+        self._refused: set[bytes | None] = set()
+
+    async def start(self) -> None:
+        """Also closes: nothing happens."""
+
+    async def partitions_for(self, topic: str) -> set[int]:
+        return {0}
+
+    async def send(self, topic: str, value: bytes | None, key: bytes | None, headers: Any) -> asyncio.Future[Any]:
+        if self._gate is not None:
+            if self._gate_after == 0:
+                await self._gate.wait()
+            self._gate_after -= 1
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        roll = self._post.rng.random()
+        if key in self._refused or roll < self._faults / 2:
+            self._refused.add(key)
+            future.set_exception(KafkaError("not taken"))
+            return future
+        self._post.published.append((topic, key, value))
+        if roll < self._faults:
+            future.set_exception(KafkaError("taken, and the acknowledgement lost"))
+        else:
+            future.set_result(None)
+        return future
+
+
+class Post:
+    """The relays of the workers, and what they published."""
+
+    def __init__(self, store: MemoryStore, rng: Random) -> None:
+        self.rng = rng
+        self.published: list[tuple[str, bytes | None, bytes | None]] = []
+        self._store = store
+        self._loop = _VirtualLoop()
+        self._relays: dict[str, Relay] = {}
+        self._faults: dict[str, float] = {}
+        self._gates: dict[str, asyncio.Event | None] = {}
+
+    def close(self) -> None:
+        self._loop.close()
+
+    @contextmanager
+    def _time(self) -> Iterator[None]:
+        with patch.object(relay_module, "time", SimpleNamespace(monotonic=self._loop.time)):
+            yield
+
+    def seconds(self) -> float:
+        """Virtual seconds since the beginning; the store's leases go by them too."""
+        return self._loop.virtual.now
+
+    def pass_time(self, seconds: float) -> None:
+        self._loop.virtual.now += seconds
+
+    def _relay(self, holder: str) -> Relay:
+        if holder not in self._relays:
+
+            def make() -> Any:
+                return _Producer(self, self._faults[holder], self._gates[holder])
+
+            self._relays[holder] = Relay(self._store, make, OPTIONS, holder)
+        return self._relays[holder]
+
+    def publish(self, holder: str, faults: float) -> int:
+        """One worker's relay publishes once; each message may be lost, or its acknowledgement."""
+        self._faults[holder], self._gates[holder] = faults, None
+        with self._time():
+            return self._loop.run_until_complete(self._relay(holder).publish_once())
+
+    def restart(self, holder: str) -> None:
+        """The worker is gone, without a word: its leases run out by themselves."""
+        self._relays.pop(holder, None)
+
+    def overtake(self, paused: str, other: str) -> None:
+        """One relay stops in the middle of its sending, its leases run out, another one publishes, the first goes on."""
+        self._faults[paused] = self._faults[other] = 0.0
+        self._gates[other] = None
+
+        async def play() -> None:
+            gate = self._gates[paused] = asyncio.Event()
+            self.restart(paused)  # a producer of its own, with the gate
+            self.pass_time(OPTIONS.lease_seconds + 1)
+            slow = asyncio.get_running_loop().create_task(self._relay(paused).publish_once())
+            for _ in range(20):
+                await asyncio.sleep(0)
+            self.pass_time(OPTIONS.lease_seconds + 1)
+            await self._relay(other).publish_once()
+            gate.set()
+            await slow
+            self.restart(paused)
+
+        with self._time():
+            self._loop.run_until_complete(play())
+
+    def drain(self, holder: str) -> None:
+        """Publish everything."""
+        self.pass_time(3 * OPTIONS.lease_seconds)
+        while self._store.tables.outbox:
+            self.publish(holder, 0.0)
+            self.pass_time(OPTIONS.lease_seconds)
+
+
+class Subscriber:
+    """Knows of the ledger what is published, and nothing else."""
+
+    def __init__(self) -> None:
+        self.read = 0
+        self.versions: dict[bytes, int] = {}
+        self.balances: dict[bytes, tuple[int, int, int]] = {}
+        self.tiers: dict[bytes, str] = {}
+        self.letters: set[bytes | None] = set()
+        self._said: dict[tuple[str, bytes, int], bytes] = {}
+
+    def follow(self, published: list[tuple[str, bytes | None, bytes | None]]) -> None:
+        """Read on, and fail on a gap, a repeat that says something else, or balances that do not add up."""
+        for topic, key, value in published[self.read :]:
+            if topic.endswith(_DLQ):
+                self.letters.add(value)
+                continue
+            assert key is not None
+            assert value is not None
+            self._take(topic, key, value)
+        self.read = len(published)
+
+    def _take(self, topic: str, key: bytes, value: bytes) -> None:
+        data: Mapping[str, Any] = json.loads(value)
+        version = data["version"]
+        if topic != "loyalty.balance-changed":
+            if topic == "loyalty.tier-changed":
+                self.tiers[key] = data["tier"] if (topic, key, version) not in self._said else self.tiers[key]
+                self._said.setdefault((topic, key, version), value)
+            return
+        known = self.versions.get(key, 0)
+        if version <= known:
+            assert self._said[topic, key, version] == value, f"{key!r} version {version} was published with two contents"
+            return
+        assert version == known + 1, f"{key!r}: version {version} came after {known}"
+        before = self.balances.get(key, (0, 0, 0))
+        change = data["change"]
+        after = (data["available"], data["pending"], data["on_hold"])
+        added = (before[0] + change["available"], before[1] + change["pending"], before[2] + change["on_hold"])
+        assert added == after, f"{key!r} version {version}: {before} and {change} are not {after}"
+        self.versions[key], self.balances[key] = version, after
+        self._said[topic, key, version] = value

@@ -1,0 +1,171 @@
+"""The store in memory on a stage: every call may be a turn of somebody else, and every commit may go wrong as it is told to.
+
+Coroutines of workers are driven by hand, one `send` at a time, so that how they interleave is the schedule's choice alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import TracebackType
+from typing import Literal
+from uuid import UUID
+
+from contracts.events import Event
+from tests.stores.memory import MemoryStore
+from tests.stores.memory_batch import MemoryBatch
+from worker.decide.change import AccountChange, AccountRow, History, Loaded, Wanted
+from worker.decide.state import Moment
+from worker.persist import Arrival, DeadLetter, Move, Route
+from worker.persist.errors import OutcomeUnknownError, UnavailableError
+
+CommitFault = Literal["fine", "answer_lost", "request_lost", "refused", "killed_after"]
+
+
+class Killed(BaseException):
+    """The process of a worker ends here; nothing that it has in memory is left."""
+
+
+class Turn:
+    """Awaited to let others go on; `waits_for` names the lock that is wanted."""
+
+    def __init__(self, waits_for: Hashable = None) -> None:
+        self.waits_for = waits_for
+
+    def __await__(self) -> Generator[Turn, None, None]:
+        yield self
+
+
+_ON = Turn()
+
+
+@dataclass(slots=True)
+class Act:
+    """What one coroutine does to the store: its fault, and what it committed."""
+
+    commit: CommitFault = "fine"
+    moves: list[Move] = field(default_factory=list)
+    changes: list[tuple[AccountRow | None, AccountChange]] = field(default_factory=list)
+    """Committed, each with the row that it replaced."""
+
+
+class StageBatch(MemoryBatch):
+    """A batch that gives others their turn before each call."""
+
+    stage: Stage
+    act: Act
+
+    def __init__(self, stage: Stage, act: Act) -> None:
+        super().__init__(stage.tables, {}, 900_000)
+        self.stage = stage
+        self.act = act
+        self._moves: list[Move] = []
+        self._changes: list[AccountChange] = []
+        self._names: list[Hashable] = []
+
+    async def _lock(self, names: Iterable[tuple[str, Hashable]]) -> None:
+        owners = self.stage.owners
+        for name in names:
+            while (owner := owners.get(name)) is not None and owner is not self:
+                await Turn(name)
+            if owner is None:
+                owners[name] = self
+                self._names.append(name)
+
+    def commit(self, now: datetime) -> None:
+        self.act.moves += self._moves
+        accounts = self.stage.tables.accounts
+        self.act.changes += [(a.row if (a := accounts.get(c.account_id)) else None, c) for c in self._changes]
+        super().commit(now)
+
+    def end(self) -> None:
+        for name in self._names:
+            del self.stage.owners[name]
+        self._names.clear()
+
+    async def move_positions(self, moves: Sequence[Move]) -> datetime | None:
+        await _ON
+        self._moves += moves
+        return await super().move_positions(moves)
+
+    async def routes(self, order_ids: Iterable[str]) -> dict[str, Route]:
+        await _ON
+        return await super().routes(order_ids)
+
+    async def claim(self, arrivals: Sequence[Arrival], awaited: Iterable[str]) -> dict[str, Route]:
+        await _ON
+        return await super().claim(arrivals, awaited)
+
+    async def park(self, events: Sequence[Event]) -> list[Event]:
+        await _ON
+        return await super().park(events)
+
+    async def take_parked(self, orders: Iterable[tuple[str, str]]) -> list[Event]:
+        await _ON
+        return await super().take_parked(orders)
+
+    async def load(self, wanted: Sequence[Wanted], names: Mapping[UUID, tuple[str, str]] | None = None) -> dict[UUID, Loaded]:
+        await _ON
+        return await super().load(wanted, names)
+
+    async def history(self, since: Mapping[UUID, Moment]) -> dict[UUID, History]:
+        await _ON
+        return await super().history(since)
+
+    async def win(self, changes: Sequence[AccountChange]) -> set[UUID]:
+        await _ON
+        return await super().win(changes)
+
+    async def write(self, changes: Sequence[AccountChange]) -> None:
+        await _ON
+        self._changes += changes
+        await super().write(changes)
+
+    async def dead_letter(self, letters: Sequence[DeadLetter]) -> int:
+        await _ON
+        return await super().dead_letter(letters)
+
+
+class _Transaction(AbstractAsyncContextManager[StageBatch]):
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._batch = StageBatch(stage, stage.act)
+
+    async def __aenter__(self) -> StageBatch:
+        return self._batch
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                await _ON
+                self._commit()
+        finally:
+            self._batch.end()
+
+    def _commit(self) -> None:
+        fault = self._batch.act.commit
+        if fault == "refused":
+            raise UnavailableError("the connection was cut before COMMIT")
+        if fault == "request_lost":
+            raise OutcomeUnknownError("the connection was cut at COMMIT")
+        self._batch.commit(self._stage.clock())
+        if fault == "answer_lost":
+            raise OutcomeUnknownError("the connection was cut at COMMIT")
+        if fault == "killed_after":
+            raise Killed
+
+
+class Stage(MemoryStore):
+    """The store that all workers of a simulation share. `act`: whose turn it is."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        super().__init__(clock)
+        self.owners: dict[Hashable, StageBatch] = {}
+        self.act = Act()
+
+    def batch(self) -> AbstractAsyncContextManager[StageBatch]:
+        return _Transaction(self)
