@@ -12,7 +12,7 @@ STAMP := $(VENV)/.installed
 LOCK_OPTIONS := --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 --quiet
 ARGS ?=
 
-.PHONY: help install demo test lint types layers migrations-lint lock lock-check check
+.PHONY: help install demo test bench lint types layers migrations-lint lock lock-check check
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -31,6 +31,9 @@ demo: $(STAMP)  ## a day of a shop's life through a real worker; KEEP=1 leaves i
 
 test: $(STAMP)  ## everything, on real Kafka and real Postgres; ARGS="-k name" narrows it
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(STAMP)  ## how fast, against what people would use instead; ARGS="--events 20000 --rounds 5" makes it shorter
+	$(BIN)/python -m tests.bench.run $(ARGS)
 
 lint: $(STAMP)  ## ruff
 	$(BIN)/ruff check .

@@ -1,0 +1,257 @@
+"""What this machine could do at best: our own SQL without Python or Kafka, COPY of as many bytes, Kafka read by nobody's code.
+
+The SQL is recorded as bytes on the wire, between the driver and the server, and sent again as bytes: no statement is built, no
+row decoded, and nothing is folded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer
+
+from contracts.events import TOPICS_IN
+from tests.bench.measure import Run, between, read
+from tests.bench.stack import Stack, batches, pipeline
+from tests.bench.workload import Delivery, records
+from worker.persist.postgres import PostgresStore, StoreOptions
+
+REPLAYED = "replayed"
+"""Name of the database that a recording is made on and replayed on: it stands in the first bytes of a connection."""
+SHARDS = range(64)
+OUTBOX_ROWS = 2_000
+COPIED_ROW_BYTES = 1_000
+_HEADER = struct.Struct("!cI")
+_READY, _TERMINATE = b"Z", b"X"
+
+
+@dataclass(slots=True)
+class Exchange:
+    """Bytes sent until the server was ready for more, and the batch at which they were sent."""
+
+    batch: int
+    sent: bytearray = field(default_factory=bytearray)
+
+
+class Recorder:
+    """A line to Postgres that keeps what clients send, by connection, in the portions that the server answers."""
+
+    def __init__(self, dsn: str) -> None:
+        self._parts = urlsplit(dsn)
+        self._server: asyncio.Server | None = None
+        self._lines: set[asyncio.Task[None]] = set()
+        self.connections: list[list[Exchange]] = []
+        self.batch = 0
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        assert self._server is not None
+        self._server.close()
+        for line in self._lines:
+            line.cancel()
+        await asyncio.gather(*self._lines, return_exceptions=True)
+
+    @property
+    def dsn(self) -> str:
+        """The address of the database through this line."""
+        assert self._server is not None
+        port = self._server.sockets[0].getsockname()[1]
+        return urlunsplit(self._parts._replace(netloc=f"{self._parts.username}@127.0.0.1:{port}"))
+
+    async def _serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._lines.add(task)
+        server, to_server = await asyncio.open_connection(self._parts.hostname, self._parts.port)
+        exchanges = [Exchange(self.batch)]
+        self.connections.append(exchanges)
+        back = asyncio.create_task(self._answer(server, to_client, exchanges))
+        try:
+            while data := await client.read(2**20):
+                if data[:1] == _TERMINATE:
+                    break
+                exchanges[-1].sent += data
+                exchanges[-1].batch = self.batch
+                to_server.write(data)
+        finally:
+            back.cancel()
+            to_client.close()
+            to_server.close()
+            self._lines.discard(task)
+
+    async def _answer(self, server: asyncio.StreamReader, to_client: asyncio.StreamWriter, exchanges: list[Exchange]) -> None:
+        with suppress(asyncio.IncompleteReadError):
+            while True:
+                header = await server.readexactly(_HEADER.size)
+                kind, length = _HEADER.unpack(header)
+                body = await server.readexactly(length - 4)
+                if kind == _READY:
+                    # Before the client hears it: what it sends next belongs to the next exchange.
+                    exchanges.append(Exchange(self.batch))
+                to_client.write(header + body)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The SQL of a workload: exchanges by connection. `events`: how many were applied by it."""
+
+    template: str
+    events: int
+    connections: Sequence[Sequence[Exchange]]
+
+    @property
+    def bytes(self) -> int:
+        """All that was sent."""
+        return sum(len(exchange.sent) for connection in self.connections for exchange in connection)
+
+
+async def record(stack: Stack, template: str, deliveries: Sequence[Delivery]) -> Recording:
+    """Apply a workload in batches, with the relay's reading and deleting after each, and keep the bytes of the SQL."""
+    dsn = stack.database(template, REPLAYED)
+    one = StoreOptions(connections_max=1)
+    async with (
+        Recorder(dsn) as recorder,
+        await PostgresStore.open(recorder.dsn, one) as store,
+        pipeline(store) as run,
+        await PostgresStore.open(recorder.dsn, one) as relay,
+    ):
+        found = batches(records(iter(deliveries)))
+        for number, batch in enumerate(found, 1):
+            recorder.batch = number
+            await run.process(batch)
+            while rows := await relay.read(SHARDS, OUTBOX_ROWS):
+                await relay.delete(rows)
+        # The last, empty exchange of each is what nobody sent.
+        return Recording(template, len(deliveries), [[each for each in made if each.sent] for made in recorder.connections])
+
+
+@dataclass(slots=True)
+class Replay:
+    """Runs a recording again, over as many connections as it was made with."""
+
+    stack: Stack
+    recording: Recording
+
+    async def __call__(self) -> Run:
+        """All of it on a database that begins as the recording's did; the relay's part follows the batch that it was after."""
+        dsn = self.stack.database(self.recording.template, REPLAYED)
+        parts = urlsplit(dsn)
+        done = [0] * len(self.recording.connections)
+        moved = asyncio.Condition()
+
+        async def send(number: int, exchanges: Sequence[Exchange]) -> None:
+            reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+            for exchange in exchanges:
+                if number:
+                    async with moved:
+                        await moved.wait_for(lambda batch=exchange.batch: done[0] >= batch)  # type: ignore[misc]
+                elif exchange.batch > done[0] + 1:
+                    async with moved:
+                        done[0] = exchange.batch - 1
+                        moved.notify_all()
+                writer.write(exchange.sent)
+                await _until_ready(reader)
+            if not number:
+                async with moved:
+                    done[0] = exchanges[-1].batch
+                    moved.notify_all()
+            writer.close()
+
+        try:
+            return await _measured(
+                self.stack,
+                dsn,
+                self.recording.events,
+                asyncio.gather(*(send(number, each) for number, each in enumerate(self.recording.connections))),
+            )
+        finally:
+            self.stack.drop(dsn)
+
+
+async def _until_ready(reader: asyncio.StreamReader) -> None:
+    """Pass over answers up to the one that says the server is ready; an error is a mistake of the bench."""
+    while True:
+        kind, length = _HEADER.unpack(await reader.readexactly(_HEADER.size))
+        body = await reader.readexactly(length - 4)
+        assert kind != b"E", body
+        if kind == _READY:
+            return
+
+
+@dataclass(slots=True)
+class CopyOnly:
+    """COPY of as many bytes as a recording holds into one plain table, with a commit a batch."""
+
+    stack: Stack
+    recording: Recording
+
+    async def __call__(self) -> Run:
+        """All of it over one connection."""
+        dsn = self.stack.empty("copied")
+        await self.stack.sql(dsn, "CREATE TABLE copied (document bytea)")
+        await self.stack.sql(dsn, "CHECKPOINT")
+        count = max(exchange.batch for each in self.recording.connections for exchange in each)
+        rows = self.recording.bytes // count // COPIED_ROW_BYTES
+        document = bytes(range(250)) * (COPIED_ROW_BYTES // 250)
+        batch = [(document,)] * rows
+
+        async def copy() -> None:
+            connection = await asyncpg.connect(dsn)
+            for _ in range(count):
+                await connection.copy_records_to_table("copied", records=batch)
+            await connection.close()
+
+        try:
+            return await _measured(self.stack, dsn, self.recording.events, copy())
+        finally:
+            self.stack.drop(dsn)
+
+
+async def _measured(stack: Stack, dsn: str, events: int, work: asyncio.Future[object] | object) -> Run:
+    pids = {"postgres": (stack.postgres.pid or 0,)}
+    connection = await asyncpg.connect(dsn)
+    try:
+        first = await read(connection, time.monotonic(), pids)
+        await work  # type: ignore[misc]
+        last = await read(connection, time.monotonic(), pids)
+    finally:
+        await connection.close()
+    return between(first, last, events)
+
+
+async def consume_only(stack: Stack, prefix: str, events: int) -> float:
+    """Records per second that aiokafka alone reads from the topics of a workload."""
+    consumer = AIOKafkaConsumer(
+        *(prefix + topic for topic in TOPICS_IN),
+        bootstrap_servers=stack.kafka.bootstrap,
+        group_id=f"limit-{time.monotonic_ns()}",
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+    )
+    await consumer.start()
+    try:
+        found = 0
+        started = time.monotonic()
+        while found < events:
+            read_ = sum(map(len, (await consumer.getmany(timeout_ms=1_000, max_records=2_000)).values()))
+            if not found:
+                started = time.monotonic()
+                events -= read_
+                found = 0 if read_ == 0 else 1
+                continue
+            found += read_
+        return events / (time.monotonic() - started)
+    finally:
+        await consumer.stop()

@@ -1,0 +1,86 @@
+"""Runs of the real worker: as many processes as asked for, over topics that are full already."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+from tests.bench.measure import Run, between, read
+from tests.bench.stack import Stack
+from tests.flows.system import System
+
+POLL_SECONDS = 0.05
+WAIT_SECONDS = 3_600.0
+READ_TO = "SELECT coalesce(sum(next_offset), 0)::bigint FROM position"
+LEFT_TO_PUBLISH = "SELECT EXISTS (SELECT FROM outbox)"
+
+
+@dataclass(slots=True)
+class Ours:
+    """The worker on a workload that was published under `prefix`; every run begins from `template`."""
+
+    stack: Stack
+    directory: Path
+    template: str
+    prefix: str
+    events: int
+    workers: int = 1
+
+    async def __call__(self) -> Run:
+        """Drain the topics: from the first committed batch until the last event is in the ledger and told."""
+        dsn = self.stack.database(self.template)
+        system = self.system(dsn)
+        try:
+            for number in range(self.workers):
+                system.start_worker(f"w{number}-{uuid.uuid4().hex[:6]}")
+            pids = {
+                "workers": [worker.pid or 0 for worker in system.workers],
+                "postgres": [self.stack.postgres.pid or 0],
+                "kafka": self.stack.kafka.pids,
+            }
+            return await drained(dsn, pids, self.events, READ_TO, LEFT_TO_PUBLISH, system.check_alive)
+        finally:
+            system.stop_workers()
+            self.stack.drop(dsn)
+
+    def system(self, dsn: str) -> System:
+        """The service over these topics and a database."""
+        system = System(self.stack.kafka.bootstrap, dsn, self.prefix, self.directory)
+        system.settings["LOYALTY_KAFKA_GROUP"] = f"bench-{uuid.uuid4().hex}"
+        return system
+
+
+async def drained(
+    dsn: str,
+    pids: Mapping[str, Sequence[int]],
+    events: int,
+    read_to: str,
+    left: str,
+    check: Callable[[], None],
+) -> Run:
+    """Measure from the first progress to the end: `events` read to, and nothing left to publish."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        give_up = time.monotonic() + WAIT_SECONDS
+        while not (begun := await connection.fetchval(read_to)):
+            await _again(check, give_up)
+        first = await read(connection, time.monotonic(), pids)
+        while await connection.fetchval(read_to) < events or await connection.fetchval(left):
+            await _again(check, give_up)
+        last = await read(connection, time.monotonic(), pids)
+        return between(first, last, events - begun)
+    finally:
+        await connection.close()
+
+
+async def _again(check: Callable[[], None], give_up: float) -> None:
+    check()
+    if time.monotonic() > give_up:
+        raise AssertionError("the topics were not drained in time")
+    await asyncio.sleep(POLL_SECONDS)
