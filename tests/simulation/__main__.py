@@ -1,7 +1,7 @@
 """`python -m tests.simulation`: one seed again, or as many as fit into a time, with the results appended to a file.
 
-    --seed N [--messages 1-4,7] [--steps none]   plays one seed, or the part of it that a failure was reduced to
-    --seconds N [--results FILE]                 plays seeds one after the other and goes on where the file ends
+--seed N [--messages 1-4,7] [--steps none]   plays one seed, or the part of it that a failure was reduced to
+--seconds N [--results FILE]                 plays seeds one after the other and goes on where the file ends
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -60,7 +61,7 @@ def soak(seconds: float, results: Path, first: int | None = None) -> int:
     return int(failed > 0)
 
 
-def _some(first: int, end: float) -> dict[str, object] | dict[str, list[str]]:
+def _some(first: int, end: float) -> dict[str, Any]:
     started, counts, failures = time.monotonic(), {"seeds": 0, "messages": 0, "commits": 0, "faults": 0}, list[str]()
     for found in _played(first, end):
         counts["seeds"] += 1

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from tests.fold.books import Book, check_book, check_change, compare, scratch
 from tests.simulation.post import Subscriber
-from tests.simulation.stage import Act, Stage
+from tests.simulation.stage import Commit, Stage
 from tests.simulation.world import Message, Said, World
 from tests.stores.memory_tables import Account
 from tests.stores.soundness import violations
@@ -25,21 +25,21 @@ class Chain:
     def __init__(self) -> None:
         self.next: dict[Partition, int] = {}
 
-    def follow(self, act: Act) -> None:
+    def follow(self, commit: Commit) -> None:
         """Fail if a batch was committed that does not go on where the one before ended."""
-        for move in act.moves:
+        for move in commit.moves:
             place = (move.topic, move.partition)
             known = self.next.get(place)
             assert move.from_offset == known, f"{place}: a batch from {move.from_offset} was committed, it stood at {known}"
             self.next[place] = move.next_offset
 
 
-def check_commits(act: Act) -> set[UUID]:
+def check_commit(commit: Commit) -> set[UUID]:
     """Each committed change goes on from the row that it replaced; returns the accounts."""
-    for row, change in act.changes:
+    for row, change in commit.changes:
         assert change.expected_revision == (row.revision if row is not None else 0), "written over another worker's change"
         check_change(change, row.head if row is not None else Head(), row.version if row is not None else 0)
-    return {change.account_id for _, change in act.changes}
+    return {change.account_id for _, change in commit.changes}
 
 
 def check_accounts(stage: Stage, accounts: Iterable[UUID]) -> None:
@@ -117,7 +117,8 @@ def check_told(stage: Stage, subscriber: Subscriber, expected_letters: int) -> N
 def check_nothing_lost(stage: Stage, messages: Iterable[tuple[Message, Partition, int]]) -> int:
     """Each message became what it should, once; returns how many dead letters there must be."""
     delivered = list(messages)
-    letters = {(letter.record.topic, letter.record.partition, letter.record.offset) for letter in stage.tables.dead_letters.values()}
+    records = [letter.record for letter in stage.tables.dead_letters.values()]
+    letters = {(record.topic, record.partition, record.offset) for record in records}
     waits = {key: event for key, (_, event) in stage.tables.parked.items()}
     known = {order for order, route in stage.tables.routes.items() if route.known}
     assert not [key for key in waits if key[0] in known], "something is parked for an order that has come"
@@ -129,7 +130,7 @@ def check_nothing_lost(stage: Stage, messages: Iterable[tuple[Message, Partition
     dead = sum(
         _fate(stage, message, (*place, offset) in letters, bodies, waits, contents) for message, place, offset in delivered
     )
-    made_again = sum(letter.record.offset < 0 for letter in stage.tables.dead_letters.values())
+    made_again = sum(record.offset < 0 for record in records)
     return dead + made_again
 
 

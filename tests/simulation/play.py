@@ -173,7 +173,7 @@ class Play:
         act, turns, ending = Act(), None, ""
         if rng.random() < self.world.faults:
             self.faults += 1
-            act.commit = rng.choice(["fine", "answer_lost", "request_lost", "refused", "killed_after"])
+            act = Act(rng.choice(["fine", "answer_lost", "request_lost", "refused", "killed_after"]))
             if act.commit == "fine":
                 turns, ending = rng.randrange(8), rng.choice(["killed", "unavailable"])
         if roll < 0.8:
@@ -221,7 +221,6 @@ class Play:
 
     def _together(self, running: list[_Running]) -> None:
         """Let coroutines take turns, in an order of the schedule's choice, until all have ended."""
-        acts = [each.act for each in running]
         for _ in range(_TURNS_MAX):
             if not running:
                 break
@@ -237,12 +236,13 @@ class Play:
             raise AssertionError("batches that never end")
         assert not self.store.owners, "a lock outlives its batch"
         touched: set[UUID] = set()
-        for act in acts:
-            self.chain.follow(act)
-            touched |= checks.check_commits(act)
-            for _, change in act.changes:
+        for commit in self.store.committed:
+            self.chain.follow(commit)
+            touched |= checks.check_commit(commit)
+            for _, change in commit.changes:
                 self._told.setdefault(change.account_id, []).extend(change.messages)
-            self.commits += bool(act.moves or act.changes)
+            self.commits += 1
+        self.store.committed.clear()
         checks.check_accounts(self.store, touched)
         checks.check_outbox(self.store)
 
@@ -312,9 +312,7 @@ class Play:
         self._together([_Running(worker, coroutine, Act(), (), None, "")])
 
     def _check_all(self) -> None:
-        delivered = [
-            (message, place, record.offset) for place, log in sorted(self._log.items()) for record, message in log
-        ]
+        delivered = [(message, place, record.offset) for place, log in sorted(self._log.items()) for record, message in log]
         letters = checks.check_nothing_lost(self.store, delivered)
         checks.check_folds(self.world, self.store, self._told)
         checks.check_accounts(self.store, self.store.tables.accounts)

@@ -60,20 +60,23 @@ def shrink(failure: Failure) -> Failure:
         found = attempt(failure.seed, messages, steps, made)
         return found if isinstance(found, Failure) and found.kind == failure.kind else None
 
-    smallest = failure
+    def few_steps(messages: Sequence[int], steps: Sequence[int]) -> Sequence[int]:
+        return _fewer(steps, lambda some: fails(messages, some) is not None, lambda: tries < TRIES_MAX)
+
+    def few_messages(messages: Sequence[int], steps: Sequence[int]) -> Sequence[int]:
+        return _fewer(messages, lambda some: fails(some, steps) is not None, lambda: tries < TRIES_MAX)
+
     messages: Sequence[int] = failure.messages or range(len(made.messages))
     steps: Sequence[int] = failure.steps or range(made.steps)
     before = None
     while before != (len(messages), len(steps)) and tries < TRIES_MAX:
         before = (len(messages), len(steps))
-        steps = _fewer(steps, lambda some: fails(messages, some) is not None, lambda: tries < TRIES_MAX)
-        messages = _fewer(messages, lambda some: fails(some, steps) is not None, lambda: tries < TRIES_MAX)
-    return fails(messages, steps) or smallest
+        steps = few_steps(messages, steps)
+        messages = few_messages(messages, steps)
+    return fails(messages, steps) or failure
 
 
-def _fewer(
-    numbers: Sequence[int], still_fails: Callable[[Sequence[int]], bool], may_go_on: Callable[[], bool]
-) -> Sequence[int]:
+def _fewer(numbers: Sequence[int], still_fails: Callable[[Sequence[int]], bool], may_go_on: Callable[[], bool]) -> Sequence[int]:
     """Leave out halves, quarters, ... down to single ones."""
     left = list(numbers)
     size = max(1, len(left) // 2)

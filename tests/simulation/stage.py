@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Literal
@@ -41,14 +41,19 @@ class Turn:
 _ON = Turn()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Act:
-    """What one coroutine does to the store: its fault, and what it committed."""
+    """What one coroutine does to the store: its fault at COMMIT."""
 
     commit: CommitFault = "fine"
-    moves: list[Move] = field(default_factory=list)
-    changes: list[tuple[AccountRow | None, AccountChange]] = field(default_factory=list)
-    """Committed, each with the row that it replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What a transaction wrote: moves of positions, and changes, each with the row that it replaced."""
+
+    moves: tuple[Move, ...]
+    changes: tuple[tuple[AccountRow | None, AccountChange], ...]
 
 
 class StageBatch(MemoryBatch):
@@ -75,9 +80,9 @@ class StageBatch(MemoryBatch):
                 self._names.append(name)
 
     def commit(self, now: datetime) -> None:
-        self.act.moves += self._moves
         accounts = self.stage.tables.accounts
-        self.act.changes += [(a.row if (a := accounts.get(c.account_id)) else None, c) for c in self._changes]
+        changes = tuple((a.row if (a := accounts.get(c.account_id)) else None, c) for c in self._changes)
+        self.stage.committed.append(Commit(tuple(self._moves), changes))
         super().commit(now)
 
     def end(self) -> None:
@@ -136,9 +141,7 @@ class _Transaction(AbstractAsyncContextManager[StageBatch]):
     async def __aenter__(self) -> StageBatch:
         return self._batch
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
             if kind is None:
                 await _ON
@@ -160,12 +163,13 @@ class _Transaction(AbstractAsyncContextManager[StageBatch]):
 
 
 class Stage(MemoryStore):
-    """The store that all workers of a simulation share. `act`: whose turn it is."""
+    """The store that all workers of a simulation share. `act`: whose turn it is; `committed`: what was not looked at yet."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         super().__init__(clock)
         self.owners: dict[Hashable, StageBatch] = {}
         self.act = Act()
+        self.committed: list[Commit] = []
 
     def batch(self) -> AbstractAsyncContextManager[StageBatch]:
         return _Transaction(self)
