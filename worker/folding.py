@@ -7,7 +7,7 @@ cannot lose a second time, for the lost race left them locked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from worker import metrics
 from worker.catalogue import Catalogue
 from worker.decide.account import Defect, NotLoaded
 from worker.decide.change import AccountChange, History, Loaded, Wanted
+from worker.decide.fold import defect_of
 from worker.decide.needs import Needs, needs
 from worker.decide.orders import content_of
 from worker.decide.refold import Clock, Late, change_account
@@ -25,13 +26,17 @@ from worker.persist.api import Batch
 
 log = get_logger(__name__)
 
-ROUNDS_MAX = 12
-"""Every round loads what the one before found missing; more than this is a defect."""
+ROUNDS_MAX = 500
+"""Every round loads what the one before found missing, nearly always all of it; more than this is a defect."""
 
 
 @dataclass(slots=True)
 class Task:
-    """One account of a batch: whose it is, its incoming facts, and what was learned about loading it."""
+    """One account of a batch: whose it is, its incoming facts, and what was learned about loading it.
+
+    `fresh`: the facts less what was known already when the account was loaded last (`duplicates`), and what contradicts that
+    (`conflicts`, with the reason).
+    """
 
     account_id: UUID
     program: str = ""
@@ -39,6 +44,9 @@ class Task:
     facts: list[Event] = field(default_factory=list)
     needs: Needs = field(default_factory=Needs)
     since: Moment | None = None
+    fresh: list[Event] = field(default_factory=list)
+    duplicates: list[Event] = field(default_factory=list)
+    conflicts: list[tuple[Event, str, str]] = field(default_factory=list)
 
     def wanted(self) -> Wanted:
         """What to load."""
@@ -63,49 +71,54 @@ class Folded:
 
 
 class Folding:
-    """Folds tasks under one clock. `on_defect` is told of accounts whose fold failed."""
+    """Folds tasks under one clock."""
 
-    def __init__(self, catalogue: Catalogue, epoch: int, on_defect: Callable[[UUID, str], None]) -> None:
+    def __init__(self, catalogue: Catalogue, epoch: int) -> None:
         self._catalogue = catalogue
         self._epoch = epoch
-        self._on_defect = on_defect
 
     async def fold(self, batch: Batch, tasks: Sequence[Task], clock: Clock) -> Folded:
         """Fold and win all of them; the caller writes the changes."""
-        folded = Folded()
+        changes: list[AccountChange] = []
         open_tasks = list(tasks)
-        for attempt in range(2):
-            changes = await self._round(batch, open_tasks, clock, folded, first=attempt == 0)
-            won = await batch.win(changes) if changes else set()
-            folded.changes.extend(change for change in changes if change.account_id in won)
-            lost = {change.account_id for change in changes} - won
+        for _ in range(2):
+            tried = await self._round(batch, open_tasks, clock)
+            won = await batch.win(tried) if tried else set()
+            changes.extend(change for change in tried if change.account_id in won)
+            lost = {change.account_id for change in tried} - won
             if not lost:
-                return folded
+                return _folded(tasks, changes)
             metrics.commit_retries.labels(why="head").inc(len(lost))
             open_tasks = [task for task in open_tasks if task.account_id in lost]
         raise RuntimeError(f"{len(open_tasks)} accounts were lost twice, although they were locked")
 
-    async def _round(
-        self, batch: Batch, tasks: Sequence[Task], clock: Clock, folded: Folded, *, first: bool
-    ) -> list[AccountChange]:
+    async def fence(self, batch: Batch, account_id: UUID, why: str) -> list[AccountChange]:
+        """Fence an account that cannot be written; the caller writes the changes that it gets (none: it is gone on)."""
+        loaded = (await batch.load([Wanted(account_id)], {}))[account_id]
+        if loaded.row is None or loaded.row.fenced is not None:
+            return []
+        change = self._kept_for_later(Task(account_id), loaded, loaded.row.program, loaded.row.member_id, why)
+        return [change] if await batch.win([change]) else []
+
+    async def _round(self, batch: Batch, tasks: Sequence[Task], clock: Clock) -> list[AccountChange]:
         """Load and fold until every task has what it needs."""
         changes: list[AccountChange] = []
         left = list(tasks)
         for task in left:
-            task.needs = _joined(task.needs, needs(task.facts))
-        for number in range(ROUNDS_MAX):
+            task.needs = task.needs.joined(needs(task.facts))
+        for number in range(1, ROUNDS_MAX + 1):
             names = {task.account_id: (task.program, task.member_id) for task in left if task.member_id}
             loaded = await batch.load([task.wanted() for task in left], names)
             histories = await batch.history({task.account_id: task.since for task in left if task.since is not None})
             again: list[Task] = []
             for task in left:
                 at_hand = loaded[task.account_id]
-                if first and number == 0:
-                    _sift(task, at_hand, folded)
+                # At every load: another worker may have brought the same fact meanwhile.
+                _sift(task, at_hand)
                 try:
-                    change = self._change(task, at_hand, histories.get(task.account_id), clock, folded)
+                    change = self._change(task, at_hand, histories.get(task.account_id), clock, last=number == ROUNDS_MAX)
                 except NotLoaded as missing:
-                    task.needs = _joined(task.needs, Needs(set(missing.items), set(missing.origins), missing.wide))
+                    task.needs = task.needs.joined(Needs(set(missing.items), set(missing.origins), missing.wide))
                     again.append(task)
                 except Late as late:
                     task.since = late.since
@@ -119,58 +132,67 @@ class Folding:
             for task in left:
                 if task.since is not None:
                     task.needs.wide = True
-        raise RuntimeError(f"{len(left)} accounts still ask for rows after {ROUNDS_MAX} rounds")
+        raise AssertionError("the last round fences whoever still asks")
 
-    def _change(self, task: Task, loaded: Loaded, history: History | None, clock: Clock, folded: Folded) -> AccountChange | None:
+    def _change(self, task: Task, loaded: Loaded, history: History | None, clock: Clock, *, last: bool) -> AccountChange | None:
         row = loaded.row
-        if row is None and not task.facts:
+        if row is None and not task.fresh:
             return None
         program = self._catalogue.program(task.program or (row.program if row is not None else ""))
         member_id = task.member_id or (row.member_id if row is not None else "")
         if row is not None and row.fenced is not None:
-            return _kept_for_later(task, loaded, program.code, member_id, row.fenced, self._epoch) if task.facts else None
-        if history is not None:
-            more = needs(history.facts)
-            if not (more.items <= task.needs.items and more.origins <= task.needs.origins):
-                task.needs = _joined(task.needs, more)
-                raise NotLoaded
+            return self._kept_for_later(task, loaded, program.code, member_id, row.fenced) if task.fresh else None
         try:
-            change = change_account(
-                program, task.account_id, member_id, loaded, task.needs, task.facts, clock, history, epoch=self._epoch
+            more = needs(history.facts) if history is not None else Needs()
+            if not (more.items <= task.needs.items and more.origins <= task.needs.origins):
+                raise NotLoaded(items=tuple(more.items), origins=tuple(more.origins))
+            return change_account(
+                program, task.account_id, member_id, loaded, task.needs, task.fresh, clock, history, epoch=self._epoch
             )
-        except Defect as defect:
-            why = str(defect)
-            self._on_defect(task.account_id, why)
-            log.error("account_fenced", account=str(task.account_id), program=program.code, why=why)
+        except (NotLoaded, Late):
+            if not last:
+                raise
+            defect = Defect(f"still asks for rows after {ROUNDS_MAX} loads")
+        except Defect as found:
+            defect = found
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever one account makes us do wrong, everyone else goes on
+            defect = defect_of(error, "posting")
+        return self._kept_for_later(task, loaded, program.code, member_id, str(defect))
+
+    def _kept_for_later(self, task: Task, loaded: Loaded, program: str, member_id: str, why: str) -> AccountChange:
+        """A fenced account takes its facts, so that nothing is lost, and nothing else until it is rebuilt."""
+        row = loaded.row
+        if row is None or row.fenced is None:
+            log.error("account_fenced", account=str(task.account_id), program=program, why=why)
             metrics.accounts_fenced.inc()
-            return _kept_for_later(task, loaded, program.code, member_id, why, self._epoch)
-        folded.late += len(task.facts) if history is not None else 0
-        folded.applied += len(task.facts)
-        return change
+        return AccountChange(
+            account_id=task.account_id,
+            program=program,
+            member_id=member_id,
+            expected_revision=row.revision if row is not None else 0,
+            version=row.version if row is not None else 0,
+            epoch=max(row.epoch, self._epoch) if row is not None else self._epoch,
+            head=row.head if row is not None else Head(),
+            facts=list(task.fresh),
+            fenced=why,
+        )
 
 
-def _joined(one: Needs, other: Needs) -> Needs:
-    return Needs(one.items | other.items, one.origins | other.origins, one.wide or other.wide)
-
-
-def _kept_for_later(task: Task, loaded: Loaded, program: str, member_id: str, why: str, epoch: int) -> AccountChange:
-    """A fenced account takes its facts, so that nothing is lost, and nothing else until it is rebuilt."""
-    row = loaded.row
-    return AccountChange(
-        account_id=task.account_id,
-        program=program,
-        member_id=member_id,
-        expected_revision=row.revision if row is not None else 0,
-        version=row.version if row is not None else 0,
-        epoch=row.epoch if row is not None else epoch,
-        head=row.head if row is not None else Head(),
-        facts=list(task.facts),
-        fenced=why,
+def _folded(tasks: Iterable[Task], changes: list[AccountChange]) -> Folded:
+    return Folded(
+        changes,
+        duplicates=[event for task in tasks for event in task.duplicates],
+        conflicts=[conflict for task in tasks for conflict in task.conflicts],
+        late=sum(len(change.facts) for change in changes if change.undone_from is not None),
+        applied=sum(len(change.facts) for change in changes if change.fenced is None),
     )
 
 
-def _sift(task: Task, loaded: Loaded, folded: Folded) -> None:
+def _sift(task: Task, loaded: Loaded) -> None:
     """Leave out what is known already, and what contradicts it."""
+    task.duplicates, task.conflicts = [], []
     fresh: dict[tuple[str, str], Event] = {}
     orders: dict[str, Event] = {}
     for fact in task.facts:
@@ -178,22 +200,22 @@ def _sift(task: Task, loaded: Loaded, folded: Folded) -> None:
         known = loaded.seen.get(key) or (fresh[key].digest if key in fresh else None)
         if known is not None:
             if known == fact.digest:
-                folded.duplicates.append(fact)
+                task.duplicates.append(fact)
             else:
-                folded.conflicts.append((fact, "conflict", "id: this source and id were used for other content before"))
+                task.conflicts.append((fact, "conflict", "id: this source and id were used for other content before"))
             continue
         if isinstance(fact.data, OrderPlaced):
             verdict = _same_order(fact, loaded, orders)
             if verdict is not None:
                 if verdict:
-                    folded.duplicates.append(fact)
+                    task.duplicates.append(fact)
                 else:
                     detail = "data.order_id: the order was placed before with other content; the first stands"
-                    folded.conflicts.append((fact, "order_conflict", detail))
+                    task.conflicts.append((fact, "order_conflict", detail))
                 continue
             orders[fact.data.order_id] = fact
         fresh[key] = fact
-    task.facts = list(fresh.values())
+    task.fresh = list(fresh.values())
 
 
 def _same_order(fact: Event, loaded: Loaded, orders: dict[str, Event]) -> bool | None:

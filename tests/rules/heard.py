@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from worker.decide.change import AccountChange
-from worker.simulate import Ledger
+from worker.book import Ledger
 
 
 class Heard:

@@ -29,7 +29,8 @@ from worker.decide.account import Account
 from worker.decide.program import Program
 from worker.decide.state import Entry
 from worker.decide.statement import statement
-from worker.simulate import Ledger, Simulation
+from worker.book import Ledger
+from worker.simulate import Simulation
 from worker.terms import load, shipped
 
 JAPAN = ZoneInfo("Asia/Tokyo")

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from worker.cli import doctor, ledger, member, program, topics
 from worker.cli.failures import Exit, Failure, explain
-from worker.cli.output import Format, Output, show_json, show_lines, show_table, tell
+from worker.cli.output import Format, Output, tell
 
 EPILOG = (
     "Exit codes: 0 all is well; 1 the answer is bad news (violations, a failed check, no such account); 2 an argument, a file, "
@@ -113,22 +113,14 @@ def simulate(
     from worker.cli.arguments import instant, terms_file
     from worker.cli.changes import program_with
     from worker.cli.simulation import Reading, read_decisions
+    from worker.cli.simulation import show as show_simulation
     from worker.cli.simulation import simulate as run_simulation
 
     instants = [(instant(text, "--at"), text) for text in at]
     terms = program_with(terms_file(program), overrides, set_ or [])
     told = read_decisions(decisions) if decisions is not None else {}
     reading = Reading(events)
-    answers = run_simulation(terms, reading, instants, told)
-    match output:
-        case Format.JSON:
-            show_json(answers)
-        case Format.NDJSON:
-            show_lines(answers)
-        case Format.TABLE:
-            for answer in answers:
-                rows = [[one[column] for column in member.COLUMNS] for one in answer["members"]]
-                show_table(f"{terms.code} at {answer['at']}", member.COLUMNS, rows)
+    show_simulation(run_simulation(terms, reading, instants, told), output, terms.code)
     tell(", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in reading.counts.items() if count) or "no events")
     if strict and reading.counts["broken"]:
         raise typer.Exit(Exit.FINDING)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from tempfile import TemporaryFile
+from typing import IO, Any, Final
 
 import msgspec
 
 from contracts.events import Event
 from worker.cli.failures import Exit, Failure
-from worker.cli.output import Progress, tell
+from worker.cli.member import COLUMNS
+from worker.cli.output import Format, Progress, show_table, tell
 from worker.decide.program import Program
 from worker.decide.state import Decision
 from worker.decode import Broken, Limits, Record, Skipped, decode
@@ -89,12 +93,25 @@ def read_decisions(path: Path) -> dict[tuple[str, str], Decision]:
     return found
 
 
-def simulate(program: Program, reading: Reading, instants: Sequence[tuple[datetime, str]], told: Told) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The statements of all members at one instant, kept in a file until they are printed: there may be many."""
+
+    at: str
+    lines: IO[str]
+
+    def members(self) -> Iterator[dict[str, Any]]:
+        """The statements, by member id."""
+        self.lines.seek(0)
+        return (json.loads(line) for line in self.lines)
+
+
+def simulate(program: Program, reading: Reading, instants: Sequence[tuple[datetime, str]], told: Told) -> list[Answer]:
     """For each instant (and its text as asked): the statements when what was recorded by then has been delivered.
 
     Each answer is that of a run of its own, whatever else is asked for: the clock of one instant does not touch another's.
     """
-    answers: dict[str, dict[str, Any]] = {}
+    answers: dict[str, Answer] = {}
     wanted = sorted(set(instants))
     simulation = Simulation(program, told)
     position = 0
@@ -106,20 +123,20 @@ def simulate(program: Program, reading: Reading, instants: Sequence[tuple[dateti
             return _one_by_one(program, reading, instants, told)
         last = recorded
         while position < len(wanted) and recorded > wanted[position][0]:
-            answers[wanted[position][1]] = _answer(_copy(simulation), *wanted[position])
+            answers[wanted[position][1]] = _answer(simulation, *wanted[position])
             position += 1
         if position == len(wanted):
             reading.leave_out()
         else:
             simulation.deliver(event)
     for at, text in wanted[position:]:
-        answers[text] = _answer(_copy(simulation), at, text)
+        answers[text] = _answer(simulation, at, text)
     reading.counts.update(simulation.counts)
     return [answers[text] for _, text in instants]
 
 
-def _one_by_one(program: Program, reading: Reading, instants: Sequence[tuple[datetime, str]], told: Told) -> list[dict[str, Any]]:
-    answers: dict[str, dict[str, Any]] = {}
+def _one_by_one(program: Program, reading: Reading, instants: Sequence[tuple[datetime, str]], told: Told) -> list[Answer]:
+    answers: dict[str, Answer] = {}
     for at, text in sorted(set(instants)):
         simulation = Simulation(program, told)
         for event in reading.events():
@@ -132,24 +149,28 @@ def _one_by_one(program: Program, reading: Reading, instants: Sequence[tuple[dat
     return [answers[text] for _, text in instants]
 
 
-def _answer(simulation: Simulation, at: datetime, text: str) -> dict[str, Any]:
-    simulation.run_clock(at)
-    return {"at": text, "members": [as_json(one) for one in simulation.statements(at, text)]}
+def _answer(simulation: Simulation, at: datetime, text: str) -> Answer:
+    answer = Answer(text, TemporaryFile("w+", encoding="utf-8"))  # noqa: SIM115  # it lives as long as the answer
+    with simulation.rehearsed():
+        simulation.run_clock(at)
+        for one in simulation.statements(at, text):
+            print(json.dumps(as_json(one), ensure_ascii=False), file=answer.lines)
+    return answer
 
 
-def _copy(simulation: Simulation) -> Simulation:
-    """The same ledgers, to let the clock run on without touching these. The records in them never change."""
-    copy = Simulation(simulation.program)
-    copy.ledgers = {
-        member: replace(
-            ledger,
-            lots=dict(ledger.lots),
-            items=dict(ledger.items),
-            facts=dict(ledger.facts),
-            decisions=dict(ledger.decisions),
-            entries=list(ledger.entries),
-            steps=list(ledger.steps),
-        )
-        for member, ledger in simulation.ledgers.items()
-    }
-    return copy
+def show(answers: Sequence[Answer], format_: Format, code: str) -> None:
+    """Print the answers, a member at a time: one array of {"at", "members"}, an object a line, or tables."""
+    if format_ is Format.TABLE:
+        for answer in answers:
+            rows = ([one[column] for column in COLUMNS] for one in answer.members())
+            show_table(f"{code} at {answer.at}", COLUMNS, rows)
+        return
+    array = format_ is Format.JSON
+    out = sys.stdout
+    out.write("[" if array else "")
+    for number, answer in enumerate(answers):
+        out.write(f'{"," if array and number else ""}{chr(10) if array else ""}{{"at": {json.dumps(answer.at)}, "members": [')
+        for place, one in enumerate(answer.members()):
+            out.write(f"{',' if place else ''}{chr(10) if array else ''}{json.dumps(one, ensure_ascii=False)}")
+        out.write("]}" if array else "]}\n")
+    out.write("\n]\n" if array else "")

@@ -53,6 +53,10 @@ class Needs:
     origins: set[str] = field(default_factory=set)
     wide: bool = False
 
+    def joined(self, other: Needs) -> Needs:
+        """Both together."""
+        return Needs(self.items | other.items, self.origins | other.origins, self.wide or other.wide)
+
 
 def needs(facts: Iterable[Event]) -> Needs:
     """What folding these facts of one account needs loaded besides its head."""
