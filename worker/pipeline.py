@@ -88,7 +88,7 @@ class Pipeline:
         self._catalogue = catalogue
         self._options = options
         self._now = now
-        self._folding = Folding(catalogue, epoch, lambda _account, _why: None)
+        self._folding = Folding(catalogue, epoch)
         self.watermark: datetime | None = None
 
     async def process(self, read: ReadBatch) -> Done:

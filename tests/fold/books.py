@@ -62,6 +62,7 @@ class Book:
             facts=sorted((self.facts[key] for key in keys), key=lambda fact: fact.key),
             decisions=[self.decisions[name] for name in (step.moment.name for step in later) if name in self.decisions],
             entries=[StoredEntry(e.moment, e.entry) for e in self.entries if later and e.version >= first and e.moment >= since],
+            since=since,
         )
 
     def loaded(self, wanted: Needs | None) -> Loaded:

@@ -167,7 +167,7 @@ class MemoryBatch:
     def _history(self, account_id: UUID, since: Moment) -> History:
         account = self._tables.accounts.get(account_id)
         if account is None:
-            return History((), (), (), ())
+            return History((), (), (), (), since)
         steps = sorted((step for moment, step in account.steps.items() if moment >= since), key=lambda s: s.moment, reverse=True)
         named = [(s.moment.source, s.moment.id) for s in reversed(steps) if s.moment.rank != CLOCK_RANK]
         first = min((step.version for step in steps), default=None)
@@ -180,6 +180,7 @@ class MemoryBatch:
                 for _, p in account.entries
                 if first is not None and p.version >= first and p.moment >= since
             ],
+            since=since,
         )
 
     async def win(self, changes: Sequence[AccountChange]) -> set[UUID]:

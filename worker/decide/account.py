@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NoReturn, TypeVar
@@ -26,6 +26,7 @@ from worker.decide.state import (
     Order,
     Request,
     Setting,
+    Spent,
 )
 from worker.decide.working import Journal
 
@@ -283,6 +284,14 @@ class Account:
         """Ask for every open lot: raises NotLoaded if they are not all here."""
         if not self.wide:
             raise NotLoaded(wide=True)
+
+    def need(self, items: Iterable[ItemKey] = (), spent: Iterable[Spent] = ()) -> None:
+        """Ask in one go for rows that will be read one by one: raises NotLoaded with all that are not here."""
+        if not self.complete:
+            absent = tuple({key for key in items if key not in self.items and key not in self.named})
+            origins = tuple({each.origin for each in spent if f"{each.origin}/{each.part}" not in self.lots} - self.origins)
+            if absent or origins:
+                raise NotLoaded(items=absent, origins=origins)
 
     def lot(self, origin: str, part: str) -> Lot | None:
         """The lot of that name, be it open or lost; None if nothing was ever lost of it and nothing is left."""

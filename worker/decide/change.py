@@ -85,7 +85,7 @@ class StoredEntry:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Everything of one account from a moment on (inclusive): steps newest first, facts in business order, entries posted.
+    """Everything of one account from a moment on (`since`, inclusive): steps newest first, facts in business order, entries.
 
     `facts` are those already applied at or after the moment; `decisions` the recorded verdicts about them; `entries` all
     that was ever posted for moments at or after it, corrections included.
@@ -95,6 +95,7 @@ class History:
     facts: Sequence[Event]
     decisions: Sequence[Decision]
     entries: Sequence[StoredEntry]
+    since: Moment
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ def _mature(account: Account) -> None:
     """Pending lots whose date has come; those of an order that is held wait for its release."""
     at = account.at
     due = [lot for lot in account.lots.values() if lot.pending and lot.matures_at is not None and lot.matures_at <= at]
+    account.need(items=[("order", lot.order_id) for lot in due if lot.order_id is not None])
     for lot in sorted(due, key=lambda lot: (lot.matures_at or at, lot.ref)):
         rule = lot.rule
         if lot.order_id is not None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from pathlib import PurePath
+from traceback import extract_tb
 from typing import Any, Final
 
 from contracts.events import (
@@ -82,6 +84,12 @@ def moment_of(event: Event) -> Moment:
     return Moment(*event.key)
 
 
+def defect_of(error: Exception, where: str) -> Defect:
+    """What a failure that nobody foresaw is kept and logged as: its kind and its place, and nothing of the data."""
+    last = extract_tb(error.__traceback__)[-1]
+    return Defect(f"{type(error).__name__} in {where} ({PurePath(last.filename).name}:{last.lineno})")
+
+
 def fold(account: Account, facts: Iterable[Event], until: datetime | None = None) -> list[Step]:
     """Fold facts (in business order, none before the account's last moment) and the clock up to `until` into the account.
 
@@ -105,7 +113,7 @@ def _apply(account: Account, fact: Event) -> Step:
     except (NotLoaded, Defect):
         raise
     except Exception as error:
-        raise Defect(f"{type(error).__name__} in {fact.type}: {error}") from error
+        raise defect_of(error, f"{fact.type} at {account.moment}") from error
     return account.finish()
 
 
@@ -130,7 +138,7 @@ def run_clock(account: Account, until: datetime, steps: list[Step]) -> None:
         except (NotLoaded, Defect):
             raise
         except Exception as error:
-            raise Defect(f"{type(error).__name__} in the clock: {error}") from error
+            raise defect_of(error, f"the clock at {due.isoformat()}") from error
         # Asked before the step is closed: that nothing is due any more is noted in the head, and makes no step.
         changed = account.changed
         step = account.finish()

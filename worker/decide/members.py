@@ -272,6 +272,7 @@ def released(account: Account, data: PointsReleased) -> None:
     if hold is None or not left:
         return
     released_points, kept = left, []
+    account.need(spent=hold.spent)
     for each in hold.spent:
         n = min(left, each.points - each.back)
         if n:

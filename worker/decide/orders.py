@@ -59,7 +59,9 @@ def placed(account: Account, data: OrderPlaced) -> None:
 def _remember_bought(account: Account, order: Order) -> None:
     """Note which products were bought, where the terms ask for it (SCO-03)."""
     if account.version.remembers_bought:
-        for sku in dict.fromkeys(line.sku for line in order.lines):
+        bought = dict.fromkeys(line.sku for line in order.lines)
+        account.need(items=[("mark", f"bought:{sku}") for sku in bought])
+        for sku in bought:
             if not account.marked(f"bought:{sku}"):
                 account.put("mark", f"bought:{sku}", Mark(at=account.at))
 

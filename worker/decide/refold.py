@@ -100,7 +100,8 @@ def change_account(
     head = row.head if row is not None else Head()
     ordered = sorted(facts, key=lambda fact: fact.key) if len(facts) > 1 else list(facts)
     since = _since(head, ordered, clock)
-    if since is not None and history is None:
+    if since is not None and (history is None or history.since > since):
+        # Without a history, or with one that another worker's change has made too short meanwhile.
         raise Late(since)
     change = AccountChange(
         account_id=account_id,
@@ -108,14 +109,14 @@ def change_account(
         member_id=member_id,
         expected_revision=row.revision if row is not None else 0,
         version=row.version if row is not None else 0,
-        epoch=row.epoch if row is not None else epoch,
+        epoch=max(row.epoch, epoch) if row is not None else epoch,
         head=head,
         facts=ordered,
     )
     work = _Work(program, loaded, asked, clock, complete or row is None, {(each.source, each.id): each for each in told})
     if since is None or history is None:
         return _in_order(work, change, ordered)
-    return _late(work, change, ordered, history, since)
+    return _late(work, change, ordered, history)
 
 
 def _since(head: Head, facts: Sequence[Event], clock: Clock) -> Moment | None:
@@ -195,8 +196,8 @@ def _collect_rows(change: AccountChange, account: Account, touched: Iterable[Bef
 # -- late
 
 
-def _late(work: _Work, change: AccountChange, facts: Sequence[Event], history: History, since: Moment) -> AccountChange:
-    """Go back to just before `since`, fold what was there and what is new, and post the difference."""
+def _late(work: _Work, change: AccountChange, facts: Sequence[Event], history: History) -> AccountChange:
+    """Go back to just before the history, fold what was there and what is new, and post the difference."""
     now = change.head
     lots, items, head = dict(work.loaded.lots), dict(work.loaded.items), now
     for step in history.steps:
@@ -220,7 +221,7 @@ def _late(work: _Work, change: AccountChange, facts: Sequence[Event], history: H
             break
         refused = refused | {overdrawn}
     change.head = account.head
-    change.undone_from = since
+    change.undone_from = history.since
     change.decisions.extend(decision for key, decision in account.decided.items() if key not in recorded)
     _collect_rows(change, account, (step.before for step in steps))
     _collect_rows(change, account, (step.before for step in history.steps))

@@ -240,16 +240,15 @@ def _used_up(spent: tuple[Spent, ...], points: int) -> tuple[Spent, ...]:
 
 def _return(account: Account, order: Order, points: int, source: Literal["spent", "held"], rule: str) -> Order:
     """Used points go back to the lots they came from, in the order in which they were spent."""
-    left, marked = points, []
-    for each in order.spent:
-        n = min(left, each.points - each.back)
-        if n:
-            ledger.give_back(account, each, n, source, "hand_back", rule, order.order_id)
-            left -= n
-        marked.append(replace(each, back=each.back + n))
+    spent = _used_up(order.spent, points)
+    shares = [(each, marked.back - each.back) for each, marked in zip(order.spent, spent, strict=True) if marked.back > each.back]
+    account.need(spent=[each for each, _ in shares])
+    for each, n in shares:
+        ledger.give_back(account, each, n, source, "hand_back", rule, order.order_id)
+    left = points - sum(n for _, n in shares)
     if left:
         ledger.give_back_unnamed(account, left, source, rule, order.order_id)
-    return replace(order, spent=tuple(marked), back=order.back + points)
+    return replace(order, spent=spent, back=order.back + points)
 
 
 def return_due(account: Account, order: Order, at: datetime) -> Order:

@@ -57,6 +57,7 @@ def _against(account: Account, price: int | None, points: int) -> str | None:
 
 def _riders(account: Account) -> list[Request]:
     """Items that wait for a delivery, in the order in which they were asked for."""
+    account.need(items=[("request", f"reward:{each}") for each in account.head.riders])
     return [request for request in (account.request("reward", each) for each in account.head.riders) if request is not None]
 
 
@@ -122,6 +123,7 @@ def _called_off(account: Account, request: Request, order: Order) -> None:
     if not _pays_later(account, request):
         account.need_wide()
         rule = rules.carrier_rule or rules.rule
+        account.need(spent=request.spent)
         for each in request.spent:
             ledger.give_back(account, each, each.points, "spent", "hand_back", rule, order.order_id)
         unnamed = request.points - sum(each.points for each in request.spent)

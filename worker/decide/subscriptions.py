@@ -171,6 +171,7 @@ def _less(
 ) -> tuple[Spent, ...]:
     """Give back points of a setting, those taken last first, as if they had never been set."""
     left, kept = points, []
+    account.need(spent=spent if points else ())
     for each in reversed(spent):
         n = min(left, each.points - each.back)
         if n:

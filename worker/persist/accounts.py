@@ -115,8 +115,9 @@ async def history(link: Link, since: Mapping[UUID, Moment]) -> dict[UUID, Histor
             facts=[event_of(row) for row in facts.get(account_id, ())],
             decisions=[decision_of(row) for row in decisions.get(account_id, ())],
             entries=[entry_of(row) for row in entries.get(account_id, ())],
+            since=moment,
         )
-        for account_id in since
+        for account_id, moment in since.items()
     }
 
 
