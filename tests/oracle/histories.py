@@ -1,0 +1,140 @@
+"""Random lives of a member that keep to what the naive rules know: lines ship whole, cancels come before, returns after."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+from contracts.events import Event
+
+START = datetime(2024, 8, 1, tzinfo=UTC)
+STORES = {
+    "lenovo-pro": ("lenovo_pro_jp", "lenovo_outlet"),
+    "scolar": ("scolar_web", "scolar_web"),
+    "belle-maison": ("bellemaison", "bellemaison"),
+}
+CATEGORIES = {
+    "lenovo-pro": ("managed_service", "software_subscription"),
+    "scolar": ("points_excluded",),
+    "belle-maison": ("sale", "outlet", "voucher", "donation", "subscription_group"),
+}
+SKUS = ("A", "B", "C")
+_REASONS = ("customer_request", "out_of_stock", "bank_transfer_unpaid_auto_cancel", "cod_refused")
+_MINUTE = timedelta(minutes=1)
+
+
+class Maker:
+    """Makes one history of a program."""
+
+    def __init__(self, code: str, seed: int, span_days: int) -> None:
+        self.code = code
+        self.rng = Random(f"{code} {seed}")
+        self.span = span_days
+        self.events: list[Event] = []
+        self.rich = self.rng.random() < 0.25
+
+    def make(self) -> list[Event]:
+        """Events in business order."""
+        rng = self.rng
+        joined = START + rng.randrange(40 * 24 * 60) * _MINUTE
+        country = rng.choice(["JP", "JP", "US"])
+        self.add("member.registered", joined, member_id="M", country=country)
+        if rng.random() < 0.9:
+            self.add("member.enrolled", self.after(joined, 3), member_id="M", country=country)
+        for number in range(rng.randrange(1, 12)):
+            self.order(f"O{number}")
+        for _ in range(rng.randrange(6)):
+            self.extra()
+        return sorted(self.events, key=lambda event: event.key)
+
+    def instant(self) -> datetime:
+        """Any instant, often midnight in Tokyo."""
+        at = START + self.rng.randrange(self.span * 24 * 60) * _MINUTE
+        return at.replace(hour=15, minute=0) if self.rng.random() < 0.2 else at
+
+    def after(self, at: datetime, days: int) -> datetime:
+        later = at + self.rng.randrange(1, days * 24 * 60) * _MINUTE
+        return max(at + _MINUTE, later.replace(hour=15, minute=0)) if self.rng.random() < 0.2 else later
+
+    def add(self, type_: str, at: datetime, **data: Any) -> None:
+        body = json.dumps({name: value for name, value in data.items() if value is not None}, sort_keys=True, default=str).encode()
+        name = f"{self.rng.getrandbits(24):06x}-{len(self.events)}"
+        self.events.append(Event.from_stored("//shop", name, type_, at, self.code, None, body))
+
+    def line(self, number: int) -> dict[str, Any]:
+        rng = self.rng
+        price = rng.choice([99, 200, 999, 1_000, 3_333, 12_345, rng.randrange(1, 50_000)]) * (500 if self.rich else 1)
+        quantity = rng.choice([1, 1, 2, 3])
+        line = {"line_id": f"L{number}", "sku": rng.choice(SKUS), "quantity": quantity, "unit_price": price}
+        line["tax"] = price * quantity // 10
+        if quantity == 1 and rng.random() < 0.2:
+            line["discount"] = rng.randrange(price)
+        if rng.random() < 0.15:
+            line["category"] = rng.choice(CATEGORIES[self.code])
+        if self.code == "belle-maison" and rng.random() < 0.2:
+            line["bonus_points"] = [{"points": rng.randrange(1, 300), "kind": "special"}]
+        return line
+
+    def order(self, order_id: str) -> None:
+        rng, at = self.rng, self.instant()
+        lines = [self.line(number) for number in range(rng.choice([1, 1, 2, 3]))]
+        points = rng.choice([0, 0, 1, 50, 500, 700, rng.randrange(1, 3_000)])
+        self.add(
+            "order.placed",
+            at,
+            order_id=order_id,
+            member_id="M",
+            store=STORES[self.code][rng.random() < 0.1],
+            signed_in=None if rng.random() < 0.9 else False,
+            lines=lines,
+            shipping_fee=rng.choice([0, 550]),
+            payment_method=rng.choice(["credit_card", "bank_transfer"]),
+            points_used=points or None,
+        )
+        left = {line["line_id"]: line["quantity"] for line in lines}
+        if rng.random() < 0.2:
+            at = self.after(at, 3)
+            self.back("order.cancelled", at, order_id, left, reason=rng.choice(_REASONS))
+        shipped: dict[str, int] = {}
+        while left and rng.random() < 0.8:
+            at = self.after(at, 12)
+            some = dict(rng.sample(sorted(left.items()), rng.randrange(1, len(left) + 1)))
+            refs = [{"line_id": name, "quantity": count} for name, count in some.items()]
+            whole = len(some) == len(left) and rng.random() < 0.5
+            self.add("shipment.dispatched", at, order_id=order_id, lines="all" if whole else refs)
+            shipped |= some
+            left = {name: count for name, count in left.items() if name not in some}
+        while shipped and rng.random() < 0.35:
+            at = self.after(at, rng.choice([5, 60, 150]))
+            self.back("return.received", at, order_id, shipped)
+
+    def back(self, type_: str, at: datetime, order_id: str, left: dict[str, int], **data: Any) -> None:
+        """Take some pieces of what is left out of it."""
+        rng = self.rng
+        some = {name: rng.randrange(1, left[name] + 1) for name in rng.sample(sorted(left), rng.randrange(1, len(left) + 1))}
+        for name, count in some.items():
+            left[name] -= count
+            if not left[name]:
+                del left[name]
+        refs = [{"line_id": name, "quantity": count} for name, count in some.items()]
+        self.add(type_, at, order_id=order_id, lines=refs, **data)
+
+    def extra(self) -> None:
+        rng, at = self.rng, self.instant()
+        roll = rng.random()
+        if roll < 0.4:
+            last = (at + rng.randrange(1, 200) * timedelta(days=1)).date() if rng.random() < 0.3 else None
+            self.add("points.adjusted", at, member_id="M", points=rng.randrange(1, 3_000), expires_on=last, reason="goodwill")
+        elif roll < 0.55:
+            self.add("points.adjusted", at, member_id="M", points=-rng.randrange(1, 500), reason="mistake")
+        elif roll < 0.8:
+            self.add("review.posted", at, member_id="M", review_id=f"V{len(self.events)}", sku=rng.choice(SKUS))
+        else:
+            self.add("survey.won", at, member_id="M", survey_id=f"S{len(self.events)}", points=rng.randrange(1, 500))
+
+
+def life(code: str, seed: int, span_days: int = 300) -> list[Event]:
+    """A member's life in a program."""
+    return Maker(code, seed, span_days).make()

@@ -1,0 +1,439 @@
+"""What the published terms of three programs say, once more: plain lists, one pass over all days, nothing kept between questions.
+
+Written from the terms alone. Shares no code with `worker.decide`: it reads the JSON of the events and does its own arithmetic.
+It knows whole-line shipments, cancels of what has not shipped and returns of what has; `histories.py` keeps to that.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from calendar import monthrange
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+
+TOKYO = timezone(timedelta(hours=9))
+NEVER = date(9999, 12, 31)
+RANKS = (
+    ("member.registered", "member.enrolled"),
+    ("review.posted", "survey.won"),
+    ("order.placed",),
+    ("shipment.dispatched",),
+    ("order.cancelled",),
+    ("return.received",),
+    ("points.adjusted",),
+)
+
+
+@dataclass
+class Told:
+    """An event: when, what, and its data."""
+
+    at: datetime
+    type: str
+    source: str
+    id: str
+    data: dict[str, Any]
+
+    @property
+    def key(self) -> tuple[datetime, int, str, str]:
+        rank = next(number for number, types in enumerate(RANKS) if self.type in types)
+        return self.at, rank, self.source, self.id
+
+
+def day_of(at: datetime) -> date:
+    """The day in Tokyo."""
+    return at.astimezone(TOKYO).date()
+
+
+def month_end(day: date, months: int) -> date:
+    """The last day of the month so many months after a day's."""
+    number = day.year * 12 + day.month - 1 + months
+    year, month = number // 12, number % 12 + 1
+    return date(year, month, monthrange(year, month)[1])
+
+
+def months_later(day: date, months: int) -> date:
+    """The same day so many months later, or the last of that month."""
+    end = month_end(day, months)
+    return end.replace(day=min(day.day, end.day))
+
+
+@dataclass
+class Grant:
+    """Points of one grant. `usable_on`: pending until then. `last_day`: inclusive; None follows the whole balance."""
+
+    number: int
+    kind: str
+    granted_on: date
+    points: int
+    usable_on: date | None
+    last_day: date | None
+    order_id: str | None = None
+    part: str = ""
+    pending: bool = False
+    follows_pool: bool = False
+
+
+@dataclass
+class Line:
+    """One line of an order."""
+
+    name: str
+    sku: str
+    category: str
+    quantity: int
+    goods: int
+    tax: int
+    bonus: int
+    shipped_on: date | None = None
+    cancelled: int = 0
+    returned: int = 0
+    used: int = 0
+
+    @property
+    def gone(self) -> int:
+        return self.cancelled + self.returned
+
+    @property
+    def goods_kept(self) -> int:
+        return self.goods * (self.quantity - self.gone) // self.quantity
+
+
+@dataclass
+class Purchase:
+    """An order and what became of it."""
+
+    order_id: str
+    at: datetime
+    lines: list[Line]
+    fees: int
+    earns: bool
+    tier: str
+    verdict: str | None = None
+    reason: str | None = None
+    used: int = 0
+    taken: list[tuple[Grant, int]] = field(default_factory=list)
+    given_back: int = 0
+    forfeited: int = 0
+    on_the_way: list[tuple[date, int]] = field(default_factory=list)
+    holds: dict[str, int] = field(default_factory=dict)
+    at_most: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def ordered_on(self) -> date:
+        return day_of(self.at)
+
+    @property
+    def all_gone(self) -> bool:
+        return all(line.gone == line.quantity for line in self.lines)
+
+    def goods_shipped_and_kept(self) -> int:
+        return sum(line.goods_kept for line in self.lines if line.shipped_on is not None)
+
+
+class Rules(ABC):
+    """One member of one program, walked through day by day."""
+
+    lowest = ""
+    back_after_days = 0
+    minimum, maximum = 1, 10**9
+    not_payable: tuple[str, ...] = ()
+    excluded_store = "none"
+    kind = "regular"
+    adjusted_kind = "regular"
+    signed_in_only = False
+
+    def __init__(self) -> None:
+        self.today = date(1, 1, 1)
+        self.registered: datetime | None = None
+        self.enrolled: datetime | None = None
+        self.country: str | None = None
+        self.tier = self.lowest
+        self.grants: list[Grant] = []
+        self.orders: dict[str, Purchase] = {}
+        self.debt = 0
+        self.lapsed = 0
+        self.lost = 0
+        self.pool_last_day: date | None = None
+        self.done: set[str] = set()
+
+    # -- the walk
+
+    def walk(self, events: list[Told], until: datetime) -> None:
+        """Everything up to an instant, in business order; before what happens at an instant comes what the day brings."""
+        self.today = day_of(min((event.at for event in events), default=until)) - timedelta(days=1)
+        for event in sorted(events, key=lambda event: event.key):
+            if event.at <= until:
+                self.days_until(event.at)
+                self.take(event)
+        self.days_until(until)
+
+    def days_until(self, at: datetime) -> None:
+        while self.today < day_of(at):
+            self.today += timedelta(days=1)
+            self.morning()
+
+    def morning(self) -> None:
+        """00:00 in Tokyo: what is over lapses, what is due becomes usable, what is on its way back arrives."""
+        for grant in self.grants:
+            if not grant.pending and grant.points and (last := self.last_day(grant)) is not None and last < self.today:
+                self.lapsed += grant.points
+                grant.points = 0
+        for grant in self.grants:
+            if grant.pending and grant.usable_on is not None and grant.usable_on <= self.today:
+                grant.pending = False
+                if grant.last_day is None and not grant.follows_pool:
+                    grant.last_day = self.lasts_until(grant.usable_on)
+                self.set_off(grant)
+        for order in self.orders.values():
+            arriving = [each for each in order.on_the_way if each[0] <= self.today]
+            order.on_the_way = [each for each in order.on_the_way if each[0] > self.today]
+            for _, points in arriving:
+                self.put_back(order, points)
+        self.review_tier()
+
+    def last_day(self, grant: Grant) -> date | None:
+        return self.pool_last_day if grant.follows_pool else grant.last_day
+
+    # -- points
+
+    def available(self) -> int:
+        return sum(grant.points for grant in self.grants if not grant.pending) - self.debt
+
+    def grant(self, points: int, kind: str, order: Purchase | None, part: str, usable_on: date | None, last: date | None) -> None:
+        """New points: pending until a day (None: a day not known yet), or usable now (today)."""
+        pending = usable_on is None or usable_on > self.today
+        pooled = last is None and self.pools()
+        if last is None and not pooled and not pending:
+            last = self.lasts_until(self.today)
+        order_id = order.order_id if order is not None else None
+        new = Grant(len(self.grants), kind, self.today, points, usable_on, last, order_id, part, pending, pooled)
+        self.grants.append(new)
+        if self.pools():
+            self.pool_last_day = max(self.pool_last_day or date(1, 1, 1), months_later(self.today, 12))
+        if not pending:
+            self.set_off(new)
+
+    def set_off(self, grant: Grant) -> None:
+        """What is owed is paid first."""
+        part = min(self.debt, grant.points)
+        self.debt -= part
+        grant.points -= part
+
+    def in_order_of_use(self) -> list[Grant]:
+        usable = [grant for grant in self.grants if not grant.pending and grant.points]
+        return sorted(usable, key=lambda grant: (self.last_day(grant) or NEVER, grant.usable_on or grant.granted_on, grant.number))
+
+    def take_from(self, grants: list[Grant], points: int) -> list[tuple[Grant, int]]:
+        taken = []
+        for grant in grants:
+            part = min(points, grant.points)
+            if part:
+                grant.points -= part
+                points -= part
+                taken.append((grant, part))
+        self.debt += points
+        return taken
+
+    def put_back(self, order: Purchase, points: int) -> None:
+        """Used points return to the grants that they came from, the first taken first; those that are over lapse."""
+        order.given_back += points
+        for index, (grant, part) in enumerate(order.taken):
+            some = min(points, part)
+            points -= some
+            order.taken[index] = (grant, part - some)
+            last = self.last_day(grant)
+            if last is not None and last < self.today:
+                self.lapsed += some
+            else:
+                paid = min(self.debt, some)
+                self.debt -= paid
+                grant.points += some - paid
+
+    # -- events
+
+    def take(self, event: Told) -> None:
+        data = event.data
+        match event.type:
+            case "member.registered":
+                first = self.registered is None
+                self.registered = self.registered or event.at
+                self.country = data.get("country") or self.country
+                if first:
+                    self.welcome()
+            case "member.enrolled":
+                self.enrolled = self.enrolled or event.at
+                self.country = data.get("country") or self.country
+            case "survey.won":
+                self.survey(data)
+            case "review.posted":
+                self.review(data)
+            case "points.adjusted":
+                self.adjust(data)
+            case "order.placed":
+                self.place(event.at, data)
+            case _:
+                order = self.orders[data["order_id"]]
+                if order.verdict != "rejected":
+                    self.follow(order, event.type, data)
+
+    def welcome(self) -> None:
+        """Points for registering."""
+
+    def survey(self, data: dict[str, Any]) -> None:
+        """Points won in a survey."""
+
+    def review(self, data: dict[str, Any]) -> None:
+        """Points for a review."""
+
+    def adjust(self, data: dict[str, Any]) -> None:
+        points, last = data["points"], data.get("expires_on")
+        if points > 0:
+            self.grant(points, data.get("kind") or self.adjusted_kind, None, "", self.today, date.fromisoformat(last) if last else None)
+        else:
+            self.take_from(self.in_order_of_use(), -points)
+
+    def place(self, at: datetime, data: dict[str, Any]) -> None:
+        lines = [
+            Line(
+                name=each["line_id"],
+                sku=each["sku"],
+                category=each.get("category", ""),
+                quantity=each["quantity"],
+                goods=each["unit_price"] * each["quantity"] - each.get("discount", 0),
+                tax=each["tax"],
+                bonus=sum(bonus["points"] for bonus in each.get("bonus_points", ())),
+            )
+            for each in data["lines"]
+        ]
+        order = Purchase(data["order_id"], at, lines, data.get("shipping_fee", 0), False, self.tier)
+        self.orders[order.order_id] = order
+        member = self.is_member(at)
+        if data.get("points_used"):
+            order.reason = self.refusal(order, data, data["points_used"]) if member else "not_a_member"
+            order.verdict = "rejected" if order.reason else "accepted"
+            if order.reason:
+                return
+            self.use(order, data["points_used"])
+        order.earns = member and data["store"] != self.excluded_store 
+        if self.signed_in_only and not data.get("signed_in", True):
+            order.earns = False
+        self.settle(order)
+
+    @abstractmethod
+    def is_member(self, at: datetime) -> bool:
+        """Whether orders placed now earn and may be paid with points."""
+
+    def refusal(self, order: Purchase, data: dict[str, Any], points: int) -> str | None:
+        total = sum(line.goods + line.tax for line in order.lines) + order.fees
+        payable = [line for line in order.lines if line.category not in self.not_payable]
+        if data["store"] == self.excluded_store:
+            return "store_not_eligible"
+        if points < self.minimum:
+            return "below_minimum"
+        if points > self.maximum:
+            return "above_maximum"
+        if len(payable) < len(order.lines) and points > sum(line.goods + line.tax for line in payable):
+            return "line_not_redeemable"
+        if points > total:
+            return "exceeds_payable"
+        return self.refusal_of_payment(points, total, data) or ("insufficient_points" if points > self.available() else None)
+
+    def refusal_of_payment(self, points: int, total: int, data: dict[str, Any]) -> str | None:
+        return None
+
+    def use(self, order: Purchase, points: int) -> None:
+        order.used = points
+        order.taken = self.take_from(self.in_order_of_use(), points)
+        payable = [line for line in order.lines if line.category not in self.not_payable]
+        prices = [line.goods + line.tax for line in payable]
+        on_goods = min(points, sum(prices))
+        for line, price in zip(payable, prices, strict=True):
+            line.used = on_goods * price // sum(prices)
+        payable[-1].used += on_goods - sum(line.used for line in payable)
+
+    def follow(self, order: Purchase, type_: str, data: dict[str, Any]) -> None:
+        names = None if data["lines"] == "all" else {each["line_id"]: each["quantity"] for each in data["lines"]}
+        for line in order.lines:
+            left = line.quantity - line.gone
+            count = left if names is None else min(left, names.get(line.name, 0))
+            if not count:
+                continue
+            if type_ == "shipment.dispatched":
+                line.shipped_on = line.shipped_on or self.today
+            elif type_ == "order.cancelled":
+                line.cancelled += count
+            else:
+                line.returned += count
+        if type_ != "shipment.dispatched":
+            self.reverse(order, forfeits=type_ == "order.cancelled" and data["reason"] in self.forfeiting())
+        self.settle(order)
+
+    def forfeiting(self) -> tuple[str, ...]:
+        """Reasons of a cancel for which used points are lost."""
+        return ()
+
+    def reverse(self, order: Purchase, *, forfeits: bool) -> None:
+        """Used points on what is gone come back (or are lost)."""
+        gone = order.used if order.all_gone else sum(line.used * line.gone // line.quantity for line in order.lines)
+        points = gone - order.given_back - order.forfeited - sum(each for _, each in order.on_the_way)
+        if points <= 0:
+            return
+        if forfeits:
+            order.forfeited += points
+            self.lost += points
+        elif self.back_after_days:
+            order.on_the_way.append((self.today + timedelta(days=self.back_after_days), points))
+        else:
+            self.put_back(order, points)
+
+    # -- earning
+
+    def settle(self, order: Purchase) -> None:
+        """What the order should hold, less what it holds, is granted or taken away."""
+        due = self.entitled(order) if order.earns else {}
+        for part in sorted({*due, *order.holds}):
+            points, usable_on, kind = due.get(part, (0, None, self.kind))
+            points = min(points, order.at_most.get(part, points))
+            held = order.holds.get(part, 0)
+            for grant in self.grants:
+                if grant.pending and (grant.order_id, grant.part) == (order.order_id, part):
+                    grant.usable_on = usable_on if part in due else grant.usable_on
+            if points > held:
+                self.grant(points - held, kind, order, part, usable_on, None)
+            else:
+                self.take_away(order, part, held - points)
+            order.holds[part] = points
+
+    def take_away(self, order: Purchase, part: str, points: int) -> None:
+        own = [grant for grant in self.grants if (grant.order_id, grant.part) == (order.order_id, part)]
+        for grant in own:
+            if grant.pending:
+                some = min(points, grant.points)
+                grant.points -= some
+                points -= some
+        usable = [grant for grant in own if not grant.pending]
+        self.take_from([*usable, *(grant for grant in self.in_order_of_use() if grant not in usable)], points)
+
+    @abstractmethod
+    def entitled(self, order: Purchase) -> dict[str, tuple[int, date | None, str]]:
+        """By part: points, the day from which they are usable (None: not known yet), and their kind."""
+
+    @abstractmethod
+    def lasts_until(self, day: date) -> date:
+        """The last day of points that became usable on a day."""
+
+    def pools(self) -> bool:
+        """Whether the whole balance lasts together."""
+        return False
+
+    @abstractmethod
+    def review_tier(self) -> None:
+        """What a day does to the tier."""
+
+
+def told(at: datetime, type_: str, source: str, id_: str, body: bytes) -> Told:
+    """An event of its parts."""
+    return Told(at.astimezone(UTC), type_, source, id_, json.loads(body))
