@@ -56,7 +56,8 @@ async def sound(system: System, processes: int = 1) -> Books:
     parts = [(system.dsn, accounts[number::processes], books.at) for number in range(processes)]
     for versions, part in await asyncio.to_thread(_spread, _read, parts):
         for key, last in versions.items():
-            assert published.pop(key, []) == list(range(1, last + 1)), key
+            told = published.pop(key, [])
+            assert told == list(range(1, last + 1)), f"{key} stands at version {last}, told were {told}"
         books.verdicts |= part.verdicts
         for code, found in part.statements.items():
             books.statements[code] |= found
@@ -84,7 +85,8 @@ async def _read_accounts(dsn: str, accounts: Sequence[UUID], at: datetime) -> tu
         async for dossier in store.dossiers(accounts):
             row = dossier.row
             assert row is not None
-            assert list(verify.differences(dossier, programs)) == []
+            found = list(verify.differences(dossier, programs))
+            assert not found, found
             versions[f"{row.program}:{row.member_id}"] = row.version
             books.verdicts |= {(each.source, each.id): each for each in dossier.decisions}
             books.statements[row.program][row.member_id] = statements.read(dossier, programs[row.program], at, NOW_TEXT)
@@ -104,7 +106,8 @@ def _compare(code: str, books: Books, events: Sequence[Sent]) -> None:
     kept = dict(books.statements[code])
     for member, theirs in _simulated(load(shipped()[code]), decoded(events, books.at), books.verdicts, books.at).items():
         ours = kept.pop(member)
-        assert ours.model_copy(update=NO_VERSION) == theirs.model_copy(update=NO_VERSION)
+        same = ours.model_copy(update=NO_VERSION) == theirs.model_copy(update=NO_VERSION)
+        assert same, f"the worker's: {ours}\nsimulated: {theirs}"
     assert not kept
 
 
