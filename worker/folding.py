@@ -105,7 +105,8 @@ class Folding:
         changes: list[AccountChange] = []
         left = list(tasks)
         for task in left:
-            task.needs = task.needs.joined(needs(task.facts))
+            program = self._catalogue.program(task.program) if task.program else None
+            task.needs = task.needs.joined(needs(task.facts, program))
         for number in range(1, ROUNDS_MAX + 1):
             names = {task.account_id: (task.program, task.member_id) for task in left if task.member_id}
             loaded = await batch.load([task.wanted() for task in left], names)
@@ -143,7 +144,7 @@ class Folding:
         if row is not None and row.fenced is not None:
             return self._kept_for_later(task, loaded, program.code, member_id, row.fenced) if task.fresh else None
         try:
-            more = needs(history.facts) if history is not None else Needs()
+            more = needs(history.facts, program) if history is not None else Needs()
             if not (more.items <= task.needs.items and more.origins <= task.needs.origins):
                 raise NotLoaded(items=tuple(more.items), origins=tuple(more.origins))
             return change_account(

@@ -29,6 +29,7 @@ from contracts.events import (
 )
 from worker.decide import opening
 from worker.decide.members import MANUAL_HOLD
+from worker.decide.program import Program
 from worker.decide.state import ItemKey
 from worker.decide.subscriptions import setting_name
 
@@ -58,8 +59,11 @@ class Needs:
         return Needs(self.items | other.items, self.origins | other.origins, self.wide or other.wide)
 
 
-def needs(facts: Iterable[Event]) -> Needs:
-    """What folding these facts of one account needs loaded besides its head."""
+def needs(facts: Iterable[Event], program: Program | None = None) -> Needs:
+    """What folding these facts of one account needs loaded besides its head.
+
+    `program`: whose they are, where it is known: some terms ask for more.
+    """
     found = Needs()
     for fact in facts:
         order_id = fact.order_id
@@ -67,6 +71,8 @@ def needs(facts: Iterable[Event]) -> Needs:
             found.items.add(("order", order_id))
             found.origins.add(f"order:{order_id}")
         found.items.update(_named(fact))
+        if program is not None and isinstance(fact.data, OrderPlaced) and program.at(fact.time).remembers_bought:
+            found.items.update(("mark", f"bought:{line.sku}") for line in fact.data.lines)
         found.wide = found.wide or _wide(fact)
     return found
 
