@@ -132,8 +132,9 @@ class Message:
 class AccountChange:
     """One account's share of a batch, to be written under `expected_revision` (0 = the account must not exist yet).
 
-    `undone_from`: steps at or after this moment are deleted before `steps` are written. `lots` and `items` carry the row as
-    it is to be, None = gone. `recorded_at` comes from the store's own clock.
+    `late`: how many of the facts came after something later had been folded. `undone_from`: steps at or after this moment are
+    deleted before `steps` are written. `lots` and `items` carry the row as it is to be, None = gone. `recorded_at` comes from the
+    store's own clock.
     """
 
     account_id: UUID
@@ -150,5 +151,6 @@ class AccountChange:
     items: dict[ItemKey, Item | None] = field(default_factory=dict)
     steps: list[StoredStep] = field(default_factory=list)
     undone_from: Moment | None = None
+    late: int = 0
     messages: list[Message] = field(default_factory=list)
     fenced: str | None = None

@@ -222,6 +222,7 @@ def _late(work: _Work, change: AccountChange, facts: Sequence[Event], history: H
         refused = refused | {overdrawn}
     change.head = account.head
     change.undone_from = history.since
+    change.late = sum(now.last is not None and moment_of(fact) < now.last for fact in facts)
     change.decisions.extend(decision for key, decision in account.decided.items() if key not in recorded)
     _collect_rows(change, account, (step.before for step in steps))
     _collect_rows(change, account, (step.before for step in history.steps))
