@@ -11,16 +11,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from contracts.events import Event, OrderPlaced
+from contracts.events import Event
 from worker import metrics
 from worker.catalogue import Catalogue
 from worker.decide.account import Defect, NotLoaded
 from worker.decide.change import AccountChange, History, Loaded, Wanted
 from worker.decide.fold import defect_of
 from worker.decide.needs import Needs, needs
-from worker.decide.orders import content_of
 from worker.decide.refold import Clock, Late, change_account
-from worker.decide.state import Head, Moment, Order
+from worker.decide.sifting import Sifted, sift
+from worker.decide.state import Head, Moment
 from worker.log import get_logger
 from worker.persist.api import Batch
 
@@ -32,11 +32,7 @@ ROUNDS_MAX = 500
 
 @dataclass(slots=True)
 class Task:
-    """One account of a batch: whose it is, its incoming facts, and what was learned about loading it.
-
-    `fresh`: the facts less what was known already when the account was loaded last (`duplicates`), and what contradicts that
-    (`conflicts`, with the reason).
-    """
+    """One account of a batch: whose it is, its incoming facts (sifted when it was loaded last), and what to load of it."""
 
     account_id: UUID
     program: str = ""
@@ -44,9 +40,7 @@ class Task:
     facts: list[Event] = field(default_factory=list)
     needs: Needs = field(default_factory=Needs)
     since: Moment | None = None
-    fresh: list[Event] = field(default_factory=list)
-    duplicates: list[Event] = field(default_factory=list)
-    conflicts: list[tuple[Event, str, str]] = field(default_factory=list)
+    sifted: Sifted = field(default_factory=Sifted)
 
     def wanted(self) -> Wanted:
         """What to load."""
@@ -115,7 +109,7 @@ class Folding:
             for task in left:
                 at_hand = loaded[task.account_id]
                 # At every load: another worker may have brought the same fact meanwhile.
-                _sift(task, at_hand)
+                task.sifted = sift(task.facts, at_hand.seen, at_hand.items)
                 try:
                     change = self._change(task, at_hand, histories.get(task.account_id), clock, last=number == ROUNDS_MAX)
                 except NotLoaded as missing:
@@ -137,18 +131,18 @@ class Folding:
 
     def _change(self, task: Task, loaded: Loaded, history: History | None, clock: Clock, *, last: bool) -> AccountChange | None:
         row = loaded.row
-        if row is None and not task.fresh:
+        if row is None and not task.sifted.fresh:
             return None
         program = self._catalogue.program(task.program or (row.program if row is not None else ""))
         member_id = task.member_id or (row.member_id if row is not None else "")
         if row is not None and row.fenced is not None:
-            return self._kept_for_later(task, loaded, program.code, member_id, row.fenced) if task.fresh else None
+            return self._kept_for_later(task, loaded, program.code, member_id, row.fenced) if task.sifted.fresh else None
         try:
             more = needs(history.facts, program) if history is not None else Needs()
             if not (more.items <= task.needs.items and more.origins <= task.needs.origins):
                 raise NotLoaded(items=tuple(more.items), origins=tuple(more.origins))
             return change_account(
-                program, task.account_id, member_id, loaded, task.needs, task.fresh, clock, history, epoch=self._epoch
+                program, task.account_id, member_id, loaded, task.needs, task.sifted.fresh, clock, history, epoch=self._epoch
             )
         except (NotLoaded, Late):
             if not last:
@@ -176,7 +170,7 @@ class Folding:
             version=row.version if row is not None else 0,
             epoch=max(row.epoch, self._epoch) if row is not None else self._epoch,
             head=row.head if row is not None else Head(),
-            facts=list(task.fresh),
+            facts=list(task.sifted.fresh),
             fenced=why,
         )
 
@@ -184,62 +178,11 @@ class Folding:
 def _folded(tasks: Iterable[Task], changes: list[AccountChange]) -> Folded:
     return Folded(
         changes,
-        duplicates=[event for task in tasks for event in task.duplicates],
-        conflicts=[conflict for task in tasks for conflict in task.conflicts],
-        late=sum(len(change.facts) for change in changes if change.undone_from is not None),
+        duplicates=[event for task in tasks for event in task.sifted.duplicates],
+        conflicts=[conflict for task in tasks for conflict in task.sifted.conflicts],
+        late=sum(change.late for change in changes),
         applied=sum(len(change.facts) for change in changes if change.fenced is None),
     )
-
-
-def _sift(task: Task, loaded: Loaded) -> None:
-    """Leave out what is known already, and what contradicts it."""
-    task.duplicates, task.conflicts = [], []
-    fresh: dict[tuple[str, str], Event] = {}
-    orders: dict[str, Event] = {}
-    for fact in task.facts:
-        key = (fact.source, fact.id)
-        known = loaded.seen.get(key) or (fresh[key].digest if key in fresh else None)
-        if known is not None:
-            if known == fact.digest:
-                task.duplicates.append(fact)
-            else:
-                task.conflicts.append((fact, "conflict", "id: this source and id were used for other content before"))
-            continue
-        if isinstance(fact.data, OrderPlaced):
-            verdict = _same_order(fact, loaded, orders)
-            if verdict is not None:
-                if verdict:
-                    task.duplicates.append(fact)
-                else:
-                    detail = "data.order_id: the order was placed before with other content; the first stands"
-                    task.conflicts.append((fact, "order_conflict", detail))
-                continue
-            orders[fact.data.order_id] = fact
-        fresh[key] = fact
-    task.fresh = list(fresh.values())
-
-
-def _same_order(fact: Event, loaded: Loaded, orders: dict[str, Event]) -> bool | None:
-    """Whether an order under this id stands already: True with the same content, False with other, None if none does.
-
-    One whose redemption may still be refused does not stand yet: sent again, it is a fact, and the fold says which one counts.
-    Otherwise it would depend on the cut of the batches whether an order that was sent again after a rejection is taken.
-    """
-    assert isinstance(fact.data, OrderPlaced)
-    order_id = fact.data.order_id
-    if order_id in orders:
-        first = orders[order_id]
-        return None if _asks(first) else first.body == fact.body
-    known = loaded.items.get(("order", order_id))
-    if not isinstance(known, Order) or known.status in ("rejected", "waiting"):
-        return None
-    return known.content == content_of(fact.body)
-
-
-def _asks(fact: Event) -> bool:
-    """Whether an order wants to use points, so that it may be rejected."""
-    data = fact.data
-    return isinstance(data, OrderPlaced) and (bool(data.points_used) or data.use_all_points or data.redemption_id is not None)
 
 
 def unique(tasks: Iterable[Task]) -> list[Task]:

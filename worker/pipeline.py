@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -241,7 +241,7 @@ class Pipeline:
 
     async def _follow(self, batch: Batch, inbox: _Inbox, routes: dict[str, Route], tasks: dict[UUID, Task]) -> None:
         """Give events to the accounts of their orders: those that came now, and those that had been parked for an order."""
-        arrived = sorted({(event.order_id or "", program) for event, program in inbox.orders})
+        arrived = _awaited_by({event.order_id or "": routes[event.order_id or ""] for event, _ in inbox.orders})
         # What was parked came first: if something of this batch contradicts it, the later one is at fault.
         waited = await batch.take_parked(arrived) if arrived else []
         parked = self._send_home((*waited, *inbox.followers), inbox, routes, tasks)
@@ -294,8 +294,7 @@ class Pipeline:
         inbox, tasks = _Inbox(), dict[UUID, Task]()
         async with self._store.batch() as batch:
             known = await batch.claim([], sorted(route.order_id for route in routes))
-            pairs = [(order_id, program) for order_id, route in known.items() for program in route.accounts]
-            events = await batch.take_parked(sorted(pairs))
+            events = await batch.take_parked(_awaited_by(known))
             self._send_home(events, inbox, known, tasks)
             await self._finish(batch, inbox, tasks)
         _count(inbox)
@@ -320,6 +319,16 @@ def _home(route: Route | None, program: str | None) -> _Home | Unresolved | None
     if len(route.accounts) > 1:
         return Unresolved("ambiguous_order", "program: should be given, several programs have an order of this id")
     return next((_Home(code, account) for code, account in route.accounts.items()), None)
+
+
+def _awaited_by(routes: Mapping[str, Route]) -> list[tuple[str, str]]:
+    """Orders and programs for which events may have waited. For an order outside every program all of them did."""
+    return sorted(
+        (order_id, program)
+        for order_id, route in routes.items()
+        for program in route.accounts
+        if program != OUTSIDE or len(route.accounts) == 1
+    )
 
 
 def _measure(records: Sequence[Record], inbox: _Inbox, started: float, decoded: float, folded: float) -> None:

@@ -13,15 +13,18 @@ from uuid import UUID, uuid5
 from contracts.events import Event, OrderPlaced
 from contracts.statement import Statement
 from worker.book import Book, Ledger
+from worker.catalogue import OUTSIDE, Catalogue, Unresolved
 from worker.decide.account import Account, Defect, NotLoaded
+from worker.decide.change import Loaded
 from worker.decide.fold import fold, moment_of
 from worker.decide.needs import Needs, needs
 from worker.decide.program import Program
 from worker.decide.refold import Clock, Late, change_account
+from worker.decide.sifting import sift
 from worker.decide.state import Decision, Head
 from worker.decide.statement import statement
 
-ROUNDS_MAX = 12
+ROUNDS_MAX = 500
 _NAMESPACE = UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 
 
@@ -37,65 +40,77 @@ class Simulation:
         self._book = Book()
         self.counts: Counter[str] = Counter()
         self._told = dict(told or {})
-        self._homes: dict[str, str | None] = {}
-        self._parked: dict[str, list[Event]] = {}
-        self._parked_keys: set[tuple[str, str]] = set()
+        self._catalogue = Catalogue([program])
+        # By order id: of each program ("" = a store outside of it) the member who has the order, None if it is a guest's.
+        self._homes: dict[str, dict[str, str | None]] = {}
+        self._parked: dict[str, dict[tuple[str, str], Event]] = {}
 
     def deliver(self, event: Event, now: datetime | None = None) -> None:
         """Apply one event, and what had been parked for the order that it brings."""
-        member = self._member_of(event)
-        if member is None:
-            return
-        facts = [event]
-        if isinstance(event.data, OrderPlaced):
-            facts += self._parked.pop(event.data.order_id, [])
-        self._apply(member, facts, now or event.recorded_time or event.time)
+        now = now or event.recorded_time or event.time
+        program = self._catalogue.resolve(event)
+        if isinstance(program, Unresolved):
+            self.counts[program.reason] += 1
+        elif isinstance(event.data, OrderPlaced):
+            assert program is not None
+            self._place(event, event.data, program, now)
+        elif event.member_id is not None:
+            self._apply(event.member_id, [event], now)
+        else:
+            for member, facts in self._send_home([event]).items():
+                self._apply(member, facts, now)
 
-    def _member_of(self, event: Event) -> str | None:
-        """The member an event is about; None if it is parked or dropped."""
-        data = event.data
-        if event.program not in (None, self.program.code):
-            self.counts["other_program"] += 1
-            return None
-        if isinstance(data, OrderPlaced):
-            stores = self.program.at(event.time).terms.membership.stores
-            ours = event.program is not None or data.store in stores.eligible or data.store in stores.excluded
-            member = data.member_id if ours else None
-            if self._homes.get(data.order_id) is None:
-                self._homes[data.order_id] = member
-            if member is None:
-                self.counts["guest_or_other_store"] += 1
-                self._parked.pop(data.order_id, None)
-            return member
-        if event.member_id is not None:
-            return event.member_id
-        assert event.order_id is not None
-        if event.order_id in self._homes:
-            return self._homes[event.order_id]
-        if (event.source, event.id) not in self._parked_keys:
-            self._parked_keys.add((event.source, event.id))
-            self._parked.setdefault(event.order_id, []).append(event)
-        return None
+    def _place(self, event: Event, data: OrderPlaced, program: str, now: datetime) -> None:
+        """An order, and what waited for it. The first order of an id stands: a guest's or another member's is not replaced."""
+        member = data.member_id if program != OUTSIDE else None
+        home = self._homes.setdefault(data.order_id, {}).setdefault(program, member)
+        by_member: dict[str, list[Event]] = {}
+        if member is not None and member == home:
+            by_member[member] = [event]
+        else:
+            self.counts["dropped" if member is None and home is None else "order_conflict"] += 1
+        waited = self._parked.pop(data.order_id, {}).values()
+        for owner, facts in self._send_home(sorted(waited, key=lambda each: each.key)).items():
+            by_member.setdefault(owner, []).extend(facts)
+        for owner, facts in by_member.items():
+            self._apply(owner, facts, now)
 
-    def _apply(self, member: str, facts: Iterable[Event], now: datetime) -> None:
+    def _send_home(self, events: Iterable[Event]) -> dict[str, list[Event]]:
+        """Events about orders, by the members whose orders they are; those whose order has not come are parked."""
+        by_member: dict[str, list[Event]] = {}
+        for event in events:
+            order_id = event.order_id or ""
+            homes = self._homes.get(order_id, {})
+            if not homes or (event.program is not None and event.program not in homes and set(homes) != {OUTSIDE}):
+                first = self._parked.setdefault(order_id, {}).setdefault((event.source, event.id), event)
+                if first is not event:
+                    self.counts["duplicate" if first.digest == event.digest else "conflict"] += 1
+            elif event.program is None and len(homes) > 1:
+                self.counts["ambiguous_order"] += 1
+            elif (member := homes.get(event.program or next(iter(homes)))) is None:
+                self.counts["dropped"] += 1
+            else:
+                by_member.setdefault(member, []).append(event)
+        return by_member
+
+    def _apply(self, member: str, facts: list[Event], now: datetime) -> None:
         ledger = self.ledgers.get(member)
         if ledger is None:
             ledger = self.ledgers[member] = self._book.open(member, uuid5(_NAMESPACE, f"{self.program.code}:{member}"))
-        fresh: list[Event] = []
-        for fact in facts:
-            known = ledger.digest_of(fact.source, fact.id)
-            if known is not None:
-                self.counts["duplicate" if known == fact.digest else "conflict"] += 1
-            else:
-                fresh.append(fact)
-        if fresh:
-            self._change(ledger, fresh, Clock(until=now, certain_until=None))
+        asked = needs(facts)
+        loaded = ledger.load(asked)
+        digests = ((each, ledger.digest_of(*each)) for each in {(fact.source, fact.id) for fact in facts})
+        sifted = sift(facts, {key: digest for key, digest in digests if digest is not None}, loaded.items)
+        self.counts["duplicate"] += len(sifted.duplicates)
+        self.counts.update(reason for _, reason, _ in sifted.conflicts)
+        if sifted.fresh:
+            self._change(ledger, sifted.fresh, Clock(until=now, certain_until=None), asked, loaded)
 
-    def _change(self, ledger: Ledger, facts: list[Event], clock: Clock) -> None:
+    def _change(self, ledger: Ledger, facts: list[Event], clock: Clock, asked: Needs, loaded: Loaded) -> None:
         told = [self._told[key] for key in ((fact.source, fact.id) for fact in facts) if key in self._told]
-        asked, history = needs(facts), None
+        history = None
         for _ in range(ROUNDS_MAX):
-            arguments = (self.program, ledger.account_id, ledger.member_id, ledger.load(asked), asked, facts, clock, history)
+            arguments = (self.program, ledger.account_id, ledger.member_id, loaded, asked, facts, clock, history)
             try:
                 change = change_account(*arguments, told=told)
             except Late as late:
@@ -107,6 +122,7 @@ class Simulation:
                 if change is not None:
                     ledger.write(change)
                 return
+            loaded = ledger.load(asked)
         raise Defect(f"the fold asks for rows without end: {asked}")
 
     @contextmanager
@@ -122,7 +138,7 @@ class Simulation:
         """Let the clock of every account run up to an instant."""
         for ledger in self.ledgers.values():
             if ledger.row is not None and ledger.row.head.next_due_at is not None and ledger.row.head.next_due_at <= until:
-                self._change(ledger, [], Clock(until=until, certain_until=None))
+                self._change(ledger, [], Clock(until=until, certain_until=None), Needs(), ledger.load(Needs()))
 
     def statements(self, at: datetime, asked: str) -> Iterator[Statement]:
         """Every member's statement at an instant up to which the clock has run, by member id, one at a time."""

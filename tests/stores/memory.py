@@ -103,8 +103,12 @@ class MemoryStore:
     # Orders that are waited for
 
     async def drainable(self, limit: int) -> list[Route]:
-        waited_for = {order_id for order_id, _, _ in self.tables.parked}
-        return [self.tables.routes[o] for o in sorted(waited_for) if self.tables.routes[o].known][:limit]
+        found = {
+            order_id
+            for (order_id, _, _), (_, event) in self.tables.parked.items()
+            if (homes := set(self.tables.routes[order_id].accounts)) and (event.program in {None, *homes} or homes == {""})
+        }
+        return [self.tables.routes[order_id] for order_id in sorted(found)][:limit]
 
     async def parked_since(self, before: datetime, limit: int) -> list[ParkedSince]:
         found: dict[str, list[datetime]] = {}

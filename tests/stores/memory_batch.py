@@ -126,7 +126,7 @@ class MemoryBatch:
         taken = {
             key: event
             for key, event in waiting.items()
-            if any(key[0] == order_id and event.program in (None, program) for order_id, program in wanted)
+            if any(key[0] == order_id and (not program or event.program in (None, program)) for order_id, program in wanted)
         }
         for key in taken:
             self._parked.pop(key, None)

@@ -65,7 +65,7 @@ class Batch(Protocol):
     async def take_parked(self, orders: Iterable[tuple[str, str]]) -> list[Event]:
         """Takes out and returns, in business order, what waited for these (order id, program).
 
-        Events that name another program stay.
+        Events that name another program stay, unless the order is outside every program ("").
         """
 
     async def load(self, wanted: Sequence[Wanted], names: Mapping[UUID, tuple[str, str]] | None = None) -> dict[UUID, Loaded]:

@@ -30,17 +30,21 @@ SELECT p.order_id, p.source, p.id, p.digest
 FROM unnest($1::text[], $2::text[], $3::text[]) AS w (order_id, source, id)
 JOIN parked p ON p.order_id = w.order_id AND p.source = w.source AND p.id = w.id;
 
+-- What waits for an order outside every program ('') is taken whatever program it says.
 -- name: take_parked
 DELETE FROM parked p
 USING unnest($1::text[], $2::text[]) AS w (order_id, program)
-WHERE p.order_id = w.order_id AND (p.program IS NULL OR p.program = w.program)
+WHERE p.order_id = w.order_id AND (p.program IS NULL OR p.program = w.program OR w.program = '')
 RETURNING p.order_id, p.source, p.id, p.type, p.business_at, p.program, p.traceparent, p.body;
 
 -- name: drainable
 SELECT r.order_id, r.programs, r.account_ids
 FROM (SELECT DISTINCT order_id FROM parked) AS p
 JOIN order_route r ON r.order_id = p.order_id
-WHERE r.programs <> '{}'
+WHERE r.programs <> '{}' AND EXISTS (
+    SELECT FROM parked w
+    WHERE w.order_id = r.order_id AND (w.program IS NULL OR w.program = ANY(r.programs) OR r.programs = ARRAY[''])
+)
 LIMIT $1;
 
 -- name: parked_since

@@ -1,0 +1,80 @@
+"""`simulate` and the worker make the same of the same records, also of those that do not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from tests.flows.bad_records import HOUR, NOW, gift, order, raw, shipped
+from tests.flows.system import Raw
+from tests.pipeline.desk import PROGRAM, Desk, programs
+from worker.decode import Limits, Record, decode
+from worker.simulate import Simulation
+from worker.statements import as_json
+
+OUTSIDE = "a_shop_of_nobody"
+AGAIN = NOW - HOUR / 2
+CASES: dict[str, Sequence[Raw]] = {
+    "an order under its id with other content": [order("A", "M"), order("A", "M", "other", AGAIN, shipping_fee=700)],
+    "an order sent twice": [order("A", "M"), order("A", "M", "again", AGAIN)],
+    "another member's order under its id": [order("A", "M"), order("A", "N", "other"), shipped("A", "ship")],
+    "a guest's order first": [order("A", None), order("A", "M", "other"), shipped("A", "ship")],
+    "a member's order first": [order("A", "M"), order("A", None, "other"), shipped("A", "ship")],
+    "a guest's order that was waited for": [shipped("A", "ship"), order("A", None), order("A", "M", "other")],
+    "a store outside": [shipped("A", "ship"), order("A", "M", store=OUTSIDE), shipped("A", "later", time=AGAIN)],
+    "a store outside, followed by one that says the program": [
+        order("A", "M", store=OUTSIDE),
+        shipped("A", "ship"),
+        raw("order.paid", "paid", {"order_id": "A"}, program=PROGRAM),
+    ],
+    "a store outside, preceded by one that says the program": [
+        raw("order.paid", "paid", {"order_id": "A"}, program=PROGRAM),
+        order("A", "M", store=OUTSIDE),
+    ],
+    "parked twice": [shipped("A", "ship"), shipped("A", "ship"), order("A", "M", time=NOW - 2 * HOUR)],
+    "parked with other content": [
+        shipped("A", "ship"),
+        shipped("A", "ship", shipment_id="2"),
+        order("A", "M", time=NOW - 2 * HOUR),
+    ],
+    "one id for two orders": [
+        shipped("A", "ship"),
+        shipped("B", "ship"),
+        order("B", "N", time=NOW - 2 * HOUR),
+        order("A", "M", time=NOW - 2 * HOUR),
+    ],
+    "one id with other data": [gift("M", 5, "gift"), gift("M", 7, "gift")],
+    "sent again after a rejection": [
+        gift("M", 10, "gift", time=NOW - 3 * HOUR),
+        order("A", "M", time=NOW - 2 * HOUR, points_used=400),
+        order("A", "M", "again", AGAIN, points_used=10),
+    ],
+    "a redemption in a store of nobody": [
+        gift("M", 500, "gift", time=NOW - 3 * HOUR),
+        raw("redemption.requested", "R", {"member_id": "M", "redemption_id": "R", "points": 1, "store": OUTSIDE}),
+    ],
+}
+
+
+@pytest.mark.parametrize("at_once", [False, True], ids=["one by one", "in one batch"])
+@pytest.mark.parametrize("name", CASES)
+async def test_the_worker_and_simulate_agree(name: str, at_once: bool) -> None:
+    desk, simulation = Desk(), Simulation(programs()[PROGRAM])
+    records = CASES[name]
+    if at_once:
+        await desk.take(*records)
+        await desk.until(NOW)
+    for number, each in enumerate(records):
+        if not at_once:
+            await desk.take(each)
+            await desk.until(NOW)
+        event = decode(Record("t", 0, number, 0, each.key, each.value, tuple(each.headers)), NOW, Limits())
+        simulation.deliver(event, NOW)  # type: ignore[arg-type]
+    simulation.run_clock(NOW)
+    theirs = {each.member_id: as_json(each) for each in simulation.statements(NOW, "now")}
+    dossiers = [each async for each in desk.store.dossiers()]
+    members = sorted(each.row.member_id for each in dossiers if each.row is not None)
+    ours = {member: as_json(await desk.statement(member)) for member in members}
+    assert {m: {**s, "version": 0} for m, s in ours.items()} == {m: {**s, "version": 0} for m, s in theirs.items()}
+    assert not desk.store.tables.parked
