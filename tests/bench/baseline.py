@@ -151,7 +151,7 @@ class Baseline:
     concurrent: int
 
     async def __call__(self) -> Run:
-        """From the first committed message until `events` are committed and told."""
+        """From the first tenth until `events` are committed and told."""
         dsn = self.stack.empty(f"baseline_{uuid.uuid4().hex[:8]}")
         await self.stack.sql(self.stack.postgres.dsn(), "CHECKPOINT")
         for statement in Path(__file__).with_name("baseline.sql").read_text(encoding="utf-8").split(";"):

@@ -1,7 +1,8 @@
 """A ledger that others use, for the part that it does: postings between accounts of members, with the same durability.
 
-pgledger (a ledger in SQL functions) is not part of this project: point LOYALTY_BENCH_PGLEDGER at its file `pgledger.sql`. One
-event of the workload stands for one transfer here, without facts, lots, tiers or messages.
+pgledger (a ledger in SQL functions) is not part of this project: point LOYALTY_BENCH_PGLEDGER at its SQL files, in the order in which
+they build on each other and with `:` between them (its two ULID functions, then `pgledger.sql`). One event of the workload stands for
+one transfer here, without facts, lots, tiers or messages.
 """
 
 from __future__ import annotations
@@ -73,8 +74,8 @@ def make_peers(stack: Stack, transfers: int) -> dict[str, Peer] | str:
     """The peer, one transfer and a hundred a transaction; or why it does not take part."""
     given = os.environ.get(VARIABLE)
     if not given:
-        return f"no peer: {VARIABLE} should name the file pgledger.sql"
-    sql = Path(given).read_text(encoding="utf-8")
+        return f"no peer: {VARIABLE} should name the SQL files of pgledger"
+    sql = "\n".join(Path(each).read_text(encoding="utf-8") for each in given.split(os.pathsep))
     return {
         "peer_single": Peer(stack, sql, transfers, connections=8, together=1),
         "peer_hundred": Peer(stack, sql, transfers, connections=2, together=100),

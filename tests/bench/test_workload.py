@@ -10,7 +10,7 @@ import pytest
 from tests.bench.workload import HOT, LATE, UNIFORM, Mix, Workload, records
 from worker.decode import Limits, decode
 
-END = datetime(2026, 6, 1, tzinfo=UTC)
+END = datetime(2025, 6, 1, tzinfo=UTC)
 EVENTS = 20_000
 
 
@@ -36,7 +36,7 @@ def test_the_kinds_of_events_have_their_shares() -> None:
 @pytest.mark.parametrize(("mix", "share"), [(UNIFORM, 0.01), (LATE, 0.10)], ids=["usual", "much"])
 def test_so_many_events_come_late(mix: Mix, share: float) -> None:
     sent = list(Workload(1, 500, EVENTS, END, mix).traffic())
-    late = sum((each.at - each.event.time).total_seconds() > 30 for each in sent)
+    late = sum((each.at - each.event.time).total_seconds() >= 1 for each in sent)
     assert late / EVENTS == pytest.approx(share, rel=0.2)
 
 

@@ -32,6 +32,9 @@ SHIPPED_AFTER_ORDERS = 100
 """An order waits until so many later ones were placed before something follows it."""
 REPEATED_AFTER_EVENTS = 300
 
+LATE_SECONDS = (1.0, 10.0)
+"""How far a late order is behind: at a thousand events a second, up to ten thousand others have overtaken it."""
+
 Follow = Literal["shipment", "payment", "cancel", "return"]
 
 
@@ -119,7 +122,7 @@ class Workload:
         if share < mix.orders or len(self._placed) <= SHIPPED_AFTER_ORDERS:
             member, program = self._member()
             late = self._rng.random() < mix.late / mix.orders
-            when = at - timedelta(seconds=self._rng.uniform(60, 3_000)) if late else at
+            when = at - timedelta(seconds=self._rng.uniform(*LATE_SECONDS)) if late else at
             return self._order(member, program, when, mix.uses_points)
         share -= mix.orders
         if share < mix.shipments:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from worker.cli import doctor, ledger, member, program, topics
+from worker.cli import doctor, ledger, member, plan, program, topics
 from worker.cli.failures import Exit, Failure, explain
 from worker.cli.output import Format, Output, tell
 
@@ -127,6 +127,7 @@ def simulate(
 
 
 app.command(name="doctor")(doctor.doctor)
+app.command(name="plan")(plan.plan)
 
 
 @app.command()

@@ -1,0 +1,64 @@
+"""What an event costs the database does not grow unnoticed: the same workload, the same numbers, within a tenth."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from tests.bench.stack import batches, pipeline
+from tests.bench.workload import HOT, PROGRAMS, UNIFORM, Mix, Workload, records
+from tests.stores.measured import statements
+from worker import registry
+from worker.persist.postgres import PostgresStore
+from worker.terms import read, shipped, versions
+
+COSTS = Path(__file__).with_name("costs.json")
+END = datetime(2025, 6, 1, tzinfo=UTC)
+MEMBERS, EVENTS, BATCH_RECORDS = 500, 2_000, 200
+GROWTH_MAX = 1.10
+WRITTEN = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"
+
+
+@pytest.mark.parametrize(("name", "mix"), [("uniform", UNIFORM), ("hot", HOT)], ids=["uniform", "hot"])
+async def test_log_statements_and_commits_of_an_event_do_not_grow(
+    name: str, mix: Mix, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    costs = await _measure(database, mix, monkeypatch)
+    kept = json.loads(COSTS.read_text(encoding="utf-8"))[name]
+    assert costs.keys() == kept.keys()
+    grown = {name: f"{kept[name]:g} -> {cost:g}" for name, cost in costs.items() if cost > kept[name] * GROWTH_MAX}
+    assert not grown, f"an event costs more than a tenth more than {COSTS.name} says; if that is meant, put in {costs}: {grown}"
+
+
+async def _measure(dsn: str, mix: Mix, monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    """Costs per event of a fixed traffic, its batches applied one by one after all members have joined."""
+    workload = Workload(1, MEMBERS, EVENTS, END, mix)
+    async with await PostgresStore.open(dsn) as store:
+        for code in PROGRAMS:
+            path = shipped()[code]
+            await registry.register(store, versions(read(path.read_text(encoding="utf-8"), path.name), path.name))
+        async with pipeline(store) as run:
+            for batch in batches(records(workload.joining(), "history.")):
+                await run.process(batch)
+            connection = await asyncpg.connect(dsn)
+            try:
+                before = await connection.fetchval(WRITTEN)
+                with statements(monkeypatch) as sent:
+                    applied = 0
+                    for batch in batches(records(workload.traffic()), BATCH_RECORDS):
+                        done = await run.process(batch)
+                        assert not done.broken
+                        applied += done.outcomes["applied"]
+                written = await connection.fetchval(WRITTEN) - before
+            finally:
+                await connection.close()
+    assert applied > EVENTS * 0.95
+    return {
+        "wal_bytes_per_event": round(written / EVENTS, 1),
+        "statements_per_event": round(len(sent) / EVENTS, 4),
+        "commits_per_event": round(sum(text == "COMMIT" for text in sent) / EVENTS, 4),
+    }
