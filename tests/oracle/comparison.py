@@ -1,15 +1,20 @@
-"""What the fold and the naive rules say of the same member, side by side."""
+"""What the fold and the naive rules say of the same member, side by side.
+
+Lots are compared by their last day: which of several kinds with the same last day goes first is nowhere said.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from contracts.events import Event
 from tests.fold import variants
+from tests.oracle.histories import life
 from tests.oracle.programs import PROGRAMS
-from tests.oracle.rules import Rules, told
+from tests.oracle.records import told
+from tests.oracle.rules import Rules
 from worker.simulate import Simulation
 
 Said = dict[str, Any]
@@ -23,11 +28,11 @@ def naive(code: str, events: list[Event], at: datetime) -> Said:
 
 
 def _statement(rules: Rules) -> Said:
-    lots: Counter[tuple[str, str | None]] = Counter()
+    lots: Counter[str | None] = Counter()
     for grant in rules.grants:
         if not grant.pending and grant.points:
             last = rules.last_day(grant)
-            lots[grant.kind, last.isoformat() if last else None] += grant.points
+            lots[last.isoformat() if last else None] += grant.points
     return {
         "available": rules.available(),
         "pending": sum(grant.points for grant in rules.grants if grant.pending),
@@ -37,7 +42,14 @@ def _statement(rules: Rules) -> Said:
         "tier": rules.tier,
         "lots": dict(lots),
         "orders": {
-            order.order_id: (order.used, order.given_back, order.forfeited, sum(order.holds.values()), order.verdict, order.reason)
+            order.order_id: (
+                order.used,
+                order.given_back,
+                order.forfeited,
+                sum(order.holds.values()),
+                order.verdict,
+                order.reason,
+            )
             for order in rules.orders.values()
         },
     }
@@ -52,9 +64,9 @@ def folded(code: str, events: list[Event], instants: list[datetime]) -> list[Sai
     found = []
     for at in instants:
         one = simulation.statement("M", at, "then")
-        lots: Counter[tuple[str, str | None]] = Counter()
+        lots: Counter[str | None] = Counter()
         for lot in one.lots:
-            lots[lot.kind, str(lot.expires_on) if lot.expires_on else None] += lot.points
+            lots[str(lot.expires_on) if lot.expires_on else None] += lot.points
         orders = {}
         for order in one.orders:
             verdict = order.redemption
@@ -89,3 +101,13 @@ def differences(one: Said, other: Said) -> list[str]:
         elif one[name] != other[name]:
             found.append(f"{name}: fold {one[name]}, naive {other[name]}")
     return found
+
+
+def disagreement(code: str, seed: int) -> str:
+    """How the two differ on the history of a seed, in the middle of it and when it is over; empty if they do not."""
+    events = life(code, seed)
+    instants = [events[len(events) // 2].time + timedelta(hours=5), events[-1].time + timedelta(days=40)]
+    for at, one in zip(instants, folded(code, events, instants), strict=True):
+        if found := differences(one, naive(code, events, at)):
+            return f"{code}, seed {seed}, at {at}: " + "; ".join(found)
+    return ""

@@ -59,7 +59,9 @@ class Maker:
         return max(at + _MINUTE, later.replace(hour=15, minute=0)) if self.rng.random() < 0.2 else later
 
     def add(self, type_: str, at: datetime, **data: Any) -> None:
-        body = json.dumps({name: value for name, value in data.items() if value is not None}, sort_keys=True, default=str).encode()
+        body = json.dumps(
+            {name: value for name, value in data.items() if value is not None}, sort_keys=True, default=str
+        ).encode()
         name = f"{self.rng.getrandbits(24):06x}-{len(self.events)}"
         self.events.append(Event.from_stored("//shop", name, type_, at, self.code, None, body))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from tests.oracle.rules import Purchase, Rules, month_end, months_later
+from tests.oracle.records import Purchase, month_end, months_later
+from tests.oracle.rules import Rules
 
 
 class LenovoPro(Rules):
@@ -30,6 +31,12 @@ class LenovoPro(Rules):
             return "full_redemption_payment_method"  # LEN-24
         return None
 
+    def welcome(self) -> None:
+        """None."""
+
+    def review(self, data: dict[str, Any]) -> None:
+        """None."""
+
     def survey(self, data: dict[str, Any]) -> None:
         if self.enrolled is None or self.country != "JP" or data["survey_id"] in self.done:  # LEN-28, LEN-30
             return
@@ -45,7 +52,9 @@ class LenovoPro(Rules):
             parts[f"{number:02}"] = points, usable, self.kind
         if not order.at_most:
             room = self.CAP - self.surveys.get(order.ordered_on.year, 0)
-            room -= sum(sum(each.holds.values()) for each in self.orders.values() if each.ordered_on.year == order.ordered_on.year)
+            room -= sum(
+                sum(each.holds.values()) for each in self.orders.values() if each.ordered_on.year == order.ordered_on.year
+            )
             for part, (points, _, _) in sorted(parts.items()):
                 order.at_most[part] = min(points, max(room, 0))  # LEN-Q6: cut, in the order of the lines
                 room -= order.at_most[part]
@@ -59,9 +68,13 @@ class LenovoPro(Rules):
         self.review_tier()
 
     def review_tier(self) -> None:
-        """LEN-31: goods that shipped and stayed, of orders of this calendar year; a rank once reached stays."""
-        orders = [each for each in self.orders.values() if each.earns and each.ordered_on.year == self.today.year]
-        bought = sum(each.goods_shipped_and_kept() for each in orders)
+        """LEN-31, LEN-Q13: goods that shipped this calendar year and stayed; a rank once reached stays."""
+        bought = sum(
+            line.goods_kept
+            for order in self.orders.values()
+            for line in order.lines
+            if order.earns and line.shipped_on is not None and line.shipped_on.year == self.today.year
+        )
         names = ["Pro", "Plus", "Elite"]
         reached = (bought >= 300_000) + (bought >= 2_000_000)
         self.tier = names[max(names.index(self.tier), reached)]
@@ -86,10 +99,12 @@ class Scolar(Rules):
     def welcome(self) -> None:
         self.grant(500, self.kind, None, "", self.today, None)  # SCO-01
 
+    def survey(self, data: dict[str, Any]) -> None:
+        """None."""
+
     def review(self, data: dict[str, Any]) -> None:
         bought = any(
-            order.verdict != "rejected" and data["sku"] in {line.sku for line in order.lines}
-            for order in self.orders.values()
+            order.verdict != "rejected" and data["sku"] in {line.sku for line in order.lines} for order in self.orders.values()
         )
         if self.registered is not None and bought and data["sku"] not in self.done:  # SCO-Q16
             self.done.add(data["sku"])
@@ -109,19 +124,24 @@ class Scolar(Rules):
         super().settle(order)
         self.review_tier()
 
+    def morning(self) -> None:
+        super().morning()
+        if (self.today.month, self.today.day) == (1, 10):
+            self.rise_by(self.today.year - 1)  # SCO-17: the last look at the old year
+
     def review_tier(self) -> None:
-        """SCO-16, SCO-18, SCO-19: goods of this year's orders, shipped and kept, ten days after the order; SCO-06 if idle."""
+        self.rise_by(self.today.year)
+
+    def rise_by(self, year: int) -> None:
+        """SCO-16, SCO-18, SCO-19: goods of a year's orders, shipped and kept, ten days after the order."""
         names = [name for name, _, _ in self.STAGES]
-        for year in (self.today.year, self.today.year - 1):
-            if year < self.today.year and self.today > date(self.today.year, 1, 10):
-                continue
-            bought = sum(
-                each.goods_shipped_and_kept()
-                for each in self.orders.values()
-                if each.ordered_on.year == year and each.ordered_on + timedelta(days=10) <= self.today
-            )
-            reached = max(number for number, (_, least, _) in enumerate(self.STAGES) if bought >= least)
-            self.tier = names[max(names.index(self.tier), reached)]
+        bought = sum(
+            each.goods_shipped_and_kept()
+            for each in self.orders.values()
+            if each.earns and each.ordered_on.year == year and each.ordered_on + timedelta(days=10) <= self.today
+        )
+        reached = max(number for number, (_, least, _) in enumerate(self.STAGES) if bought >= least)
+        self.tier = names[max(names.index(self.tier), reached)]
 
 
 class BelleMaison(Rules):
@@ -132,6 +152,15 @@ class BelleMaison(Rules):
     adjusted_kind = "special"
     not_payable = ("voucher",)  # BEL-12
     NOT_EARNING = ("sale", "outlet", "cashback", "voucher", "donation", "subscription_group")  # BEL-05
+
+    def welcome(self) -> None:
+        """None."""
+
+    def survey(self, data: dict[str, Any]) -> None:
+        """None."""
+
+    def review(self, data: dict[str, Any]) -> None:
+        """None."""
 
     def is_member(self, at: datetime) -> bool:
         return True

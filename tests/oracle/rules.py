@@ -6,131 +6,11 @@ It knows whole-line shipments, cancels of what has not shipped and returns of wh
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
-from calendar import monthrange
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta
 from typing import Any
 
-TOKYO = timezone(timedelta(hours=9))
-NEVER = date(9999, 12, 31)
-RANKS = (
-    ("member.registered", "member.enrolled"),
-    ("review.posted", "survey.won"),
-    ("order.placed",),
-    ("shipment.dispatched",),
-    ("order.cancelled",),
-    ("return.received",),
-    ("points.adjusted",),
-)
-
-
-@dataclass
-class Told:
-    """An event: when, what, and its data."""
-
-    at: datetime
-    type: str
-    source: str
-    id: str
-    data: dict[str, Any]
-
-    @property
-    def key(self) -> tuple[datetime, int, str, str]:
-        rank = next(number for number, types in enumerate(RANKS) if self.type in types)
-        return self.at, rank, self.source, self.id
-
-
-def day_of(at: datetime) -> date:
-    """The day in Tokyo."""
-    return at.astimezone(TOKYO).date()
-
-
-def month_end(day: date, months: int) -> date:
-    """The last day of the month so many months after a day's."""
-    number = day.year * 12 + day.month - 1 + months
-    year, month = number // 12, number % 12 + 1
-    return date(year, month, monthrange(year, month)[1])
-
-
-def months_later(day: date, months: int) -> date:
-    """The same day so many months later, or the last of that month."""
-    end = month_end(day, months)
-    return end.replace(day=min(day.day, end.day))
-
-
-@dataclass
-class Grant:
-    """Points of one grant. `usable_on`: pending until then. `last_day`: inclusive; None follows the whole balance."""
-
-    number: int
-    kind: str
-    granted_on: date
-    points: int
-    usable_on: date | None
-    last_day: date | None
-    order_id: str | None = None
-    part: str = ""
-    pending: bool = False
-    follows_pool: bool = False
-
-
-@dataclass
-class Line:
-    """One line of an order."""
-
-    name: str
-    sku: str
-    category: str
-    quantity: int
-    goods: int
-    tax: int
-    bonus: int
-    shipped_on: date | None = None
-    cancelled: int = 0
-    returned: int = 0
-    used: int = 0
-
-    @property
-    def gone(self) -> int:
-        return self.cancelled + self.returned
-
-    @property
-    def goods_kept(self) -> int:
-        return self.goods * (self.quantity - self.gone) // self.quantity
-
-
-@dataclass
-class Purchase:
-    """An order and what became of it."""
-
-    order_id: str
-    at: datetime
-    lines: list[Line]
-    fees: int
-    earns: bool
-    tier: str
-    verdict: str | None = None
-    reason: str | None = None
-    used: int = 0
-    taken: list[tuple[Grant, int]] = field(default_factory=list)
-    given_back: int = 0
-    forfeited: int = 0
-    on_the_way: list[tuple[date, int]] = field(default_factory=list)
-    holds: dict[str, int] = field(default_factory=dict)
-    at_most: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def ordered_on(self) -> date:
-        return day_of(self.at)
-
-    @property
-    def all_gone(self) -> bool:
-        return all(line.gone == line.quantity for line in self.lines)
-
-    def goods_shipped_and_kept(self) -> int:
-        return sum(line.goods_kept for line in self.lines if line.shipped_on is not None)
+from tests.oracle.records import NEVER, Grant, Line, Purchase, Told, day_of, months_later
 
 
 class Rules(ABC):
@@ -209,7 +89,8 @@ class Rules(ABC):
         if last is None and not pooled and not pending:
             last = self.lasts_until(self.today)
         order_id = order.order_id if order is not None else None
-        new = Grant(len(self.grants), kind, self.today, points, usable_on, last, order_id, part, pending, pooled)
+        shipment = order.shipments if order is not None else 0
+        new = Grant(len(self.grants), kind, self.today, points, usable_on, last, order_id, part, pending, pooled, shipment)
         self.grants.append(new)
         if self.pools():
             self.pool_last_day = max(self.pool_last_day or date(1, 1, 1), months_later(self.today, 12))
@@ -224,7 +105,9 @@ class Rules(ABC):
 
     def in_order_of_use(self) -> list[Grant]:
         usable = [grant for grant in self.grants if not grant.pending and grant.points]
-        return sorted(usable, key=lambda grant: (self.last_day(grant) or NEVER, grant.usable_on or grant.granted_on, grant.number))
+        return sorted(
+            usable, key=lambda grant: (self.last_day(grant) or NEVER, grant.usable_on or grant.granted_on, grant.number)
+        )
 
     def take_from(self, grants: list[Grant], points: int) -> list[tuple[Grant, int]]:
         taken = []
@@ -279,19 +162,24 @@ class Rules(ABC):
                 if order.verdict != "rejected":
                     self.follow(order, event.type, data)
 
+    @abstractmethod
     def welcome(self) -> None:
-        """Points for registering."""
+        """Points for registering, if there are any."""
 
+    @abstractmethod
     def survey(self, data: dict[str, Any]) -> None:
-        """Points won in a survey."""
+        """Points won in a survey, if they count."""
 
+    @abstractmethod
     def review(self, data: dict[str, Any]) -> None:
-        """Points for a review."""
+        """Points for a review, if there are any."""
 
     def adjust(self, data: dict[str, Any]) -> None:
         points, last = data["points"], data.get("expires_on")
         if points > 0:
-            self.grant(points, data.get("kind") or self.adjusted_kind, None, "", self.today, date.fromisoformat(last) if last else None)
+            self.grant(
+                points, data.get("kind") or self.adjusted_kind, None, "", self.today, date.fromisoformat(last) if last else None
+            )
         else:
             self.take_from(self.in_order_of_use(), -points)
 
@@ -317,7 +205,7 @@ class Rules(ABC):
             if order.reason:
                 return
             self.use(order, data["points_used"])
-        order.earns = member and data["store"] != self.excluded_store 
+        order.earns = member and data["store"] != self.excluded_store
         if self.signed_in_only and not data.get("signed_in", True):
             order.earns = False
         self.settle(order)
@@ -356,13 +244,17 @@ class Rules(ABC):
 
     def follow(self, order: Purchase, type_: str, data: dict[str, Any]) -> None:
         names = None if data["lines"] == "all" else {each["line_id"]: each["quantity"] for each in data["lines"]}
+        order.shipments += type_ == "shipment.dispatched"
+        order.touched = set()
         for line in order.lines:
             left = line.quantity - line.gone
             count = left if names is None else min(left, names.get(line.name, 0))
             if not count:
                 continue
+            order.touched.add(line.shipment)
             if type_ == "shipment.dispatched":
-                line.shipped_on = line.shipped_on or self.today
+                if line.shipped_on is None:
+                    line.shipped_on, line.shipment = self.today, order.shipments
             elif type_ == "order.cancelled":
                 line.cancelled += count
             else:
@@ -408,7 +300,9 @@ class Rules(ABC):
             order.holds[part] = points
 
     def take_away(self, order: Purchase, part: str, points: int) -> None:
+        """First what the shipment of what is gone had brought, then the rest of the order's, then others, then below zero."""
         own = [grant for grant in self.grants if (grant.order_id, grant.part) == (order.order_id, part)]
+        own.sort(key=lambda grant: (grant.shipment not in order.touched, grant.number))
         for grant in own:
             if grant.pending:
                 some = min(points, grant.points)
@@ -432,8 +326,3 @@ class Rules(ABC):
     @abstractmethod
     def review_tier(self) -> None:
         """What a day does to the tier."""
-
-
-def told(at: datetime, type_: str, source: str, id_: str, body: bytes) -> Told:
-    """An event of its parts."""
-    return Told(at.astimezone(UTC), type_, source, id_, json.loads(body))

@@ -1,0 +1,137 @@
+"""What the naive rules write down: events as told, grants of points, orders and their lines. Plain, and changed in place."""
+
+from __future__ import annotations
+
+import json
+from calendar import monthrange
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+
+TOKYO = timezone(timedelta(hours=9))
+NEVER = date(9999, 12, 31)
+RANKS = (
+    ("member.registered", "member.enrolled"),
+    ("review.posted", "survey.won"),
+    ("order.placed",),
+    ("shipment.dispatched",),
+    ("order.cancelled",),
+    ("return.received",),
+    ("points.adjusted",),
+)
+
+
+@dataclass
+class Told:
+    """An event: when, what, and its data."""
+
+    at: datetime
+    type: str
+    source: str
+    id: str
+    data: dict[str, Any]
+
+    @property
+    def key(self) -> tuple[datetime, int, str, str]:
+        rank = next(number for number, types in enumerate(RANKS) if self.type in types)
+        return self.at, rank, self.source, self.id
+
+
+def told(at: datetime, type_: str, source: str, id_: str, body: bytes) -> Told:
+    """An event of its parts."""
+    return Told(at.astimezone(UTC), type_, source, id_, json.loads(body))
+
+
+def day_of(at: datetime) -> date:
+    """The day in Tokyo."""
+    return at.astimezone(TOKYO).date()
+
+
+def month_end(day: date, months: int) -> date:
+    """The last day of the month so many months after a day's."""
+    number = day.year * 12 + day.month - 1 + months
+    year, month = number // 12, number % 12 + 1
+    return date(year, month, monthrange(year, month)[1])
+
+
+def months_later(day: date, months: int) -> date:
+    """The same day so many months later, or the last of that month."""
+    end = month_end(day, months)
+    return end.replace(day=min(day.day, end.day))
+
+
+@dataclass
+class Grant:
+    """Points of one grant. `usable_on`: pending until then. `last_day`: inclusive; None follows the whole balance."""
+
+    number: int
+    kind: str
+    granted_on: date
+    points: int
+    usable_on: date | None
+    last_day: date | None
+    order_id: str | None = None
+    part: str = ""
+    pending: bool = False
+    follows_pool: bool = False
+    shipment: int = 0
+
+
+@dataclass
+class Line:
+    """One line of an order."""
+
+    name: str
+    sku: str
+    category: str
+    quantity: int
+    goods: int
+    tax: int
+    bonus: int
+    shipped_on: date | None = None
+    shipment: int = 0
+    cancelled: int = 0
+    returned: int = 0
+    used: int = 0
+
+    @property
+    def gone(self) -> int:
+        return self.cancelled + self.returned
+
+    @property
+    def goods_kept(self) -> int:
+        return self.goods * (self.quantity - self.gone) // self.quantity
+
+
+@dataclass
+class Purchase:
+    """An order and what became of it."""
+
+    order_id: str
+    at: datetime
+    lines: list[Line]
+    fees: int
+    earns: bool
+    tier: str
+    verdict: str | None = None
+    reason: str | None = None
+    used: int = 0
+    taken: list[tuple[Grant, int]] = field(default_factory=list)
+    given_back: int = 0
+    forfeited: int = 0
+    on_the_way: list[tuple[date, int]] = field(default_factory=list)
+    shipments: int = 0
+    touched: set[int] = field(default_factory=set)
+    holds: dict[str, int] = field(default_factory=dict)
+    at_most: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def ordered_on(self) -> date:
+        return day_of(self.at)
+
+    @property
+    def all_gone(self) -> bool:
+        return all(line.gone == line.quantity for line in self.lines)
+
+    def goods_shipped_and_kept(self) -> int:
+        return sum(line.goods_kept for line in self.lines if line.shipped_on is not None)
