@@ -11,8 +11,9 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 STAMP := $(VENV)/.installed
 LOCK_OPTIONS := --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 --quiet
 ARGS ?=
+SECONDS ?= 600
 
-.PHONY: help install demo test bench lint types layers migrations-lint lock lock-check check
+.PHONY: help install demo test bench soak lint types layers migrations-lint lock lock-check check
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -34,6 +35,9 @@ test: $(STAMP)  ## everything, on real Kafka and real Postgres; ARGS="-k name" n
 
 bench: $(STAMP)  ## how fast, against what people would use instead; ARGS="--events 20000 --rounds 5" makes it shorter
 	$(BIN)/python -m tests.bench.run $(ARGS)
+
+soak: $(STAMP)  ## the simulation for SECONDS=600, from where the last soak ended; results in build/simulation.ndjson
+	$(BIN)/python -m tests.simulation --seconds $(SECONDS) $(ARGS)
 
 lint: $(STAMP)  ## ruff
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from traceback import extract_tb
 
 from tests.simulation.play import Outcome, Play
 from tests.simulation.world import World, world
@@ -45,7 +46,8 @@ def attempt(
         return Play(made or world(seed), messages).run(steps)
     except Exception as error:  # noqa: BLE001  # whatever goes wrong is a finding
         cause = f" ({error.__cause__})" if error.__cause__ is not None and str(error.__cause__) not in str(error) else ""
-        why = f"{type(error).__name__}: {error}{cause}"
+        place = extract_tb((error.__cause__ or error).__traceback__)[-1]
+        why = f"{type(error).__name__} in {place.name}: {error if str(error).strip(': ') else place.line}{cause}"
         return Failure(seed, why, tuple(messages) if messages is not None else None, tuple(steps) if steps is not None else None)
 
 

@@ -1,0 +1,68 @@
+"""A short version of the simulation, and that it finds what is wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from tests.simulation import defects
+from tests.simulation.__main__ import quiet
+from tests.simulation.play import Play
+from tests.simulation.shrink import Failure, attempt, numbers_of, shrink, spans
+from tests.simulation.world import world
+
+SEEDS_MAX = 200
+SECONDS = 20.0
+SEEDS_MIN = 40
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    before = structlog.get_config()
+    quiet()
+    yield
+    structlog.configure(**before)
+
+
+def test_whatever_happens_the_ledger_ends_right() -> None:
+    end = time.monotonic() + SECONDS
+    for seed in range(SEEDS_MAX):
+        found = attempt(seed)
+        if isinstance(found, Failure):
+            small = shrink(found)
+            pytest.fail(f"{small.why}\n{small.command}")
+        if time.monotonic() > end and seed >= SEEDS_MIN:
+            break
+
+
+def test_a_seed_is_played_the_same_way_every_time() -> None:
+    plays = [Play(world(12)) for _ in range(2)]
+    one, other = [play.run() for play in plays]
+    assert one == other
+    assert plays[0].post.published == plays[1].post.published
+    assert plays[0].post.published
+
+
+@pytest.mark.parametrize("defect", defects.IN_SIMULATION, ids=lambda defect: defect.__name__)
+def test_a_defect_is_found_by_simulation(defect: defects.Defect) -> None:
+    assert defects.simulated_until_found(defect, 60) is not None
+
+
+@pytest.mark.parametrize("defect", defects.IN_ORACLE, ids=lambda defect: defect.__name__)
+def test_a_defect_is_found_by_the_naive_rules(defect: defects.Defect) -> None:
+    assert defects.compared_until_found(defect, 200) is not None
+
+
+def test_a_failure_is_reduced_to_few_messages_and_replayed() -> None:
+    with defects.difference_not_posted():
+        found = defects.simulated_until_found(defects.difference_not_posted, 60)
+        assert found is not None
+        small = shrink(found)
+        assert small.messages is not None
+        assert len(small.messages) <= 6
+        again = attempt(small.seed, numbers_of(spans(small.messages)), small.steps)
+        assert isinstance(again, Failure)
+        assert again.kind == found.kind
