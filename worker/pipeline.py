@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -27,6 +27,7 @@ from worker.persist.api import Batch, Store
 from worker.persist.errors import RefusedError
 from worker.persist.identity import account_id
 from worker.persist.rows import Arrival, DeadLetter, Route
+from worker.routing import awaited_by, home_of
 
 log = get_logger(__name__)
 
@@ -100,8 +101,15 @@ class Pipeline:
             return await self._attempt(read.records, read.moves, frozenset())
         except RefusedError as error:
             log.warning("batch_refused", records=len(read.records), error=type(error.__cause__ or error).__name__)
-            at_fault = await self._at_fault(read.records)
-            return await self._attempt(read.records, read.moves, at_fault)
+        at_fault = await self._at_fault(read.records)
+        while True:
+            try:
+                return await self._attempt(read.records, read.moves, at_fault)
+            except RefusedError:
+                # Each of them is taken by itself, but not all together.
+                if len(at_fault) == len(read.records):
+                    raise
+                at_fault |= {await self._first_too_many(read.records, at_fault)}
 
     async def _attempt(self, records: Sequence[Record], moves: Sequence[Move], refused: frozenset[int]) -> Done:
         started = time.perf_counter()
@@ -123,19 +131,33 @@ class Pipeline:
         spans = [(0, len(records))]
         while spans:
             start, end = spans.pop()
-            try:
-                async with self._store.batch() as batch:
-                    await self._apply(batch, self._decode(records[start:end], frozenset()))
-                    raise _DryRun
-            except _DryRun:
+            if await self._taken(records[start:end], frozenset()):
                 continue
-            except RefusedError:
-                if end - start == 1:
-                    found.add(start)
-                else:
-                    middle = (start + end) // 2
-                    spans += [(start, middle), (middle, end)]
+            if end - start == 1:
+                found.add(start)
+            else:
+                middle = (start + end) // 2
+                spans += [(start, middle), (middle, end)]
         return frozenset(found)
+
+    async def _first_too_many(self, records: Sequence[Record], at_fault: frozenset[int]) -> int:
+        """The record, by place, with which the first records, less those at fault, begin to be refused."""
+        low, high = 0, len(records)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if await self._taken(records[:middle], at_fault) else (low, middle)
+        return next(place for place in range(low, -1, -1) if place not in at_fault)
+
+    async def _taken(self, records: Sequence[Record], refused: frozenset[int]) -> bool:
+        """Whether Postgres takes these records; nothing of it is kept."""
+        try:
+            async with self._store.batch() as batch:
+                await self._apply(batch, self._decode(records, refused))
+                raise _DryRun
+        except _DryRun:
+            return True
+        except RefusedError:
+            return False
 
     # -- decode
 
@@ -211,7 +233,7 @@ class Pipeline:
         arriving = {event.order_id for event, _ in inbox.orders}
         others = [event for event in inbox.followers if event.order_id not in arriving]
         routes = await batch.routes({event.order_id or "" for event in others})
-        awaited = {order_id for event in others if _home(routes.get(order_id := event.order_id or ""), event.program) is None}
+        awaited = {order_id for event in others if home_of(routes.get(order_id := event.order_id or ""), event.program) is None}
         arrivals: dict[tuple[str, str], Arrival] = {}
         for event, program in inbox.orders:
             data = event.data
@@ -241,7 +263,7 @@ class Pipeline:
 
     async def _follow(self, batch: Batch, inbox: _Inbox, routes: dict[str, Route], tasks: dict[UUID, Task]) -> None:
         """Give events to the accounts of their orders: those that came now, and those that had been parked for an order."""
-        arrived = _awaited_by({event.order_id or "": routes[event.order_id or ""] for event, _ in inbox.orders})
+        arrived = awaited_by({event.order_id or "": routes[event.order_id or ""] for event, _ in inbox.orders})
         # What was parked came first: if something of this batch contradicts it, the later one is at fault.
         waited = await batch.take_parked(arrived) if arrived else []
         parked = self._send_home((*waited, *inbox.followers), inbox, routes, tasks)
@@ -256,7 +278,7 @@ class Pipeline:
         """Give each event to the account of its order; returns those whose order has not come."""
         homeless: list[Event] = []
         for event in events:
-            home = _home(routes[event.order_id or ""], event.program)
+            home = home_of(routes[event.order_id or ""], event.program)
             if home is None:
                 homeless.append(event)
             elif isinstance(home, Unresolved):
@@ -282,53 +304,37 @@ class Pipeline:
         self.watermark = watermark if self.watermark is None else max(watermark, self.watermark)
 
     async def run_due(self, accounts: Iterable[UUID], until: datetime) -> int:
-        """Let the clock run for these accounts up to an instant that all news has passed; returns how many changed."""
-        clock = Clock(until=until, certain_until=until)
+        """Let the clock run for these accounts up to an instant that all news has passed; returns how many changed.
+
+        One whose change Postgres refuses is found by halving and fenced, so that the others go on.
+        """
+        tasks = unique(Task(account) for account in accounts)
+        try:
+            async with self._store.batch() as batch:
+                folded = await self._folding.fold(batch, tasks, Clock(until=until, certain_until=until))
+                await batch.write(folded.changes)
+            return len(folded.changes)
+        except RefusedError as error:
+            if len(tasks) > 1:
+                middle = len(tasks) // 2
+                halves = (tasks[:middle], tasks[middle:])
+                return sum([await self.run_due([task.account_id for task in half], until) for half in halves])
+            why = f"the database refused what the clock changed: {type(error.__cause__ or error).__name__}"
         async with self._store.batch() as batch:
-            folded = await self._folding.fold(batch, unique(Task(account) for account in accounts), clock)
-            await batch.write(folded.changes)
-        return len(folded.changes)
+            fenced = await self._folding.fence(batch, tasks[0].account_id, why)
+            await batch.write(fenced)
+        return len(fenced)
 
     async def drain(self, routes: Sequence[Route]) -> int:
         """Apply what is still parked for orders that have come (the sweeper's part); returns how many events."""
         inbox, tasks = _Inbox(), dict[UUID, Task]()
         async with self._store.batch() as batch:
             known = await batch.claim([], sorted(route.order_id for route in routes))
-            events = await batch.take_parked(_awaited_by(known))
+            events = await batch.take_parked(awaited_by(known))
             self._send_home(events, inbox, known, tasks)
             await self._finish(batch, inbox, tasks)
         _count(inbox)
         return len(events)
-
-
-@dataclass(frozen=True, slots=True)
-class _Home:
-    program: str
-    account: UUID | None
-
-
-def _home(route: Route | None, program: str | None) -> _Home | Unresolved | None:
-    """Where an event about an order goes; None if its order (in its program) has not come."""
-    if route is None:
-        return None
-    if program is not None:
-        if program in route.accounts:
-            return _Home(program, route.accounts[program])
-        # An order outside every program is dropped whatever the event says it belongs to.
-        return _Home(OUTSIDE, None) if set(route.accounts) == {OUTSIDE} else None
-    if len(route.accounts) > 1:
-        return Unresolved("ambiguous_order", "program: should be given, several programs have an order of this id")
-    return next((_Home(code, account) for code, account in route.accounts.items()), None)
-
-
-def _awaited_by(routes: Mapping[str, Route]) -> list[tuple[str, str]]:
-    """Orders and programs for which events may have waited. For an order outside every program all of them did."""
-    return sorted(
-        (order_id, program)
-        for order_id, route in routes.items()
-        for program in route.accounts
-        if program != OUTSIDE or len(route.accounts) == 1
-    )
 
 
 def _measure(records: Sequence[Record], inbox: _Inbox, started: float, decoded: float, folded: float) -> None:

@@ -37,7 +37,8 @@ class Sweeper:
                 log.warning("sweep_failed", error=type(error).__name__)
 
     async def turn(self) -> None:
-        """One round."""
+        """One round. Terms first: what is drained may belong to a program that is new."""
+        self._catalogue.replace(await registry.programs(self._store))
         routes = await self._store.drainable(ROWS_MAX)
         if routes:
             drained = await self._pipeline.drain(routes)
@@ -47,4 +48,3 @@ class Sweeper:
         metrics.parked_too_long.set(len(parked))
         if parked:
             log.warning("parked_too_long", orders=len(parked), days=PARKED_DAYS_MAX, oldest_at=parked[0].oldest_at.isoformat())
-        self._catalogue.replace(await registry.programs(self._store))

@@ -1,0 +1,52 @@
+"""What the database refuses: the record or the account at fault is found, and everything else goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from unittest.mock import patch
+
+from tests.flows.bad_records import HOUR, NOW, gift, order, shipped
+from tests.pipeline.desk import Desk
+from tests.stores.memory_batch import MemoryBatch
+from worker.decide.change import AccountChange
+from worker.persist import RefusedError
+
+DAY = timedelta(days=1)
+
+
+def _refusing(members: set[str], together: bool = False) -> Any:
+    """A database that refuses to write changes of a member; `together`: only more than one of them at once."""
+    write = MemoryBatch.write
+
+    async def refused(batch: MemoryBatch, changes: Sequence[AccountChange]) -> None:
+        hit = [change for change in changes if change.member_id in members and change.fenced is None]
+        if len(hit) > together:
+            raise RefusedError("refused")
+        await write(batch, changes)
+
+    return patch.object(MemoryBatch, "write", refused)
+
+
+async def test_records_that_are_refused_only_together_lose_the_last_of_them() -> None:
+    desk = Desk()
+    with _refusing({"M2", "M5", "M7"}, together=True):
+        done = await desk.take(*(gift(f"M{number}", 10, f"gift-{number}", time=NOW - HOUR) for number in range(9)))
+    assert (done.outcomes["applied"], desk.letters()) == (7, ["refused", "refused"])
+    assert (await desk.statement("M2")).available == 10
+
+
+async def test_an_account_whose_clock_cannot_be_written_is_fenced_and_the_others_go_on() -> None:
+    desk = Desk()
+    for member in ("M1", "M2", "M3"):
+        await desk.take(order(member, member, time=NOW - 20 * DAY), shipped(member, f"ship-{member}", time=NOW - 19 * DAY))
+    before = {member: (await desk.dossier(member)).row for member in ("M1", "M3")}
+    with _refusing({"M2"}):
+        await desk.until(NOW + 400 * DAY)
+    row = (await desk.dossier("M2")).row
+    assert row is not None
+    assert row.fenced is not None
+    assert row.fenced.startswith("the database refused")
+    for member, there in before.items():
+        assert (await desk.dossier(member)).row != there
