@@ -1,8 +1,8 @@
 """A ledger that others use, for the part that it does: postings between accounts of members, with the same durability.
 
-pgledger (a ledger in SQL functions) is not part of this project: point LOYALTY_BENCH_PGLEDGER at its SQL files, in the order in which
-they build on each other and with `:` between them (its two ULID functions, then `pgledger.sql`). One event of the workload stands for
-one transfer here, without facts, lots, tiers or messages.
+pgledger (a ledger in SQL functions) is not part of this project: point LOYALTY_BENCH_PGLEDGER at its SQL files, in the order in
+which they build on each other and with `:` between them (its two ULID functions, then `pgledger.sql`). One event of the workload
+stands for one transfer here, without facts, lots, tiers or messages.
 """
 
 from __future__ import annotations

@@ -20,15 +20,19 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.baseline import Baseline
+from tests.bench.delays import Delays
+from tests.bench.delays import measure as measure_delays
 from tests.bench.limits import CopyOnly, Replay, consume_only, record
 from tests.bench.measure import Rounds, Run, Spread, in_turn
 from tests.bench.ours import Ours
 from tests.bench.peer import make_peers
 from tests.bench.stack import Key, Stack, by_member, by_order, fsyncs_per_second, now
-from tests.bench.workload import HOT, LATE, UNIFORM, Mix, Workload
+from tests.bench.workload import HOT, HOT_IN_ORDER, LATE, UNIFORM, Mix, Workload
 
 RESULTS = Path(__file__).with_name("results")
 SEED = 1
+SMALL_LOAD = 100.0
+"""Events per second at which nobody should wait for a batch to fill."""
 PACKAGES = ("aiokafka", "asyncpg", "faststream", "pydantic", "msgspec")
 
 Contestant = Callable[[], Awaitable[Run]]
@@ -70,6 +74,7 @@ GOALS = (
     Goal("end to end vs own SQL replayed", "worker", "sql_replayed", per_second, at_least=0.6),
     Goal("SQL replayed vs COPY of the same bytes", "sql_replayed", "copy_only", per_second, at_least=0.2),
     Goal("hot members vs all alike", "worker_hot", "worker", per_second, at_least=0.9),
+    Goal("hot members, none late, vs all alike", "worker_hot_in_order", "worker", per_second, at_least=0.9),
     Goal("10 % late vs 1 % late", "worker_late", "worker", per_second, at_least=0.5),
     Goal("CPU per event, 2 workers vs 1, keyed by member", "workers_2", "worker", cpu, at_most=1.1),
     Goal("CPU per event, 2 workers vs 1, keyed by order", "workers_2_by_order", "worker_by_order", cpu, at_most=1.3),
@@ -85,6 +90,7 @@ class Sizes:
     handler_events: int
     sequential_events: int
     rounds: int
+    delay_seconds: float
 
 
 async def prepare(stack: Stack, sizes: Sizes, only: Sequence[str]) -> dict[str, Contestant]:
@@ -93,6 +99,7 @@ async def prepare(stack: Stack, sizes: Sizes, only: Sequence[str]) -> dict[str, 
     kinds: tuple[tuple[str, Mix, Key, dict[str, int]], ...] = (
         ("uniform", UNIFORM, by_member, {"worker": 1, "workers_2": 2}),
         ("hot", HOT, by_member, {"worker_hot": 1}),
+        ("hot_in_order", HOT_IN_ORDER, by_member, {"worker_hot_in_order": 1}),
         ("late", LATE, by_member, {"worker_late": 1}),
         ("by_order", UNIFORM, by_order, {"worker_by_order": 1, "workers_2_by_order": 2}),
     )
@@ -166,7 +173,30 @@ def report(rounds: Rounds) -> str:
     return "\n".join(lines)
 
 
-def keep(rounds: Rounds, about: dict[str, Any], sizes: Sizes) -> Path:
+async def delays(stack: Stack, rounds: Rounds, sizes: Sizes) -> list[Delays]:
+    """Delays at a small load, and at half of what a worker was measured to do; none where the worker did not take part."""
+    if "worker" not in rounds.names:
+        return []
+    half = rounds.figures("worker")["events_per_second"].median / 2
+    found: list[Delays] = []
+    for pace in (SMALL_LOAD, half):
+        found.append(await measure_delays(stack, stack.directory, "members", sizes.members, pace, sizes.delay_seconds))
+        tell(str(found[-1]))
+    return found
+
+
+def delay_lines(found: Sequence[Delays]) -> str:
+    """The table of delays, in milliseconds."""
+    lines = [f"{'delays in ms at events/s':>28}{'to ledger p50':>16}{'p99':>8}{'to published p50':>20}{'p99':>8}"]
+    for each in found:
+        values = (each.to_ledger_p50, each.to_ledger_p99, each.to_published_p50, each.to_published_p99)
+        cells = "".join(f"{value * 1_000:{width}.0f}" for value, width in zip(values, (16, 8, 20, 8), strict=True))
+        lines.append(f"{each.events_per_second:28,.0f}{cells}")
+    lines.append(f"{'goals':>28}{'':16}{'100':>8}{'50':>20}{'250':>8}")
+    return "\n".join(lines)
+
+
+def keep(rounds: Rounds, late: Sequence[Delays], about: dict[str, Any], sizes: Sizes) -> Path:
     """Write the record; returns where."""
     document = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -176,6 +206,7 @@ def keep(rounds: Rounds, about: dict[str, Any], sizes: Sizes) -> Path:
             {"figure": goal.what, "goal": str(goal), "reached": goal.reached(spread.median), **asdict(spread)}
             for goal, spread in goals_of(rounds)
         ],
+        "delays": [asdict(each) for each in late],
         "figures": {name: {figure: asdict(spread) for figure, spread in rounds.figures(name).items()} for name in rounds.names},
     }
     RESULTS.mkdir(exist_ok=True)
@@ -195,7 +226,10 @@ async def bench(sizes: Sizes, only: Sequence[str], directory: Path) -> None:
         rounds = await in_turn(contestants, sizes.rounds, tell)
         sys.stdout.write(report(rounds) + "\n")
         tell(f"aiokafka alone reads {await consume_only(stack, 'uniform.', sizes.events):,.0f} records/s")
-        tell(f"kept in {keep(rounds, about, sizes)}")
+        late = await delays(stack, rounds, sizes)
+        if late:
+            sys.stdout.write(delay_lines(late) + "\n")
+        tell(f"kept in {keep(rounds, late, about, sizes)}")
     finally:
         stack.stop()
 
@@ -214,6 +248,7 @@ def main() -> None:
     parser.add_argument("--handler-events", type=int, default=20_000, help="events for 8 concurrent handlers")
     parser.add_argument("--sequential-events", type=int, default=2_000, help="events for sequential handlers")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--delay-seconds", type=float, default=60, help="how long events come at a steady pace")
     parser.add_argument("--only", default="", help="names of contestants, with commas between them")
     parser.add_argument("--directory", type=Path, help="where the servers' data lies; default: a temporary directory")
     given = parser.parse_args()
@@ -223,6 +258,7 @@ def main() -> None:
         min(given.handler_events, given.events),
         min(given.sequential_events, given.events),
         given.rounds,
+        given.delay_seconds,
     )
     with tempfile.TemporaryDirectory(prefix="bench-", dir=given.directory) as directory:
         only = [name for name in given.only.split(",") if name]

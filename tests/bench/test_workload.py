@@ -53,6 +53,6 @@ def test_repeats_are_the_same_event_again() -> None:
 
 def test_every_event_keeps_the_contract() -> None:
     workload = Workload(2, 50, 500, END)
-    sent = [*workload.past_orders(20, days=30), *workload.joining(), *workload.traffic()]
+    sent = [*workload.past_orders(0, 20, days=30), *workload.joining(), *workload.traffic()]
     kinds = {type(decode(record, datetime.now(UTC), Limits())).__name__ for record in records(iter(sent))}
     assert kinds == {"Event"}

@@ -56,6 +56,7 @@ class Mix:
 
 UNIFORM = Mix()
 HOT = Mix(hot_members=10)
+HOT_IN_ORDER = Mix(hot_members=10, late=0)
 LATE = Mix(late=0.10)
 
 
@@ -94,14 +95,19 @@ class Workload:
             about = {"member_id": member, "points": OPENING_POINTS, "reason": "opening"}
             yield Delivery(self._sent("points.adjusted", opened, program, member, **about), opened)
 
-    def past_orders(self, orders: int, days: int) -> Iterator[Delivery]:
-        """Orders of the first member, spread over the days before everyone joins (it joins before them)."""
-        member, program = self._members[0]
+    def past_orders(self, number: int, orders: int, days: int) -> Iterator[Delivery]:
+        """Orders of one member, spread over the days before everyone joins (it joins before them)."""
+        member, program = self._members[number]
         first = self.start - timedelta(days=days, hours=2)
-        yield Delivery(self._sent("member.registered", first, program, member, member_id=member), first)
-        for number in range(orders):
-            at = first + (number + 1) * timedelta(days=days) / (orders + 1)
+        type_ = JOINING.get(program, "member.registered")
+        yield Delivery(self._sent(type_, first, program, member, member_id=member), first)
+        for place in range(orders):
+            at = first + (place + 1) * timedelta(days=days) / (orders + 1)
             yield Delivery(self._order(member, program, at, share_with_points=0.0), at)
+
+    def one_order(self, number: int, at: datetime) -> Delivery:
+        """One more order of a member, at a business time of its own."""
+        return Delivery(self._order(*self._members[number], at, share_with_points=0.0), at)
 
     def traffic(self) -> Iterator[Delivery]:
         """The events that are measured, in the order in which they are sent."""
