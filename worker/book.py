@@ -20,6 +20,7 @@ from worker.decide.needs import Needs
 from worker.decide.state import Before, Decision, Entry, Item, ItemKey, Lot, Moment
 
 CACHE_KIB: Final = 65_536
+WRITES_KEPT_OPEN: Final = 1_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _encode = msgspec.json.Encoder().encode
@@ -62,7 +63,9 @@ class Book:
             f"PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA cache_size = -{CACHE_KIB}; {_TABLES} BEGIN"
         )
         self._ledgers = 0
+        self._writes = 0
         self._entries = 0
+        self._undoing = False
 
     def open(self, member_id: str, account_id: UUID) -> Ledger:
         """A ledger of its own for one more member."""
@@ -73,11 +76,13 @@ class Book:
     def undone(self) -> Iterator[None]:
         """What is written within is taken back at the end."""
         self._rows.execute("SAVEPOINT undone")
+        self._undoing = True
         try:
             yield
         finally:
             self._rows.execute("ROLLBACK TO undone")
             self._rows.execute("RELEASE undone")
+            self._undoing = False
 
     def all(self, sql: str, *values: Any) -> list[Any]:
         """Rows of a statement."""
@@ -85,6 +90,10 @@ class Book:
 
     def write(self, number: int, change: AccountChange) -> None:
         """Take one ledger's change over."""
+        self._writes += 1
+        if self._writes % WRITES_KEPT_OPEN == 0 and not self._undoing:
+            # What a transaction may still take back is held in memory.
+            self._rows.executescript("COMMIT; BEGIN")
         many = self._rows.executemany
         facts = (
             (number, f.source, f.id, f.digest, f.type, _instant(f.time), f.program, f.traceparent, f.body) for f in change.facts

@@ -19,6 +19,8 @@ POINTS_MAX: Final = 10**12
 QUANTITY_MAX: Final = 1_000_000
 LINES_MAX: Final = 1000
 TAGS_MAX: Final = 50
+BONUSES_MAX: Final = 500
+"""Bonus points of one order, over all its lines: each is a grant of its own in what is published about the order."""
 ID_CHARACTERS_MAX: Final = 200
 HOLD_SECONDS_MAX: Final = 366 * 86_400
 FIRST_DATE: Final = date(1970, 1, 1)

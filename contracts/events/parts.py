@@ -9,7 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from contracts.events.base import Contract, any_of
-from contracts.events.fields import LINES_MAX, MONEY_MAX, TAGS_MAX, Day, Id, Money, Points, Quantity, Rate, Text
+from contracts.events.fields import BONUSES_MAX, LINES_MAX, MONEY_MAX, TAGS_MAX, Day, Id, Money, Points, Quantity, Rate, Text
 
 
 class BonusPoints(Contract):
@@ -95,7 +95,17 @@ def _keys_differ(lines: tuple[Line, ...]) -> tuple[Line, ...]:
     return lines
 
 
-OrderLines = Annotated[tuple[Line, ...], Field(min_length=1, max_length=LINES_MAX), AfterValidator(_keys_differ)]
+def _bonuses_fit(lines: tuple[Line, ...]) -> tuple[Line, ...]:
+    if sum(len(line.bonus_points) for line in lines) > BONUSES_MAX:
+        raise PydanticCustomError(
+            "too_many_bonuses", "should have at most {limit} bonus_points over all lines", {"limit": BONUSES_MAX}
+        )
+    return lines
+
+
+OrderLines = Annotated[
+    tuple[Line, ...], Field(min_length=1, max_length=LINES_MAX), AfterValidator(_keys_differ), AfterValidator(_bonuses_fit)
+]
 """Full lines of an order or of an exchange; their keys, given or by position, differ from each other."""
 
 LineRefs = (

@@ -271,3 +271,16 @@ def test_a_decision_names_its_subject_and_a_reason_exactly_if_rejected(wrong: di
     fields: dict[str, Any] = {"program": "p", "member_id": "m", "epoch": 0, "version": 1, "order_id": "O-1", "points": 5}
     with pytest.raises(ValidationError):
         RedemptionDecided(**{**fields, **wrong})
+
+
+def test_an_order_has_at_most_five_hundred_bonus_points_over_all_lines() -> None:
+    """Each is a grant of its own in what is published about the order, which must stay far below Kafka's size of a message."""
+    bonuses = [{"points": 1}] * 50
+
+    def order(lines: int) -> dict[str, object]:
+        line = {"sku": "S", "quantity": 1, "unit_price": 100, "tax": 10, "bonus_points": bonuses}
+        return {"order_id": "A", "store": "s", "payment_method": "cod", "lines": [line] * lines}
+
+    assert len(OrderPlaced.model_validate_json(json.dumps(order(10))).lines) == 10
+    with pytest.raises(ValidationError, match="at most 500 bonus_points"):
+        OrderPlaced.model_validate_json(json.dumps(order(11)))
