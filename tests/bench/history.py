@@ -21,7 +21,7 @@ from worker.persist.postgres import PostgresStore
 OLD, SHORT, FRESH = 0, 5, 10
 """Numbers of members of one program: 10,000 past orders in a year, 50 in a month, and none."""
 PAST_ORDERS, SHORT_ORDERS = 10_000, 50
-TIMES = 60
+TIMES = 20
 MEMBERS = 20
 CASES = {
     "in order, fresh member": (FRESH, False),

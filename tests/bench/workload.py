@@ -31,6 +31,8 @@ OPENING_POINTS = 20_000
 SHIPPED_AFTER_ORDERS = 100
 """An order waits until so many later ones were placed before something follows it."""
 REPEATED_AFTER_EVENTS = 300
+PAST_SHIPPED_AFTER = timedelta(minutes=30)
+"""Less than lies between two past orders, so that they stand in business order."""
 
 LATE_SECONDS = (1.0, 10.0)
 """How far a late order is behind: at a thousand events a second, up to ten thousand others have overtaken it."""
@@ -96,14 +98,19 @@ class Workload:
             yield Delivery(self._sent("points.adjusted", opened, program, member, **about), opened)
 
     def past_orders(self, number: int, orders: int, days: int) -> Iterator[Delivery]:
-        """Orders of one member, spread over the days before everyone joins (it joins before them)."""
+        """Orders of one member and their shipments, spread over the days before everyone joins (it joins before them)."""
         member, program = self._members[number]
         first = self.start - timedelta(days=days, hours=2)
         type_ = JOINING.get(program, "member.registered")
         yield Delivery(self._sent(type_, first, program, member, member_id=member), first)
         for place in range(orders):
             at = first + (place + 1) * timedelta(days=days) / (orders + 1)
-            yield Delivery(self._order(member, program, at, share_with_points=0.0), at)
+            placed = self._order(member, program, at, share_with_points=0.0)
+            self._placed.pop()
+            yield Delivery(placed, at)
+            shipped = at + PAST_SHIPPED_AFTER
+            about = {"order_id": placed.order_id, "lines": "all"}
+            yield Delivery(self._sent("shipment.dispatched", shipped, program, member, **about), shipped)
 
     def one_order(self, number: int, at: datetime) -> Delivery:
         """One more order of a member, at a business time of its own."""
