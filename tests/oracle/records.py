@@ -75,6 +75,7 @@ class Grant:
     pending: bool = False
     follows_pool: bool = False
     shipment: int = 0
+    lapsed: int = 0
 
 
 @dataclass

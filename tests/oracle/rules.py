@@ -60,6 +60,7 @@ class Rules(ABC):
         for grant in self.grants:
             if not grant.pending and grant.points and (last := self.last_day(grant)) is not None and last < self.today:
                 self.lapsed += grant.points
+                grant.lapsed += grant.points
                 grant.points = 0
         for grant in self.grants:
             if grant.pending and grant.usable_on is not None and grant.usable_on <= self.today:
@@ -276,6 +277,10 @@ class Rules(ABC):
         if forfeits:
             order.forfeited += points
             self.lost += points
+            for index, (grant, part) in enumerate(order.taken):
+                some = min(points, part)
+                points -= some
+                order.taken[index] = (grant, part - some)
         elif self.back_after_days:
             order.on_the_way.append((self.today + timedelta(days=self.back_after_days), points))
         else:
@@ -309,6 +314,10 @@ class Rules(ABC):
                 grant.points -= some
                 points -= some
         usable = [grant for grant in own if not grant.pending]
+        for grant in usable:  # what lapsed of these very points is not taken a second time
+            some = min(points, grant.lapsed)
+            grant.lapsed -= some
+            points -= some
         self.take_from([*usable, *(grant for grant in self.in_order_of_use() if grant not in usable)], points)
 
     @abstractmethod
