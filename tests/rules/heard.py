@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from worker.decide.change import AccountChange
 from worker.book import Ledger
+from worker.decide.change import AccountChange
 
 
 class Heard:
