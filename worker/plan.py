@@ -49,14 +49,14 @@ class Room:
 
 
 MEASURED: Final = Costs(
-    worker_cpu_us=250,
-    postgres_cpu_us=52,
-    kafka_cpu_us=52,
+    worker_cpu_us=273,
+    postgres_cpu_us=49,
+    kafka_cpu_us=19,
     stored_bytes=2_423,
     account_bytes=664,
-    wal_bytes=3_490,
+    wal_bytes=3_753,
     source=(
-        "CPU and log: tests/bench (uniform traffic, batches of 1,000, two cores, Postgres 18, Kafka 4.1); "
+        "CPU and log: tests/bench (uniform traffic, batches of 1,000, two shared cores, Postgres 18, Kafka 4.1); "
         "disk: tables and indexes after 10,000 events, the outbox left out"
     ),
 )
