@@ -93,7 +93,8 @@ class Book:
         self._writes += 1
         if self._writes % WRITES_KEPT_OPEN == 0 and not self._undoing:
             # What a transaction may still take back is held in memory.
-            self._rows.executescript("COMMIT; BEGIN")
+            self._rows.execute("COMMIT")
+            self._rows.execute("BEGIN")
         many = self._rows.executemany
         facts = (
             (number, f.source, f.id, f.digest, f.type, _instant(f.time), f.program, f.traceparent, f.body) for f in change.facts
