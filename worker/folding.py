@@ -17,7 +17,7 @@ from worker.catalogue import Catalogue
 from worker.decide.account import Defect, NotLoaded
 from worker.decide.change import AccountChange, History, Loaded, Wanted
 from worker.decide.fold import defect_of
-from worker.decide.needs import Needs, needs
+from worker.decide.needs import ROUNDS_MAX, Needs, needs
 from worker.decide.refold import Clock, Late, change_account
 from worker.decide.sifting import Sifted, sift
 from worker.decide.state import Head, Moment
@@ -25,9 +25,6 @@ from worker.log import get_logger
 from worker.persist.api import Batch
 
 log = get_logger(__name__)
-
-ROUNDS_MAX = 500
-"""Every round loads what the one before found missing, nearly always all of it; more than this is a defect."""
 
 
 @dataclass(slots=True)

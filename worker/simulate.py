@@ -17,14 +17,13 @@ from worker.catalogue import OUTSIDE, Catalogue, Unresolved
 from worker.decide.account import Account, Defect, NotLoaded
 from worker.decide.change import Loaded
 from worker.decide.fold import fold, moment_of
-from worker.decide.needs import Needs, needs
+from worker.decide.needs import ROUNDS_MAX, Needs, needs
 from worker.decide.program import Program
 from worker.decide.refold import Clock, Late, change_account
 from worker.decide.sifting import sift
 from worker.decide.state import Decision, Head
 from worker.decide.statement import statement
 
-ROUNDS_MAX = 500
 _NAMESPACE = UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 
 
@@ -97,7 +96,7 @@ class Simulation:
         ledger = self.ledgers.get(member)
         if ledger is None:
             ledger = self.ledgers[member] = self._book.open(member, uuid5(_NAMESPACE, f"{self.program.code}:{member}"))
-        asked = needs(facts)
+        asked = needs(facts, self.program)
         loaded = ledger.load(asked)
         digests = ((each, ledger.digest_of(*each)) for each in {(fact.source, fact.id) for fact in facts})
         sifted = sift(facts, {key: digest for key, digest in digests if digest is not None}, loaded.items)
@@ -115,7 +114,7 @@ class Simulation:
                 change = change_account(*arguments, told=told)
             except Late as late:
                 history = ledger.history(late.since)
-                asked = asked.joined(needs(history.facts)).joined(Needs(wide=True))
+                asked = asked.joined(needs(history.facts, self.program)).joined(Needs(wide=True))
             except NotLoaded as missing:
                 asked = asked.joined(Needs(set(missing.items), set(missing.origins), missing.wide))
             else:

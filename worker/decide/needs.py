@@ -45,6 +45,9 @@ _NARROW = (
     ShipmentDelivered,
 )
 
+ROUNDS_MAX = 500
+"""Every round loads what the one before found missing, nearly always all of it; more than this is a defect."""
+
 
 @dataclass(slots=True)
 class Needs:
