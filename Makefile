@@ -13,7 +13,7 @@ LOCK_OPTIONS := --generate-hashes --no-emit-index-url --no-header --universal --
 ARGS ?=
 SECONDS ?= 600
 
-.PHONY: help install demo test bench soak lint types layers migrations-lint lock lock-check check
+.PHONY: help install demo test bench soak mutants lint types layers migrations-lint lock lock-check check
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -38,6 +38,9 @@ bench: $(STAMP)  ## how fast, against what people would use instead; ARGS="--eve
 
 soak: $(STAMP)  ## the simulation for SECONDS=600, from where the last soak ended; results in build/simulation.ndjson
 	$(BIN)/python -m tests.simulation --seconds $(SECONDS) $(ARGS)
+
+mutants: $(STAMP)  ## small changes of the fold, each to be noticed by a test, for SECONDS=600; results in build/mutants.ndjson
+	$(BIN)/python -m tests.mutation --seconds $(SECONDS) $(ARGS)
 
 lint: $(STAMP)  ## ruff
 	$(BIN)/ruff check .
