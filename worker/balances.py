@@ -98,7 +98,7 @@ def _ndjson(path: Path) -> Iterator[_Row | Mistake]:
             if not (raw := line.strip()):
                 continue
             try:
-                data, _ = parse(raw, _LIMITS.depth_max)
+                data, _ = parse(raw, _LIMITS)
             except BrokenRecordError as error:
                 yield Mistake(number, error.broken.detail)
                 continue

@@ -61,9 +61,9 @@ class BalanceOpened(Contract):
     """
 
     member_id: Id
-    lots: Annotated[tuple[OpenedLot, ...], Field(max_length=OPENED_MAX)] = ()
+    lots: Annotated[tuple[OpenedLot, ...], Field(max_length=OPENED_MAX, fail_fast=True)] = ()
     tier: Text | None = None
-    counted: Annotated[tuple[CountedAmount, ...], Field(max_length=OPENED_MAX)] = ()
+    counted: Annotated[tuple[CountedAmount, ...], Field(max_length=OPENED_MAX, fail_fast=True)] = ()
     registered_on: Day | None = None
     enrolled_on: Day | None = None
     last_change_on: Day | None = None

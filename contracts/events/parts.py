@@ -31,10 +31,10 @@ class Line(Contract):
     discount: Money = 0
     tax: Money
     category: Text | None = None
-    tags: Annotated[tuple[Text, ...], Field(max_length=TAGS_MAX)] = ()
+    tags: Annotated[tuple[Text, ...], Field(max_length=TAGS_MAX, fail_fast=True)] = ()
     list_price: Money | None = None
     point_rate: Rate | None = None
-    bonus_points: Annotated[tuple[BonusPoints, ...], Field(max_length=TAGS_MAX)] = ()
+    bonus_points: Annotated[tuple[BonusPoints, ...], Field(max_length=TAGS_MAX, fail_fast=True)] = ()
 
     @model_validator(mode="after")
     def _amounts_fit(self) -> Self:
@@ -103,13 +103,18 @@ def _bonuses_fit(lines: tuple[Line, ...]) -> tuple[Line, ...]:
     return lines
 
 
+# Every list fails fast: what is wrong does not count toward its length, so a list of any length could be wrong all through.
 OrderLines = Annotated[
-    tuple[Line, ...], Field(min_length=1, max_length=LINES_MAX), AfterValidator(_keys_differ), AfterValidator(_bonuses_fit)
+    tuple[Line, ...],
+    Field(min_length=1, max_length=LINES_MAX, fail_fast=True),
+    AfterValidator(_keys_differ),
+    AfterValidator(_bonuses_fit),
 ]
 """Full lines of an order or of an exchange; their keys, given or by position, differ from each other."""
 
 LineRefs = (
-    Literal["all"] | Annotated[tuple[LineRef, ...], Field(min_length=1, max_length=LINES_MAX), AfterValidator(_each_line_once)]
+    Literal["all"]
+    | Annotated[tuple[LineRef, ...], Field(min_length=1, max_length=LINES_MAX, fail_fast=True), AfterValidator(_each_line_once)]
 )
 """What a shipment or a reversal is about: everything that is left, or some quantity of some lines."""
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from contracts.events import EVENT_TYPES, Event
 from tests.contracts.records import ATTRIBUTES, NOW, Headers, binary, event, headers_of, read, record, structured
-from worker.decode import Broken, Skipped
+from worker.decode import Broken, Limits, Skipped
 from worker.decode.record import BrokenRecordError
 from worker.decode.strict_json import canonical, parse
 
@@ -89,9 +89,9 @@ def test_the_model_of_an_order_survives_its_own_json(data: dict[str, Any]) -> No
 
 @given(json_value)
 def test_canonical_json_is_a_fixed_point(value: Any) -> None:
-    found, text_ = parse(json.dumps(value).encode(), 64)
+    found, text_ = parse(json.dumps(value).encode(), Limits())
     assert text_ == canonical(found)
-    assert parse(text_, 64)[1] == text_
+    assert parse(text_, Limits())[1] == text_
 
 
 pairs = st.lists(st.tuples(st.sampled_from(["a", "b", ":", '"', "\\", "é", "{"]), scalar), max_size=4)
@@ -102,10 +102,10 @@ def test_a_duplicate_key_is_found_however_it_is_written(fields: list[tuple[str, 
     written = ", ".join(f"{json.dumps(key, ensure_ascii=ascii_only)}: {json.dumps(value)}" for key, value in fields)
     sent = f"[{{{written}}}]".encode()
     if len({key for key, _ in fields}) == len(fields):
-        assert parse(sent, 64)[0] == json.loads(sent)
+        assert parse(sent, Limits())[0] == json.loads(sent)
         return
     with pytest.raises(BrokenRecordError) as caught:
-        parse(sent, 64)
+        parse(sent, Limits())
     assert caught.value.broken.reason == "duplicate_key"
 
 

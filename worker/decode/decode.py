@@ -89,14 +89,14 @@ def _binary(content_type: str | None, sent: dict[str, str], value: bytes, now: d
         return attributes
     if not _is_json(content_type):
         raise BrokenRecordError("not_json_content", "content-type should be application/json, is another")
-    _, body = parse(value, limits.depth_max)
+    _, body = parse(value, limits)
     return _event(attributes, body)
 
 
 def _structured(content_type: str | None, value: bytes, now: datetime, limits: Limits) -> Event | Skipped:
     if content_type is not None and content_type.startswith("application/cloudevents") and content_type != _STRUCTURED:
         raise BrokenRecordError("not_json_content", f"content-type should be {_STRUCTURED}, is another event format or a batch")
-    envelope, _ = parse(value, limits.depth_max)
+    envelope, _ = parse(value, limits)
     if not isinstance(envelope, dict) or "specversion" not in envelope:
         raise BrokenRecordError(
             "not_cloudevents", "should be a CloudEvent: ce_ headers, or a JSON object with specversion; is neither"

@@ -42,7 +42,8 @@ def broken_data(error: ValidationError) -> BrokenRecordError:
         if place not in places or places[place]["type"] == "literal_error":
             places[place] = one
     # An entry that is wrong makes its list look too short: what contains another mistake is not one of its own.
-    inner = [place for place in places if not any(other[: len(place)] == place for other in places if other != place)]
+    around = {place[:depth] for place in places for depth in range(len(place))}
+    inner = [place for place in places if place not in around]
     detail = f"{_path(inner[0])}: {_sentence(places[inner[0]], inner[0])}"
     if len(inner) > 1:
         detail += f" (and {len(inner) - 1} more)"

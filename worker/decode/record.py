@@ -48,6 +48,7 @@ class Limits:
     headers_max: int = 100
     header_bytes_max: int = 65_536
     depth_max: int = 64
+    containers_max: int = 20_000
     skew_seconds_max: int = 300
 
 
