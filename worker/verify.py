@@ -1,22 +1,51 @@
-"""The ledger checks itself: the invariants as SQL, and every account folded anew from its facts."""
+"""The ledger checks itself: the invariants as SQL, and every account folded anew from its facts.
+
+`check` looks at some accounts or at all of them, one after the other; `worker.audit` spreads a whole ledger over processes, and
+`worker.sampling` looks at a few accounts a minute beside the worker. All of them only read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
-from worker.decide.account import Account, Defect
+from worker.decide.account import Account, Defect, Step
+from worker.decide.fold import fold, moment_of
 from worker.decide.program import Program
+from worker.decide.state import Entry, Head, Moment
 from worker.persist.api import Store
 from worker.persist.rows import Dossier, Violation
-from worker.statements import of_facts
+from worker.statements import NOTHING_CERTAIN
 
-REFOLD = "refold_of_facts_is_state"
-_LOOKS_AHEAD = frozenset({"clock_due_at", "next_due_at"})
+REFOLD: Final = "refold_of_facts_is_state"
+ENTRIES: Final = "refold_of_facts_is_posted"
+FENCED: Final = "fenced"
+_LOOKS_AHEAD: Final = frozenset({"clock_due_at", "next_due_at"})
 """When to look again may be kept earlier than need be; never later."""
+
+_FROM_FACTS: Final = "the facts are right and what is kept beside them is not: rebuild the account (`loyalty ledger rebuild`)"
+_WRITTEN_BY_HAND: Final = (
+    "rows that no worker can change were changed or removed: find out who could (db/roles.sql), restore them from a backup"
+)
+_CURES: Final = {
+    FENCED: "find the defect that is named, run a release that has it mended, then rebuild the account from its facts",
+    "entries_carry_on": _WRITTEN_BY_HAND,
+    "entries_are_gapless": _WRITTEN_BY_HAND,
+    "entries_have_their_fact": _WRITTEN_BY_HAND,
+    "decisions_have_their_fact": _WRITTEN_BY_HAND,
+    "whole_nothing_without_account": _WRITTEN_BY_HAND,
+    "whole_nothing_waits_for_a_known_order": "a running worker drains these within seconds: start one, or see why it cannot",
+}
+
+
+def cure_of(violation: Violation) -> str:
+    """What an operator does about a finding."""
+    return _CURES.get(violation.invariant, _FROM_FACTS)
 
 
 async def check(
@@ -30,36 +59,60 @@ async def check(
         yield violation
     count = 0
     async for dossier in store.dossiers(accounts):
-        for detail in differences(dossier, programs):
-            yield Violation(REFOLD, dossier.account_id, detail)
+        for violation in of_account(dossier, programs):
+            yield violation
         count += 1
         progress(count)
 
 
+def of_account(dossier: Dossier, programs: Mapping[str, Program]) -> Iterator[Violation]:
+    """What is wrong with one account beyond the invariants in SQL. A fenced one is one finding: it waits to be rebuilt."""
+    for name, detail in _findings(dossier, programs):
+        yield Violation(name, dossier.account_id, detail)
+
+
 def differences(dossier: Dossier, programs: Mapping[str, Program]) -> Iterator[str]:
-    """Where an account's state is not what its facts say. A fenced account is one difference: it waits to be rebuilt."""
+    """Where an account's state, or what was posted, is not what its facts say."""
+    for _, detail in _findings(dossier, programs):
+        yield detail
+
+
+def _findings(dossier: Dossier, programs: Mapping[str, Program]) -> Iterator[tuple[str, str]]:
     row = dossier.row
     if row is None:
         if dossier.facts:
-            yield f"{len(dossier.facts)} facts and no account"
+            yield REFOLD, f"{len(dossier.facts)} facts and no account"
         return
     if row.fenced is not None:
-        yield f"fenced: {row.fenced}"
+        yield FENCED, f"fenced: {row.fenced}"
         return
     if row.program not in programs:
-        yield f"no terms of {row.program} are registered"
+        yield REFOLD, f"no terms of {row.program} are registered"
         return
-    last = row.head.last
+    try:
+        folded, steps = _refolded(dossier, programs[row.program])
+    except Defect as defect:
+        yield REFOLD, f"the facts cannot be folded: {defect}"
+        return
+    items = {" ".join(key): item for key, item in dossier.items.items()}
+    rows = (*_of_rows("lot", dossier.lots, folded.lots), *_of_rows("item", items, _named(folded)))
+    for detail in (*_of_head(row.head, folded), *rows):
+        yield REFOLD, detail
+    posted = _net((stored.moment, stored.entry) for stored in dossier.entries)
+    for detail in _of_entries(posted, _net((step.moment, entry) for step in steps for entry in step.entries)):
+        yield ENTRIES, detail
+
+
+def _refolded(dossier: Dossier, program: Program) -> tuple[Account, list[Step]]:
+    """An account and its steps, folded from nothing by all its facts and the verdicts recorded. Raises Defect."""
+    assert dossier.row is not None
+    last = dossier.row.head.last
+    account = Account(program, Head(), {}, {}, complete=True)
+    account.certain_until = NOTHING_CERTAIN
+    account.decided.update({(each.source, each.id): each for each in dossier.decisions})
     # After a fact the clock of that instant may still be due, so only a clock that was last is run up to it.
     until = last.at if last is not None and last.rank == 0 else None
-    try:
-        folded = of_facts(dossier, programs[row.program], until)
-    except Defect as defect:
-        yield f"the facts cannot be folded: {defect}"
-        return
-    yield from _of_head(row.head, folded)
-    yield from _of_rows("lot", dossier.lots, folded.lots)
-    yield from _of_rows("item", {" ".join(key): item for key, item in dossier.items.items()}, _named(folded))
+    return account, fold(account, sorted(dossier.facts, key=moment_of), until)
 
 
 def _named(account: Account) -> dict[str, Any]:
@@ -94,3 +147,24 @@ def _of_rows(what: str, kept: Mapping[str, Any], folded: Mapping[str, Any]) -> I
 
 def _text(value: Any) -> str:
     return msgspec.json.encode(value).decode()
+
+
+_Movement = tuple[Moment, Entry]
+
+
+def _net(entries: Iterable[_Movement]) -> Counter[_Movement]:
+    """Points by moment and movement, what was moved and moved back taken together."""
+    net: Counter[_Movement] = Counter()
+    for moment, entry in entries:
+        back = entry.source > entry.target
+        source, target = (entry.target, entry.source) if back else (entry.source, entry.target)
+        net[moment, replace(entry, points=0, source=source, target=target)] += -entry.points if back else entry.points
+    return net
+
+
+def _of_entries(posted: Counter[_Movement], folded: Counter[_Movement]) -> Iterator[str]:
+    for moment, entry in sorted({*posted, *folded}, key=lambda each: (each[0], _text(each[1]))):
+        ours, theirs = posted[moment, entry], folded[moment, entry]
+        if ours != theirs:
+            what = f"{entry.source} to {entry.target} ({entry.reason}, {entry.rule}, lot {entry.lot})"
+            yield f"{moment.at.isoformat()} {moment.id or 'the clock'}: {what}: posted {ours}, the facts give {theirs}"

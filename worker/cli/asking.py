@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
-from uuid import UUID
 
 from worker.cli.arguments import instant
 from worker.cli.failures import Exit, Failure
 from worker.cli.opening import key_of, ledger, program_of
-from worker.cli.output import Progress
 from worker.decide.program import Program
 from worker.persist import Dossier, PostgresStore, Violation, account_id
 from worker.registry import programs
@@ -55,10 +53,8 @@ async def all_statements(store: PostgresStore, at: datetime) -> AsyncIterator[Ma
             yield as_json(read(dossier, terms[dossier.row.program], at))
 
 
-async def violations(store: PostgresStore, accounts: Sequence[UUID] | None) -> AsyncIterator[Violation]:
-    """What is wrong with the ledger, as it is found, with the count of accounts on stderr where a person watches."""
+async def violations(store: PostgresStore) -> AsyncIterator[Violation]:
+    """What is wrong with the ledger, as it is found."""
     terms: dict[str, Program] = {program.code: program for program in await programs(store)}
-    progress = Progress("accounts folded anew", 100)
-    async for violation in check(store, terms, accounts, progress.at):
+    async for violation in check(store, terms):
         yield violation
-    progress.end()

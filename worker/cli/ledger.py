@@ -7,61 +7,18 @@ from typing import Annotated, Any
 import typer
 
 from worker.cli import balances
-from worker.cli.failures import Exit
-from worker.cli.output import Format, Output, show, show_lines, tell, to_json
+from worker.cli.ledger_verify import verify
+from worker.cli.output import Format, Output, show, to_json
 
 app = typer.Typer(no_args_is_help=True, help="The ledger as a whole.")
 
 app.command(name="open")(balances.open_accounts)
+app.command(name="verify")(verify)
 
 
 @app.callback()
 def whole() -> None:
     """The ledger as a whole."""
-
-
-@app.command()
-def verify(
-    account: Annotated[
-        list[str] | None, typer.Option(metavar="ID|PROGRAM:MEMBER", help="Only this account; may be given again.")
-    ] = None,
-    output: Output = Format.TABLE,
-) -> None:
-    """Check every invariant, and that each account's facts, folded anew, give its state. Exits with 1 if anything is found."""
-    from worker.cli.opening import finish
-
-    count = finish(_verify(account, output))
-    raise typer.Exit(Exit.FINDING if count else Exit.OK)
-
-
-async def _verify(names: list[str] | None, output: Format) -> int:
-    from worker.cli.asking import violations
-    from worker.cli.opening import accounts_of, ledger
-    from worker.settings import load
-
-    settings = load()
-    accounts = accounts_of(settings, names)
-    found: list[dict[str, Any]] = []
-    count = 0
-    async with ledger(settings) as store:
-        async for violation in violations(store, accounts):
-            row = {
-                "invariant": violation.invariant,
-                "account_id": str(violation.account_id) if violation.account_id is not None else None,
-                "detail": violation.detail,
-            }
-            count += 1
-            if output is Format.NDJSON:
-                show_lines([row])
-            else:
-                found.append(row)
-    if output is Format.JSON or found:
-        show(found, output, "Violations", ("invariant", "account_id", "detail"))
-    elif output is Format.TABLE:
-        print("The ledger is sound: every invariant holds, and every account is what its facts say.")  # noqa: T201 - the answer
-    if count:
-        tell(f"loyalty: {count} violations")
-    return count
 
 
 @app.command()

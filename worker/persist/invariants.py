@@ -28,8 +28,14 @@ async def check(connection: Connection, accounts: Collection[UUID] | None) -> As
         for violation in await _run(connection, {n: q for n, q in INVARIANTS.items() if not n.startswith(WHOLE)}, group):
             yield violation
     if accounts is None:
-        for violation in await _run(connection, {n: q for n, q in INVARIANTS.items() if n.startswith(WHOLE)}):
+        async for violation in whole(connection):
             yield violation
+
+
+async def whole(connection: Connection) -> AsyncIterator[Violation]:
+    """What breaks an invariant that belongs to no account."""
+    for violation in await _run(connection, {n: q for n, q in INVARIANTS.items() if n.startswith(WHOLE)}):
+        yield violation
 
 
 async def _run(connection: Connection, queries: dict[str, str], *arguments: object) -> list[Violation]:

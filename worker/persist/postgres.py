@@ -56,9 +56,9 @@ class StoreOptions:
     """How to use Postgres. Every wait has a bound.
 
     `role`: a role to take on after logging in. `planned_once`: False on Citus, which has to see the values to find the nodes.
-    `statement_cache_size`: 0 behind a pooler that hands out connections by
-    transaction; then no settings are sent at connecting either. `settle_seconds`: how long to look for the outcome of a
-    COMMIT that got no answer. `dead_letter_bytes_max`: larger records go to the DLQ topic as a pointer.
+    `statement_cache_size`: 0 behind a pooler that hands out connections by transaction; then no settings are sent at
+    connecting either. `settle_seconds`: how long to look for the outcome of a COMMIT that got no answer.
+    `dead_letter_bytes_max`: larger records go to the DLQ topic as a pointer. `read_only`: no transaction may write.
     """
 
     connections_max: int = 8
@@ -71,6 +71,7 @@ class StoreOptions:
     role: str | None = None
     planned_once: bool = True
     dead_letter_bytes_max: int = 900_000
+    read_only: bool = False
 
 
 class PostgresBatch:
@@ -140,6 +141,8 @@ class PostgresStore:
             settings |= dict(setting.split(" = ", 1) for setting in _planning(options))
         if options.role is not None:
             settings["role"] = options.role
+        if options.read_only:
+            settings["default_transaction_read_only"] = "on"
         with translated():
             pool = await asyncpg.create_pool(
                 dsn,
@@ -327,6 +330,17 @@ class PostgresStore:
         async with self._connection() as connection:
             async for violation in invariants.check(connection, accounts):
                 yield violation
+
+    async def verify_whole(self) -> AsyncIterator[Violation]:
+        """Runs the invariants that belong to no account."""
+        async with self._connection() as connection:
+            async for violation in invariants.whole(connection):
+                yield violation
+
+    async def written(self, after: UUID, since: datetime | None, limit: int) -> list[tuple[UUID, bool]]:
+        """Up to `limit` accounts behind an id, sorted, and whether each was written at or after an instant (None: always)."""
+        async with self._link() as link:
+            return [(row["account_id"], row["wanted"]) for row in await link.fetch("accounts_written", after, since, limit)]
 
 
 def _planning(options: StoreOptions) -> tuple[str, ...]:

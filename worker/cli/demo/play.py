@@ -98,7 +98,7 @@ async def _day(stage: Stage, settings: Settings) -> Outcome:
         _said("Drained   all read, all due done, all published", time.monotonic() - started)
         at = (await store.state()).now
         statements = [one async for one in all_statements(store, at)]
-        found = [violation async for violation in violations(store, None)]
+        found = [violation async for violation in violations(store)]
     published = await read_published(settings.kafka)
     return Outcome(sorted(statements, key=lambda one: (str(one["program"]), str(one["member_id"]))), published, found)
 

@@ -70,3 +70,11 @@ FROM account
 WHERE account_id > $1
 ORDER BY account_id
 LIMIT $2;
+
+-- All of them are looked through: that a head was written lately is asked rarely, and an index would be kept up at every write.
+-- name: accounts_written
+SELECT account_id, $2::timestamptz IS NULL OR updated_at >= $2 AS wanted
+FROM account
+WHERE account_id > $1
+ORDER BY account_id
+LIMIT $3;

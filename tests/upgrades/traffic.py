@@ -1,0 +1,60 @@
+"""The traffic that a kept dump was written from, and how a pipeline delivers it; the same whenever it is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from tests.flows.shop import Sent, Shop
+from tests.flows.system import ACCOUNT_KEY, PROGRAMS
+from worker import registry
+from worker.catalogue import Catalogue
+from worker.consume.batch import Batch
+from worker.decode import Record
+from worker.persist import PostgresStore, key_check
+from worker.pipeline import Pipeline, PipelineOptions
+from worker.terms import read, shipped, versions
+
+SEED = 20261122
+START = datetime(2026, 9, 1, tzinfo=UTC)
+DAYS = 60
+DUMPED_AT = datetime(2026, 11, 20, tzinfo=UTC)
+"""When the dump stands: all of its events have happened, and the clock has come to here."""
+_BATCH = 40
+
+
+def events(members: int = 20, count: int = 220) -> list[Sent]:
+    """What was sent before the dump, in business order."""
+    return Shop(SEED, START, DAYS).events(members, count)
+
+
+def out_of_order(sent: Sequence[Sent]) -> list[Sent]:
+    """The same as it arrived: some of it late, so that the ledger holds corrections, and something parked."""
+    late = [event for number, event in enumerate(sent) if number % 11 == 5]
+    return [*(event for event in sent if event not in late), *late]
+
+
+async def fill(dsn: str) -> None:
+    """Write the ledger of a database that is migrated and empty, as a worker does, in batches."""
+    async with await PostgresStore.open(dsn) as store:
+        await store.settle_key(key_check(ACCOUNT_KEY.encode()))
+        for code in PROGRAMS:
+            await registry.register(store, versions(read(shipped()[code].read_text(encoding="utf-8"), code), code))
+        catalogue = Catalogue(await registry.programs(store))
+        options = PipelineOptions(ACCOUNT_KEY.encode())
+        pipeline = Pipeline(store, catalogue, options, epoch=1, now=lambda: DUMPED_AT)
+        arriving = out_of_order(events())
+        pipeline.know(START)
+        for place in range(0, len(arriving), _BATCH):
+            part = arriving[place : place + _BATCH]
+            records = [Record("t", 0, place + n, 0, None, event.value(), tuple(event.headers())) for n, event in enumerate(part)]
+            await pipeline.process(Batch(tuple(records), ()))
+        pipeline.know(DUMPED_AT - timedelta(seconds=1))
+        while due := await store.due(range(64), DUMPED_AT - timedelta(seconds=1), 100):
+            await pipeline.run_due([each.account_id for each in due], DUMPED_AT - timedelta(seconds=1))
+
+
+def fill_now(dsn: str) -> None:
+    """`fill` from code that is not asynchronous."""
+    asyncio.run(fill(dsn))

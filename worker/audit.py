@@ -1,0 +1,125 @@
+"""The whole ledger looked at: in chunks of accounts, in several processes at once, only reading, to be taken up again.
+
+Chunks are handed out in the order of the accounts' ids, and `Looked.after` names the last account before which everything was
+looked at: whoever stops here goes on there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from multiprocessing import get_context
+from typing import Final
+from uuid import UUID
+
+from worker.decide.program import Program
+from worker.persist import PostgresStore, StoreOptions, Violation
+from worker.registry import programs
+from worker.verify import check
+
+ACCOUNTS_AT_ONCE: Final = 500
+LOOKED_THROUGH_AT_ONCE: Final = 5_000
+"""How many heads one statement looks through for those written lately."""
+_AHEAD: Final = 2  # chunks per process that wait to be looked at, so that none is idle
+_NIL: Final = UUID(int=0)
+_LAST: Final = UUID(int=2**128 - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What to look at. `since`: only accounts that were written since then. `accounts`: only these, and nothing as a whole.
+    `after`: leave out accounts up to this id. `processes`: how many look at once; 1: this one alone.
+    """
+
+    since: datetime | None = None
+    accounts: Sequence[UUID] | None = None
+    after: UUID = _NIL
+    processes: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A chunk that was looked at, all before it too: what was found, how many accounts it had, and the last one's id."""
+
+    found: Sequence[Violation]
+    accounts: int
+    after: UUID
+
+
+async def look(dsn: str, options: StoreOptions, asked: Asked) -> AsyncIterator[Looked]:
+    """Look at the ledger, chunk by chunk in the order of ids. The invariants that belong to no account come last.
+
+    Raises the store's errors, also those that another process met.
+    """
+    async with await PostgresStore.open(dsn, options) as store:
+        chunks = _chunks(store, asked)
+        looked = _here(store, chunks) if asked.processes == 1 else _elsewhere(dsn, options, chunks, asked.processes)
+        async for each in looked:
+            yield each
+        if asked.accounts is None:
+            yield Looked([violation async for violation in store.verify_whole()], 0, _LAST)
+
+
+async def _here(store: PostgresStore, chunks: AsyncIterator[Sequence[UUID]]) -> AsyncIterator[Looked]:
+    terms = {program.code: program for program in await programs(store)}
+    async for chunk in chunks:
+        yield Looked([violation async for violation in check(store, terms, chunk)], len(chunk), chunk[-1])
+
+
+async def _elsewhere(
+    dsn: str, options: StoreOptions, chunks: AsyncIterator[Sequence[UUID]], processes: int
+) -> AsyncIterator[Looked]:
+    waiting: deque[tuple[Sequence[UUID], asyncio.Future[list[Violation]]]] = deque()
+
+    async def first() -> Looked:
+        chunk, found = waiting.popleft()
+        return Looked(await found, len(chunk), chunk[-1])
+
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        try:
+            async for chunk in chunks:
+                found = asyncio.get_running_loop().run_in_executor(pool, _in_a_process, dsn, options, chunk)
+                waiting.append((chunk, found))
+                if len(waiting) >= processes * _AHEAD:
+                    yield await first()
+            while waiting:
+                yield await first()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+async def _chunks(store: PostgresStore, asked: Asked) -> AsyncIterator[Sequence[UUID]]:
+    if asked.accounts is not None:
+        named = sorted(account for account in set(asked.accounts) if account > asked.after)
+        for place in range(0, len(named), ACCOUNTS_AT_ONCE):
+            yield named[place : place + ACCOUNTS_AT_ONCE]
+        return
+    found: list[UUID] = []
+    after = asked.after
+    while rows := await store.written(after, asked.since, LOOKED_THROUGH_AT_ONCE):
+        after = rows[-1][0]
+        found += [account for account, wanted in rows if wanted]
+        while len(found) >= ACCOUNTS_AT_ONCE:
+            yield found[:ACCOUNTS_AT_ONCE]
+            found = found[ACCOUNTS_AT_ONCE:]
+    if found:
+        yield found
+
+
+_terms: dict[str, Program] = {}
+"""Of a process that looks, which lives for one look at one ledger."""
+
+
+def _in_a_process(dsn: str, options: StoreOptions, accounts: Sequence[UUID]) -> list[Violation]:
+    return asyncio.run(_look_at(dsn, options, accounts))
+
+
+async def _look_at(dsn: str, options: StoreOptions, accounts: Sequence[UUID]) -> list[Violation]:
+    async with await PostgresStore.open(dsn, options) as store:
+        if not _terms:
+            _terms.update({program.code: program for program in await programs(store)})
+        return [violation async for violation in check(store, _terms, accounts)]

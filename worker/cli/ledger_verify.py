@@ -1,0 +1,165 @@
+"""`loyalty ledger verify`: the whole ledger, or a part of it, looked at by several processes that only read."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+from uuid import UUID
+
+import typer
+
+from worker.cli.failures import Exit, Failure
+from worker.cli.output import Format, Output, show_json, show_lines, tell
+
+if TYPE_CHECKING:
+    from worker.persist import Violation
+
+_NIL: Final = UUID(int=0)
+PROGRESS_SECONDS: Final = 10.0
+"""How often a line says how far it is, where nobody watches."""
+
+
+def verify(
+    account: Annotated[
+        list[str] | None, typer.Option(metavar="ID|PROGRAM:MEMBER", help="Only this account; may be given again.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="Only accounts that were written since then.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="How many processes look at once.")] = 1,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep in this file how far it is, and go on from there next time.")
+    ] = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Check every invariant, and that each account's facts, folded anew, give its state and what was posted. Only reads.
+
+    Exits with 1 if anything is found.
+    """
+    from worker.cli.opening import finish
+
+    count = finish(_verify(account, since, workers, resume, output))
+    raise typer.Exit(Exit.FINDING if count else Exit.OK)
+
+
+async def _verify(names: list[str] | None, since: str | None, workers: int, resume: Path | None, output: Format) -> int:
+    from worker.audit import Asked, look
+    from worker.cli.arguments import instant
+    from worker.cli.opening import accounts_of
+    from worker.persist import StoreOptions
+    from worker.settings import load
+
+    if resume is not None and names:
+        raise Failure(Exit.USAGE, "--resume: is for looking at the whole ledger, not with --account")
+    settings = load()
+    asked_since = instant(since, "--since") if since is not None else None
+    cursor = _Cursor(resume, since)
+    asked = Asked(asked_since, accounts_of(settings, names), cursor.after, workers)
+    options = StoreOptions(connections_max=2, role=settings.postgres.role, read_only=True)
+    progress = _Pace("accounts looked at", cursor.accounts)
+    found: list[dict[str, Any]] = []
+    async for looked in look(settings.postgres.full_dsn(), options, asked):
+        for violation in looked.found:
+            row = _row(violation)
+            found.append(row)
+            if output is not Format.JSON:
+                progress.end()
+                _show(row, output)
+        cursor.move(looked.after, looked.accounts, len(looked.found))
+        progress.at(cursor.accounts)
+    progress.end()
+    cursor.end()
+    if output is Format.JSON:
+        show_json(found)
+    elif output is Format.TABLE and not cursor.found:
+        # What was found before the stop was told then, and is counted on.
+        print("The ledger is sound: every invariant holds, and every account is what its facts say.")  # noqa: T201 - the answer
+    if cursor.found:
+        tell(f"loyalty: {cursor.found} violations")
+    return cursor.found
+
+
+def _row(violation: Violation) -> dict[str, Any]:
+    from worker.verify import cure_of
+
+    return {
+        "invariant": violation.invariant,
+        "account_id": str(violation.account_id) if violation.account_id is not None else None,
+        "detail": violation.detail,
+        "cure": cure_of(violation),
+    }
+
+
+def _show(row: Mapping[str, Any], output: Format) -> None:
+    if output is Format.NDJSON:
+        show_lines([row])
+    else:
+        whose = f"account {row['account_id']}" if row["account_id"] is not None else "the ledger"
+        print(f"{whose}: {row['invariant']}: {row['detail']}; cure: {row['cure']}")  # noqa: T201 - the answer
+
+
+class _Cursor:
+    """How far it is, kept in a file after every chunk; the file goes when all is looked at. Without a file: only in memory."""
+
+    def __init__(self, file: Path | None, since: str | None) -> None:
+        self._file = file
+        self._since = since
+        self.after, self.accounts, self.found = _NIL, 0, 0
+        if file is None or not file.exists():
+            return
+        try:
+            kept = json.loads(file.read_text(encoding="utf-8"))
+            self.after, self.accounts, self.found = UUID(kept["after"]), int(kept["accounts"]), int(kept["found"])
+            other = kept["since"] != since
+        except (ValueError, KeyError, TypeError):
+            raise Failure(Exit.USAGE, f"{file}: is no file of `ledger verify --resume`; remove it to begin anew") from None
+        if other:
+            raise Failure(Exit.USAGE, f"{file}: was begun with --since {kept['since'] or 'left out'}: go on so, or remove it")
+        tell(f"loyalty: going on after {self.accounts:,} accounts")
+
+    def move(self, after: UUID, accounts: int, found: int) -> None:
+        """All accounts up to this one were looked at."""
+        self.after, self.accounts, self.found = after, self.accounts + accounts, self.found + found
+        if self._file is not None:
+            kept = {"after": str(after), "accounts": self.accounts, "found": self.found, "since": self._since}
+            # Beside it first: whoever is killed while writing leaves the last good one.
+            beside = self._file.with_name(self._file.name + ".new")
+            beside.write_text(json.dumps(kept), encoding="utf-8")
+            os.replace(beside, self._file)  # noqa: PTH105 - the same, and said to be atomic
+
+    def end(self) -> None:
+        """All is looked at."""
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
+
+
+class _Pace:
+    """A count on stderr: rewritten in place where a person watches; elsewhere a line now and then, if it takes long."""
+
+    def __init__(self, what: str, count: int = 0) -> None:
+        self._what = what
+        self._began = count
+        self._shown = False
+        self._watched = sys.stderr.isatty()
+        self._started = self._told = time.monotonic()
+
+    def at(self, count: int) -> None:
+        """Say how far it is."""
+        now = time.monotonic()
+        text = f"{count:,} {self._what}, {round((count - self._began) / max(now - self._started, 0.001)):,} a second"
+        if self._watched:
+            sys.stderr.write(f"\r\033[K{text}")
+            sys.stderr.flush()
+            self._shown = True
+        elif now - self._told >= PROGRESS_SECONDS:
+            self._told = now
+            tell(f"loyalty: {text}")
+
+    def end(self) -> None:
+        """Clear the line."""
+        if self._shown:
+            sys.stderr.write("\r\033[K")
+            self._shown = False
