@@ -7,7 +7,7 @@ cannot lose a second time, for the lost race left them locked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -23,6 +23,8 @@ from worker.decide.sifting import Sifted, sift
 from worker.decide.state import Head, Moment
 from worker.log import get_logger
 from worker.persist.api import Batch
+from worker.persist.rows import Dossier
+from worker.rebuild import folded_anew, in_other_form
 
 log = get_logger(__name__)
 
@@ -102,9 +104,13 @@ class Folding:
             names = {task.account_id: (task.program, task.member_id) for task in left if task.member_id}
             loaded = await batch.load([task.wanted() for task in left], names)
             histories = await batch.history({task.account_id: task.since for task in left if task.since is not None})
+            whole = await self._other_forms(batch, loaded)
             again: list[Task] = []
             for task in left:
                 at_hand = loaded[task.account_id]
+                if task.account_id in whole:
+                    changes.append(self._anew(task, whole[task.account_id], at_hand, clock))
+                    continue
                 # At every load: another worker may have brought the same fact meanwhile.
                 task.sifted = sift(task.facts, at_hand.seen, at_hand.items)
                 try:
@@ -125,6 +131,27 @@ class Folding:
                 if task.since is not None:
                     task.needs.wide = True
         raise AssertionError("the last round fences whoever still asks")
+
+    @staticmethod
+    async def _other_forms(batch: Batch, loaded: Mapping[UUID, Loaded]) -> dict[UUID, Dossier]:
+        """All that is kept of the accounts which are kept in another form."""
+        other = [account_id for account_id, each in loaded.items() if in_other_form(each.row)]
+        # Read anew: another worker may just have brought one into the form of this release, or fenced it.
+        return {each.account_id: each for each in (await batch.dossiers(other) if other else ()) if in_other_form(each.row)}
+
+    def _anew(self, task: Task, dossier: Dossier, loaded: Loaded, clock: Clock) -> AccountChange:
+        """An account that is kept in another form: folded from its facts, and then from them and what is new."""
+        row = dossier.row
+        assert row is not None
+        program = self._catalogue.program(row.program)
+        try:
+            change = folded_anew(dossier, program, clock, self._epoch)
+            task.sifted = sift(task.facts, loaded.seen, {key: item for key, item in change.items.items() if item is not None})
+            if task.sifted.fresh:
+                change = folded_anew(dossier, program, clock, self._epoch, task.sifted.fresh)
+        except Defect as defect:
+            return self._kept_for_later(task, Loaded(row), row.program, row.member_id, str(defect))
+        return change
 
     def _change(self, task: Task, loaded: Loaded, history: History | None, clock: Clock, *, last: bool) -> AccountChange | None:
         row = loaded.row

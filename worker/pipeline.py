@@ -293,11 +293,7 @@ class Pipeline:
 
     def clock(self) -> Clock:
         """How far time is known now: everything up to the watermark, less the grace."""
-        if self.watermark is None:
-            start = datetime.min.replace(tzinfo=UTC)
-            return Clock(until=None, certain_until=start)
-        until = min(self.watermark, self._now()) - timedelta(seconds=self._options.grace_seconds)
-        return Clock(until=until, certain_until=until)
+        return Clock.known(self.watermark, self._now(), timedelta(seconds=self._options.grace_seconds))
 
     def know(self, watermark: datetime) -> None:
         """The watermark has come to here."""

@@ -21,7 +21,7 @@ from worker.decide.needs import ROUNDS_MAX, Needs, needs
 from worker.decide.program import Program
 from worker.decide.refold import Clock, Late, change_account
 from worker.decide.sifting import sift
-from worker.decide.state import Decision, Head
+from worker.decide.state import Decision, blank
 from worker.decide.statement import statement
 
 _NAMESPACE = UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
@@ -147,7 +147,7 @@ class Simulation:
         """One member's statement, from the facts with a business time up to `at`."""
         ledger = self.ledgers[member]
         assert ledger.row is not None
-        account = Account(self.program, Head(), {}, {}, complete=True)
+        account = Account(self.program, blank(), {}, {}, complete=True)
         account.decided.update(ledger.decisions)
         fold(account, sorted((fact for fact in ledger.facts.values() if fact.time <= at), key=moment_of), at)
         return statement(account, member, ledger.row.version, asked)

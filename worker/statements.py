@@ -13,7 +13,7 @@ from contracts.statement import Statement
 from worker.decide.account import Account
 from worker.decide.fold import fold, moment_of
 from worker.decide.program import Program
-from worker.decide.state import Head
+from worker.decide.state import FORMAT, blank
 from worker.decide.statement import statement
 from worker.persist.rows import Dossier
 
@@ -37,7 +37,7 @@ def of_state(dossier: Dossier, program: Program, at: datetime) -> Account:
 
 def of_facts(dossier: Dossier, program: Program, at: datetime | None) -> Account:
     """The account folded from nothing, by facts up to `at` and the verdicts recorded; None: by all facts, without the clock."""
-    return _folded(Account(program, Head(), {}, {}, complete=True), dossier, at, facts=True)
+    return _folded(Account(program, blank(), {}, {}, complete=True), dossier, at, facts=True)
 
 
 def _folded(account: Account, dossier: Dossier, at: datetime | None, *, facts: bool) -> Account:
@@ -59,7 +59,8 @@ def read(dossier: Dossier, program: Program, at: datetime, asked: str | None = N
     assert row is not None
     if row.fenced is not None:
         raise AccountFenced(row.fenced)
-    kept = today and (row.head.last is None or row.head.last.at <= at)
+    # One that is kept in another form is told from its facts until it is touched and folded anew.
+    kept = today and row.head.format == FORMAT and (row.head.last is None or row.head.last.at <= at)
     account = of_state(dossier, program, at) if kept else of_facts(dossier, program, at)
     text = asked or at.astimezone(ZoneInfo(program.at(at).terms.zone)).isoformat(timespec="seconds")
     return statement(account, row.member_id, row.version, text)

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from worker.decide.account import Account, Defect, Step
 from worker.decide.fold import fold, moment_of
 from worker.decide.program import Program
-from worker.decide.state import Entry, Head, Moment
+from worker.decide.state import FORMAT, Entry, Moment, blank
 from worker.persist.api import Store
 from worker.persist.rows import Dossier, Violation
 from worker.statements import NOTHING_CERTAIN
@@ -33,7 +33,7 @@ _WRITTEN_BY_HAND: Final = (
     "rows that no worker can change were changed or removed: find out who could (db/roles.sql), restore them from a backup"
 )
 _CURES: Final = {
-    FENCED: "find the defect that is named, run a release that has it mended, then rebuild the account from its facts",
+    FENCED: "find the defect that is named, run a release that has it mended, then `loyalty ledger rebuild --fenced`",
     "entries_carry_on": _WRITTEN_BY_HAND,
     "entries_are_gapless": _WRITTEN_BY_HAND,
     "entries_have_their_fact": _WRITTEN_BY_HAND,
@@ -94,10 +94,11 @@ def _findings(dossier: Dossier, programs: Mapping[str, Program]) -> Iterator[tup
     except Defect as defect:
         yield REFOLD, f"the facts cannot be folded: {defect}"
         return
-    items = {" ".join(key): item for key, item in dossier.items.items()}
-    rows = (*_of_rows("lot", dossier.lots, folded.lots), *_of_rows("item", items, _named(folded)))
-    for detail in (*_of_head(row.head, folded), *rows):
-        yield REFOLD, detail
+    if row.head.format == FORMAT:  # what is kept in another form is not gone on from, but folded anew when it is touched next
+        items = {" ".join(key): item for key, item in dossier.items.items()}
+        rows = (*_of_rows("lot", dossier.lots, folded.lots), *_of_rows("item", items, _named(folded)))
+        for detail in (*_of_head(row.head, folded), *rows):
+            yield REFOLD, detail
     posted = _net((stored.moment, stored.entry) for stored in dossier.entries)
     for detail in _of_entries(posted, _net((step.moment, entry) for step in steps for entry in step.entries)):
         yield ENTRIES, detail
@@ -107,7 +108,7 @@ def _refolded(dossier: Dossier, program: Program) -> tuple[Account, list[Step]]:
     """An account and its steps, folded from nothing by all its facts and the verdicts recorded. Raises Defect."""
     assert dossier.row is not None
     last = dossier.row.head.last
-    account = Account(program, Head(), {}, {}, complete=True)
+    account = Account(program, blank(), {}, {}, complete=True)
     account.certain_until = NOTHING_CERTAIN
     account.decided.update({(each.source, each.id): each for each in dossier.decisions})
     # After a fact the clock of that instant may still be due, so only a clock that was last is run up to it.

@@ -16,7 +16,7 @@ from contracts.events import Event
 from worker.decide.account import Account, Step
 from worker.decide.fold import fold, moment_of
 from worker.decide.program import Program
-from worker.decide.state import Head
+from worker.decide.state import blank
 
 NUMBERS: Final = ("available", "pending", "held", "earned", "used", "lapsed", "forfeited", "taken_back", "refused")
 """What is compared of each member, in points; `refused` counts redemptions. The totals count from the account's beginning."""
@@ -78,7 +78,7 @@ def compare(old: Program, new: Program, member_id: str, facts: Iterable[Event], 
 
 def figures(program: Program, ordered: Iterable[Event], at: datetime) -> Figures:
     """Where facts (in business order) lead under some terms."""
-    account = Account(program, Head(), {}, {}, complete=True)
+    account = Account(program, blank(), {}, {}, complete=True)
     steps = fold(account, ordered, at)
     return _figures(program, account, steps, at)
 

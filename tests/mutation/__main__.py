@@ -4,7 +4,7 @@
 --most N         not more mutants than the first so many of the sample
 --seed N         draws the sample
 --again          tries the survivors of earlier runs once more
---only TEXT      only mutants whose name contains it, e.g. "refold._overdrawn"
+--only TEXT      only mutants whose name contains it, e.g. "refold.overdrawn"
 --report         tries nothing, and says what the results come to
 """
 

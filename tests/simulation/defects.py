@@ -71,7 +71,7 @@ def heads_not_compared() -> AbstractContextManager[Any]:
 
 def difference_not_posted() -> AbstractContextManager[Any]:
     """A late fact changes balances without entries that say so."""
-    return patch.object(refold, "_corrections", lambda *_: [])
+    return patch.object(refold, "corrections", lambda *_: [])
 
 
 def unacknowledged_deleted() -> AbstractContextManager[Any]:

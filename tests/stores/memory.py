@@ -13,9 +13,8 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from tests.stores.memory_batch import MemoryBatch
-from tests.stores.memory_tables import Account, Tables
+from tests.stores.memory_tables import Tables, dossier_of
 from tests.stores.soundness import violations
-from worker.decide.change import StoredEntry
 from worker.persist import (
     Dossier,
     Due,
@@ -100,6 +99,10 @@ class MemoryStore:
             self._due_after = found[limit - 1][0]
         return [Due(account_id, due_at) for _, due_at, account_id in found[:limit]]
 
+    async def fenced(self, after: UUID, limit: int) -> list[UUID]:
+        found = (each for each, account in self.tables.accounts.items() if account.row.fenced is not None and each > after)
+        return sorted(found)[:limit]
+
     # Orders that are waited for
 
     async def drainable(self, limit: int) -> list[Route]:
@@ -173,28 +176,10 @@ class MemoryStore:
         self, accounts: Collection[UUID] | None = None, known_at: datetime | None = None
     ) -> AsyncIterator[Dossier]:
         for account_id in sorted(self.tables.accounts if accounts is None else set(accounts)):
-            yield _dossier(account_id, self.tables.accounts.get(account_id), known_at)
+            yield dossier_of(account_id, self.tables.accounts.get(account_id), known_at)
 
     async def verify(self, accounts: Collection[UUID] | None = None) -> AsyncIterator[Violation]:
         for account_id, account in sorted(self.tables.accounts.items()):
             if accounts is None or account_id in accounts:
                 for violation in violations(account, self.tables):
                     yield violation
-
-
-def _dossier(account_id: UUID, account: Account | None, known_at: datetime | None) -> Dossier:
-    if account is None:
-        return Dossier(None, account_id, (), (), (), {}, {})
-
-    def known(recorded_at: datetime) -> bool:
-        return known_at is None or recorded_at <= known_at
-
-    return Dossier(
-        row=account.row,
-        account_id=account_id,
-        facts=sorted((fact for at, fact in account.facts.values() if known(at)), key=lambda fact: fact.key),
-        decisions=[decision for at, decision in account.decisions.values() if known(at)],
-        entries=[StoredEntry(posted.moment, posted.entry) for at, posted in account.entries if known(at)],
-        lots=dict(account.lots),
-        items=dict(account.items),
-    )

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
 from contracts.events import Event
-from tests.stores.memory_tables import Account, ParkedKey, Tables
+from tests.stores.memory_tables import Account, ParkedKey, Tables, dossier_of
 from worker.decide.change import AccountChange, AccountRow, History, Loaded, StoredEntry, Wanted
 from worker.decide.state import CLOCK_RANK, Moment
 from worker.persist import (
     AccountCollisionError,
     Arrival,
     DeadLetter,
+    Dossier,
     Move,
     OutboxRow,
     Position,
@@ -160,6 +161,9 @@ class MemoryBatch:
             },
             wide=wanted.wide,
         )
+
+    async def dossiers(self, accounts: Collection[UUID]) -> list[Dossier]:
+        return [dossier_of(account_id, self._tables.accounts.get(account_id)) for account_id in sorted(set(accounts))]
 
     async def history(self, since: Mapping[UUID, Moment]) -> dict[UUID, History]:
         return {account_id: self._history(account_id, moment) for account_id, moment in since.items()}

@@ -7,9 +7,10 @@ from datetime import datetime
 from uuid import UUID
 
 from contracts.events import Event
-from worker.decide.change import AccountRow, PostedEntry, StoredStep
+from worker.decide.change import AccountRow, PostedEntry, StoredEntry, StoredStep
+from worker.decide.explain import Posting
 from worker.decide.state import Decision, Item, ItemKey, Lot, Moment
-from worker.persist import DeadLetter, OutboxRow, Partition, Position, Reading, Route, Terms
+from worker.persist import DeadLetter, Dossier, OutboxRow, Partition, Position, Reading, Route, Terms
 from worker.persist.dead_letters import LetterName
 
 ParkedKey = tuple[str, str, str]
@@ -47,3 +48,25 @@ class Tables:
     watermark: datetime | None = None
     epoch: int = 1
     key_check: bytes | None = None
+
+
+def dossier_of(account_id: UUID, account: Account | None, known_at: datetime | None = None) -> Dossier:
+    """All that is kept of an account, but what was recorded after `known_at`."""
+    if account is None:
+        return Dossier(None, account_id, (), (), (), {}, {})
+
+    def known(recorded_at: datetime) -> bool:
+        return known_at is None or recorded_at <= known_at
+
+    return Dossier(
+        row=account.row,
+        account_id=account_id,
+        facts=sorted((fact for at, fact in account.facts.values() if known(at)), key=lambda fact: fact.key),
+        decisions=[decision for at, decision in account.decisions.values() if known(at)],
+        entries=[StoredEntry(posted.moment, posted.entry) for at, posted in account.entries if known(at)],
+        lots=dict(account.lots),
+        items=dict(account.items),
+        postings=[Posting(p.version, p.line, at, p.moment, p.entry, p.correction) for at, p in account.entries if known(at)],
+        lot_names=list(account.lots),
+        item_names=list(account.items),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 PLAIN_COLUMNS = 200
 """Width of a table where no terminal says how wide it is."""
+PACE_SECONDS = 10.0
 
 
 class Format(StrEnum):
@@ -118,3 +120,48 @@ class Progress:
         """Clear the line."""
         if self._shown:
             sys.stderr.write("\r\033[K")
+
+
+class Pace:
+    """How far long work is, a line on stderr every few seconds where nobody watches and rewritten in place where somebody does:
+    done of all (0: not known), per second, and how long the rest will take.
+    """
+
+    def __init__(self, what: str, of: int = 0, done: int = 0, every_seconds: float = PACE_SECONDS) -> None:
+        """`done`: what an earlier run did, which says nothing about the pace of this one."""
+        self._what = what
+        self._of = of
+        self._before = self._done = done
+        self._every = every_seconds if not sys.stderr.isatty() else 1.0
+        self._began = self._told = time.monotonic()
+        self._watched = sys.stderr.isatty()
+
+    def add(self, count: int) -> None:
+        """So many more are done."""
+        self._done += count
+        if time.monotonic() - self._told >= self._every:
+            self._told = time.monotonic()
+            self._say(self._line())
+
+    def end(self) -> None:
+        """Clear the line, where it was rewritten."""
+        if self._watched and self._told != self._began:
+            sys.stderr.write("\r\033[K")
+
+    @property
+    def per_second(self) -> float:
+        """The pace of this run so far."""
+        return (self._done - self._before) / max(time.monotonic() - self._began, 1e-9)
+
+    def _line(self) -> str:
+        pace = self.per_second
+        line = f"{self._done:,}{f' of {self._of:,}' if self._of else ''} {self._what}, {pace:,.0f}/s"
+        left = self._of - self._done
+        return f"{line}, {left / pace:,.0f} s left" if left > 0 and pace > 0 else line
+
+    def _say(self, line: str) -> None:
+        if self._watched:
+            sys.stderr.write(f"\r\033[K{line}")
+            sys.stderr.flush()
+        else:
+            tell(line)

@@ -19,7 +19,7 @@ from contracts.events import Event
 from worker.decide.account import Account
 from worker.decide.fold import fold, moment_of
 from worker.decide.program import Program
-from worker.decide.state import Decision, Entry, Head, Lot, Moment, Order
+from worker.decide.state import Decision, Entry, Lot, Moment, Order, blank
 from worker.decide.working import Journal, Noted, Reversing, Working
 
 _NOTHING_CERTAIN = datetime.min.replace(tzinfo=UTC)
@@ -104,7 +104,7 @@ def journal_of(
     program: Program, facts: Iterable[Event], decisions: Iterable[Decision], until: datetime
 ) -> tuple[Account, Journal]:
     """An account folded from nothing by facts up to an instant and the verdicts given, with the working of every movement."""
-    account = Account(program, Head(), {}, {}, complete=True)
+    account = Account(program, blank(), {}, {}, complete=True)
     account.certain_until = _NOTHING_CERTAIN
     account.decided.update({(each.source, each.id): each for each in decisions})
     account.journal = journal = Journal()

@@ -40,9 +40,13 @@ def of_refold(
     version: int,
     steps: Sequence[Step],
     rows: Sequence[tuple[Moment, Entry]],
+    cause: Event | None = None,
 ) -> list[Message]:
-    """The messages of a refold: one version for all that became different, nothing for what was told before."""
-    cause = change.facts[0] if change.facts else None
+    """The messages of a refold: one version for all that became different, nothing for what was told before.
+
+    `cause`: the fact that made it necessary, where it is not one that comes with the change.
+    """
+    cause = change.facts[0] if change.facts else cause
     at = cause.time if cause is not None else (steps[-1].moment.at if steps else before.last.at if before.last else None)
     if at is None:
         return []

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Self, TypeVar
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -23,7 +23,7 @@ from worker.decide.change import AccountChange, History, Loaded, PostedEntry, St
 from worker.decide.fold import fold, moment_of
 from worker.decide.needs import Needs
 from worker.decide.program import Program
-from worker.decide.state import Before, Bucket, Decision, Entry, Head, Item, ItemKey, Lot, Moment
+from worker.decide.state import Before, Bucket, Decision, Entry, Head, Item, ItemKey, Lot, Moment, blank
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -46,6 +46,14 @@ class Clock:
 
     until: datetime | None
     certain_until: datetime | None
+
+    @classmethod
+    def known(cls, watermark: datetime | None, now: datetime, grace: timedelta) -> Self:
+        """The clock of a worker: everything up to the watermark, less the grace; nothing while there is no watermark."""
+        if watermark is None:
+            return cls(until=None, certain_until=datetime.min.replace(tzinfo=UTC))
+        until = min(watermark, now) - grace
+        return cls(until=until, certain_until=until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +105,7 @@ def change_account(
     call again), NotLoaded (load more and call again), Defect (fence the account).
     """
     row = loaded.row
-    head = row.head if row is not None else Head()
+    head = row.head if row is not None else blank()
     ordered = sorted(facts, key=lambda fact: fact.key) if len(facts) > 1 else list(facts)
     since = _since(head, ordered, clock)
     if since is not None and (history is None or history.since > since):
@@ -216,10 +224,10 @@ def _late(work: _Work, change: AccountChange, facts: Sequence[Event], history: H
         account.decided.update(told)
         account.overdrawing = refused
         steps = fold(account, every, until)
-        overdrawn = _overdrawn(steps, set(account.decided) - set(told), now.last)
-        if overdrawn is None:
+        found = overdrawn(steps, set(account.decided) - set(told), now.last)
+        if found is None:
             break
-        refused = refused | {overdrawn}
+        refused = refused | {found}
     change.head = account.head
     change.undone_from = history.since
     change.late = sum(now.last is not None and moment_of(fact) < now.last for fact in facts)
@@ -236,7 +244,7 @@ def _restore(rows: dict[_K, _V], key: _K, row: _V | None) -> None:
         rows[key] = row
 
 
-def _overdrawn(steps: Sequence[Step], new: set[tuple[str, str]], last: Moment | None) -> tuple[str, str] | None:
+def overdrawn(steps: Sequence[Step], new: set[tuple[str, str]], last: Moment | None) -> tuple[str, str] | None:
     """A redemption newly accepted in the past that leaves less than nothing at an instant folded since; the latest first."""
     if last is None:
         return None
@@ -256,7 +264,7 @@ def _overdrawn(steps: Sequence[Step], new: set[tuple[str, str]], last: Moment | 
 _EntryKey = tuple[Moment, Entry]
 
 
-def _net(entries: Iterable[tuple[Moment, Entry]]) -> Counter[_EntryKey]:
+def net(entries: Iterable[tuple[Moment, Entry]]) -> Counter[_EntryKey]:
     """Points by what they were moved for, each movement and its reverse under one key: the entry with its buckets in
     alphabetical order and its points left out; points the other way count as less than nothing."""
     net: Counter[_EntryKey] = Counter()
@@ -268,7 +276,7 @@ def _net(entries: Iterable[tuple[Moment, Entry]]) -> Counter[_EntryKey]:
     return net
 
 
-def _corrections(folded: Counter[_EntryKey], posted: Counter[_EntryKey]) -> list[_EntryKey]:
+def corrections(folded: Counter[_EntryKey], posted: Counter[_EntryKey]) -> list[_EntryKey]:
     """The entries that turn what was posted into what the fold says, in business order."""
     rows: list[_EntryKey] = []
     for moment, one in sorted({*folded, *posted}, key=_entry_order):
@@ -287,9 +295,9 @@ def _entry_order(key: _EntryKey) -> tuple[Moment, str, str, str, str]:
 
 def _difference(program: Program, change: AccountChange, before: Head, steps: Sequence[Step], history: History) -> AccountChange:
     """Post what the new fold moved minus what was posted, all under one version, and tell what became different."""
-    posted = _net((stored.moment, stored.entry) for stored in history.entries)
-    folded = _net((step.moment, entry) for step in steps for entry in step.entries)
-    rows = _corrections(folded, posted)
+    posted = net((stored.moment, stored.entry) for stored in history.entries)
+    folded = net((step.moment, entry) for step in steps for entry in step.entries)
+    rows = corrections(folded, posted)
     first = min((stored.version for stored in history.steps), default=change.version)
     told = messages.of_refold(program, change, before, change.version + 1, steps, rows)
     if told:

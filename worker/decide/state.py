@@ -11,7 +11,7 @@ dates are dates of the program's zone.
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -40,6 +40,9 @@ ItemKey = tuple[ItemKind, str]
 
 CLOCK_RANK = 0
 CLOCK_SOURCE = "clock"
+FORMAT: Final = 1
+"""The form in which accounts are kept (head, lots, items, before-images). One kept in another is folded anew from its facts when
+it is touched next: raise it whenever a release reads these otherwise than the one before wrote them."""
 
 
 class Moment(NamedTuple):
@@ -120,9 +123,10 @@ class Head(Record, frozen=True):
     `waiting`: redemptions not yet decided because the watermark has not passed them. `deliveries`: orders with goods still to
     send, where the terms let something travel with them; `riders`: requests for reward items that wait for such a delivery.
     `clock_due_at`: the next instant at which the clock changes something; `next_due_at`: when to look again at all, which is
-    earlier while something waits for its decision.
+    earlier while something waits for its decision. `format`: the form in which the account is kept (1 if it does not say).
     """
 
+    format: int = 1
     last: Moment | None = None
     registered_at: datetime | None = None
     enrolled_at: datetime | None = None
@@ -149,6 +153,11 @@ class Head(Record, frozen=True):
     riders: tuple[str, ...] = ()
     clock_due_at: datetime | None = None
     next_due_at: datetime | None = None
+
+
+def blank() -> Head:
+    """The head of an account about which nothing is known yet."""
+    return Head(format=FORMAT)
 
 
 class OrderLine(Record, frozen=True):

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from worker.decide.change import AccountChange, AccountRow, History, Loaded, StoredStep, Wanted
-from worker.decide.state import CLOCK_RANK, Moment
+from worker.decide.state import CLOCK_RANK, FORMAT, Moment
 from worker.persist.encoding import (
     Row,
     decision_of,
@@ -59,8 +59,10 @@ async def load(link: Link, wanted: Sequence[Wanted], names: Mapping[UUID, tuple[
     # An account without a head has no rows; if it gets some now, whoever folds it as new loses the race.
     there = [w for w in wanted if found[w.account_id].row is not None]
     await _load_seen(link, there, found)
-    await _load_items(link, there, found)
-    await _load_lots(link, there, found)
+    # Rows of one that is kept in another form cannot be read; it is folded anew before it takes anything.
+    readable = [w for w in there if (head := found[w.account_id].row) is not None and head.head.format == FORMAT]
+    await _load_items(link, readable, found)
+    await _load_lots(link, readable, found)
     return found
 
 

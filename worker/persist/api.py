@@ -78,6 +78,9 @@ class Batch(Protocol):
     async def history(self, since: Mapping[UUID, Moment]) -> dict[UUID, History]:
         """Everything of the accounts from a moment on, inclusive; one entry per account asked for."""
 
+    async def dossiers(self, accounts: Collection[UUID]) -> list[Dossier]:
+        """All that is kept of these accounts, heads read first; sorted by id. Those whose head was lost before are locked."""
+
     async def win(self, changes: Sequence[AccountChange]) -> set[UUID]:
         """Writes the heads of the accounts that still stand at the revision expected, and returns those accounts.
 
@@ -149,6 +152,9 @@ class Store(OutboxStore, Protocol):
 
         Longest due first within a shard. Each call begins with the shard after the one where the last call ended.
         """
+
+    async def fenced(self, after: UUID, limit: int) -> list[UUID]:
+        """Up to `limit` accounts after this id that take no facts until they are rebuilt, by id."""
 
     async def drainable(self, limit: int) -> list[Route]:
         """Orders that have come although events still wait for them (normally none): claim and take them."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from worker.decide.state import FORMAT, Item, ItemKey, Lot
 from worker.persist.accounts import account_row, by_account
-from worker.persist.encoding import decision_of, decode_item, decode_lot, entry_of, event_of, posting_of
+from worker.persist.encoding import Row, decision_of, decode_item, decode_lot, entry_of, event_of, posting_of
 from worker.persist.kafka import NIL
 from worker.persist.link import Link, snapshot
 from worker.persist.rows import Dossier
@@ -25,7 +26,7 @@ async def read(connection: Connection, accounts: Collection[UUID] | None, known_
     """The accounts' dossiers by account id, in groups of one snapshot each."""
     async for group in account_groups(connection, accounts, ACCOUNTS_AT_ONCE):
         async with snapshot(connection) as link:
-            found = await _group(link, group, known_at)
+            found = await of_accounts(link, group, known_at)
         for dossier in found:
             yield dossier
 
@@ -43,8 +44,13 @@ async def account_groups(connection: Connection, accounts: Collection[UUID] | No
         after = group[-1]
 
 
-async def _group(link: Link, group: Sequence[UUID], known_at: datetime | None) -> list[Dossier]:
+async def of_accounts(link: Link, group: Sequence[UUID], known_at: datetime | None) -> list[Dossier]:
+    """The accounts' dossiers in the order asked for, the heads read first.
+
+    Lots and items of an account that is kept in another form cannot be read: they are left out, all but their names.
+    """
     heads = {row["account_id"]: account_row(row) for row in await link.fetch("heads", group)}
+    other = {account_id for account_id, head in heads.items() if head.head.format != FORMAT}
     facts = by_account(await link.fetch("all_facts", group, known_at))
     decisions = by_account(await link.fetch("all_decisions", group, known_at))
     entries = by_account(await link.fetch("all_entries", group, known_at))
@@ -57,10 +63,20 @@ async def _group(link: Link, group: Sequence[UUID], known_at: datetime | None) -
             facts=[event_of(row) for row in facts.get(account_id, ())],
             decisions=[decision_of(row) for row in decisions.get(account_id, ())],
             entries=[entry_of(row) for row in entries.get(account_id, ())],
-            lots={lot.ref: lot for lot in (decode_lot(row["doc"]) for row in lots.get(account_id, ()))},
-            items={(row["kind"], row["key"]): decode_item(row["doc"]) for row in items.get(account_id, ())},
+            lots=_lots(lots.get(account_id, ())) if account_id not in other else {},
+            items=_items(items.get(account_id, ())) if account_id not in other else {},
             recorded=[row["recorded_at"] for row in facts.get(account_id, ())],
             postings=[posting_of(row) for row in entries.get(account_id, ())],
+            lot_names=[f"{row['origin']}/{row['part']}" for row in lots.get(account_id, ())],
+            item_names=[(row["kind"], row["key"]) for row in items.get(account_id, ())],
         )
         for account_id in group
     ]
+
+
+def _lots(rows: Iterable[Row]) -> dict[str, Lot]:
+    return {lot.ref: lot for lot in (decode_lot(row["doc"]) for row in rows)}
+
+
+def _items(rows: Iterable[Row]) -> dict[ItemKey, Item]:
+    return {(row["kind"], row["key"]): decode_item(row["doc"]) for row in rows}

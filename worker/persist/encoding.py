@@ -11,7 +11,7 @@ import msgspec
 from contracts.events import Event
 from worker.decide.change import StoredEntry
 from worker.decide.explain import Posting
-from worker.decide.state import Before, Decision, Entry, Head, Item, Lot, Moment
+from worker.decide.state import FORMAT, Before, Decision, Entry, Head, Item, Lot, Moment, Tier
 from worker.persist.rows import Headers, OutboxRow
 
 
@@ -21,8 +21,20 @@ class Row(Protocol):
     def __getitem__(self, column: str, /) -> Any: ...
 
 
+class Told(msgspec.Struct):
+    """What every release reads of a head, whatever its form: how far it was folded, and what subscribers know."""
+
+    format: int = 1
+    last: Moment | None = None
+    available: int = 0
+    pending: int = 0
+    held: int = 0
+    tier: Tier | None = None
+
+
 encode: Final = msgspec.json.Encoder().encode
-decode_head: Final = msgspec.json.Decoder(Head).decode
+_decode_head: Final = msgspec.json.Decoder(Head).decode
+_decode_told: Final = msgspec.json.Decoder(Told).decode
 decode_lot: Final = msgspec.json.Decoder(Lot).decode
 decode_before: Final = msgspec.json.Decoder(Before).decode
 decode_item: Final = msgspec.json.Decoder(Item).decode
@@ -30,6 +42,17 @@ decode_headers: Final = msgspec.json.Decoder(Headers).decode
 
 EVENT_SOURCE: Final = "loyalty"
 """CloudEvents `source` of all that is published."""
+
+
+def decode_head(doc: bytes) -> Head:
+    """A head; of one that is kept in another form and cannot be read, what every release reads."""
+    try:
+        return _decode_head(doc)
+    except msgspec.ValidationError:
+        told = _decode_told(doc)
+        if told.format == FORMAT:
+            raise
+        return Head(**{field: getattr(told, field) for field in told.__struct_fields__})
 
 
 def event_of(row: Row) -> Event:

@@ -105,6 +105,9 @@ class PostgresBatch:
     async def history(self, since: Mapping[UUID, Moment]) -> dict[UUID, History]:
         return await account_rows.history(self._link, since)
 
+    async def dossiers(self, accounts: Collection[UUID]) -> list[Dossier]:
+        return await dossiers.of_accounts(self._link, sorted(set(accounts)), None) if accounts else []
+
     async def win(self, changes: Sequence[AccountChange]) -> set[UUID]:
         return await account_rows.win(self._link, changes)
 
@@ -252,6 +255,10 @@ class PostgresStore:
                     self._due_after = rows[-1]["shard"]
                     break
         return found
+
+    async def fenced(self, after: UUID, limit: int) -> list[UUID]:
+        async with self._link() as link:
+            return [row["account_id"] for row in await link.fetch("fenced_after", after, limit)]
 
     # Orders that are waited for
 

@@ -164,6 +164,8 @@ class Dossier:
     """All that is kept of one account, read in one snapshot; `facts` in business order, `entries` as posted.
 
     `recorded`: when each of the facts was recorded, in their order; `postings`: the entries with all that a row says of them.
+    `lots` and `items` are empty where the account is kept in another form; `lot_names` and `item_names` say all the same which
+    there are.
     """
 
     row: AccountRow | None
@@ -175,6 +177,8 @@ class Dossier:
     items: Mapping[ItemKey, Item]
     recorded: Sequence[datetime] = ()
     postings: Sequence[Posting] = ()
+    lot_names: Sequence[str] = ()
+    item_names: Sequence[ItemKey] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,13 @@ FROM account
 WHERE shard = ANY($1::smallint[]) AND next_due_at <= $2 AND next_due_at IS NOT NULL AND fenced IS NULL
 LIMIT $3;
 
+-- name: fenced_after
+SELECT account_id
+FROM account
+WHERE account_id > $1 AND fenced IS NOT NULL
+ORDER BY account_id
+LIMIT $2;
+
 -- name: accounts_after
 SELECT account_id
 FROM account

@@ -89,4 +89,4 @@ ORDER BY account_id, version, line;
 SELECT account_id, kind, key, doc FROM item WHERE account_id = ANY($1::uuid[]);
 
 -- name: all_lots
-SELECT account_id, doc FROM lot WHERE account_id = ANY($1::uuid[]);
+SELECT account_id, origin, part, doc FROM lot WHERE account_id = ANY($1::uuid[]);

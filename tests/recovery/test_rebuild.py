@@ -1,0 +1,209 @@
+"""The way out of a fence, beside a worker that goes on: on a store that keeps the contract of the real one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, NoReturn
+from unittest.mock import patch
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from contracts.events import PointsAdjusted
+from tests.flows.bad_records import HOUR, NOW, gift, order, shipped
+from tests.flows.system import Raw
+from tests.pipeline.desk import Desk, programs
+from tests.stores.memory_batch import MemoryBatch
+from worker import rebuild, statements, verify
+from worker.catalogue import Catalogue
+from worker.decide import fold, state
+from worker.decide.account import Account
+from worker.decide.refold import Clock
+from worker.persist import RefusedError
+from worker.rebuild import Rebuilt, fenced
+
+CLOCK = Clock(until=NOW, certain_until=NOW)
+
+
+def _defective(_: Account, data: PointsAdjusted) -> NoReturn:
+    raise ZeroDivisionError(data.member_id)
+
+
+@contextmanager
+def defect() -> Iterator[None]:
+    """A release that cannot fold gifts."""
+    with patch.dict(fold.HANDLERS, {PointsAdjusted: _defective}):
+        yield
+
+
+async def free(desk: Desk, accounts: AsyncIterator[UUID] | None = None, **more: Any) -> list[Rebuilt]:
+    """What the command does."""
+    catalogue = Catalogue(programs().values())
+    return [each async for each in rebuild.rebuild(desk.store, catalogue, accounts or fenced(desk.store), CLOCK, 1, **more)]
+
+
+def day(member: str) -> list[Raw]:
+    """A member's orders, one of them paid with points, and a gift between them."""
+    return [
+        order(f"{member}1", member, time=NOW - 9 * HOUR),
+        shipped(f"{member}1", f"{member}1-sent", time=NOW - 8 * HOUR),
+        order(f"{member}2", member, time=NOW - 7 * HOUR, points_used=3),
+        gift(member, 100, f"{member}-gift", time=NOW - 6 * HOUR),
+        order(f"{member}3", member, time=NOW - 5 * HOUR, points_used=100),
+        shipped(f"{member}3", f"{member}3-sent", time=NOW - 4 * HOUR),
+    ]
+
+
+async def test_a_fence_ends_with_every_fact_counted_and_one_new_version() -> None:
+    desk, sound = Desk(), Desk()
+    first, second = day("M")[:3], day("M")[3:]
+    for each in (desk, sound):
+        await each.take(*first, *day("OTHER"))
+    with defect():
+        for record in second:
+            await desk.take(record)
+        await desk.take(second[0])  # once more, for what is kept is known
+    for record in second:
+        await sound.take(record)
+    before = await desk.dossier("M")
+    assert before.row is not None
+    assert before.row.fenced is not None
+    assert "M" not in before.row.fenced.split()
+    assert len(before.facts) == 6
+    with defect():
+        (failed,) = await free(desk)
+    assert failed.defect is not None
+    assert (await desk.dossier("M")).row == before.row
+    (preview,) = await free(desk, preview=True)
+    assert (await desk.dossier("M")).row == before.row
+    (done,) = await free(desk)
+    assert done == preview
+    assert (done.defect, done.version, done.announced) == (None, before.row.version + 1, True)
+    assert await free(desk) == []
+    statement, wanted = await desk.statement("M"), await sound.statement("M")
+    assert statement.model_copy(update={"version": 0}) == wanted.model_copy(update={"version": 0})
+    assert (await desk.statement("OTHER")) == (await sound.statement("OTHER"))
+    versions = [version for (account, version, n) in sorted(desk.store.tables.outbox) if account == before.account_id and not n]
+    assert versions == list(range(1, done.version + 1))
+
+
+async def test_a_worker_that_brings_a_fact_in_between_and_the_command_do_not_lose_each_others_work() -> None:
+    desk, other = Desk(), Desk()
+    with defect():
+        await desk.take(*day("M")[:4])
+    other = Desk(desk.store)
+    other.offset, original, calls = 1_000, MemoryBatch.win, 0
+
+    async def hooked(batch: MemoryBatch, changes: Any) -> set[UUID]:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            async with desk.store.batch() as second:
+                records = other.read(day("M")[4:5]).records
+                await other.pipeline._apply(second, other.pipeline._decode(records, frozenset()))
+        return await original(batch, changes)
+
+    with patch.object(MemoryBatch, "win", hooked):
+        (done,) = await free(desk)
+    assert (done.facts, done.defect, calls) == (5, None, 3)
+    await desk.take(*day("M")[5:])
+    assert (await desk.statement("M")).available == (await _sound("M")).available
+
+
+async def _sound(member: str) -> Any:
+    desk = Desk()
+    await desk.take(*day(member))
+    return await desk.statement(member)
+
+
+async def test_one_account_that_postgres_refuses_does_not_keep_the_others_fenced() -> None:
+    desk = Desk()
+    with defect():
+        await desk.take(*(gift(f"M{n}", 10, f"gift-{n}") for n in range(5)))
+    refused = (await desk.dossier("M3")).account_id
+    original = MemoryBatch.write
+
+    async def hooked(batch: MemoryBatch, changes: Any) -> None:
+        if any(change.account_id == refused for change in changes):
+            raise RefusedError("a row")
+        await original(batch, changes)
+
+    with patch.object(MemoryBatch, "write", hooked):
+        found = {each.account_id: each.defect for each in await free(desk)}
+    assert len(found) == 5
+    assert [account for account, why in found.items() if why is not None] == [refused]
+    assert [each async for each in fenced(desk.store)] == [refused]
+
+
+async def test_a_verdict_that_was_announced_stands_though_the_points_are_there_now() -> None:
+    desk = Desk()
+    await desk.take(gift("M", 10, "first", time=NOW - 9 * HOUR), order("A", "M", time=NOW - 8 * HOUR, points_used=100))
+    await desk.until(NOW)
+    with defect():
+        await desk.take(gift("M", 500, "late", time=NOW - 9 * HOUR + timedelta(minutes=1)))
+    (done,) = await free(desk)
+    assert done.available == 500
+    found = await desk.statement("M")
+    assert [each.redemption.decision for each in found.orders if each.redemption is not None] == ["rejected"]
+
+
+async def test_an_account_that_is_not_there_is_said() -> None:
+    async def nobody() -> AsyncIterator[UUID]:
+        yield UUID(int=7)
+
+    (found,) = await free(Desk(), nobody())
+    assert found.defect == "there is no such account"
+
+
+# -- another form
+
+
+@pytest.fixture
+def next_release(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Called, this release becomes one that keeps accounts in another form."""
+
+    def change(number: int = 2) -> None:
+        for module in (state, rebuild, statements, verify):
+            monkeypatch.setattr(module, "FORMAT", number)
+
+    return change  # type: ignore[return-value]
+
+
+async def test_an_account_kept_in_another_form_is_folded_anew_when_it_is_touched(next_release: Any) -> None:
+    desk = Desk()
+    await desk.take(*day("M")[:3], *day("OTHER"))
+    before = await desk.dossier("M")
+    assert before.row is not None
+    next_release()
+    # Nothing of the old form may be read again.
+    kept = desk.store.tables.accounts[before.account_id]
+    kept.items = {key: msgspec.structs.replace(item, due_at=None) for key, item in kept.items.items()}
+    kept.lots = {ref: msgspec.structs.replace(lot, available=lot.available + 5) for ref, lot in kept.lots.items()}
+    assert statements.read(before, programs()["belle-maison"], NOW).available == before.row.head.available
+    await desk.take(*day("M")[3:])
+    after = await desk.dossier("M")
+    assert after.row is not None
+    assert after.row.head.format == 2
+    wanted = await _sound("M")
+    assert (await desk.statement("M")).model_copy(update={"version": 0}) == wanted.model_copy(update={"version": 0})
+    other = await desk.dossier("OTHER")
+    assert other.row is not None
+    assert other.row.head.format == 1
+
+
+async def test_releases_side_by_side_with_two_forms_agree(next_release: Any) -> None:
+    """During an upgrade, and when one is taken back: each folds anew what the other wrote."""
+    desk = Desk()
+    for number, record in enumerate(day("M")):
+        next_release(2 if number % 2 else 1)
+        await desk.take(record)
+    wanted = await _sound("M")
+    found = await desk.statement("M")
+    assert found.model_copy(update={"version": 0}) == wanted.model_copy(update={"version": 0})
+    dossier = await desk.dossier("M")
+    assert dossier.row is not None
+    versions = [version for (account, version, n) in sorted(desk.store.tables.outbox) if account == dossier.account_id and not n]
+    assert versions == list(range(1, dossier.row.version + 1))

@@ -1,0 +1,142 @@
+"""One account folded anew from nothing: what its facts and recorded decisions say, and the postings that bring its ledger there.
+
+For an account whose snapshot cannot be gone on from: its fold had failed, or it is kept in another form. Nothing of the
+snapshot is read, so nothing that is wrong with it lives on. The ledger is not rewritten: the difference is posted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from contracts.events import Event
+from worker.decide import messages
+from worker.decide.account import Account, Step
+from worker.decide.change import AccountChange, AccountRow, StoredStep
+from worker.decide.explain import Posting
+from worker.decide.fold import fold, moment_of
+from worker.decide.program import Program
+from worker.decide.refold import Clock, corrections, net, number, overdrawn
+from worker.decide.state import Bucket, Decision, Head, ItemKey, Moment, blank
+
+BEGINNING: Final = Moment(datetime.min.replace(tzinfo=UTC), 0, "", "")
+"""Before everything: steps from here on are all steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of an account for ever, and the names of the rows that are to be replaced.
+
+    `decisions` were told to the world and stand; `postings` in the order in which they were posted.
+    """
+
+    row: AccountRow
+    facts: Sequence[Event]
+    decisions: Sequence[Decision]
+    postings: Sequence[Posting]
+    lots: Collection[str] = ()
+    items: Collection[ItemKey] = ()
+
+
+def rebuild_account(program: Program, kept: Kept, clock: Clock, epoch: int = 0, fresh: Sequence[Event] = ()) -> AccountChange:
+    """The account as its facts say, up to the later of the clock and its last moment, and no longer fenced.
+
+    `fresh`: facts that are to be kept with the change. What was posted otherwise is corrected under one new version; if nothing
+    was, subscribers hear nothing. Raises Defect if the facts cannot be folded.
+    """
+    row, last = kept.row, kept.row.head.last
+    told = {(each.source, each.id): each for each in kept.decisions}
+    facts = sorted((*kept.facts, *fresh), key=lambda fact: fact.key)
+    until = max((at for at in (clock.until, last.at if last is not None else None) if at is not None), default=None)
+    account, steps = _folded(program, facts, told, until, clock, last)
+    change = AccountChange(
+        account_id=row.account_id,
+        program=program.code,
+        member_id=row.member_id,
+        expected_revision=row.revision,
+        version=row.version,
+        epoch=max(row.epoch, epoch),
+        head=account.head,
+        facts=sorted(fresh, key=lambda fact: fact.key),
+        decisions=[decision for key, decision in account.decided.items() if key not in told],
+        lots={**dict.fromkeys(kept.lots), **account.lots},
+        items={**dict.fromkeys(kept.items), **account.items},
+        undone_from=BEGINNING,
+        late=sum(last is not None and moment_of(fact) < last for fact in fresh),
+    )
+    _post(program, change, kept, facts, steps)
+    _number_steps(change, kept.postings, steps)
+    return change
+
+
+def _folded(
+    program: Program,
+    facts: Sequence[Event],
+    told: dict[tuple[str, str], Decision],
+    until: datetime | None,
+    clock: Clock,
+    last: Moment | None,
+) -> tuple[Account, list[Step]]:
+    """All facts folded; a redemption nobody was told of yet is not accepted where the points were gone by now."""
+    refused: set[tuple[str, str]] = set()
+    while True:
+        account = Account(program, blank(), {}, {}, complete=True)
+        account.certain_until = clock.certain_until
+        account.decided.update(told)
+        account.overdrawing = refused
+        steps = fold(account, facts, until)
+        found = overdrawn(steps, set(account.decided) - set(told), last)
+        if found is None:
+            return account, steps
+        refused = refused | {found}
+
+
+def _post(program: Program, change: AccountChange, kept: Kept, facts: Sequence[Event], steps: Sequence[Step]) -> None:
+    """What was folded minus what was posted, under one version; and what subscribers do not know yet."""
+    before = kept.row.head
+    folded = net((step.moment, entry) for step in steps for entry in step.entries)
+    rows = corrections(folded, net((posting.moment, posting.entry) for posting in kept.postings))
+    # What was taken over without a word, and could not be folded then, is taken over without a word now.
+    quiet = change.version == 0 and not kept.postings and all(step.unannounced for step in steps if step.tells)
+    if not quiet:
+        waited = next((fact for fact in facts if before.last is None or moment_of(fact) > before.last), None)
+        change.messages.extend(messages.of_refold(program, change, before, change.version + 1, steps, rows, waited))
+        change.version += bool(change.messages)
+    change.entries.extend(number(change.version, _balances(kept.postings), rows, correction=not quiet))
+
+
+def _balances(postings: Sequence[Posting]) -> Head:
+    """What the entries come to, which the head may not say."""
+    sums: dict[Bucket, int] = dict.fromkeys(("pending", "available", "held", "lapsed", "forfeited", "revoked"), 0)
+    for posting in postings:
+        for bucket, points in ((posting.entry.source, -posting.entry.points), (posting.entry.target, posting.entry.points)):
+            if bucket in sums:
+                sums[bucket] += points
+    return Head(
+        available=sums["available"],
+        pending=sums["pending"],
+        held=sums["held"],
+        lapsed=sums["lapsed"],
+        forfeited=sums["forfeited"],
+        revoked=sums["revoked"],
+    )
+
+
+def _number_steps(change: AccountChange, postings: Sequence[Posting], steps: Sequence[Step]) -> None:
+    """Give each step the first version that anything after the step before it was posted under: whoever folds again from a
+    moment finds all that was ever posted for it, and for moments that are gone."""
+    posted = sorted(
+        [*((each.moment, each.version) for each in postings), *((each.moment, each.version) for each in change.entries)]
+    )
+    first, place = change.version, len(posted)
+    stored: list[StoredStep] = []
+    for place_of_step in range(len(steps) - 1, -1, -1):
+        step = steps[place_of_step]
+        previous = steps[place_of_step - 1].moment if place_of_step else BEGINNING
+        while place and posted[place - 1][0] > previous:
+            place -= 1
+            first = min(first, posted[place][1])
+        stored.append(StoredStep(step.moment, first, step.before))
+    change.steps.extend(reversed(stored))

@@ -1,0 +1,178 @@
+"""Accounts folded anew from their facts: those that are fenced, those an operator names, those kept in another form.
+
+Beside running workers: an account is written only as it was read, and who comes second reads again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from contracts.events import Event
+from worker.catalogue import Catalogue
+from worker.decide.account import Defect
+from worker.decide.change import AccountChange, AccountRow
+from worker.decide.fold import defect_of
+from worker.decide.program import Program
+from worker.decide.rebuild import Kept, rebuild_account
+from worker.decide.refold import Clock
+from worker.decide.state import FORMAT
+from worker.persist.api import Store
+from worker.persist.errors import RefusedError
+from worker.persist.rows import Dossier
+
+ACCOUNTS_AT_ONCE: Final = 50
+"""How many accounts are read, folded and written in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What became of one account. `fenced`: why it was; `defect`: why it is left as it was (None: it was rebuilt).
+
+    `facts`: how many there are; `entries`: corrections posted; `version`: the public one, `announced` if it is new.
+    `available` and `pending`: by how much the balances changed.
+    """
+
+    account_id: UUID
+    program: str
+    fenced: str | None
+    defect: str | None
+    facts: int = 0
+    entries: int = 0
+    version: int = 0
+    announced: bool = False
+    available: int = 0
+    pending: int = 0
+
+
+def in_other_form(row: AccountRow | None) -> bool:
+    """Whether an account has to be folded anew before this release can go on from it; a fenced one waits for an operator."""
+    return row is not None and row.fenced is None and row.head.format != FORMAT
+
+
+def folded_anew(dossier: Dossier, program: Program, clock: Clock, epoch: int, fresh: Sequence[Event] = ()) -> AccountChange:
+    """The account as its facts say, and `fresh` ones that are to be kept with it. Raises Defect, whatever goes wrong."""
+    assert dossier.row is not None
+    kept = Kept(dossier.row, dossier.facts, dossier.decisions, dossier.postings, dossier.lot_names, dossier.item_names)
+    try:
+        return rebuild_account(program, kept, clock, epoch, fresh)
+    except (Defect, MemoryError):
+        raise
+    except Exception as error:
+        raise defect_of(error, "rebuilding") from error
+
+
+async def rebuild(
+    store: Store, catalogue: Catalogue, accounts: AsyncIterator[UUID], clock: Clock, epoch: int, *, preview: bool = False
+) -> AsyncIterator[Rebuilt]:
+    """Fold accounts anew and commit them, a few at a time; those that cannot be folded stay as they are.
+
+    `preview`: nothing is written. May be interrupted and run again: an account that was rebuilt is not changed by it.
+    """
+    async for group in groups(accounts, ACCOUNTS_AT_ONCE):
+        for each in await _rebuild(_Rebuild(store, catalogue, clock, epoch, preview), group):
+            yield each
+
+
+async def groups(accounts: AsyncIterator[UUID], size: int) -> AsyncIterator[list[UUID]]:
+    """The accounts in groups of a size."""
+    group: list[UUID] = []
+    async for account in accounts:
+        group.append(account)
+        if len(group) == size:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+async def fenced(store: Store) -> AsyncIterator[UUID]:
+    """Every account that is fenced, by id."""
+    after = UUID(int=0)
+    while found := await store.fenced(after, ACCOUNTS_AT_ONCE):
+        for account in found:
+            yield account
+        after = found[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rebuild:
+    store: Store
+    catalogue: Catalogue
+    clock: Clock
+    epoch: int
+    preview: bool
+
+
+async def _rebuild(what: _Rebuild, accounts: Sequence[UUID]) -> list[Rebuilt]:
+    """One transaction; where Postgres refuses its data it is halved until the account at fault is found."""
+    try:
+        return await _attempt(what, accounts)
+    except RefusedError as error:
+        if len(accounts) > 1:
+            middle = len(accounts) // 2
+            return [*await _rebuild(what, accounts[:middle]), *await _rebuild(what, accounts[middle:])]
+        why = f"the database refuses it: {type(error.__cause__ or error).__name__}"
+    async for dossier in what.store.dossiers(accounts):
+        return [_left(dossier, why)]
+    return []
+
+
+async def _attempt(what: _Rebuild, accounts: Sequence[UUID]) -> list[Rebuilt]:
+    found: dict[UUID, Rebuilt] = {}
+    left: Collection[UUID] = accounts
+    async with what.store.batch() as batch:
+        changes: list[AccountChange] = []
+        for _ in range(2):
+            tried: list[AccountChange] = []
+            for dossier in await batch.dossiers(left):
+                found[dossier.account_id], change = _one(what, dossier)
+                if change is not None and not what.preview:
+                    tried.append(change)
+            won = await batch.win(tried) if tried else set()
+            changes += [change for change in tried if change.account_id in won]
+            # Who was lost is locked now, so it is read as it stays.
+            left = {change.account_id for change in tried} - won
+            if not left:
+                break
+        assert not left, "lost twice, although they were locked"
+        await batch.write(changes)
+    return list(found.values())
+
+
+def _one(what: _Rebuild, dossier: Dossier) -> tuple[Rebuilt, AccountChange | None]:
+    row = dossier.row
+    if row is None:
+        return _left(dossier, "there is no such account"), None
+    try:
+        change = folded_anew(dossier, what.catalogue.program(row.program), what.clock, what.epoch)
+    except KeyError:
+        return _left(dossier, f"no terms of {row.program} are registered"), None
+    except Defect as defect:
+        return _left(dossier, str(defect)), None
+    result = Rebuilt(
+        account_id=row.account_id,
+        program=row.program,
+        fenced=row.fenced,
+        defect=None,
+        facts=len(dossier.facts),
+        entries=len(change.entries),
+        version=change.version,
+        announced=change.version > row.version,
+        available=change.head.available - row.head.available,
+        pending=change.head.pending - row.head.pending,
+    )
+    return result, change
+
+
+def _left(dossier: Dossier, why: str) -> Rebuilt:
+    row = dossier.row
+    return Rebuilt(
+        account_id=dossier.account_id,
+        program=row.program if row is not None else "",
+        fenced=row.fenced if row is not None else None,
+        defect=why,
+        facts=len(dossier.facts),
+    )
