@@ -113,7 +113,7 @@ class Account:
     all lots of `origins` are here, or are not there at all.
     Decisions already taken are in `decided`; the ones taken in this run are added to it. `overdrawing`: facts whose
     redemption would leave less than nothing at a later instant already folded, so they count as not covered. `journal`: where
-    the fold notes its working, if anyone asks.
+    the fold notes its working, if anyone asks. `at`: the instant of the open step; there is none before the first `begin`.
     """
 
     __slots__ = (
@@ -121,6 +121,7 @@ class Account:
         "_before_lots",
         "_head_before",
         "answers",
+        "at",
         "certain_until",
         "complete",
         "decided",
@@ -167,6 +168,7 @@ class Account:
         self.journal: Journal | None = None
         self.version: Version = program.versions[0]
         self.moment: Moment | None = None
+        self.at: datetime
         self._reset(head)
 
     def _reset(self, head: Head) -> None:
@@ -182,12 +184,6 @@ class Account:
     # -- the open step
 
     @property
-    def at(self) -> datetime:
-        """The instant of the open step."""
-        assert self.moment is not None
-        return self.moment.at
-
-    @property
     def cause(self) -> str:
         """The name of the fact (or clock) of the open step, as lots granted by it are called."""
         assert self.moment is not None
@@ -197,6 +193,7 @@ class Account:
         """Open a step: what changes from here on has its before-image kept."""
         self._reset(self.head)
         self.moment = moment
+        self.at = moment.at
         self.event = event
         self.version = self.program.at(moment.at)
 

@@ -26,8 +26,8 @@ def settle(account: Account, order: Order) -> Order:
     order = _fix_tiers(account, version, order)
     for source in earning.sources(version, order):
         order = _Source(account, version, order, source, undated).reconcile()
-    held = sum(sum(portion.points.values()) for portion in order.portions)
-    return replace(order, credited=held + order.written_off)
+    credited = order.written_off + sum([sum(portion.points.values()) for portion in order.portions])
+    return order if credited == order.credited else replace(order, credited=credited)
 
 
 def _fix_tiers(account: Account, version: Version, order: Order) -> Order:
@@ -57,21 +57,22 @@ class _Source:
         self.order = order
         self.source = source
         self.working: Settling | None = None
-        self.fresh = [portion for portion in order.portions if portion.matures_at is not None and portion.key in undated]
+        self.undated = undated
         self.portions = {portion.key: portion for portion in order.portions}
         self.holds = {portion.key: portion.points.get(source.id, 0) for portion in order.portions}
 
     def reconcile(self) -> Order:
         """Split, revoke or grant until the portions hold what they should; then date what matures."""
         journal = self.account.journal
-        if not any(self.holds.values()) and not any(self._shown(portion) for portion in self.order.portions):
+        if not any(self.holds.values()) and not any(map(self._shown, self.order.portions)):
             return self.order
         if journal is not None:
             self.working = journal.working = Settling(self.order.order_id, self.source.id, self.source.rule)
         wanted = self._wanted()
-        if wanted != self.holds:
+        before = dict(self.holds)
+        if wanted != before:
             self._split(wanted)
-        over = {key: self.holds[key] - wanted[key] for key in self.holds}
+        over = {key: self.holds[key] - wanted[key] for key in self.holds} if wanted != self.holds else {}
         net = sum(over.values())
         if net > 0:
             self._revoke(over, net)
@@ -79,17 +80,20 @@ class _Source:
         if net < 0:
             self._grant(over, -net)
         self._date()
-        portions = tuple(
-            replace(portion, points=self._points(portion)) if self._points(portion) != portion.points else portion
-            for portion in self.order.portions
-        )
         if journal is not None:
             journal.working = None
-        return replace(self.order, portions=portions)
+        if self.holds == before:
+            return self.order
+        return replace(self.order, portions=tuple(map(self._with_points, self.order.portions)))
 
-    def _points(self, portion: Portion) -> dict[str, int]:
-        points = {**portion.points, self.source.id: self.holds[portion.key]}
-        return {source: n for source, n in points.items() if n}
+    def _with_points(self, portion: Portion) -> Portion:
+        """The portion with what it holds now."""
+        points = {source: n for source, n in {**portion.points, self.source.id: self.holds[portion.key]}.items() if n}
+        return portion if points == portion.points else replace(portion, points=points)
+
+    def _is_fresh(self, portion: Portion) -> bool:
+        """Whether the portion's date of maturity became known with this fact."""
+        return portion.matures_at is not None and portion.key in self.undated
 
     def _shown(self, portion: Portion) -> bool:
         return maturity.shown(self.version, portion, self.account.at)
@@ -106,9 +110,10 @@ class _Source:
         wanted: dict[str, int] = {}
         for portion in self.order.portions:
             points = earned[portion.key] if self._shown(portion) else 0
-            limits = [limit for limit in (self._limit("order", portion), self._limit("grant", portion)) if limit in left]
-            points = min([points, *(left[limit] for limit in limits)])
-            left.update((limit, left[limit] - points) for limit in limits)
+            if left:
+                limits = [limit for limit in (self._limit("order", portion), self._limit("grant", portion)) if limit in left]
+                points = min([points, *(left[limit] for limit in limits)])
+                left.update((limit, left[limit] - points) for limit in limits)
             keep = rules.available if self._matured(portion) else rules.pending
             wanted[portion.key] = max(points, self.holds[portion.key]) if keep == "keep" else points
         if self.working is not None and terms is not None:
@@ -304,7 +309,7 @@ class _Source:
     def _cap_by_date_of_grant(self) -> None:
         """Points shown before their date was known come under the cap of that date once it is (LEN-Q5)."""
         caps = [cap for cap in self.version.terms.earning.caps if cap.dated_by == "grant"]
-        for portion in self.fresh if caps else ():
+        for portion in filter(self._is_fresh, self.order.portions if caps else ()):
             points = self.holds[portion.key]
             over = points - self._within_caps(portion, points, "grant")
             if over:
@@ -323,7 +328,7 @@ class _Source:
     def _free_caps(self, portion: Portion, points: int) -> None:
         for cap in self.version.terms.earning.caps:
             period = self._period(cap, portion)
-            uncounted = cap.dated_by == "grant" and portion in self.fresh
+            uncounted = cap.dated_by == "grant" and self._is_fresh(portion)
             used = self.order.capped.get(period or "", 0)
             if period is not None and used and cap.freed_by_reversal and not uncounted:
                 self._use_cap(period, -min(points, used))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from contracts.terms import Campaign, Component, When
 from worker.decide import exchange
@@ -18,26 +19,40 @@ from worker.decide.state import Order, OrderLine, Portion
 from worker.decide.working import Term
 
 Rates = tuple[Factor, ...]
+ALWAYS: Final = When()
 
 
 class Source(NamedTuple):
-    """One thing that earns: a component of the terms, or the bonus points of a line."""
+    """One thing that earns: a component of the terms with the rows of its rate table (a row without a condition has None), or
+    the bonus points of a line."""
 
     id: str
     kind: str
     rule: str
     component: Component | None
+    rows: tuple[tuple[When | None, Rates], ...] = ()
     bonus: int = -1
 
 
-def sources(version: Version, order: Order) -> Iterator[Source]:
+def sources(version: Version, order: Order) -> tuple[Source, ...]:
     """Everything that may earn for an order."""
     earning = version.terms.earning
-    for component in earning.components:
-        yield Source(component.id, component.kind, component.rule, component)
-    if earning.bonus_points == "granted":
-        for index, bonus in enumerate(order.bonus):
-            yield Source(f"bonus{index + 1}", bonus.kind, earning.bonus_rule or earning.rule, None, index)
+    if not order.bonus or earning.bonus_points != "granted":
+        return _components(version)
+    rule = earning.bonus_rule or earning.rule
+    brought = (Source(f"bonus{n}", bonus.kind, rule, None, bonus=n - 1) for n, bonus in enumerate(order.bonus, 1))
+    return (*_components(version), *brought)
+
+
+@lru_cache(maxsize=1024)
+def _components(version: Version) -> tuple[Source, ...]:
+    """What the terms let earn, worked out once for each version."""
+    return tuple(_source(component) for component in version.terms.earning.components)
+
+
+def _source(component: Component) -> Source:
+    rows = tuple((None if row.when == ALWAYS else row.when, (factor(row.rate),)) for row in component.rates)
+    return Source(component.id, component.kind, component.rule, component, rows)
 
 
 def holds(when: When, version: Version, order: Order, line: OrderLine, tier: str | None, at: datetime) -> bool:
@@ -76,12 +91,14 @@ def _best_campaign(
     return best
 
 
-def rates_of(version: Version, component: Component, order: Order, line: OrderLine, tier: str | None, at: datetime) -> Rates:
+def rates_of(version: Version, source: Source, order: Order, line: OrderLine, tier: str | None, at: datetime) -> Rates:
     """The rate of a component for a line: from its table, the product's own rate, then the strongest campaign."""
+    component = source.component
+    assert component is not None
     rates: Rates = ()
-    for row in component.rates:
-        if holds(row.when, version, order, line, tier, at):
-            rates = (factor(row.rate),)
+    for when, of_row in source.rows:
+        if when is None or holds(when, version, order, line, tier, at):
+            rates = of_row
             break
     if component.product_rate == "replaces" and line.point_rate is not None:
         rates = (Factor(1, *fraction(line.point_rate)),)
@@ -107,6 +124,8 @@ class Base(NamedTuple):
 
 def _base(version: Version, order: Order, line: OrderLine, pieces: int) -> Base:
     """What some kept pieces of a line earn on."""
+    if not pieces:
+        return _NOTHING
     earning = version.terms.earning
     amount = part(line.goods, pieces, line.quantity)
     if earning.tax == "inclusive":
@@ -121,6 +140,8 @@ _NOTHING = Base(0, 0)
 
 
 def _plus(base: Base, more: Base, less: Base) -> Base:
+    if base is _NOTHING and less is _NOTHING:
+        return more
     return Base(base.money + more.money - less.money, base.used + more.used - less.used)
 
 
@@ -128,8 +149,8 @@ def points_for(version: Version, order: Order, rates: Rates, base: Base) -> int:
     """Points for what earns at these rates, rounded once for each."""
     if not rates or not base.money:
         return 0
-    amount = _amount(version, order, base)
-    return sum(each.of(amount, version.terms.earning.rounding.mode) for each in rates)
+    amount, mode = _amount(version, order, base), version.terms.earning.rounding.mode
+    return rates[0].of(amount, mode) if len(rates) == 1 else sum(each.of(amount, mode) for each in rates)
 
 
 def _amount(version: Version, order: Order, base: Base) -> int:
@@ -141,7 +162,7 @@ def _amount(version: Version, order: Order, base: Base) -> int:
         amount = amount * max(total - exchange.worth(version, order, order.points_used), 0) // total if total else 0
     if not exchange.by_line(version, order):
         amount = exchange.in_program_currency(version, order, amount)
-    return max(amount - exchange.worth_at_home(version, base.used), 0)
+    return max(amount - exchange.worth_at_home(version, base.used), 0) if base.used else max(amount, 0)
 
 
 def _units(version: Version, order: Order) -> Iterator[tuple[tuple[Portion, ...], frozenset[str] | None]]:
@@ -160,6 +181,8 @@ def _units(version: Version, order: Order) -> Iterator[tuple[tuple[Portion, ...]
 
 def _in_turn(order: Order) -> tuple[Portion, ...]:
     """The portions as they shipped, what still waits last: a later shipment gets what is left of a running sum (BEL-Q1)."""
+    if len(order.portions) == 1:
+        return order.portions
     waiting = [portion for portion in order.portions if portion.triggered_at is None]
     gone = [(portion.triggered_at, portion) for portion in order.portions if portion.triggered_at is not None]
     return (*(portion for _, portion in sorted(gone, key=lambda pair: pair[0])), *waiting)
@@ -178,7 +201,7 @@ def desired(program: Program, order: Order, source: Source, at: datetime, workin
         return wanted
     lines = {line.line_id: line for line in order.lines if line.earns}
     for portions, only in _units(version, order):
-        _add_unit(program, order, source.component, portions, only, lines, at, wanted, working)
+        _add_unit(program, order, source, portions, only, lines, at, wanted, working)
     return wanted
 
 
@@ -200,7 +223,7 @@ def _add_bonus(order: Order, source: Source, wanted: dict[str, int], working: li
 def _add_unit(
     program: Program,
     order: Order,
-    component: Component,
+    source: Source,
     portions: tuple[Portion, ...],
     only: frozenset[str] | None,
     lines: Mapping[str, OrderLine],
@@ -211,26 +234,25 @@ def _add_unit(
     """Add one rounding unit: cumulative points of each rate, portion by portion."""
     own = program.named(order.terms)
     earning = own.terms.earning
+    by_order = earning.rate_date == "order"
     pieces: dict[str, int] = {}
     campaigns: dict[Rates, dict[str, None]] = {}
-    bases = _returned(own, order, component, [line for key, line in lines.items() if only is None or key in only])
+    bases = _returned(own, order, source, [line for key, line in lines.items() if only is None or key in only])
     given = {rates: points_for(own, order, rates, base) for rates, base in bases.items()}
     for portion in portions:
         tier = order.tier if earning.tier_at == "order" or portion.tier is None else portion.tier
-        by_order = earning.rate_date == "order"
         dated = order.placed_at if by_order else (portion.matures_at or at)
         version = own if by_order else program.at(dated)
-        rate_component = component if by_order else _same(version, component)
+        rated = source if by_order else _same(version, source)
         for line_id, n in portion.pieces.items():
             line = lines.get(line_id)
             if line is None or (only is not None and line_id not in only):
                 continue
-            rates = rates_of(version, rate_component, order, line, tier, dated)
-            if (
-                working is not None
-                and (campaign := _best_campaign(version, rate_component, order, line, tier, dated)) is not None
-            ):
-                campaigns.setdefault(rates, {})[campaign.id] = None
+            rates = rates_of(version, rated, order, line, tier, dated)
+            if working is not None and rated.component is not None:
+                campaign = _best_campaign(version, rated.component, order, line, tier, dated)
+                if campaign is not None:
+                    campaigns.setdefault(rates, {})[campaign.id] = None
             so_far = pieces.get(line_id, 0)
             pieces[line_id] = so_far + n
             bases[rates] = _plus(bases.get(rates, _NOTHING), _base(own, order, line, so_far + n), _base(own, order, line, so_far))
@@ -243,12 +265,12 @@ def _add_unit(
                 working.append(Term(portion.key, "rate", points, before, amount, rates, tier, tuple(campaigns.get(rates, ()))))
 
 
-def _same(version: Version, component: Component) -> Component:
+def _same(version: Version, source: Source) -> Source:
     """The component of the same id in another version; the given one if that has none."""
-    return next((each for each in version.terms.earning.components if each.id == component.id), component)
+    return next((each for each in _components(version) if each.id == source.id), source)
 
 
-def _returned(version: Version, order: Order, component: Component, lines: Iterable[OrderLine]) -> dict[Rates, Base]:
+def _returned(version: Version, order: Order, source: Source, lines: Iterable[OrderLine]) -> dict[Rates, Base]:
     """Where the terms take back what the returned amount would earn, floored (COM-Q7): that amount, from which the running sums
     of what is kept go on. Else nothing, so that the kept goods are computed anew."""
     found: dict[Rates, Base] = {}
@@ -258,7 +280,7 @@ def _returned(version: Version, order: Order, component: Component, lines: Itera
         # What was cancelled before it was shown as earned takes nothing back.
         gone = line.returned + (line.cancelled if version.terms.maturity.shown == "order" else 0)
         if gone:
-            rates = rates_of(version, component, order, line, order.tier, order.placed_at)
+            rates = rates_of(version, source, order, line, order.tier, order.placed_at)
             money = _base(version, order, line, line.quantity).money - _base(version, order, line, line.quantity - gone).money
             used = line.detached if version.terms.earning.points_used == "net" else 0
             found[rates] = _plus(found.get(rates, _NOTHING), Base(money, used), _NOTHING)

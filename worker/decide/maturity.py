@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from operator import is_
 
 from msgspec.structs import replace
 
@@ -16,19 +17,6 @@ from worker.decide.program import Version
 from worker.decide.state import Order, OrderLine, Portion
 
 WHOLE = "all"
-
-
-def _events(version: Version) -> frozenset[str]:
-    return frozenset(trigger.event for trigger in version.terms.maturity.after)
-
-
-def _parts_on(version: Version) -> str | None:
-    """The event at which pieces part from the rest; None if the order matures as one."""
-    maturity = version.terms.maturity
-    if maturity.by == "order":
-        return None
-    events = _events(version)
-    return "delivery" if "delivery" in events else "shipment" if "shipment" in events else None
 
 
 def open_portions(version: Version, lines: tuple[OrderLine, ...], suffix: str = "") -> tuple[Portion, ...]:
@@ -41,7 +29,7 @@ def open_portions(version: Version, lines: tuple[OrderLine, ...], suffix: str = 
 def part_off(account: Account, order: Order, event: str, pieces: Mapping[str, int]) -> Order:
     """Part the pieces that shipped (or were delivered) from the portions that still wait."""
     version = account.program.named(order.terms)
-    if _parts_on(version) != event or not pieces:
+    if version.parts_on != event or not pieces:
         return order
     left = dict(pieces)
     portions: list[Portion] = []
@@ -95,21 +83,23 @@ def _happened(order: Order, event: str, portion: Portion, *, parts: bool) -> dat
 def date_portions(account: Account, order: Order) -> Order:
     """Give every portion for which everything has happened its maturity date."""
     version = account.program.named(order.terms)
-    parts = _parts_on(version) is not None
-    portions: list[Portion] = []
-    for each in order.portions:
-        portion = each
-        if portion.matures_at is None and portion.pieces:
-            instants = [
-                (_happened(order, trigger.event, portion, parts=parts), trigger.days) for trigger in version.terms.maturity.after
-            ]
-            known = [version.days.days_after(at, days) for at, days in instants if at is not None]
-            if len(known) == len(instants):
-                # What completes an order late (a cancel of its last open line) cannot make it mature in the past.
-                due = max(*known, account.at) if len(known) > 1 else max(known[0], account.at)
-                portion = replace(portion, triggered_at=portion.triggered_at or account.at, matures_at=due)
-        portions.append(portion)
-    return replace(order, portions=tuple(portions))
+    portions = [
+        portion if portion.matures_at is not None or not portion.pieces else _dated(account, version, order, portion)
+        for portion in order.portions
+    ]
+    return order if all(map(is_, portions, order.portions)) else replace(order, portions=tuple(portions))
+
+
+def _dated(account: Account, version: Version, order: Order, portion: Portion) -> Portion:
+    """The portion with its maturity date, if everything that it waits for has happened."""
+    due = account.at
+    for trigger in version.terms.maturity.after:
+        at = _happened(order, trigger.event, portion, parts=version.parts_on is not None)
+        if at is None:
+            return portion
+        # What completes an order late (a cancel of its last open line) cannot make it mature in the past.
+        due = max(due, version.days.days_after(at, trigger.days))
+    return replace(portion, triggered_at=portion.triggered_at or account.at, matures_at=due)
 
 
 def shown(version: Version, portion: Portion, at: datetime) -> bool:

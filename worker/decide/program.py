@@ -7,20 +7,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Literal
 
 from contracts.terms import Terms
 from worker.decide.calendar import Days
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Version:
-    """One version of the terms. `id` names it for ever: the date from which it holds."""
+    """One version of the terms, itself and nothing else. `id` names it for ever: the date from which it holds."""
 
     terms: Terms
 
     @cached_property
     def id(self) -> str:
         return self.terms.effective_from.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    @cached_property
+    def parts_on(self) -> Literal["shipment", "delivery"] | None:
+        """The event at which pieces part from the rest of their order; None if an order matures as one."""
+        maturity = self.terms.maturity
+        if maturity.by == "order":
+            return None
+        events = {trigger.event for trigger in maturity.after}
+        return "delivery" if "delivery" in events else "shipment" if "shipment" in events else None
 
     @cached_property
     def days(self) -> Days:
@@ -59,12 +69,13 @@ class Program:
         self.code = ordered[0].program
         self.versions = tuple(Version(terms) for terms in ordered)
         self.pays_out = any(version.terms.pay_out is not None for version in self.versions)
-        self._starts = [version.terms.effective_from for version in self.versions]
+        # In UTC as all instants of the fold: times of one zone compare several times faster than times of two.
+        self._starts = [version.terms.effective_from.astimezone(UTC) for version in self.versions[1:]]
         self._by_id = {version.id: version for version in self.versions}
 
     def at(self, instant: datetime) -> Version:
         """The version in force at an instant (before the first one: the first)."""
-        return self.versions[max(bisect_right(self._starts, instant) - 1, 0)]
+        return self.versions[bisect_right(self._starts, instant)]
 
     def named(self, version_id: str) -> Version:
         """The version that an order keeps; the one in force from that date if it is no longer registered."""
