@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Final, Self
+
+from msgspec import Struct
 
 from contracts.events.catalogue import EVENT_TYPES, RANK, EventData
 
 DIGEST_BYTES: Final = 16
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+# Looked up by type: asking a model for a field that it does not have is slow.
+_NAMES_ORDER: Final = frozenset(name for name, model in EVENT_TYPES.items() if "order_id" in model.model_fields)
+_NAMES_MEMBER: Final = frozenset(name for name, model in EVENT_TYPES.items() if "member_id" in model.model_fields)
 
 
 def digest_of(type_: str, time: datetime, program: str | None, body: bytes) -> bytes:
@@ -25,8 +29,7 @@ def digest_of(type_: str, time: datetime, program: str | None, body: bytes) -> b
     return blake2b(head + body, digest_size=DIGEST_BYTES).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """An input event that keeps the contract.
 
     `time` is business time in UTC; `recorded_time` is read by simulations only. `body` is the data as canonical JSON
@@ -77,13 +80,13 @@ class Event:
     @property
     def order_id(self) -> str | None:
         """The order that the event names, if any."""
-        order_id: str | None = getattr(self.data, "order_id", None)
+        order_id: str | None = getattr(self.data, "order_id") if self.type in _NAMES_ORDER else None  # noqa: B009
         return order_id
 
     @property
     def member_id(self) -> str | None:
         """The member that the event names; None for a guest's order and for events that name the order alone."""
-        member_id: str | None = getattr(self.data, "member_id", None)
+        member_id: str | None = getattr(self.data, "member_id") if self.type in _NAMES_MEMBER else None  # noqa: B009
         return member_id
 
     @property

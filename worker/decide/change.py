@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from msgspec import Struct
+
 from contracts.events import Event
 from worker.decide.state import Before, Decision, Entry, Head, Item, ItemKey, Lot, Moment
 
@@ -23,8 +25,7 @@ OutTopic = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class AccountRow:
+class AccountRow(Struct, frozen=True):
     """The head row of one account. `revision` guards writes, `version` is the public counter, `epoch` the restore's."""
 
     account_id: UUID
@@ -37,8 +38,7 @@ class AccountRow:
     fenced: str | None = None  # why the account takes no facts for now
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What to load for one account.
 
     `seen`: identities of incoming facts, to find duplicates. `items`: rows by name. `origins`: open lots of these grants.
@@ -66,8 +66,7 @@ class Loaded:
     wide: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class StoredStep:
+class StoredStep(Struct, frozen=True):
     """What was written about one applied fact or clock instant: its moment, the version first posted with, how to undo."""
 
     moment: Moment
@@ -75,16 +74,14 @@ class StoredStep:
     before: Before
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEntry:
+class StoredEntry(Struct, frozen=True):
     """An entry of the ledger with the moment it belongs to (its business time and cause), for taking the difference."""
 
     moment: Moment
     entry: Entry
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Struct, frozen=True):
     """Everything of one account from a moment on (`since`, inclusive): steps newest first, facts in business order, entries.
 
     `facts` are those already applied at or after the moment; `decisions` the recorded verdicts about them; `entries` all
@@ -98,8 +95,7 @@ class History:
     since: Moment
 
 
-@dataclass(frozen=True, slots=True)
-class PostedEntry:
+class PostedEntry(Struct, frozen=True):
     """One row of the ledger. `version` and `line` name it; `moment` is the business time and cause it belongs to.
 
     `source_after` and `target_after` are the balances of the two buckets after it (the outside buckets count from the
@@ -115,8 +111,7 @@ class PostedEntry:
     correction: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """One event to publish: the account's `version` it belongs to, its place among that version's messages, its JSON data."""
 
     version: int

@@ -99,10 +99,7 @@ def _order(account: Account, data: OrderPlaced) -> Order:
 
 def line_of(version: Version, key: str, line: PlacedLine) -> OrderLine:
     """A line as the account keeps it, with whether it may earn at all (BEL-05, ANS-27, SCO-08, LEN-09)."""
-    excluded = any(
-        line.category in rule.categories or line.sku in rule.skus or not set(rule.tags).isdisjoint(line.tags)
-        for rule in version.terms.earning.excluded
-    )
+    excluded = version.excluded
     return OrderLine(
         line_id=key,
         sku=line.sku,
@@ -113,7 +110,7 @@ def line_of(version: Version, key: str, line: PlacedLine) -> OrderLine:
         category=line.category,
         tags=line.tags,
         point_rate=None if line.point_rate is None else str(line.point_rate),
-        earns=not excluded,
+        earns=line.category not in excluded.categories and line.sku not in excluded.skus and excluded.tags.isdisjoint(line.tags),
     )
 
 

@@ -7,10 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from contracts.terms import Terms
 from worker.decide.calendar import Days
+
+
+class Excluded(NamedTuple):
+    """Categories, skus and tags of lines that earn nothing."""
+
+    categories: frozenset[str]
+    skus: frozenset[str]
+    tags: frozenset[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +43,16 @@ class Version:
     @cached_property
     def days(self) -> Days:
         return Days(self.terms.zone, self.terms.calendar)
+
+    @cached_property
+    def excluded(self) -> Excluded:
+        """What earns nothing."""
+        rules = self.terms.earning.excluded
+        return Excluded(
+            frozenset(each for rule in rules for each in rule.categories),
+            frozenset(each for rule in rules for each in rule.skus),
+            frozenset(each for rule in rules for each in rule.tags),
+        )
 
     @cached_property
     def not_redeemable(self) -> frozenset[str]:

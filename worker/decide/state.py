@@ -64,8 +64,11 @@ def clock_moment(at: datetime) -> Moment:
     return Moment(at, CLOCK_RANK, "", "")
 
 
-class Record(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Base of all that is kept: defaults are left out when written, so rows stay small and fields can be added."""
+class Record(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """Base of all that is kept: defaults are left out when written, so rows stay small and fields can be added.
+
+    Records never refer to each other in circles, so the garbage collector need not follow them.
+    """
 
 
 class Kept(Record, frozen=True, tag_field="is", tag=str.lower):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import Struct
+
 Reason = Literal[
     "empty_value",
     "too_large",
@@ -27,8 +29,7 @@ Reason = Literal[
 """Why a record breaks the contract; see the folder's README for what each one means."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One Kafka record as it was read. `timestamp_ms` is the record's own time, in milliseconds since 1970 UTC."""
 
     topic: str
