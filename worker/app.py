@@ -11,31 +11,32 @@ import contextlib
 import gc
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from contracts.events import TOPICS_IN, TOPICS_OUT
+from contracts.events import TOPICS_IN
 from worker import log as logging
 from worker import metrics, registry
 from worker.catalogue import Catalogue
 from worker.consume.batch import Batch, PartitionKey
 from worker.consume.breaker import Breaker, BreakerRule
 from worker.consume.intake import Intake, IntakeOptions
-from worker.consume.positions import Incident, StoredPosition
+from worker.consume.positions import Incident
 from worker.consume.subscription import Subscription, SubscriptionOptions
 from worker.decode import Limits
 from worker.due import DueLoop, DueOptions
 from worker.health import ProbeServer
+from worker.joints import Outbox, Positions
 from worker.persist.api import Store
 from worker.persist.errors import OutcomeUnknownError, PositionLostError, StoreError
 from worker.persist.identity import key_check
 from worker.persist.postgres import PostgresStore, StoreOptions
-from worker.persist.rows import OutboxRow
 from worker.pipeline import Pipeline, PipelineOptions
 from worker.publish.producer import make_producer
 from worker.publish.relay import Relay, RelayOptions
+from worker.sampling import Sampler, SamplerOptions
 from worker.settings import Settings
 from worker.sweeper import Sweeper
 from worker.timekeeping import Timekeeper, TimekeeperOptions
@@ -87,37 +88,6 @@ async def check(store: Store, account_key: bytes) -> Catalogue:
     return catalogue
 
 
-class _Positions:
-    """The stored positions as consume asks for them."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    async def load(self, partitions: Collection[PartitionKey]) -> Mapping[PartitionKey, StoredPosition]:
-        stored = await self._store.positions()
-        return {key: StoredPosition(stored[key].next_offset, stored[key].digest) for key in partitions if key in stored}
-
-
-class _Outbox:
-    """The outbox with the topics' prefix put before the names of this service's own topics."""
-
-    def __init__(self, store: Store, topic: Callable[[str], str]) -> None:
-        self._store = store
-        self._names = {name: topic(name) for name in TOPICS_OUT}
-
-    async def lease(self, name: str, holder: str, seconds: float) -> bool:
-        return await self._store.lease(name, holder, seconds)
-
-    async def release(self, name: str, holder: str) -> None:
-        await self._store.release(name, holder)
-
-    async def read(self, shards: Collection[int], limit: int) -> Sequence[OutboxRow]:
-        return [replace(row, topic=self._names.get(row.topic, row.topic)) for row in await self._store.read(shards, limit)]
-
-    async def delete(self, rows: Sequence[OutboxRow]) -> None:
-        await self._store.delete(rows)
-
-
 @dataclass(slots=True)
 class _State:
     """What readiness is told from."""
@@ -164,7 +134,7 @@ class Worker:
             )
         )
         self.intake = Intake(
-            _Positions(store),
+            Positions(store),
             IntakeOptions(
                 buffer_records_max=settings.batch.buffer_records_max,
                 buffer_bytes_max=settings.batch.buffer_bytes_max,
@@ -189,7 +159,7 @@ class Worker:
             ),
         )
         self.relay = Relay(
-            _Outbox(store, settings.kafka.topic),
+            Outbox(store, settings.kafka.topic),
             partial(make_producer, client),
             RelayOptions(
                 groups=settings.relay.groups,
@@ -225,6 +195,13 @@ class Worker:
             self.subscription.partitions,
         )
         self.sweeper = Sweeper(store, self.pipeline, catalogue)
+        self.sampler = Sampler(
+            store,
+            catalogue,
+            self.pipeline.fence,
+            SamplerOptions(settings.verify.accounts_per_minute, settings.verify.fences_per_hour_max),
+            shards=self.relay.owned_shards,
+        )
         self._stopping = asyncio.Event()
 
     # -- running
@@ -240,6 +217,7 @@ class Worker:
                 ("timekeeper", self.timekeeper.run()),
                 ("due", self.due.run()),
                 ("sweeper", self.sweeper.run()),
+                ("sampler", self.sampler.run()),
             )
         }
         batches = asyncio.create_task(self._batches(), name="batches")

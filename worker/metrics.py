@@ -40,6 +40,12 @@ event_delay_seconds = Histogram(
 accounts_fenced = Counter("loyalty_accounts_fenced", "Accounts set aside because their fold failed.", registry=REGISTRY)
 parked_too_long = Gauge("loyalty_orders_parked_too_long", "Orders that events have waited for too long.", registry=REGISTRY)
 
+# looking whether it is right
+verify_accounts = Counter("loyalty_verify_accounts", "Accounts that were looked at beside the work.", registry=REGISTRY)
+verify_findings = Counter("loyalty_verify_findings", "What was found wrong with them.", ["invariant"], registry=REGISTRY)
+verify_failures = Counter("loyalty_verify_failures", "Rounds of looking that failed.", registry=REGISTRY)
+verify_seconds = Counter("loyalty_verify_seconds", "Time that looking took.", registry=REGISTRY)
+
 # time
 watermark_seconds = Gauge("loyalty_watermark_seconds", "The watermark, in seconds since 1970.", registry=REGISTRY)
 due_accounts = Counter("loyalty_due_accounts", "Accounts looked at because an instant of theirs had come.", registry=REGISTRY)

@@ -316,10 +316,14 @@ class Pipeline:
                 halves = (tasks[:middle], tasks[middle:])
                 return sum([await self.run_due([task.account_id for task in half], until) for half in halves])
             why = f"the database refused what the clock changed: {type(error.__cause__ or error).__name__}"
+        return int(await self.fence(tasks[0].account_id, why))
+
+    async def fence(self, account: UUID, why: str) -> bool:
+        """Set an account aside: it takes facts, and nothing else until it is rebuilt. False: it went on meanwhile."""
         async with self._store.batch() as batch:
-            fenced = await self._folding.fence(batch, tasks[0].account_id, why)
+            fenced = await self._folding.fence(batch, account, why)
             await batch.write(fenced)
-        return len(fenced)
+        return bool(fenced)
 
     async def drain(self, routes: Sequence[Route]) -> int:
         """Apply what is still parked for orders that have come (the sweeper's part); returns how many events."""

@@ -201,6 +201,15 @@ class DueSettings(Group):
     idle_seconds: float = _number(1, 0.05, 3_600, "how often it looks, seconds")
 
 
+class VerifySettings(Group):
+    """Looking at a few accounts now and then, whether each is what its facts say."""
+
+    accounts_per_minute: int = _number(60, 0, 100_000, "accounts that a worker looks at in a minute; 0: none")
+    fences_per_hour_max: int = _number(
+        10, 0, 100_000, "accounts that a worker fences in an hour because of what it found; what is beyond is only told"
+    )
+
+
 class ProbeSettings(Group):
     """The port for probes and metrics."""
 

@@ -33,6 +33,7 @@ from worker.settings.groups import (
     ProbeSettings,
     RelaySettings,
     StepSettings,
+    VerifySettings,
     WatermarkSettings,
 )
 
@@ -80,6 +81,7 @@ class Settings(BaseSettings):
     breaker: BreakerSettings = BreakerSettings()
     relay: RelaySettings = RelaySettings()
     due: DueSettings = DueSettings()
+    verify: VerifySettings = VerifySettings()
     probe: ProbeSettings = ProbeSettings()
     log: LogSettings = LogSettings()
 
