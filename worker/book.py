@@ -16,6 +16,7 @@ import msgspec
 
 from contracts.events import Event
 from worker.decide.change import AccountChange, AccountRow, History, Loaded, StoredEntry, StoredStep
+from worker.decide.lot_name import lot_place
 from worker.decide.needs import Needs
 from worker.decide.state import Before, Decision, Entry, Item, ItemKey, Lot, Moment
 
@@ -115,9 +116,9 @@ class Book:
 
     def _write_rows(self, number: int, change: AccountChange) -> None:
         for ref, lot in change.lots.items():
-            origin, _, part = ref.partition("/") if lot is None else (lot.origin, "/", lot.part)
+            origin, part = lot_place(ref)
             if lot is None:
-                self._rows.execute("DELETE FROM lot WHERE ledger = ? AND origin || '/' || part = ?", (number, ref))
+                self._rows.execute("DELETE FROM lot WHERE ledger = ? AND origin = ? AND part = ?", (number, origin, part))
             else:
                 opened = lot.pending + lot.available > 0
                 self._rows.execute("REPLACE INTO lot VALUES (?, ?, ?, ?, ?)", (number, origin, part, opened, _encode(lot)))

@@ -62,6 +62,12 @@ class Catalogue:
             return next(iter(self._programs))
         return Unresolved("program_missing", "program: should be given (attribute ce_program), for no store tells it")
 
+    def awaits(self, event: Event) -> bool:
+        """Whether an event about an order that has not come is kept until it does (COM-C5). One that names no program is, if any
+        program would keep it."""
+        codes = self.codes if event.program is None else (event.program,)
+        return any(self._programs[code].at(event.time).terms.unknown_order == "kept" for code in codes)
+
     def _of_store(self, store: str, at: datetime, *, open_to_all: bool) -> str | Unresolved:
         """The program of a store: the one that has it as eligible, else the one that names it as excluded."""
         stores = {code: program.at(at).terms.membership.stores for code, program in self._programs.items()}

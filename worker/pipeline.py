@@ -279,8 +279,10 @@ class Pipeline:
         homeless: list[Event] = []
         for event in events:
             home = home_of(routes[event.order_id or ""], event.program)
-            if home is None:
+            if home is None and self._catalogue.awaits(event):
                 homeless.append(event)
+            elif home is None:
+                self._refuse(inbox, event, "unknown_order", "order_id: no such order has come; send the event again after it")
             elif isinstance(home, Unresolved):
                 self._refuse(inbox, event, home.reason, home.detail)
             elif home.account is None:

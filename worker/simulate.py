@@ -81,6 +81,9 @@ class Simulation:
             order_id = event.order_id or ""
             homes = self._homes.get(order_id, {})
             if not homes or (event.program is not None and event.program not in homes and set(homes) != {OUTSIDE}):
+                if not self._catalogue.awaits(event):
+                    self.counts["unknown_order"] += 1
+                    continue
                 first = self._parked.setdefault(order_id, {}).setdefault((event.source, event.id), event)
                 if first is not event:
                     self.counts["duplicate" if first.digest == event.digest else "conflict"] += 1

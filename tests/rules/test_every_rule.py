@@ -11,6 +11,8 @@ import pytest
 from pydantic import BaseModel
 
 from contracts.terms import Alternative, Question, Rule, Terms
+from tests.rules.covered import COMMON_QUESTIONS, QUESTIONS, QUESTIONS_IN_ALL, RULES, RULES_IN_ALL, Covered, other_readings
+from tests.rules.test_common_readings import READINGS as COMMON
 from worker.terms import load, shipped
 
 TERMS = {code: load(path).versions[0].terms for code, path in shipped().items()}
@@ -24,7 +26,8 @@ def _tests_of(code: str) -> Iterator[ModuleType]:
 
 def _readings_of(code: str) -> set[tuple[str, str]]:
     """Question and alternative of each reading told in a program's stories."""
-    return {(reading.question, reading.alternative) for module in _tests_of(code) for reading in getattr(module, "READINGS", ())}
+    own = [reading for module in _tests_of(code) for reading in getattr(module, "READINGS", ())]
+    return {(reading.question, reading.alternative) for reading in (*own, *COMMON.get(code, ()))}
 
 
 def _value(terms: Terms, path: str) -> object:
@@ -62,10 +65,34 @@ def test_each_rule_names_a_parameter_and_a_test_or_its_reason(code: str, rule: R
 
 
 @pytest.mark.parametrize("code", TERMS)
-def test_the_rules_are_numbered_without_a_gap(code: str) -> None:
-    rules = TERMS[code].rules
-    prefix = rules[0].id.partition("-")[0]
-    assert [rule.id for rule in rules] == [f"{prefix}-{number:02}" for number in range(1, len(rules) + 1)]
+def test_no_rule_of_the_published_terms_is_left_out(code: str) -> None:
+    prefix, rules = RULES[code]
+    assert [rule.id for rule in TERMS[code].rules] == [f"{prefix}-{number:02}" for number in range(1, rules + 1)]
+
+
+@pytest.mark.parametrize("code", TERMS)
+def test_no_question_and_none_of_its_alternatives_is_left_out(code: str) -> None:
+    prefix, _ = RULES[code]
+    own = [f"{prefix}-Q{number}" for number in range(1, QUESTIONS[code] + 1)]
+    asked = {question.id: question for question in TERMS[code].questions}
+    assert list(asked) == [*own, *COMMON_QUESTIONS]
+    for id_, question in asked.items():
+        named = [other.id.replace("_", "-") for other in question.alternatives]
+        assert tuple(named) == other_readings(code, id_), id_
+        assert question.alternatives or question.no_alternative
+
+
+def test_the_count_is_told_at_the_end(covered: Covered) -> None:
+    for code, terms in TERMS.items():
+        without = [rule for rule in terms.rules if rule.no_effect is not None]
+        told = _readings_of(code)
+        readings = [
+            (asked.id, other.id) for asked in terms.questions for other in asked.alternatives if (asked.id, other.id) in told
+        ]
+        covered.add(code, len(terms.rules), len(without), {asked.id for asked in terms.questions}, len(readings))
+    assert covered.rules == RULES_IN_ALL
+    assert len(covered.questions) == QUESTIONS_IN_ALL
+    assert covered.readings == sum(len(asked.alternatives) for terms in TERMS.values() for asked in terms.questions)
 
 
 @pytest.mark.parametrize(

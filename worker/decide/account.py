@@ -10,6 +10,7 @@ from typing import NoReturn, TypeVar
 from msgspec.structs import replace
 
 from contracts.events import BalanceOpened, Event
+from worker.decide.lot_name import lot_name
 from worker.decide.program import Program, Version
 from worker.decide.state import (
     CLOCK_SOURCE,
@@ -286,13 +287,13 @@ class Account:
         """Ask in one go for rows that will be read one by one: raises NotLoaded with all that are not here."""
         if not self.complete:
             absent = tuple({key for key in items if key not in self.items and key not in self.named})
-            origins = tuple({each.origin for each in spent if f"{each.origin}/{each.part}" not in self.lots} - self.origins)
+            origins = tuple({each.origin for each in spent if lot_name(each.origin, each.part) not in self.lots} - self.origins)
             if absent or origins:
                 raise NotLoaded(items=absent, origins=origins)
 
     def lot(self, origin: str, part: str) -> Lot | None:
         """The lot of that name, be it open or lost; None if nothing was ever lost of it and nothing is left."""
-        found = self.lots.get(f"{origin}/{part}")
+        found = self.lots.get(lot_name(origin, part))
         if found is None and not self.complete and origin not in self.origins:
             raise NotLoaded(origins=(origin,))
         return found

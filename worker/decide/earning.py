@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from contracts.terms import Campaign, Component, When
 from worker.decide import exchange
-from worker.decide.amounts import Factor, factor, fraction, part
+from worker.decide.amounts import Factor, factor, fraction, part, spread
 from worker.decide.program import Program, Version
 from worker.decide.state import Order, OrderLine, Portion
 from worker.decide.working import Term
@@ -130,10 +130,19 @@ def _base(version: Version, order: Order, line: OrderLine, pieces: int) -> Base:
     amount = part(line.goods, pieces, line.quantity)
     if earning.tax == "inclusive":
         amount += part(line.tax, pieces, line.quantity)
+    if earning.fees == "earn" and order.fees:
+        amount += part(_fees_of(order, line), pieces, line.quantity)
     if exchange.by_line(version, order):
         amount = exchange.in_program_currency(version, order, amount)
     used = part(line.used - line.detached, pieces, line.kept) if earning.points_used == "net" and line.used else 0
     return Base(amount, used)
+
+
+def _fees_of(order: Order, line: OrderLine) -> int:
+    """A line's share of the order's fees: by amounts with tax over the ordered goods that earn."""
+    lines = [each for each in order.lines if each.earns and not each.replacement]
+    shares = spread(order.fees, [each.goods + each.tax for each in lines])
+    return next((share for each, share in zip(lines, shares, strict=True) if each.line_id == line.line_id), 0)
 
 
 _NOTHING = Base(0, 0)

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from contracts.terms import Pool, Term
 from worker.decide.account import Account
+from worker.decide.lot_name import lot_name
 from worker.decide.program import Version
 from worker.decide.state import CLOCK_RANK, Lot
 
@@ -135,6 +136,18 @@ def _run_pool_from(account: Account, at: datetime) -> None:
     )
 
 
+def _keep_pool_for(account: Account, grace: date | None) -> None:
+    """Points handed back into the pool: its expiry runs anew, or (with a last day given) not before that day (COM-Q5)."""
+    version, head = account.version, account.head
+    if version.terms.expiry.pool is None:
+        return
+    if grace is None:
+        _run_pool_from(account, account.at)
+    elif head.pool_lapses_at is not None and head.pool_lapses_at < version.days.end(grace):
+        notice = notice_at(version, grace, account.at)
+        account.head = replace(head, pool_lapses_at=version.days.end(grace), pool_notice_at=notice)
+
+
 def start_pool(account: Account, at: datetime) -> None:
     """Let the pool's expiry run from an instant, unless something later moved it on already."""
     if account.version.terms.expiry.pool is not None:
@@ -152,13 +165,16 @@ def pool_expires_on(account: Account) -> date | None:
 def for_hand_back(account: Account, lot: Lot, points: int) -> Lot:
     """The lot into which used points return: the same one, or one of its own with a fresh or longer term (COM-Q5)."""
     back = account.version.terms.reversal.back_expiry
-    if back.mode == "original" or lot.pooled:
+    if back.mode == "original":
         return lot
     grace = account.version.days.date_of(account.at) + timedelta(days=back.grace_days)
+    if lot.pooled:
+        _keep_pool_for(account, grace if back.mode == "grace" else None)
+        return lot
     if back.mode == "grace" and (lot.expires_on is None or lot.expires_on >= grace):
         return lot
     part = f"{lot.part}~{account.cause}"
-    begun = account.lots.get(f"{lot.origin}/{part}")
+    begun = account.lots.get(lot_name(lot.origin, part))
     if begun is not None:
         # Points that one fact hands back in several parts stay together.
         return replace(begun, points=begun.points + points)

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from worker.decide import expiry
 from worker.decide.account import Account
+from worker.decide.lot_name import lot_name
 from worker.decide.state import Bucket, Entry, Lot, Reason, Spent
 
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -213,7 +214,9 @@ def give_back(
     account: Account, spent: Spent, points: int, source: Bucket, reason: Reason, rule: str, order_id: str | None
 ) -> None:
     """Used or held points return to their lot; if that has lapsed meanwhile they lapse at once (COM-Q5, BEL-15)."""
-    lot = expiry.for_hand_back(account, _lot_of(account, spent), points)
+    lot = _lot_of(account, spent)
+    if reason == "hand_back":
+        lot = expiry.for_hand_back(account, lot, points)
     lapses_at = expiry.lapses_at(account, lot)
     if lapses_at is not None and lapses_at <= account.at:
         account.put_lot(replace(lot, lapsed=lot.lapsed + points))
@@ -227,6 +230,11 @@ def give_back(
 def forfeit(account: Account, points: int, rule: str, order_id: str | None) -> None:
     """Used points that a rule does not give back."""
     _post(account, "forfeit", points, "spent", "forfeited", rule, None, order_id)
+
+
+def revoke_held(account: Account, points: int, rule: str) -> None:
+    """Points that were set aside are taken away for good."""
+    _post(account, "revoke", points, "held", "revoked", rule, None, None)
 
 
 def hold(account: Account, points: int, reason: Reason, rule: str, order_id: str | None = None) -> tuple[Spent, ...]:
@@ -243,7 +251,7 @@ def give_back_unnamed(account: Account, points: int, source: Bucket, rule: str, 
     """Points that were taken when no lot covered them come back: they set off what is owed, the rest is a lot of its own."""
     version = account.version
     origin, part = account.cause if order_id is None else f"order:{order_id}", f"back~{account.cause}"
-    begun = account.lots.get(f"{origin}/{part}")
+    begun = account.lots.get(lot_name(origin, part))
     if begun is not None:
         # What one fact (or instant) gives back in several parts stays together.
         lot = replace(begun, points=begun.points + points)

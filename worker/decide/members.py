@@ -222,6 +222,12 @@ def _revoke_all(account: Account, rule: str) -> None:
             ledger.void(account, lot, lot.pending, rule)
     if account.head.available > 0:
         ledger.take(account, account.head.available, "revoke", "revoked", rule)
+    hold = account.setting(f"hold:{MANUAL_HOLD}")
+    if hold is not None:
+        ledger.revoke_held(account, hold.points, rule)
+        account.put("setting", f"hold:{MANUAL_HOLD}", None)
+    if account.head.held:
+        account.find("held_not_revoked", None, str(account.head.held))
 
 
 def held(account: Account, data: PointsHeld) -> None:

@@ -21,7 +21,7 @@ from contracts.events import (
     ReturnRequested,
 )
 from contracts.terms import UsedPoints
-from worker.decide import keeping, ledger, maturity, orders
+from worker.decide import exchange, keeping, ledger, maturity, orders
 from worker.decide.account import Account
 from worker.decide.amounts import part
 from worker.decide.program import Version
@@ -166,10 +166,10 @@ def detached(version: Version, order: Order) -> int:
     if how == "pro_rata":
         return order.detached + sum(line.detached for line in lines)
     value = sum(part(line.goods, n, line.quantity) + part(line.tax, n, line.quantity) for line, n in removed)
-    if how == "points_first":
-        return min(order.points_used, value)
-    total = sum(line.goods + line.tax for line in lines) + order.fees
-    return min(order.points_used, max(value - (total - order.points_used), 0))
+    if how == "cash_first":
+        total = sum(line.goods + line.tax for line in lines) + order.fees
+        value = max(value - (total - exchange.worth(version, order, order.points_used)), 0)
+    return min(order.points_used, exchange.points_for(version, order, value))
 
 
 def _rule(version: Version, kind: Kind, reason: str | None) -> UsedPoints:

@@ -15,6 +15,8 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
+from worker.decide.lot_name import lot_name
+
 Bucket = Literal["pending", "available", "held", "granted", "spent", "lapsed", "forfeited", "revoked", "adjusted"]
 Reason = Literal[
     "earn",
@@ -78,9 +80,9 @@ class Kept(Record, frozen=True, tag_field="is", tag=str.lower):
 class Lot(Record, frozen=True):
     """Points of one grant that are still in the account, or were lost by lapse; a lot that is spent is not kept.
 
-    `origin` is the order (`order:ID`) or the fact that granted it, `part` tells its lots apart; together they are the
-    lot's name for ever, whatever order the facts came in. `matures_at` is None while what it waits for has not
-    happened. `lapses_at` is the instant after its last usable day; None = it follows the pool, or never lapses.
+    `origin` is the order (`order:ID`) or the fact that granted it, `part` tells its lots apart; both name the lot for ever.
+    `matures_at` is None until what it waits for has happened; `lapses_at` is the instant after its last usable day, None = it
+    follows the pool, or never lapses.
     """
 
     origin: str
@@ -103,7 +105,7 @@ class Lot(Record, frozen=True):
     @property
     def ref(self) -> str:
         """The lot's name in entries and events."""
-        return f"{self.origin}/{self.part}"
+        return lot_name(self.origin, self.part)
 
 
 class Tier(Record, frozen=True):

@@ -191,7 +191,15 @@ def take_set(account: Account, order: Order) -> Order:
         return order
     account.need_wide()
     most = min(order.to_take, order.standing + max(account.head.available, 0))
-    return replace(_use(account, rules, order, redemption.at_most(account, order, most)), to_take=0)
+    points = redemption.at_most(account, order, most)
+    _tell_cut(account, order, order.to_take - points)
+    return replace(_use(account, rules, order, points), to_take=0)
+
+
+def _tell_cut(account: Account, order: Order, points: int) -> None:
+    """Keep as a finding that an order could not use all that was set for it."""
+    if points > 0:
+        account.find("setting_cut", order.order_id, str(points))
 
 
 def at_cut_off(account: Account, order: Order) -> Order:
@@ -252,6 +260,7 @@ def use_kept(account: Account, request: Request, order: Order) -> Order:
     assert rules is not None
     account.put("setting", setting_name(order.subscription_id), None)
     points = redemption.at_most(account, order, request.points)
+    _tell_cut(account, order, request.points - points)
     if rules.taken_at != "setting":
         account.put_request(replace(request, order_id=order.order_id))
         return replace(order, setting=request.request_id, to_take=points)

@@ -7,7 +7,7 @@ moments of judgement, and rules by which a level is kept, lost or restored.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from msgspec.structs import replace
@@ -301,7 +301,11 @@ def _reviews(version: Version, tiers: Tiers, head: Head, at: datetime) -> list[d
         found = [date.fromisoformat(f"{year}-{tiers.yearly_on}") for year in (today.year, today.year + 1, today.year + 2)]
     elif tiers.falls == "with_window":
         if tiers.window.type == "rolling_months":
-            found = [days.add_months(bucket, tiers.window.months) for bucket in buckets]
+            for bucket in buckets:
+                end = days.add_months(bucket, tiers.window.months)
+                # Where a month has no such day, the window lets go of an amount a day sooner or later than that.
+                near = (-1, 0, 1) if end.day != bucket.day or bucket.day == 1 else (0,)
+                found += [end + timedelta(days=n) for n in near]
         elif tiers.window.type == "whole_months":
             found = [days.month_first(bucket, n) for bucket in buckets for n in (1, tiers.window.months + 1)]
         else:

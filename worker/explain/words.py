@@ -36,6 +36,7 @@ TITLES: Final[Mapping[tuple[str, str, str], Pair]] = {
     ("forfeit", "spent", "forfeited"): ("使った{n}ポイントは戻りません", "{n} used points are lost"),
     ("void", "pending", "revoked"): ("使える前の{n}ポイントを取消", "{n} points taken back before they could be used"),
     ("revoke", "available", "revoked"): ("{n}ポイントを取消", "{n} points taken back"),
+    ("revoke", "held", "revoked"): ("保留の{n}ポイントを取消", "{n} points on hold taken back"),
     ("adjust", "adjusted", "available"): ("{n}ポイントを手動で付与", "{n} points granted by hand"),
     ("adjust", "available", "adjusted"): ("{n}ポイントを手動で減算", "{n} points deducted by hand"),
     ("hold", "available", "held"): ("{n}ポイントを保留", "{n} points held"),

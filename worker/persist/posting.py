@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from worker.decide.change import AccountChange
+from worker.decide.lot_name import lot_place
 from worker.persist.accounts import columns
 from worker.persist.encoding import encode
 from worker.persist.link import Link, names_of
@@ -92,16 +93,11 @@ async def _lots(link: Link, changes: Sequence[AccountChange]) -> None:
         for lot in c.lots.values()
         if lot is not None
     ]
-    gone = [(c.account_id, *split) for c in changes for ref, lot in c.lots.items() if lot is None for split in _splits(ref)]
+    gone = [(c.account_id, *lot_place(ref)) for c in changes for ref, lot in c.lots.items() if lot is None]
     if gone:
         await link.execute("drop_lots", *columns(gone))
     if kept:
         await link.execute("put_lots", *columns(kept))
-
-
-def _splits(ref: str) -> list[tuple[str, str]]:
-    """Every origin and part that a lot of this name (origin/part) can have: either may hold slashes of an order's id."""
-    return [(ref[:at], ref[at + 1 :]) for at, sign in enumerate(ref) if sign == "/"]
 
 
 async def _items(link: Link, changes: Sequence[AccountChange]) -> None:

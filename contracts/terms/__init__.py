@@ -1,0 +1,108 @@
+"""The terms of a point program as data: every choice that a program file may make, and what it means.
+
+A file holds the terms as they stand from `effective_from` on, and `amendments` for later versions (a date and the values
+that change, by dotted path). The fold reads only the versions made from it. Rates are decimal strings, money and points
+integers, dates calendar dates of the program's zone; floats are refused.
+"""
+
+from __future__ import annotations
+
+from contracts.terms.earning import (
+    Calendar,
+    Campaign,
+    Cap,
+    Component,
+    Earning,
+    Exchange,
+    Excluded,
+    Expiry,
+    Maturity,
+    Membership,
+    Pool,
+    RateRow,
+    Rounding,
+    Stores,
+    Term,
+    Trigger,
+)
+from contracts.terms.members import Activity, Inactivity, Level, Measure, Multiplier, Tiers, Window
+from contracts.terms.program import Amendment, ProgramFile, Terms
+from contracts.terms.published import Alternative, Case, Question, Rule
+from contracts.terms.using import (
+    Adjustment,
+    BackExpiry,
+    Deadline,
+    EarnedPoints,
+    FullRedemption,
+    Minimum,
+    NotRedeemable,
+    PayOut,
+    Redemption,
+    Reversal,
+    Rewards,
+    Split,
+    Subscription,
+    TwoStep,
+    UsedPoints,
+)
+from contracts.terms.values import DECIMALS_MAX, Code, Days, DecimalText, Months, Name, Part, Points, Rate, RuleId, Text, When
+
+__all__ = [
+    "DECIMALS_MAX",
+    "Activity",
+    "Adjustment",
+    "Alternative",
+    "Amendment",
+    "BackExpiry",
+    "Calendar",
+    "Campaign",
+    "Cap",
+    "Case",
+    "Code",
+    "Component",
+    "Days",
+    "Deadline",
+    "DecimalText",
+    "EarnedPoints",
+    "Earning",
+    "Exchange",
+    "Excluded",
+    "Expiry",
+    "FullRedemption",
+    "Inactivity",
+    "Level",
+    "Maturity",
+    "Measure",
+    "Membership",
+    "Minimum",
+    "Months",
+    "Multiplier",
+    "Name",
+    "NotRedeemable",
+    "Part",
+    "PayOut",
+    "Points",
+    "Pool",
+    "ProgramFile",
+    "Question",
+    "Rate",
+    "RateRow",
+    "Redemption",
+    "Reversal",
+    "Rewards",
+    "Rounding",
+    "Rule",
+    "RuleId",
+    "Split",
+    "Stores",
+    "Subscription",
+    "Term",
+    "Terms",
+    "Text",
+    "Tiers",
+    "Trigger",
+    "TwoStep",
+    "UsedPoints",
+    "When",
+    "Window",
+]

@@ -1,0 +1,199 @@
+"""Who takes part, what an order earns, when its points can be used, and how long they last."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal, Self
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from contracts.terms.values import Days, DecimalText, Months, Name, Part, Points, Rate, RuleId, When
+
+
+class RateRow(Part):
+    """One row of a rate table: the first row whose condition holds gives the rate."""
+
+    rate: Rate
+    when: When = When()
+
+
+class Component(Part):
+    """One way in which an order earns. Several add up; each has points of its own `kind`.
+
+    `rate_max`: the published maximum, which no rate of the table may be above; a campaign may go beyond it.
+    """
+
+    id: Name
+    kind: Name = "regular"
+    rule: RuleId
+    rates: tuple[RateRow, ...]
+    product_rate: Literal["replaces", "ignored"] = "ignored"
+    rate_max: DecimalText | None = None
+
+    @model_validator(mode="after")
+    def _within_maximum(self) -> Self:
+        for row in self.rates:
+            rate = row.rate
+            share = Decimal(rate.share) if rate.share is not None else Decimal(rate.points or 0) / (rate.per or 1)
+            if self.rate_max is not None and share > Decimal(self.rate_max):
+                raise ValueError(f"a rate of {share} is above the published maximum of {self.rate_max} (rate_max)")
+        return self
+
+
+class Campaign(Part):
+    """A change of a component's rate for some lines and dates. The highest `priority` wins; equal ones may not overlap."""
+
+    id: Name
+    rule: RuleId
+    component: Name | None = None
+    when: When
+    effect: Literal["replace", "multiply", "add"] = "replace"
+    rate: Rate | None = None
+    times: DecimalText | None = None
+    priority: int = 0
+    announced: bool = True
+
+    @model_validator(mode="after")
+    def _what(self) -> Self:
+        if (self.effect == "multiply") != (self.times is not None) or (self.effect != "multiply") != (self.rate is not None):
+            raise ValueError("a campaign that multiplies has `times`; one that replaces or adds has `rate`")
+        return self
+
+
+class Cap(Part):
+    """The most points that can be acquired in a period. `crossing`: the order that reaches it is cut or credited in full."""
+
+    rule: RuleId
+    points: Points
+    period: Literal["calendar_year", "calendar_month"] = "calendar_year"
+    dated_by: Literal["order", "grant"] = "order"
+    crossing: Literal["cut", "full"] = "cut"
+    freed_by_reversal: bool = True
+    consumed_by: tuple[Literal["purchase", "activity"], ...] = ("purchase", "activity")
+    refuses: tuple[Literal["purchase", "activity"], ...] = ("purchase",)
+
+
+class Rounding(Part):
+    """`scope`: what is added up before rounding; with `order` the shipments of an order are rounded cumulatively."""
+
+    mode: Literal["floor", "half_up", "ceil"] = "floor"
+    scope: Literal["order", "shipment", "line"] = "order"
+
+
+class Calendar(Part):
+    """How dates are counted. `holidays` are pinned in the file so that a later list cannot rewrite the past."""
+
+    month_end: Literal["clamp", "roll_forward"] = "clamp"
+    days_after: Literal["day_start", "exact"] = "day_start"
+    holidays: tuple[date, ...] = ()
+    workdays: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ("mon", "tue", "wed", "thu", "fri")
+
+
+class Stores(Part):
+    """`eligible` stores earn; `excluded` ones belong to the program but neither earn nor redeem; others are no part of it."""
+
+    eligible: tuple[str, ...]
+    excluded: tuple[str, ...] = ()
+
+
+class Membership(Part):
+    """Who takes part, from when, and where."""
+
+    rule: RuleId
+    by: Literal["registration", "enrolment", "member_id"] = "registration"
+    stores: Stores
+    registration_channels: tuple[str, ...] = ()
+    earning_channels: tuple[str, ...] = ()
+    signed_in: bool = False
+    starts_at: AwareDatetime | None = None
+    start_judged_at: Literal["order", "payment"] = "order"
+
+
+class Exchange(Part):
+    """How an order in another currency is turned into the program's: rate tables by date, and where it is rounded."""
+
+    rule: RuleId
+    rates: dict[str, dict[date, DecimalText]] = Field(default={})
+    rounding: Literal["order_floor", "order_half_up", "line_floor"] = "order_floor"
+    minor_units: dict[str, int] = Field(default={})
+
+
+class Excluded(Part):
+    """Lines that earn nothing, of whatever component."""
+
+    rule: RuleId
+    categories: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    skus: tuple[str, ...] = ()
+
+
+class Earning(Part):
+    """What an order earns: base amount, rates, rounding, caps. `fees`: whether shipping and other fees earn, spread over the
+    goods that earn by their amounts with tax."""
+
+    rule: RuleId
+    tax: Literal["exclusive", "inclusive"] = "exclusive"
+    fees: Literal["none", "earn"] = "none"
+    points_used: Literal["gross", "net", "net_spread", "none_if_used"] = "gross"
+    points_used_rule: RuleId | None = None
+    components: tuple[Component, ...]
+    rounding: Rounding = Rounding()
+    campaigns: tuple[Campaign, ...] = ()
+    excluded: tuple[Excluded, ...] = ()
+    bonus_points: Literal["granted", "ignored"] = "ignored"
+    bonus_kind: Name = "special"
+    bonus_rule: RuleId | None = None
+    tier_at: Literal["order", "trigger", "maturity"] = "order"
+    rate_date: Literal["order", "credit"] = "order"
+    caps: tuple[Cap, ...] = ()
+    exchange: Exchange | None = None
+
+
+class Trigger(Part):
+    """One thing that has to happen, and how many days must pass after it."""
+
+    event: Literal["order", "payment", "shipment", "delivery"]
+    days: Days = 0
+
+
+class Maturity(Part):
+    """When points become available: when every trigger has happened and its days have passed (the latest decides).
+
+    `by`: each line's pieces, each shipment, or the whole order on their own. `shown`: from when they are seen as pending.
+    """
+
+    rule: RuleId
+    after: Annotated[tuple[Trigger, ...], Field(min_length=1)]
+    by: Literal["line", "shipment", "order"] = "order"
+    shown: Literal["order", "trigger", "never"] = "never"
+    release: Literal["automatic", "manual"] = "automatic"
+
+
+class Term(Part):
+    """How long points of some kinds last: `months` from the grant date, to that day or to the end of its month."""
+
+    rule: RuleId
+    kinds: tuple[Name, ...] = ()
+    months: Months | None = None
+    to: Literal["day", "month_end"] = "day"
+    counted_from: Literal["day", "month"] = "day"
+
+
+class Pool(Part):
+    """One expiry for the whole balance (of the kinds whose term is pooled), moved on by what happens in the account."""
+
+    rule: RuleId
+    kinds: tuple[Name, ...] = ()
+    months: Months
+    prolonged_by: tuple[Literal["grant", "available", "use", "order"], ...]
+
+
+class Expiry(Part):
+    """Expiry by lot (`terms`, the first that names the kind) or by pool. A lot with its own date keeps that date, and lapses
+    under `fixed_rule`."""
+
+    terms: tuple[Term, ...] = ()
+    pool: Pool | None = None
+    last_day: Literal["anniversary", "day_before", "exact"] = "anniversary"
+    fixed_rule: RuleId | None = None

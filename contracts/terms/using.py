@@ -1,0 +1,159 @@
+"""Paying with points, what becomes of them when goods come back, reward items, pay-outs and changes by hand."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from contracts.terms.values import Days, Name, Part, Points, RuleId
+
+
+class Minimum(Part):
+    """What must remain to be paid after points, with some payment methods or card brands. The first that fits holds."""
+
+    rule: RuleId
+    payment_methods: tuple[str, ...] = ()
+    card_brands: tuple[str, ...] = ()
+    amount: Annotated[int, Field(ge=0)]
+
+
+class FullRedemption(Part):
+    """If points pay everything (payable, or the goods), the payment method must be one of these."""
+
+    rule: RuleId
+    payment_methods: tuple[str, ...]
+    of: Literal["payable", "goods"] = "payable"
+
+
+class NotRedeemable(Part):
+    """Lines that points may not pay. `mixed`: pay up to the other lines, or refuse any points in such a cart."""
+
+    rule: RuleId
+    categories: tuple[str, ...] = ()
+    mixed: Literal["other_lines", "refuse"] = "other_lines"
+
+
+class TwoStep(Part):
+    """Points held by a request until an order names it."""
+
+    hold_seconds: Annotated[int, Field(ge=1, le=90 * 86400)] = 1800
+    hold_seconds_max: Annotated[int, Field(ge=1, le=90 * 86400)] = 86400
+
+
+class Deadline(Part):
+    """So many business days before a planned date, to the end of that day."""
+
+    business_days: Days
+    before: Literal["planned_ship_date", "planned_delivery_date"]
+
+
+class Subscription(Part):
+    """Points set in advance for the next delivery of a subscription."""
+
+    rule: RuleId
+    deadline: Deadline
+    late: Literal["refused", "next_delivery"] = "refused"
+    taken_at: Literal["setting", "shipment", "cut_off"] = "setting"
+
+
+class Redemption(Part):
+    """How points pay: limits, ceiling, and which lots go first. `stores_also`: stores that do not earn but take points."""
+
+    rule: RuleId
+    minimum: Points = 1
+    minimum_rule: RuleId | None = None
+    maximum: Points | None = None
+    maximum_rule: RuleId | None = None
+    unit: Annotated[int, Field(ge=1)] = 1
+    ceiling: Literal["payable", "below_payable", "goods"] = "payable"
+    ceiling_rule: RuleId | None = None
+    use_all_below_minimum: Literal["refused", "allowed"] = "refused"
+    uncovered: Literal["refused", "clipped"] = "refused"
+    taken_at: Literal["order", "shipment"] = "order"
+    channels: tuple[str, ...] = ()
+    stores_also: tuple[str, ...] = ()
+    stores_excluded: tuple[str, ...] = ()
+    lots: Literal["soonest_expiry", "oldest_grant", "newest_grant"] = "soonest_expiry"
+    full: FullRedemption | None = None
+    minimum_left: tuple[Minimum, ...] = ()
+    minimum_left_of: Literal["payable", "goods"] = "payable"
+    not_redeemable: NotRedeemable | None = None
+    two_step: TwoStep = TwoStep()
+    subscription: Subscription | None = None
+
+
+class UsedPoints(Part):
+    """What becomes of points used on what is cancelled, returned or exchanged; the first row that fits holds."""
+
+    rule: RuleId
+    on: tuple[Literal["cancel", "return", "exchange"], ...] = ("cancel", "return", "exchange")
+    reasons: tuple[str, ...] = ()
+    outcome: Literal["back", "forfeited"] = "back"
+    days: Days = 0
+
+
+class BackExpiry(Part):
+    """Handed-back points keep their lot's expiry, get a fresh term, or at least `grace_days`. `rule`: under which those lapse
+    whose last day was over by then (None = the rule that hands them back)."""
+
+    rule: RuleId | None = None
+    mode: Literal["original", "fresh", "grace"] = "original"
+    grace_days: Days = 0
+
+
+class EarnedPoints(Part):
+    """What becomes of points earned on goods that come back."""
+
+    rule: RuleId
+    pending: Literal["void", "keep"] = "void"
+    available: Literal["revoke", "keep"] = "revoke"
+    shortfall: Literal["arrears", "write_off"] = "arrears"
+    amount: Literal["recomputed", "returned_share"] = "recomputed"
+
+
+class Split(Part):
+    """How used points are spread over the lines of the order."""
+
+    weights: Literal["tax_inclusive", "tax_exclusive", "with_shipping"] = "tax_inclusive"
+    order: Literal["pro_rata", "cash_first", "points_first"] = "pro_rata"
+
+
+class Reversal(Part):
+    """Cancels, returns and exchanges. `at`: what counts as the moment of a return, its request or its receipt."""
+
+    used_points: Annotated[tuple[UsedPoints, ...], Field(min_length=1)]
+    earned_points: EarnedPoints
+    back_expiry: BackExpiry = BackExpiry()
+    split: Split = Split()
+    at: Literal["received", "requested"] = "received"
+
+
+class Rewards(Part):
+    """Items for points, which travel with the next delivery whose deadline had not passed when they were asked for.
+
+    `carrier_reversed`: what becomes of the points when the delivery that an item waits for is called off.
+    """
+
+    rule: RuleId
+    carrier_rule: RuleId | None = None
+    items: dict[str, Points]
+    deadline: Deadline
+    deducted_at: Literal["request", "shipment"] = "request"
+    carrier_reversed: Literal["kept", "back_if_unshipped"] = "kept"
+
+
+class Adjustment(Part):
+    """Manual changes: the kind of what is granted, and the rules they are booked under; `revocation_rule`: of revoking all."""
+
+    rule: RuleId
+    revocation_rule: RuleId | None = None
+    kind: Name = "regular"
+
+
+class PayOut(Part):
+    """Matured points paid out in money on a day of each month, when they are at least `minimum`."""
+
+    rule: RuleId
+    day: Annotated[int, Field(ge=1, le=28)] = 1
+    minimum: Points = 1

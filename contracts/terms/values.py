@@ -1,0 +1,98 @@
+"""What terms are written with: names, exact numbers, rates, and conditions on what an order holds."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+RuleId = Annotated[str, Field(pattern=r"^[A-Z]{2,5}-[A-Z]?[0-9]{1,3}$")]
+Points = Annotated[int, Field(ge=0, le=10**12)]
+Days = Annotated[int, Field(ge=0, le=3660)]
+Months = Annotated[int, Field(ge=1, le=1200)]
+DECIMALS_MAX = 8
+
+
+def _exact(value: object) -> object:
+    if isinstance(value, float):
+        raise ValueError(f'{value} is a float, which cannot be exact; write it as a string, such as "{Decimal(str(value))}"')
+    return value
+
+
+def _decimal(value: object) -> object:
+    value = _exact(value)
+    if isinstance(value, str):
+        try:
+            number = Decimal(value)
+        except ArithmeticError:
+            raise ValueError(f'"{value}" is not a decimal number; write it like "0.015"') from None
+        if not number.is_finite() or number < 0 or -int(number.as_tuple().exponent) > DECIMALS_MAX:
+            raise ValueError(f'"{value}" should be 0 or more, with at most {DECIMALS_MAX} decimals')
+    elif isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value
+
+
+DecimalText = Annotated[
+    str,
+    BeforeValidator(_decimal),
+    Field(max_length=24),
+    WithJsonSchema({"type": ["string", "integer"], "pattern": r"^[0-9]+(\.[0-9]{1,8})?$", "maxLength": 24}),
+]
+
+
+class Part(BaseModel):
+    """Base of every section: nothing unknown is let through, nothing changes after it was read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Text(Part):
+    """The same words in Japanese and in English."""
+
+    ja: str
+    en: str
+
+
+class Rate(Part):
+    """Points for an amount: a `share` of it ("0.015"), or so many `points` for every full `per` of it."""
+
+    share: DecimalText | None = None
+    points: Points | None = None
+    per: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return {"share": value} if isinstance(value, str | int | float) and not isinstance(value, bool) else value
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if (self.share is None) == (self.points is None or self.per is None):
+            raise ValueError('a rate is either a share such as "0.01", or {points: 1, per: 200}')
+        return self
+
+
+class When(Part):
+    """A condition on an order line (or an activity): every part that is given must hold; lists hold if any one does.
+
+    `since` and `until` are dates of the order, both inclusive, in the program's zone.
+    """
+
+    since: date | None = None
+    until: date | None = None
+    tiers: tuple[str, ...] = ()
+    courses: tuple[str, ...] = ()
+    stores: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    skus: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    payment_methods: tuple[str, ...] = ()
+    card_brands: tuple[str, ...] = ()
+    weekdays: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ()
+    countries: tuple[str, ...] = ()
