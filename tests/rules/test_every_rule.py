@@ -18,7 +18,7 @@ from worker.terms import load, shipped
 TERMS = {code: load(path).versions[0].terms for code, path in shipped().items()}
 
 
-def _tests_of(code: str) -> Iterator[ModuleType]:
+def stories_of(code: str) -> Iterator[ModuleType]:
     """The modules that tell a program's stories: `test_<code>.py` and those whose names go on from there."""
     for path in sorted(Path(__file__).parent.glob(f"test_{code.replace('-', '_')}*.py")):
         yield importlib.import_module(f"tests.rules.{path.stem}")
@@ -26,7 +26,7 @@ def _tests_of(code: str) -> Iterator[ModuleType]:
 
 def _readings_of(code: str) -> set[tuple[str, str]]:
     """Question and alternative of each reading told in a program's stories."""
-    own = [reading for module in _tests_of(code) for reading in getattr(module, "READINGS", ())]
+    own = [reading for module in stories_of(code) for reading in getattr(module, "READINGS", ())]
     return {(reading.question, reading.alternative) for reading in (*own, *COMMON.get(code, ()))}
 
 
@@ -61,7 +61,7 @@ def test_each_rule_names_a_parameter_and_a_test_or_its_reason(code: str, rule: R
         assert _value(TERMS[code], path) is not None, f"{path} holds nothing that could carry {rule.id} out"
     if rule.no_effect is None:
         name = f"test_{rule.id.lower().replace('-', '_')}_"
-        assert any(each.startswith(name) for module in _tests_of(code) for each in dir(module)), f"no test is called {name}..."
+        assert any(each.startswith(name) for module in stories_of(code) for each in dir(module)), f"no test is called {name}..."
 
 
 @pytest.mark.parametrize("code", TERMS)

@@ -183,6 +183,7 @@ def test_sco_13_points_on_hold_cannot_be_spent() -> None:
     story.order("A", "2024-03-02", line(1_000), points_used=500)
     assert verdict(story, "A", "2024-03-02") == ("rejected", "insufficient_points")
     assert (story.at("2024-03-02").available, story.at("2024-03-02").on_hold) == (200, 300)
+    assert story.rules("hold") == {"SCO-13"}
     story.released("2024-03-03", points=300)
     assert (story.at("2024-03-03").available, story.at("2024-03-03").on_hold) == (500, 0)
 
@@ -323,6 +324,7 @@ def test_sco_26_limited_points_lapse_on_their_own_date() -> None:
     assert story.one_second_before("2024-04-01 00:00:00").available == 570
     statement = story.at("2024-04-01 00:00:00")
     assert (statement.available, statement.lapsed_total) == (500, 70)
+    assert story.rules("lapse") == {"SCO-26"}
     assert statement.lots[0].expires_on is not None
     assert statement.lots[0].expires_on.isoformat() == "2025-03-01"
 

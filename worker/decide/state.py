@@ -81,8 +81,7 @@ class Lot(Record, frozen=True):
     """Points of one grant that are still in the account, or were lost by lapse; a lot that is spent is not kept.
 
     `origin` is the order (`order:ID`) or the fact that granted it, `part` tells its lots apart; both name the lot for ever.
-    `matures_at` is None until what it waits for has happened; `lapses_at` is the instant after its last usable day, None = it
-    follows the pool, or never lapses.
+    `matures_at` is None until what it waits for has happened, `lapses_at` (after its last day) if the pool or nothing ends it.
     """
 
     origin: str
