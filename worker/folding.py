@@ -154,20 +154,23 @@ class Folding:
         return change
 
     def _change(self, task: Task, loaded: Loaded, history: History | None, clock: Clock, *, last: bool) -> AccountChange | None:
-        row = loaded.row
-        if row is None and not task.sifted.fresh:
+        row, sifted = loaded.row, task.sifted
+        if row is None and not sifted.fresh:
             return None
         program = self._catalogue.program(task.program or (row.program if row is not None else ""))
         member_id = task.member_id or (row.member_id if row is not None else "")
         if row is not None and row.fenced is not None:
-            return self._kept_for_later(task, loaded, program.code, member_id, row.fenced) if task.sifted.fresh else None
+            return self._kept_for_later(task, loaded, program.code, member_id, row.fenced) if sifted.fresh else None
         try:
             more = needs(history.facts, program) if history is not None else Needs()
             if not (more.items <= task.needs.items and more.origins <= task.needs.origins):
                 raise NotLoaded(items=tuple(more.items), origins=tuple(more.origins))
-            return change_account(
-                program, task.account_id, member_id, loaded, task.needs, task.sifted.fresh, clock, history, epoch=self._epoch
-            )
+            asked = (program, task.account_id, member_id, loaded, task.needs)
+            change = change_account(*asked, sifted.fresh, clock, history, epoch=self._epoch)
+            while sifted.doubtful and change is not None:
+                if sifted.settle(loaded.seen, {**loaded.items, **change.items}):
+                    change = change_account(*asked, sifted.fresh, clock, history, told=change.decisions, epoch=self._epoch)
+            return change
         except (NotLoaded, Late):
             if not last:
                 raise
@@ -186,6 +189,8 @@ class Folding:
         if row is None or row.fenced is None:
             log.error("account_fenced", account=str(task.account_id), program=program, why=why)
             metrics.accounts_fenced.inc()
+        while task.sifted.doubtful:
+            task.sifted.settle(loaded.seen, {})  # nothing can be said of them before the account is rebuilt
         return AccountChange(
             account_id=task.account_id,
             program=program,

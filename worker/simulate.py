@@ -105,6 +105,7 @@ class Simulation:
         sifted = sift(facts, {key: digest for key, digest in digests if digest is not None}, loaded.items)
         self.counts["duplicate"] += len(sifted.duplicates)
         self.counts.update(reason for _, reason, _ in sifted.conflicts)
+        assert not sifted.doubtful, "one order at a time is delivered"
         if sifted.fresh:
             self._change(ledger, sifted.fresh, Clock(until=now, certain_until=None), asked, loaded)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
@@ -50,6 +51,28 @@ CASES: dict[str, Sequence[Raw]] = {
         order("A", "M", time=NOW - 2 * HOUR, points_used=400),
         order("A", "M", "again", AGAIN, points_used=10),
     ],
+    "sent again with points, after one that stands": [
+        gift("M", 100, "gift", time=NOW - 3 * HOUR),
+        order("A", "M", time=NOW - 2 * HOUR, points_used=40),
+        order("A", "M", "again", AGAIN, points_used=10),
+    ],
+    "sent again after one with points that stands, as if it had been placed before": [
+        gift("M", 100, "gift", time=NOW - 3 * HOUR),
+        order("A", "M", time=AGAIN, points_used=40),
+        order("A", "M", "again", NOW - 2 * HOUR, points_used=10),
+    ],
+    "sent again after a rejection, as if it had been placed before": [
+        gift("M", 100, "gift", time=NOW - 3 * HOUR),
+        order("A", "M", time=AGAIN, points_used=400),
+        order("A", "M", "again", NOW - 2 * HOUR, points_used=10),
+    ],
+    "sent three times, the second twice": [
+        gift("M", 100, "gift", time=NOW - 3 * HOUR),
+        order("A", "M", time=NOW - 2 * HOUR, points_used=40),
+        order("A", "M", "again", AGAIN, points_used=10),
+        order("A", "M", "once more", NOW - HOUR / 3, shipping_fee=700),
+        order("A", "M", "again", AGAIN, points_used=10),
+    ],
     "a redemption in a store of nobody": [
         gift("M", 500, "gift", time=NOW - 3 * HOUR),
         raw("redemption.requested", "R", {"member_id": "M", "redemption_id": "R", "points": 1, "store": OUTSIDE}),
@@ -78,3 +101,5 @@ async def test_the_worker_and_simulate_agree(name: str, at_once: bool) -> None:
     ours = {member: as_json(await desk.statement(member)) for member in members}
     assert {m: {**s, "version": 0} for m, s in ours.items()} == {m: {**s, "version": 0} for m, s in theirs.items()}
     assert not desk.store.tables.parked
+    refused = {reason: count for reason, count in simulation.counts.items() if reason not in ("dropped", "duplicate")}
+    assert Counter(desk.letters()) == Counter(refused)

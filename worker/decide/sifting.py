@@ -9,66 +9,72 @@ from contracts.events import Event, OrderPlaced
 from worker.decide.orders import content_of
 from worker.decide.state import Item, ItemKey, Order
 
+Key = tuple[str, str]
+
 
 @dataclass(slots=True)
 class Sifted:
-    """Facts by what is to become of them: `fresh` ones are folded, `conflicts` are refused, with the reason and a detail."""
+    """Facts by what is to become of them: `fresh` ones are folded, `conflicts` are refused, with the reason and a detail.
+
+    `doubtful`: orders under the id of a fresh one, which stands unless it is rejected. What becomes of them shows when the fresh
+    ones are folded; so it is the same whether they come in one batch or in two.
+    """
 
     fresh: list[Event] = field(default_factory=list)
+    doubtful: list[Event] = field(default_factory=list)
     duplicates: list[Event] = field(default_factory=list)
     conflicts: list[tuple[Event, str, str]] = field(default_factory=list)
+    _digests: dict[Key, bytes] = field(default_factory=dict)
+
+    def settle(self, seen: Mapping[Key, bytes], items: Mapping[ItemKey, Item | None]) -> bool:
+        """Sift the first doubtful fact by the rows that folding those before it left; whether it is to be folded with them."""
+        return self._take(self.doubtful.pop(0), seen, items)
+
+    def _take(self, fact: Event, seen: Mapping[Key, bytes], items: Mapping[ItemKey, Item | None]) -> bool:
+        key = (fact.source, fact.id)
+        known = seen.get(key) or self._digests.get(key)
+        if known is not None:
+            if known == fact.digest:
+                self.duplicates.append(fact)
+            else:
+                self.conflicts.append((fact, "conflict", "id: this source and id were used for other content before"))
+            return False
+        same = _same_order(fact, items) if isinstance(fact.data, OrderPlaced) else None
+        if same is None:
+            self._digests[key] = fact.digest
+            self.fresh.append(fact)
+        elif same:
+            self.duplicates.append(fact)
+        else:
+            detail = "data.order_id: the order was placed before with other content; the first stands"
+            self.conflicts.append((fact, "order_conflict", detail))
+        return same is None
 
 
-def sift(facts: Iterable[Event], seen: Mapping[tuple[str, str], bytes], items: Mapping[ItemKey, Item]) -> Sifted:
+def sift(facts: Iterable[Event], seen: Mapping[Key, bytes], items: Mapping[ItemKey, Item]) -> Sifted:
     """Sift facts of one account in the order in which they came.
 
     `seen`: digests of those that are known, by source and id. `items`: rows of the account, with every order that is placed.
     """
     sifted = Sifted()
-    fresh: dict[tuple[str, str], bytes] = {}
-    orders: dict[str, Event] = {}
+    placed: set[str] = set()
+    doubtful: set[Key] = set()
     for fact in facts:
-        key = (fact.source, fact.id)
-        known = seen.get(key) or fresh.get(key)
-        if known is not None:
-            if known == fact.digest:
-                sifted.duplicates.append(fact)
-            else:
-                sifted.conflicts.append((fact, "conflict", "id: this source and id were used for other content before"))
-            continue
-        if isinstance(fact.data, OrderPlaced):
-            same = _same_order(fact, items, orders)
-            if same is not None:
-                if same:
-                    sifted.duplicates.append(fact)
-                else:
-                    detail = "data.order_id: the order was placed before with other content; the first stands"
-                    sifted.conflicts.append((fact, "order_conflict", detail))
-                continue
-            orders[fact.data.order_id] = fact
-        fresh[key] = fact.digest
-        sifted.fresh.append(fact)
+        order_id = fact.data.order_id if isinstance(fact.data, OrderPlaced) else None
+        if order_id in placed or (doubtful and (fact.source, fact.id) in doubtful):
+            doubtful.add((fact.source, fact.id))
+            sifted.doubtful.append(fact)
+        elif sifted._take(fact, seen, items) and order_id is not None:
+            placed.add(order_id)
     return sifted
 
 
-def _same_order(fact: Event, items: Mapping[ItemKey, Item], orders: Mapping[str, Event]) -> bool | None:
+def _same_order(fact: Event, items: Mapping[ItemKey, Item | None]) -> bool | None:
     """Whether an order under this id stands already: True with the same content, False with other, None if none does.
 
     One whose redemption may still be refused does not stand yet: sent again, it is a fact, and the fold says which one counts.
-    Otherwise it would depend on the cut of the batches whether an order that was sent again after a rejection is taken.
     """
-    assert isinstance(fact.data, OrderPlaced)
-    order_id = fact.data.order_id
-    if order_id in orders:
-        first = orders[order_id]
-        return None if _asks(first) else first.body == fact.body
-    known = items.get(("order", order_id))
+    known = items.get(("order", fact.order_id or ""))
     if not isinstance(known, Order) or known.status in ("rejected", "waiting"):
         return None
     return known.content == content_of(fact.body)
-
-
-def _asks(fact: Event) -> bool:
-    """Whether an order wants to use points, so that it may be rejected."""
-    data = fact.data
-    return isinstance(data, OrderPlaced) and (bool(data.points_used) or data.use_all_points or data.redemption_id is not None)
