@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import Final
 from uuid import UUID
 
-from asyncpg.pgproto.pgproto import UUID as PgUUID  # the same id, made and compared in C
+from asyncpg.pgproto import pgproto
 
 SHARDS: Final = 64
 """Into how many parts leases share out the accounts."""
@@ -23,7 +23,8 @@ def account_id(key: bytes, program: str, member_id: str) -> UUID:
         raise ValueError(f"the key of account ids has {KEY_BYTES_MIN} to {blake2b.MAX_KEY_SIZE} bytes, not {len(key)}")
     # The length first, so that no two pairs run into the same bytes.
     name = program.encode()
-    return PgUUID(blake2b(len(name).to_bytes(4, "big") + name + member_id.encode(), digest_size=16, key=key).digest())
+    # The driver's own class of ids: the same, but made and compared in C.
+    return pgproto.UUID(blake2b(len(name).to_bytes(4, "big") + name + member_id.encode(), digest_size=16, key=key).digest())
 
 
 def key_check(key: bytes) -> bytes:
