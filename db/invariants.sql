@@ -74,11 +74,11 @@ FROM entry e
 WHERE e.account_id = ANY($1::uuid[]) AND e.rank > 0
     AND NOT EXISTS (SELECT FROM fact f WHERE f.account_id = e.account_id AND f.source = e.source AND f.id = e.id);
 
--- What the clock decides (sums paid out) stands under its instant.
+-- What the clock decides (sums paid out) stands under its instant, and no source.
 -- name: decisions_have_their_fact
 SELECT d.account_id, format('no fact %s of %s', d.id, d.source) AS detail
 FROM decision d
-WHERE d.account_id = ANY($1::uuid[]) AND d.source <> 'clock'
+WHERE d.account_id = ANY($1::uuid[]) AND d.source <> ''
     AND NOT EXISTS (SELECT FROM fact f WHERE f.account_id = d.account_id AND f.source = d.source AND f.id = d.id);
 
 -- name: steps_are_within_version

@@ -8,8 +8,9 @@ from pydantic import AwareDatetime, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from contracts.events.base import Contract
-from contracts.events.fields import Day, Id, Points, SignedPoints, Text
+from contracts.events.fields import PRINTABLE_PATTERN, Day, Id, Text
 
+LOT_CHARACTERS_MAX: Final = 10_000
 CLOCK: Final = "clock"
 """`cause.type` of what happened by the passing of time alone."""
 
@@ -39,6 +40,15 @@ RejectionReason = Literal[
 
 Counter = Annotated[int, Field(ge=0, le=2**53)]
 
+Sum = Annotated[int, Field(ge=0, le=2**63 - 1)]
+"""Points of one movement. One event brings at most POINTS_MAX at a time, but may do so often: sums are bounded by 64 bits."""
+
+SignedSum = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+"""A balance or a change of one; may be negative."""
+
+LotName = Annotated[str, Field(min_length=1, max_length=LOT_CHARACTERS_MAX, pattern=PRINTABLE_PATTERN)]
+"""Names a grant within its account: made of the ids of what it was granted for."""
+
 
 class CauseOut(Contract):
     """What made the change: an input event, or the clock (`type` is "clock", nothing else is set)."""
@@ -66,11 +76,11 @@ class EntryOut(Contract):
     `expires_on` the last usable day of that lot."""
 
     reason: Text
-    points: Points
+    points: Sum
     from_: Bucket = Field(alias="from")
     to: Bucket
     kind: Text | None = None
-    lot: Text | None = None
+    lot: LotName | None = None
     expires_on: Day | None = None
     order_id: Id | None = None
     rule: Text
@@ -79,9 +89,9 @@ class EntryOut(Contract):
 class Change(Contract):
     """How much the buckets of an account moved."""
 
-    available: SignedPoints
-    pending: SignedPoints
-    on_hold: SignedPoints
+    available: SignedSum
+    pending: SignedSum
+    on_hold: SignedSum
 
 
 class Published(Contract):
@@ -101,9 +111,9 @@ class Published(Contract):
 class BalanceChanged(Published):
     """The account's balances after a change; every version is announced by exactly one of these."""
 
-    available: SignedPoints
-    pending: SignedPoints
-    on_hold: SignedPoints
+    available: SignedSum
+    pending: SignedSum
+    on_hold: SignedSum
     change: Change
     effective_at: AwareDatetime
     cause: CauseOut
@@ -128,7 +138,7 @@ class RedemptionDecided(Published):
     request_id: Id | None = None
     redemption_id: Id | None = None
     decision: Literal["accepted", "rejected"]
-    points: Points
+    points: Sum
     reason: RejectionReason | None = None
 
     @model_validator(mode="after")
@@ -143,7 +153,7 @@ class RedemptionDecided(Published):
 class PointsExpiring(Published):
     """Points that lapse soon unless they are used; `expires_on` is their last usable day."""
 
-    points: Points
+    points: Sum
     expires_on: Day
     days_left: Counter
 

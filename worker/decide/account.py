@@ -28,6 +28,7 @@ from worker.decide.state import (
     Request,
     Setting,
     Spent,
+    cause_of,
 )
 from worker.decide.working import Journal
 
@@ -188,7 +189,7 @@ class Account:
     def cause(self) -> str:
         """The name of the fact (or clock) of the open step, as lots granted by it are called."""
         assert self.moment is not None
-        return f"{self.moment.source}:{self.moment.id}" if self.moment.rank else f"clock:{self.moment.at.isoformat()}"
+        return cause_of(self.moment.source, self.moment.id) if self.moment.rank else f"clock:{self.moment.at.isoformat()}"
 
     def begin(self, moment: Moment, event: Event | None = None) -> None:
         """Open a step: what changes from here on has its before-image kept."""

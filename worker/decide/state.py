@@ -41,7 +41,7 @@ ItemKind = Literal["order", "request", "setting", "mark", "finding"]
 ItemKey = tuple[ItemKind, str]
 
 CLOCK_RANK = 0
-CLOCK_SOURCE = "clock"
+CLOCK_SOURCE = ""  # that of no event, whatever producers call themselves
 FORMAT: Final = 1
 """The form in which accounts are kept (head, lots, items, before-images). One kept in another is folded anew from its facts when
 it is touched next: raise it whenever a release reads these otherwise than the one before wrote them."""
@@ -59,6 +59,11 @@ class Moment(NamedTuple):
     def name(self) -> tuple[str, str]:
         """Under which a decision taken there is kept: the fact's source and id, or the clock and its instant."""
         return (self.source, self.id) if self.rank else (CLOCK_SOURCE, self.at.isoformat())
+
+
+def cause_of(source: str, id_: str) -> str:
+    """The name of a fact, of which there is one: what separates the two parts does not stand in the second."""
+    return f"{source}:{id_.replace('%', '%25').replace(':', '%3A')}"
 
 
 def clock_moment(at: datetime) -> Moment:

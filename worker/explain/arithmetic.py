@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import assert_never
 
 from worker.decide.amounts import Factor
+from worker.decide.lot_name import lot_name
 from worker.decide.program import Version
 from worker.decide.state import Entry
 from worker.decide.working import Cut, Doing, Reversing, Settling, Share, Term, Working
@@ -53,7 +54,7 @@ def _settling(words: Words, version: Version, working: Settling, entry: Entry) -
 def _alone(entry: Entry, working: Settling) -> Share | None:
     """The portion whose points the entry moved, if they are all that it changed by."""
     for share in working.shares:
-        if entry.lot == f"order:{working.order_id}/{share.portion}.{working.source}":
+        if entry.lot == lot_name(f"order:{working.order_id}", f"{share.portion}.{working.source}"):
             return share if abs(share.should - share.held) == entry.points else None
     return None
 
