@@ -36,8 +36,8 @@ test: $(STAMP)  ## everything, on real Kafka and real Postgres; ARGS="-k name" n
 bench: $(STAMP)  ## how fast, against what people would use instead; ARGS="--events 20000 --rounds 5" makes it shorter
 	$(BIN)/python -m tests.bench.run $(ARGS)
 
-soak: $(STAMP)  ## the simulation for SECONDS=600, from where the last soak ended; results in build/simulation.ndjson
-	$(BIN)/python -m tests.simulation --seconds $(SECONDS) $(ARGS)
+soak: $(STAMP)  ## simulation and faults on real parts for SECONDS=600, from where the last soak ended; results in build/soak.ndjson
+	$(BIN)/python -m tests.soak --seconds $(SECONDS) $(ARGS)
 
 mutants: $(STAMP)  ## small changes of the fold, each to be noticed by a test, for SECONDS=600; results in build/mutants.ndjson
 	$(BIN)/python -m tests.mutation --seconds $(SECONDS) $(ARGS)

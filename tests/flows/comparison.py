@@ -74,10 +74,10 @@ def _spread(work: Callable[..., _T], parts: Sequence[tuple[Any, ...]]) -> list[_
 
 
 def _read(dsn: str, accounts: Sequence[UUID], at: datetime) -> tuple[dict[str, int], Books]:
-    return asyncio.run(_read_accounts(dsn, accounts, at))
+    return asyncio.run(read_accounts(dsn, accounts, at))
 
 
-async def _read_accounts(dsn: str, accounts: Sequence[UUID], at: datetime) -> tuple[dict[str, int], Books]:
+async def read_accounts(dsn: str, accounts: Sequence[UUID], at: datetime) -> tuple[dict[str, int], Books]:
     """The version of each account by its key, and what the accounts say; each is folded anew from its facts."""
     books, versions = Books(at), dict[str, int]()
     async with await PostgresStore.open(dsn) as store:

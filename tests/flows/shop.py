@@ -49,18 +49,19 @@ class Sent:
 
 
 class Shop:
-    """Makes events. `start`: the business time of the first; they end within `days` of it."""
+    """Makes events. `start`: the business time of the first; they end within `days` of it. `name` begins all ids."""
 
-    def __init__(self, seed: int, start: datetime, days: int) -> None:
+    def __init__(self, seed: int, start: datetime, days: int, name: str = "") -> None:
         self._rng = Random(seed)
         self._start = start
         self._days = days
+        self._name = name
         self._count = 0
 
     def events(self, members: int, events: int) -> list[Sent]:
         """About so many events of so many members, and of guests, in business order."""
         found: list[Sent] = []
-        people = [(f"M{number:05d}", "lenovo-pro" if number % 2 else "belle-maison") for number in range(members)]
+        people = [(f"{self._name}M{number:05d}", "lenovo-pro" if number % 2 else "belle-maison") for number in range(members)]
         for member, program in people:
             found.extend(self._join(member, program))
         while len(found) < events:
@@ -71,7 +72,7 @@ class Shop:
 
     def _sent(self, type_: str, at: datetime, program: str | None, member: str | None, **data: Any) -> Sent:
         self._count += 1
-        return Sent(type_, f"e{self._count}", "/shop", at, program, data, member)
+        return Sent(type_, f"{self._name}e{self._count}", "/shop", at, program, data, member)
 
     def _at(self, share: float = 0.9) -> datetime:
         return self._start + timedelta(minutes=self._rng.randrange(int(self._days * share * 24 * 60)))
@@ -106,12 +107,12 @@ class Shop:
         """Two orders at nearly one time that want more points than there are."""
         at, points = self._at(), self._rng.randrange(800, 2500)
         for number in range(2):
-            order_id = f"{program[:1].upper()}{self._count}c{number}"
+            order_id = f"{self._name}{program[:1].upper()}{self._count}c{number}"
             yield self._placed(order_id, member, program, at + number * timedelta(seconds=1), self._lines(), points)
 
     def _order(self, member: str, program: str) -> Iterator[Sent]:
         rng, at, lines = self._rng, self._at(), self._lines()
-        order_id = f"{program[:1].upper()}{self._count}"
+        order_id = f"{self._name}{program[:1].upper()}{self._count}"
         guest = rng.random() < 0.03
         points = rng.randrange(1, 600) if rng.random() < 0.1 else 0
         yield self._placed(order_id, None if guest else member, program, at, lines, 0 if guest else points)

@@ -47,7 +47,7 @@ def soak(seconds: float, results: Path, first: int | None = None) -> int:
     end = time.monotonic() + seconds
     failed = 0
     while time.monotonic() < end:
-        line = _some(seed, end)
+        line = some(seed, end)
         seed += line["seeds"]
         failed += len(line["failures"])
         with results.open("a") as file:
@@ -62,7 +62,8 @@ def soak(seconds: float, results: Path, first: int | None = None) -> int:
     return int(failed > 0)
 
 
-def _some(first: int, end: float) -> dict[str, Any]:
+def some(first: int, end: float) -> dict[str, Any]:
+    """A line of results: up to a hundred seeds from `first` on, none begun after `end` (monotonic seconds)."""
     started, worked = time.monotonic(), time.process_time()
     counts, failures = {"seeds": 0, "messages": 0, "commits": 0, "faults": 0}, list[str]()
     for found in _played(first, end):

@@ -1,4 +1,4 @@
-"""A line to Postgres that can be cut at COMMIT: before the server hears it, or after the server has answered."""
+"""A line to Postgres that can be cut at a statement: before the server hears it, or after the server has answered."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ COMMIT = b"COMMIT\0"
 
 
 class Proxy:
-    """Passes bytes on between a store and Postgres. `cut` says what happens at the next COMMIT, once."""
+    """Passes bytes on between a store and Postgres. `cut` says what happens at the next statement with `at` in it, once."""
 
     def __init__(self, dsn: str) -> None:
         self._parts = urlsplit(dsn)
         self._server: asyncio.Server | None = None
         self._lines: set[asyncio.Task[None]] = set()
         self.cut: Cut = "never"
+        self.at = COMMIT
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -46,7 +47,7 @@ class Proxy:
         back = asyncio.create_task(_pass_on(server, to_client))
         try:
             while data := await client.read(65536):
-                cut = self.cut if COMMIT in data else "never"
+                cut = self.cut if self.at in data else "never"
                 if cut == "before":
                     self.cut = "never"
                     break

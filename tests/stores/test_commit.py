@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
+import asyncpg
 import pytest
 
 from db.migrate import migrate
@@ -13,6 +14,9 @@ from tests.stores.proxy import Proxy
 from worker.local import Postgres
 from worker.persist import OutcomeUnknownError, PositionLostError, PostgresStore, StoreOptions, UnavailableError
 
+END_OTHERS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
+)
 OPTIONS = StoreOptions(role="loyalty_worker", settle_seconds=10, acquire_seconds=5, connect_seconds=5)
 
 
@@ -83,6 +87,38 @@ async def test_partitions_that_moved_on_meanwhile_are_lost(
 
     with pytest.raises(PositionLostError):
         await overtaken()
+
+
+async def test_a_line_that_is_cut_when_a_connection_is_given_back_takes_nothing_back(
+    proxy: Proxy, far_store: PostgresStore
+) -> None:
+    await read_on(far_store, None, 1)
+    proxy.at = b"pg_advisory_unlock_all"  # what the pool says to a connection that is given back
+    proxy.cut = "before"
+    await read_on(far_store, 10, 2)
+    assert (await far_store.positions())["commerce.order", 0].next_offset == 20
+    assert await accounts(far_store) == 2
+
+
+async def test_a_connection_ended_by_the_server_says_that_the_database_is_away(
+    database: str, worker_store: PostgresStore
+) -> None:
+    """Postgres says a last word to a connection of which nothing was asked; asyncpg then calls it a mistake of its own."""
+    raised: list[Exception] = []
+    admin = await asyncpg.connect(database)
+    try:
+        for _ in range(40):
+            try:
+                async with worker_store.batch() as batch:
+                    await batch.routes(["A"])
+                    await admin.execute(END_OTHERS)
+                    await batch.routes(["A"])
+            except Exception as error:  # noqa: BLE001  # which one it is shall be seen
+                raised.append(error)
+    finally:
+        await admin.close()
+    assert len(raised) == 40
+    assert {type(error) for error in raised} == {UnavailableError}
 
 
 async def test_a_batch_without_positions_says_that_it_does_not_know(proxy: Proxy, far_store: PostgresStore) -> None:

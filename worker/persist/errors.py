@@ -59,6 +59,8 @@ class TermsConflictError(StoreError):
 
 
 _UNAVAILABLE: Final = (
+    # What asyncpg says of a connection that Postgres ended with a last word while nothing was asked of it.
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,

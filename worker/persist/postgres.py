@@ -46,9 +46,13 @@ from worker.persist.rows import (
 )
 
 if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
     from worker.persist.link import Connection
 
 _RETRY_SECONDS: Final = 0.2
+_BROKEN: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+"""What a connection raises that is of no use any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +179,7 @@ class PostgresStore:
         try:
             yield connection
         finally:
-            await self._pool.release(connection, timeout=self._options.acquire_seconds)
+            await _give_back(self._pool, connection, self._options.acquire_seconds)
 
     @asynccontextmanager
     async def _link(self) -> AsyncIterator[Link]:
@@ -362,8 +366,14 @@ async def _roll_back(connection: Connection) -> None:
     """Ends the transaction; if that cannot be done, ends the connection, which comes to the same."""
     try:
         await connection.execute("ROLLBACK")
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.CancelledError):
+    except (*_BROKEN, asyncio.CancelledError):
         _give_up(connection)
+
+
+async def _give_back(pool: asyncpg.Pool[asyncpg.Record], connection: PoolConnectionProxy[asyncpg.Record], seconds: float) -> None:
+    """Puts a connection back; one that breaks at this is closed by the pool, and what was done with it stands."""
+    with suppress(*_BROKEN):
+        await pool.release(connection, timeout=seconds)
 
 
 def _give_up(connection: Connection) -> None:
@@ -382,7 +392,7 @@ async def _commit(connection: Connection) -> Exception | None:
         if commit.exception() is not None:
             _give_up(connection)
         raise
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except _BROKEN as error:
         _give_up(connection)
         return error
     if status != "COMMIT":

@@ -1,0 +1,1 @@
+"""Faults on real parts: see README.md of this folder."""

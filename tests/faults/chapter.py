@@ -1,0 +1,174 @@
+"""One chapter: a shop tells its news while things break; then all is put right, and the ledger is held to every promise."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from tests.faults.crew import Crew
+from tests.faults.line import Line
+from tests.faults.subscriber import Subscriber
+from tests.faults.torments import Scene, Torment, generation
+from tests.faults.traffic import Traffic
+from tests.flows.comparison import Books, read_accounts, same_as_simulated
+from tests.flows.system import PROGRAMS, System
+from worker.local import Postgres, RealKafka
+
+TEND_SECONDS = 0.2
+DRAINED_SECONDS = 120.0
+
+
+@dataclass(slots=True)
+class Told:
+    """What came of a chapter. `problems` is empty if the ledger is right."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    took: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Theatre:
+    """Where chapters are played, one after the other, on the same ledger."""
+
+    system: System
+    postgres: Postgres
+    kafka: RealKafka
+    line: Line
+    crew: Crew
+    subscriber: Subscriber
+    chapters: int = 0
+    took: dict[str, float] = field(default_factory=dict)
+
+    async def play(self, torments: Sequence[Torment], seed: int, events: int, seconds: float, share: float = 0.0) -> Told:
+        """Play one chapter. `share`: of how many COMMITs the line breaks meanwhile. Raises what the tests themselves do wrong."""
+        began = time.monotonic()
+        self.took.clear()
+        self.chapters += 1
+        rng = Random(seed)
+        traffic = Traffic.of(f"c{self.chapters}-", seed, events)
+        scene = Scene(self.system, self.crew, self.line, self.postgres, self.kafka, rng)
+        with self._timed("join"):
+            dealt = await generation(self.system)
+        before = Counter(self.line.counts)
+        with self._timed("torment"):
+            await self._torment(scene, torments, traffic, seconds, share)
+        scene.counts += self.line.counts - before
+        scene.counts["messages"] = len(traffic.records)
+        scene.counts["hostile_records"] = len(traffic.letters)
+        problems = await self._end(traffic)
+        with self._timed("join"):
+            scene.counts["rebalances"] = await generation(self.system) - dealt
+        return Told(+scene.counts, problems, time.monotonic() - began, dict(self.took))
+
+    @contextmanager
+    def _timed(self, what: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.took[what] = round(self.took.get(what, 0.0) + time.monotonic() - began, 1)
+
+    async def _torment(self, scene: Scene, torments: Sequence[Torment], traffic: Traffic, seconds: float, share: float) -> None:
+        self.line.share = share
+        tormenting = [asyncio.create_task(torment(scene)) for torment in torments]
+        telling = asyncio.create_task(traffic.send(self.system, seconds))
+        try:
+            while not telling.done():
+                await asyncio.wait([telling, *tormenting], timeout=TEND_SECONDS, return_when=asyncio.FIRST_EXCEPTION)
+                self.crew.tend()
+                for task in tormenting:
+                    if task.done():
+                        task.result()
+        finally:
+            self.line.share = 0.0
+            scene.over.set()
+            await asyncio.gather(*tormenting)
+            await telling
+
+    async def _end(self, traffic: Traffic) -> list[str]:
+        """Wait until all is read, and say what is wrong."""
+        tending = asyncio.create_task(self._tend())
+        try:
+            with self._timed("drain"):
+                await self.system.drained(DRAINED_SECONDS)
+            self.subscriber.problems.clear()
+            with self._timed("follow"):
+                await asyncio.to_thread(self.subscriber.follow)
+            with self._timed("check"):
+                wrong = await self._wrong(traffic)
+            return [*wrong, *self.subscriber.problems, *self._ended()]
+        except AssertionError as error:
+            return [str(error) or "an assertion without words", *self._ended()]
+        finally:
+            tending.cancel()
+            self.subscriber.forget()
+
+    async def _tend(self) -> None:
+        while True:
+            self.crew.tend()
+            await asyncio.sleep(TEND_SECONDS)
+
+    def _ended(self) -> list[str]:
+        problems, self.crew.problems = self.crew.problems, []
+        return problems
+
+    async def _wrong(self, traffic: Traffic) -> list[str]:
+        """What is wrong with the accounts of a chapter, and what is left over of anything."""
+        now = datetime.now(UTC)
+        rows = await self.system.sql("SELECT account_id FROM account WHERE starts_with(member_id, $1)", traffic.name)
+        accounts = [row["account_id"] for row in rows]
+        async with self.system.store() as store:
+            problems = [f"{each.invariant}: {each.account_id}: {each.detail}" async for each in store.verify(accounts)]
+            problems += [f"lost: not drained: {route.order_id}" for route in await store.drainable(10)]
+            problems += [f"lost: parked: {each.order_id}" for each in await store.parked_since(now + timedelta(days=1), 10)]
+        versions, books = await read_accounts(self.system.dsn, accounts, now)
+        problems += self._untold(versions, books)
+        problems += await self._letters(traffic)
+        await asyncio.to_thread(same_as_simulated, books, traffic.events)
+        return problems
+
+    def _untold(self, versions: dict[str, int], books: Books) -> list[str]:
+        """Where what was published is not what the ledger says."""
+        problems: list[str] = []
+        for key, last in versions.items():
+            told = self.subscriber.versions.get(key, 0)
+            if told != last:
+                problems.append(f"lost: {key} stands at version {last}, told was {told}")
+        for code in PROGRAMS:
+            for member, says in books.statements[code].items():
+                known = self.subscriber.balances.get(f"{code}:{member}", (0, 0, 0))
+                if known != (says.available, says.pending, says.on_hold):
+                    problems.append(f"{code}:{member}: the last balance told is {known}, the ledger says {says}")
+        decided = Counter(order for key in versions for order in self.subscriber.decided[key].elements())
+        if (several := sum(count > 1 for count in decided.values())) or len(decided) != len(books.verdicts):
+            problems.append(f"{len(books.verdicts)} verdicts, told were {len(decided)}, {several} of them more than once")
+        return problems
+
+    async def _letters(self, traffic: Traffic) -> list[str]:
+        """Each broken record is one dead letter, and nothing else is one."""
+        rows = await self.system.sql("SELECT topic, partition, record_offset FROM dead_letter WHERE record_offset >= 0")
+        found = {(row["topic"], row["partition"], row["record_offset"]) for row in rows}
+        await self.system.sql("DELETE FROM dead_letter")
+        wrong = found ^ traffic.letters
+        return [f"lost: dead letters and broken records differ: {sorted(wrong)[:5]}"] if wrong else []
+
+
+@asynccontextmanager
+async def theatre(system: System, postgres: Postgres, kafka: RealKafka, workers: int, seed: int) -> AsyncIterator[Theatre]:
+    """A system made ready, with workers that reach their database over a line."""
+    await system.prepare()
+    subscriber = Subscriber(system.bootstrap, system.prefix)
+    async with Line(system.dsn, Random(seed)) as line:
+        crew = Crew(system, line.dsn)
+        crew.start(workers)
+        try:
+            yield Theatre(system, postgres, kafka, line, crew, subscriber)
+        finally:
+            crew.stop()
+            subscriber.close()

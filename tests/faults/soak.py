@@ -1,0 +1,82 @@
+"""Chapters of faults on real parts, for a time: each is a line of results. `python -m tests.faults.soak` plays some of them only.
+
+--seconds N [--results FILE] [--only kills,zombies] [--seed N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from tempfile import mkdtemp
+from typing import Any, Final
+
+from tests.faults.chapter import Theatre
+from tests.faults.menu import MENU
+from tests.faults.parts import own_theatre
+from tests.soak import results
+
+EVENTS: Final = 2_500
+SECONDS_A_CHAPTER: Final = 30.0
+CHAPTERS_A_THEATRE: Final = 30
+PROBLEM_LENGTH_MAX: Final = 4_000
+
+
+def main() -> int:
+    """Exit code 1 if any promise was broken."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.soak", description=__doc__)
+    parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--results", type=Path, default=results.RESULTS)
+    parser.add_argument("--only", type=lambda text: text.split(","), default=list(MENU), help=f"of {', '.join(MENU)}")
+    parser.add_argument("--seed", type=int, default=None, help="of the first chapter; default: after the last one played")
+    arguments = parser.parse_args()
+    return int(asyncio.run(soak(arguments.seconds, arguments.results, arguments.only, arguments.seed)) > 0)
+
+
+async def soak(seconds: float, file: Path, only: Sequence[str] = tuple(MENU), seed: int | None = None) -> int:
+    """Play chapters until the time is over; returns how many ended badly. After such a one the next begins on new parts, and
+    the logs of the workers stay where the line says."""
+    end = time.monotonic() + seconds
+    if seed is None:
+        earlier = [line["seed"] for line in results.read(file) if line["kind"] == "faults"]
+        seed = max(earlier, default=-1) + 1
+    failed = 0
+    while time.monotonic() < end:
+        directory = Path(mkdtemp(prefix="loyalty-faults-"))
+        right = True
+        async with own_theatre(directory, f"soak{seed}.", seed) as stage:
+            for _ in range(CHAPTERS_A_THEATRE):
+                line = await _chapter(stage, seed, only)
+                results.append(file, line)
+                seed += 1
+                right = not line["problems"]
+                failed += not right
+                if not right or time.monotonic() >= end:
+                    break
+        if right:
+            shutil.rmtree(directory, ignore_errors=True)
+    return failed
+
+
+async def _chapter(stage: Theatre, seed: int, only: Sequence[str]) -> dict[str, Any]:
+    name = Random(seed).choices(only, [MENU[each].weight for each in only])[0]
+    course = MENU[name]
+    told = await stage.play(course.torments, seed, EVENTS, SECONDS_A_CHAPTER, course.share)
+    about = {"kind": "faults", "seed": seed, "course": name, "seconds": round(told.seconds, 1)}
+    if told.problems:
+        about["kept"] = str(stage.system.directory)
+    problems = [problem[:PROBLEM_LENGTH_MAX] for problem in told.problems]
+    words = ", ".join(f"{count} {what}" for what, count in told.counts.items())
+    sys.stdout.write(f"faults {seed} ({name}) in {told.seconds:.0f} s {told.took}: {words}\n")
+    sys.stdout.writelines(f"  PROBLEM {problem}\n" for problem in problems)
+    sys.stdout.flush()
+    return {**about, **told.counts, "problems": problems}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,198 @@
+"""What is done to a system while it works. Each goes on until the scene is over, leaves everything running, and counts."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import KafkaError
+
+from contracts.events import TOPICS_IN
+from tests.faults.crew import SESSION_SECONDS, Crew, Place
+from tests.faults.line import Line
+from tests.flows.system import System
+from worker.local import Postgres, RealKafka
+
+_APPLICATION: Final = "loyalty"
+_LOCKS: Final = (
+    "LOCK TABLE fact IN SHARE MODE",
+    "LOCK TABLE account IN EXCLUSIVE MODE",
+    "SELECT FROM position WHERE random() < 0.3 FOR UPDATE",
+    "SELECT FROM account WHERE random() < 0.01 FOR UPDATE",
+    "SELECT FROM order_route WHERE random() < 0.01 FOR UPDATE",
+)
+
+
+@dataclass(slots=True)
+class Scene:
+    """A system at work, and what can be done to it. `over`: it is enough. `counts`: what was done."""
+
+    system: System
+    crew: Crew
+    line: Line
+    postgres: Postgres
+    kafka: RealKafka
+    rng: Random
+    counts: Counter[str] = field(default_factory=Counter)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def pause(self, low: float, high: float) -> bool:
+        """Let some time pass, seconds; True when it is over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.rng.uniform(low, high)):
+                await self.over.wait()
+        return self.over.is_set()
+
+    def anyone(self, age_seconds: float = 0.0) -> Place | None:
+        """A worker that nothing is being done to; taken, until `busy` is off again."""
+        now = time.monotonic()
+        there = [each for each in self.crew.places if not each.busy and each.process.alive and now - each.born >= age_seconds]
+        if not there:
+            return None
+        place = self.rng.choice(there)
+        place.busy = True
+        return place
+
+
+Torment = Callable[[Scene], Coroutine[Any, Any, None]]
+
+
+async def kills(scene: Scene) -> None:
+    """SIGKILL at random moments, of one, some or all workers at once; others start in their places."""
+    while not await scene.pause(0.8, 3.0):
+        victims = [place for _ in range(scene.rng.choice((1, 2, 2, 3))) if (place := scene.anyone(0.3)) is not None]
+        for place in victims:
+            scene.counts["sigkills"] += 1
+            scene.counts["sigkills_at_work"] += place.at_work
+        await asyncio.gather(*(scene.crew.kill(place) for place in victims))
+        for place in victims:
+            scene.crew.again(place)
+            place.busy = False
+
+
+async def goings(scene: Scene) -> None:
+    """Workers are told to leave, as by a rollout, and others come in their places."""
+    while not await scene.pause(0.5, 2.0):
+        place = scene.anyone(1.5)
+        if place is None:
+            continue
+        await asyncio.to_thread(place.process.stop)
+        scene.counts["workers_gone"] += 1
+        scene.crew.again(place)
+        place.busy = False
+
+
+async def zombies(scene: Scene) -> None:
+    """SIGSTOP past the session timeout, several at once; the partitions go elsewhere, and then the sleeper wakes."""
+    while not await scene.pause(0.2, 2.0):
+        sleepers = [place for _ in range(scene.rng.choice((1, 1, 2))) if (place := scene.anyone(1.5)) is not None]
+        for place in sleepers:
+            scene.crew.pause(place)
+        # Also when the scene is over: a shorter pause would not be one past the session.
+        await asyncio.sleep(SESSION_SECONDS * scene.rng.uniform(1.3, 3.0))
+        for place in sleepers:
+            scene.crew.go_on(place)
+            place.busy = False
+            scene.counts["zombies"] += 1
+
+
+async def rebalances(scene: Scene) -> None:
+    """Somebody joins the group and leaves it again, having read nothing."""
+    while not await scene.pause(0.0, 0.4):
+        with contextlib.suppress(KafkaError, TimeoutError, OSError):
+            guest = await join(scene.system)
+            try:
+                await scene.pause(0.0, 0.3)
+            finally:
+                await guest.stop()
+
+
+async def join(system: System) -> AIOKafkaConsumer:
+    """A member of the workers' group that has been dealt its partitions."""
+    guest = AIOKafkaConsumer(
+        *(system.prefix + topic for topic in TOPICS_IN),
+        bootstrap_servers=system.bootstrap,
+        group_id=f"{system.prefix}group",
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        session_timeout_ms=SESSION_SECONDS * 1000,
+        heartbeat_interval_ms=SESSION_SECONDS * 333,
+        max_poll_interval_ms=10_000,
+        partition_assignment_strategy=(RangePartitionAssignor,),
+    )
+    async with asyncio.timeout(20):
+        try:
+            await guest.start()
+        except BaseException:
+            await guest.stop()
+            raise
+    return guest
+
+
+async def generation(system: System) -> int:
+    """How many times the group's partitions have been dealt so far; asking is once more."""
+    guest = await join(system)
+    try:
+        number: int = guest._coordinator.generation
+        return number
+    finally:
+        await guest.stop()
+
+
+async def cut_connections(scene: Scene) -> None:
+    """pg_terminate_backend, at any moment of whatever a worker does."""
+    while not await scene.pause(0.02, 0.3):
+        with contextlib.suppress(asyncpg.PostgresError, OSError, asyncpg.InterfaceError):
+            rows = await scene.system.sql(
+                "SELECT pg_terminate_backend(pid) AS done FROM pg_stat_activity "
+                "WHERE application_name = $1 AND datname = current_database() ORDER BY random() LIMIT 1",
+                _APPLICATION,
+            )
+            scene.counts["connections_cut"] += sum(bool(row["done"]) for row in rows)
+
+
+async def locks(scene: Scene) -> None:
+    """Somebody holds what a batch needs, for longer than workers wait."""
+    while not await scene.pause(0.2, 3.0):
+        with contextlib.suppress(asyncpg.PostgresError, OSError, asyncpg.InterfaceError):
+            connection = await asyncpg.connect(scene.system.dsn)
+            try:
+                async with connection.transaction():
+                    await connection.execute(scene.rng.choice(_LOCKS))
+                    scene.counts["locks_held"] += 1
+                    await scene.pause(0.1, 3.0)
+            finally:
+                await connection.close()
+
+
+async def postgres_restarts(scene: Scene) -> None:
+    """The database stops in good order, or crashes, and comes back with what was committed."""
+    while not await scene.pause(0.3, 2.0):
+        if scene.rng.random() < 0.5:
+            await asyncio.to_thread(scene.postgres.kill)
+            scene.counts["postgres_crashes"] += 1
+        else:
+            await asyncio.to_thread(scene.postgres.stop)
+        await scene.pause(0.0, 0.5)
+        await asyncio.to_thread(scene.postgres.start)
+        scene.counts["postgres_restarts"] += 1
+
+
+async def broker_restarts(scene: Scene) -> None:
+    """The broker stops in good order, or crashes, and comes back."""
+    while not await scene.pause(2.0, 7.0):
+        if scene.rng.random() < 0.5:
+            await asyncio.to_thread(scene.kafka.kill)
+        else:
+            await asyncio.to_thread(scene.kafka.stop)
+        await asyncio.to_thread(scene.kafka.start)
+        scene.counts["broker_restarts"] += 1

@@ -1,0 +1,51 @@
+"""`python -m tests.soak`: simulation and faults beside each other for a time, results appended, and what all of it comes to.
+
+--seconds N [--results FILE] [--without simulation|faults]   goes on where the file ends; exit code 1 if a promise was broken
+--table, --write                                             the totals so far; into tests/README.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from multiprocessing import get_context
+from pathlib import Path
+
+from tests.faults.soak import soak as soak_faults
+from tests.soak import results
+from tests.soak.simulating import simulate
+
+
+def main() -> int:
+    """Exit code 1 if any promise was broken now."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=0.0)
+    parser.add_argument("--results", type=Path, default=results.RESULTS)
+    parser.add_argument("--without", choices=("simulation", "faults"))
+    parser.add_argument("--table", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    arguments = parser.parse_args()
+    before = len(results.read(arguments.results))
+    if arguments.seconds:
+        _soak(arguments.seconds, arguments.results, arguments.without)
+    lines = results.read(arguments.results)
+    if arguments.write:
+        results.write(lines)
+    sys.stdout.write(results.table(lines) + "\n")
+    broken = [text for line in lines[before:] for text in (*line.get("problems", ()), *line.get("failures", ()))]
+    return int(bool(broken))
+
+
+def _soak(seconds: float, file: Path, without: str | None) -> None:
+    simulating = get_context("spawn").Process(target=simulate, args=(seconds, file), daemon=True)
+    if without != "simulation":
+        simulating.start()
+    if without != "faults":
+        asyncio.run(soak_faults(seconds, file))
+    if without != "simulation":
+        simulating.join()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
