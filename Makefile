@@ -33,7 +33,7 @@ demo: $(STAMP)  ## a day of a shop's life through a real worker; KEEP=1 leaves i
 test: $(STAMP)  ## everything, on real Kafka and real Postgres; ARGS="-k name" narrows it
 	$(BIN)/python -m pytest $(ARGS)
 
-bench: $(STAMP)  ## how fast, against what people would use instead; ARGS="--events 20000 --rounds 5" makes it shorter
+bench: $(STAMP)  ## how fast, against what people would use instead; ARGS=--quick shows within minutes that it works
 	$(BIN)/python -m tests.bench.run $(ARGS)
 
 soak: $(STAMP)  ## simulation and faults on real parts for SECONDS=600, from where the last soak ended; results in build/soak.ndjson

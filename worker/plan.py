@@ -49,16 +49,13 @@ class Room:
 
 
 MEASURED: Final = Costs(
-    worker_cpu_us=273,
-    postgres_cpu_us=49,
-    kafka_cpu_us=19,
-    stored_bytes=2_423,
-    account_bytes=664,
-    wal_bytes=3_753,
-    source=(
-        "CPU and log: tests/bench (uniform traffic, batches of 1,000, two shared cores, Postgres 18, Kafka 4.1); "
-        "disk: tables and indexes after 10,000 events, the outbox left out"
-    ),
+    worker_cpu_us=226,
+    postgres_cpu_us=46,
+    kafka_cpu_us=40,
+    stored_bytes=2_521,
+    account_bytes=762,
+    wal_bytes=3_520,
+    source="tests/bench/results/2026-11-22-0908.json: 2 cores, embedded Postgres 18, Apache Kafka 4.1.0 from its own jars",
 )
 """The costs that `loyalty plan` goes by."""
 

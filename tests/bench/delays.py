@@ -6,25 +6,27 @@ An event is due at its business time, whether the sender could keep up or not; s
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import msgspec
-from confluent_kafka import Producer
 
+from tests.bench.context import Bench, tell
+from tests.bench.figures import Goal, Outcome, Row
 from tests.bench.ours import Ours
-from tests.bench.stack import Stack
-from tests.bench.workload import Delivery, Mix, Workload
-from tests.flows.system import TOPIC_OF, System, until
+from tests.bench.pace import Sent, send_on_time
+from tests.bench.workload import Mix, Workload
+from tests.flows.system import System, until
 
 OUT = "loyalty.balance-changed"
 IN_ORDER = Mix(late=0, duplicates=0)
-TICK_SECONDS = 0.002
+SMALL_LOAD = 100.0
+"""Events per second at which nobody should wait for a batch to fill."""
 SETTLE_SECONDS = 3.0
+MADE_PER_SECOND = 20_000
+"""Events are made before the first is due, and this fast at least."""
 JOIN_SECONDS = 60.0
 TO_LEDGER = """
     SELECT percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY extract(epoch FROM recorded_at - business_at)::float8)
@@ -41,7 +43,8 @@ POSTED = """
 @dataclass(frozen=True, slots=True)
 class Delays:
     """Seconds, at a pace. `to_ledger`: from an event's own time until its batch was about to be committed; `to_published`: from
-    there until the broker had appended the message that tells of it (the commit lies within)."""
+    there until the broker had appended the message that tells of it (the commit lies within). `sender_behind_p99`: how far the
+    sender itself was behind the pace, which `to_ledger` holds too."""
 
     events_per_second: float
     events: int
@@ -49,48 +52,66 @@ class Delays:
     to_ledger_p99: float
     to_published_p50: float
     to_published_p99: float
+    sender_behind_p99: float
 
 
-async def measure(stack: Stack, directory: Path, template: str, members: int, per_second: float, seconds: float) -> Delays:
+async def measure(bench: Bench) -> Outcome:
+    """Delays at a small load, and at half of what a worker was measured to do."""
+    rate = bench.record.median("against", "worker", "events_per_second") or await bench.steady()
+    outcome = Outcome()
+    for name, pace in (("100 events/s", SMALL_LOAD), ("half load", rate / 2)):
+        found = [await at_pace(bench, pace) for _ in range(bench.sizes.runs)]
+        small = pace == SMALL_LOAD
+        for what, goal in (
+            ("to_ledger_p50", None),
+            ("to_ledger_p99", Goal(at_most=100) if small else None),
+            ("to_published_p50", None if small else Goal(at_most=50)),
+            ("to_published_p99", None if small else Goal(at_most=250)),
+        ):
+            stretch = {"to_ledger": "event to ledger", "to_published": "commit to published"}[what[:-4]]
+            values = [getattr(each, what) * 1_000 for each in found]
+            outcome.rows.append(Row.of(f"{stretch} at {name}, {what[-3:]}", "ms", values, goal))
+        outcome.details[name] = [asdict(each) for each in found]
+    return outcome
+
+
+async def at_pace(bench: Bench, per_second: float) -> Delays:
     """One worker, events of the usual shares but in order, at a pace, for so long."""
+    stack, sizes = bench.stack, bench.sizes
     prefix = f"delays{uuid.uuid4().hex[:6]}."
     await stack.topics(prefix)
-    dsn = stack.database(template)
-    system = Ours(stack, directory, template, prefix, 0).system(dsn)
+    dsn = stack.database(await bench.members())
+    system = Ours(stack, stack.directory, "", prefix, 0).system(dsn)
     try:
-        worker = system.start_worker(f"delays-{uuid.uuid4().hex[:6]}")
-
-        async def joined() -> bool:
-            system.check_alive()
-            return '"partitions_assigned"' in worker.output
-
-        await until(joined, JOIN_SECONDS, "the worker has its partitions")
-        events = int(per_second * seconds)
-        begin = datetime.now(UTC) + timedelta(seconds=SETTLE_SECONDS)
-        workload = Workload(2, members, events, begin + timedelta(seconds=seconds), IN_ORDER, per_second)
-        await asyncio.to_thread(_send, stack.kafka.bootstrap, prefix, list(workload.traffic()))
+        await join(system)
+        events = int(per_second * sizes.delay_seconds)
+        begin = datetime.now(UTC) + timedelta(seconds=SETTLE_SECONDS + events / MADE_PER_SECOND)
+        end = begin + timedelta(seconds=sizes.delay_seconds)
+        workload = Workload(2, sizes.members, events, end, IN_ORDER, per_second)
+        deliveries = await asyncio.to_thread(list, workload.traffic())
+        sent = await asyncio.to_thread(send_on_time, stack.kafka.bootstrap, prefix, deliveries)
         await system.drained(JOIN_SECONDS)
-        return await _delays(system, workload.start, per_second, events)
+        found = await _delays(system, workload.start, per_second, sent)
+        tell(str(found))
+        return found
     finally:
         system.stop_workers()
         stack.drop(dsn)
         await stack.remove_topics(prefix)
 
 
-def _send(bootstrap: str, prefix: str, deliveries: list[Delivery]) -> None:
-    """Send each event when its time has come."""
-    producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", "linger.ms": 0})
-    for delivery in deliveries:
-        event, due = delivery.event, delivery.at.timestamp()
-        while (wait := due - time.time()) > 0:
-            producer.poll(0)
-            time.sleep(min(wait, TICK_SECONDS))
-        headers: list[tuple[str, str | bytes | None]] = [*event.headers()]
-        producer.produce(prefix + TOPIC_OF[event.type], event.value(), (event.member or "").encode(), headers=headers)
-    producer.flush(JOIN_SECONDS)
+async def join(system: System, **settings: str) -> None:
+    """Start a worker and wait until it has its partitions."""
+    worker = system.start_worker(f"w-{uuid.uuid4().hex[:6]}", **settings)
+
+    async def joined() -> bool:
+        system.check_alive()
+        return '"partitions_assigned"' in worker.output
+
+    await until(joined, JOIN_SECONDS, "the worker has its partitions")
 
 
-async def _delays(system: System, begin: datetime, per_second: float, events: int) -> Delays:
+async def _delays(system: System, begin: datetime, per_second: float, sent: Sent) -> Delays:
     ((percentiles,),) = await system.sql(TO_LEDGER, begin)
     median, highest = percentiles
     rows: list[Any] = await system.sql(POSTED, begin)
@@ -103,4 +124,5 @@ async def _delays(system: System, begin: datetime, per_second: float, events: in
             found.append(record.timestamp / 1000 - at)
     found.sort()
     assert found, "nothing was published"
-    return Delays(per_second, events, median, highest, found[len(found) // 2], found[len(found) * 99 // 100])
+    behind = sent.behind_p99
+    return Delays(per_second, sent.events, median, highest, found[len(found) // 2], found[len(found) * 99 // 100], behind)

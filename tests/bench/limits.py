@@ -20,7 +20,7 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer
 
 from contracts.events import TOPICS_IN
-from tests.bench.measure import Run, between, read
+from tests.bench.measure import Run, between, cpu_of, read
 from tests.bench.stack import Stack, batches, pipeline
 from tests.bench.workload import Delivery, records
 from worker.persist.postgres import PostgresStore, StoreOptions
@@ -30,6 +30,7 @@ REPLAYED = "replayed"
 SHARDS = range(64)
 OUTBOX_ROWS = 2_000
 COPIED_ROW_BYTES = 1_000
+READ_RECORDS = 1_000
 _HEADER = struct.Struct("!cI")
 _READY, _TERMINATE = b"Z", b"X"
 
@@ -231,27 +232,38 @@ async def _measured(stack: Stack, dsn: str, events: int, work: asyncio.Future[ob
     return between(first, last, events)
 
 
-async def consume_only(stack: Stack, prefix: str, events: int) -> float:
-    """Records per second that aiokafka alone reads from the topics of a workload."""
-    consumer = AIOKafkaConsumer(
-        *(prefix + topic for topic in TOPICS_IN),
-        bootstrap_servers=stack.kafka.bootstrap,
-        group_id=f"limit-{time.monotonic_ns()}",
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-    )
-    await consumer.start()
-    try:
-        found = 0
-        started = time.monotonic()
-        while found < events:
-            read_ = sum(map(len, (await consumer.getmany(timeout_ms=1_000, max_records=2_000)).values()))
-            if not found:
-                started = time.monotonic()
-                events -= read_
-                found = 0 if read_ == 0 else 1
-                continue
-            found += read_
-        return events / (time.monotonic() - started)
-    finally:
-        await consumer.stop()
+@dataclass(slots=True)
+class ConsumeOnly:
+    """aiokafka alone reads the topics of a workload, in this process, and does nothing with what it reads."""
+
+    stack: Stack
+    prefix: str
+    events: int
+
+    async def __call__(self) -> Run:
+        """From the first records, when it has joined, to the last."""
+        consumer = AIOKafkaConsumer(
+            *(self.prefix + topic for topic in TOPICS_IN),
+            bootstrap_servers=self.stack.kafka.bootstrap,
+            group_id=f"limit-{time.monotonic_ns()}",
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+        )
+        kafka = self.stack.kafka.pids
+        await consumer.start()
+        try:
+            begun = 0
+            while not begun:
+                begun = await _read(consumer)
+            cpu, kafka_cpu, started = time.process_time(), sum(map(cpu_of, kafka)), time.monotonic()
+            found = begun
+            while found < self.events:
+                found += await _read(consumer)
+            used = {"workers": time.process_time() - cpu, "kafka": sum(map(cpu_of, kafka)) - kafka_cpu}
+            return Run(found - begun, time.monotonic() - started, used)
+        finally:
+            await consumer.stop()
+
+
+async def _read(consumer: AIOKafkaConsumer) -> int:
+    return sum(map(len, (await consumer.getmany(timeout_ms=1_000, max_records=READ_RECORDS)).values()))

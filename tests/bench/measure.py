@@ -121,7 +121,11 @@ class Spread:
         return cls(statistics.median(found), found[0], found[-1])
 
 
-async def in_turn(contestants: Mapping[str, Callable[[], Awaitable[Run]]], rounds: int, tell: Callable[[str], None]) -> Rounds:
+Contestants = Mapping[str, Callable[[], Awaitable[Run]]]
+"""By name, what makes one run of each."""
+
+
+async def in_turn(contestants: Contestants, rounds: int, tell: Callable[[str], None]) -> Rounds:
     """Rounds of all, A B … B A …, so that what changes with time on the machine falls on all alike."""
     found: list[dict[str, Run]] = []
     for number in range(rounds):

@@ -36,25 +36,36 @@ class Ours:
     async def __call__(self) -> Run:
         """Drain the topics: from the first tenth until the last event is in the ledger and told."""
         dsn = self.stack.database(self.template)
+        try:
+            return await self.on(dsn)
+        finally:
+            self.stack.drop(dsn)
+
+    async def on(self, dsn: str) -> Run:
+        """The same on a database that stays."""
         system = self.system(dsn)
         try:
-            for number in range(self.workers):
-                system.start_worker(f"w{number}-{uuid.uuid4().hex[:6]}")
-            pids = {
-                "workers": [worker.pid or 0 for worker in system.workers],
-                "postgres": [self.stack.postgres.pid or 0],
-                "kafka": self.stack.kafka.pids,
-            }
-            return await drained(dsn, pids, self.events, READ_TO, LEFT_TO_PUBLISH, system.check_alive)
+            return await drain(self.stack, system, self.events, self.workers)
         finally:
             system.stop_workers()
-            self.stack.drop(dsn)
 
     def system(self, dsn: str) -> System:
         """The service over these topics and a database."""
         system = System(self.stack.kafka.bootstrap, dsn, self.prefix, self.directory)
         system.settings["LOYALTY_KAFKA_GROUP"] = f"bench-{uuid.uuid4().hex}"
         return system
+
+
+async def drain(stack: Stack, system: System, events: int, workers: int = 1) -> Run:
+    """Start workers and measure from the first tenth until `events` are in the ledger and told; the workers run on."""
+    for number in range(workers):
+        system.start_worker(f"w{number}-{uuid.uuid4().hex[:6]}")
+    pids = {
+        "workers": [worker.pid or 0 for worker in system.workers],
+        "postgres": [stack.postgres.pid or 0],
+        "kafka": stack.kafka.pids,
+    }
+    return await drained(system.dsn, pids, events, READ_TO, LEFT_TO_PUBLISH, system.check_alive)
 
 
 async def drained(

@@ -1,8 +1,10 @@
-"""A ledger that others use, for the part that it does: postings between accounts of members, with the same durability.
+"""Ledgers that others use, for the part that they do: postings between accounts of members, with the same durability.
 
-pgledger (a ledger in SQL functions) is not part of this project: point LOYALTY_BENCH_PGLEDGER at its SQL files, in the order in
-which they build on each other and with `:` between them (its two ULID functions, then `pgledger.sql`). One event of the workload
-stands for one transfer here, without facts, lots, tiers or messages.
+None of them is part of this project; each takes part if a variable of the environment says where it is:
+- LOYALTY_BENCH_PGLEDGER: the SQL files of pgledger (a ledger in SQL functions), in the order in which they build on each other,
+  with `:` between them (its two ULID functions, then `pgledger.sql`);
+- LOYALTY_BENCH_HORDAK: a Python interpreter that has `django-hordak` and `psycopg` installed.
+One event of the workload stands for one transfer here, without facts, lots, tiers or messages.
 """
 
 from __future__ import annotations
@@ -14,18 +16,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from urllib.parse import urlsplit
 
 import asyncpg
 
-from tests.bench.measure import Run, between, read
+from tests.bench.measure import Contestants, Run, between, read
 from tests.bench.stack import Stack
 
-VARIABLE = "LOYALTY_BENCH_PGLEDGER"
+PGLEDGER = "LOYALTY_BENCH_PGLEDGER"
+HORDAK = "LOYALTY_BENCH_HORDAK"
 MEMBERS = 5_000
+HORDAK_CONNECTIONS = 8
 
 
 @dataclass(slots=True)
-class Peer:
+class Pgledger:
     """`transfers` transfers over `connections`, so many of them a transaction."""
 
     stack: Stack
@@ -60,23 +65,76 @@ class Peer:
             self.stack.drop(dsn)
 
     async def _send(self, pool: asyncpg.Pool[asyncpg.Record], wanted: Sequence[asyncpg.Record]) -> None:
-        for start in range(0, len(wanted), self.together):
-            part = wanted[start : start + self.together]
-            await pool.execute(
-                "SELECT count(*) FROM pgledger_create_transfers((SELECT array_agg((f, t, 100)::transfer_request)"
-                " FROM unnest($1::text[], $2::text[]) AS w (f, t)))",
-                [row["granted"] for row in part],
-                [row["available"] for row in part],
-            )
+        # One connection for all of them: giving it back to the pool would cost a round trip each time.
+        async with pool.acquire() as connection:
+            for start in range(0, len(wanted), self.together):
+                part = wanted[start : start + self.together]
+                await connection.execute(
+                    "SELECT count(*) FROM pgledger_create_transfers((SELECT array_agg((f, t, 100)::transfer_request)"
+                    " FROM unnest($1::text[], $2::text[]) AS w (f, t)))",
+                    [row["granted"] for row in part],
+                    [row["available"] for row in part],
+                )
 
 
-def make_peers(stack: Stack, transfers: int) -> dict[str, Peer] | str:
-    """The peer, one transfer and a hundred a transaction; or why it does not take part."""
-    given = os.environ.get(VARIABLE)
-    if not given:
-        return f"no peer: {VARIABLE} should name the SQL files of pgledger"
-    sql = "\n".join(Path(each).read_text(encoding="utf-8") for each in given.split(os.pathsep))
-    return {
-        "peer_single": Peer(stack, sql, transfers, connections=8, together=1),
-        "peer_hundred": Peer(stack, sql, transfers, connections=2, together=100),
-    }
+@dataclass(slots=True)
+class Hordak:
+    """`transfers` transfers through django-hordak, each a transaction, by as many processes as connections."""
+
+    stack: Stack
+    interpreter: str
+    transfers: int
+
+    async def __call__(self) -> Run:
+        """On a database of its own, right after a checkpoint."""
+        dsn = self.stack.empty("peer")
+        at = urlsplit(dsn)
+        transfers = self.transfers // HORDAK_CONNECTIONS * HORDAK_CONNECTIONS
+        arguments = (at.hostname or "", str(at.port), at.path.lstrip("/"), str(transfers), str(HORDAK_CONNECTIONS))
+        service = await asyncio.create_subprocess_exec(
+            *(self.interpreter, str(Path(__file__).with_name("hordak_transfers.py")), *arguments),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert service.stdin is not None
+        assert service.stdout is not None
+        watching = await asyncpg.connect(dsn)
+        try:
+            await _said(service.stdout, "ready")
+            await watching.execute("CHECKPOINT")
+            pids = {"workers": (service.pid,), "postgres": (self.stack.postgres.pid or 0,)}
+            first = await read(watching, time.monotonic(), pids)
+            service.stdin.write(b"go\n")
+            await _said(service.stdout, "done")
+            last = await read(watching, time.monotonic(), pids)
+            posted = await watching.fetchval("SELECT count(*) FROM hordak_transaction /* bench */")
+            assert posted == transfers, f"{posted} transfers were posted, not {transfers}"
+            return between(first, last, transfers)
+        finally:
+            await watching.close()
+            if service.returncode is None:
+                service.kill()
+            await service.wait()
+            self.stack.drop(dsn)
+
+
+async def _said(output: asyncio.StreamReader, word: str) -> None:
+    line = (await output.readline()).decode().strip()
+    assert line == word, f"the peer said {line!r}, not {word!r}"
+
+
+def make_peers(stack: Stack, transfers: int) -> tuple[Contestants, list[str]]:
+    """The peers that are here, and why others do not take part."""
+    found: dict[str, Pgledger | Hordak] = {}
+    absent: list[str] = []
+    if given := os.environ.get(PGLEDGER):
+        sql = "\n".join(Path(each).read_text(encoding="utf-8") for each in given.split(os.pathsep))
+        found["pgledger_single"] = Pgledger(stack, sql, transfers, connections=8, together=1)
+        found["pgledger_hundred"] = Pgledger(stack, sql, transfers, connections=2, together=100)
+    else:
+        absent.append(f"without pgledger: {PGLEDGER} does not name its SQL files")
+    if given := os.environ.get(HORDAK):
+        found["hordak_single"] = Hordak(stack, given, max(HORDAK_CONNECTIONS, transfers // 4))
+    else:
+        absent.append(f"without django-hordak: {HORDAK} does not name an interpreter that has it")
+    return found, absent

@@ -7,7 +7,7 @@ follows them, and the clock stand to each other as on a working day.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
@@ -70,14 +70,32 @@ class Delivery:
     at: datetime
 
 
+def member_name(number: int) -> str:
+    """The id of a member."""
+    return f"M{number:06d}"
+
+
 class Workload:
-    """Members and traffic. `end`: when the last event is sent; `events_per_second`: the pace of business time before it."""
+    """Members and traffic. `end`: when the last event is sent; `events_per_second`: the pace of business time before it.
+
+    `series` begins the ids of events and orders, for one ledger that takes several workloads. Members take turns in `programs`.
+    """
 
     def __init__(
-        self, seed: int, members: int, events: int, end: datetime, mix: Mix = UNIFORM, events_per_second: float = 1_000
+        self,
+        seed: int,
+        members: int,
+        events: int,
+        end: datetime,
+        mix: Mix = UNIFORM,
+        events_per_second: float = 1_000,
+        *,
+        series: str = "",
+        programs: Sequence[str] = PROGRAMS,
     ) -> None:
         self._rng = Random(seed)
-        self._members = [(f"M{number:06d}", PROGRAMS[number % len(PROGRAMS)]) for number in range(members)]
+        self._members = [(member_name(number), programs[number % len(programs)]) for number in range(members)]
+        self._series = series
         self._events = events
         self._mix = mix
         self._pace = timedelta(seconds=1 / events_per_second)
@@ -157,11 +175,11 @@ class Workload:
 
     def _sent(self, type_: str, at: datetime, program: str | None, member: str | None, **data: Any) -> Sent:
         self._count += 1
-        return Sent(type_, f"e{self._count}", "/shop", at, program, data, member)
+        return Sent(type_, f"{self._series}e{self._count}", "/shop", at, program, data, member)
 
     def _order(self, member: str, program: str, at: datetime, share_with_points: float) -> Sent:
         rng = self._rng
-        order_id = f"O{self._count}"
+        order_id = f"{self._series}O{self._count}"
         quantities = [rng.choice((1, 1, 2)) for _ in range(rng.choice((2, 3)))]
         lines = []
         for number, quantity in enumerate(quantities, 1):
