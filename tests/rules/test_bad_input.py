@@ -255,3 +255,24 @@ def test_one_order_id_with_other_content_leaves_the_first_standing(code: str) ->
     story.order("A", "2024-04-03", line(99_999))
     same_but_for_findings(story, plain)
     assert (story.findings(LATER), story.simulation.counts["order_conflict"]) == ([], 1)
+
+
+LISTED = {
+    "a return of more than is left": test_what_is_left_of_a_line_counts_over_all_earlier_returns,
+    "a cancel after a return": test_a_cancel_after_a_return_takes_only_the_rest,
+    "a return after a cancel": test_a_return_after_a_cancel_of_everything_finds_nothing,
+    "a return of a rejected order": test_nothing_happens_to_an_order_that_was_rejected,
+    "an exchange of an unknown line": test_an_exchange_of_a_line_that_is_not_there_changes_nothing,
+    "a shipment of a cancelled line": test_goods_that_were_cancelled_do_not_ship,
+    "a second payment": test_a_second_payment_does_nothing,
+    "two orders under one id": test_one_order_id_with_other_content_leaves_the_first_standing,
+    "an adjustment beyond the account": test_an_adjustment_beyond_the_account_is_owed_and_set_off_later,
+    "a reward that nobody offers": test_a_reward_that_nobody_offers_is_rejected,
+}
+"""What shops send that does not fit, and where its outcome is told; each in every program."""
+
+
+def test_each_is_told_in_every_program() -> None:
+    for told in LISTED.values():
+        marks = [mark.args for mark in getattr(told, "pytestmark", ())]
+        assert ("code", CODES) in marks, told.__name__

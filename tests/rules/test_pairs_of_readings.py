@@ -1,4 +1,6 @@
-"""Choices compose: under any two other readings together a busy month still adds up, and late news still comes to the same."""
+"""Choices compose: under any two other readings together a busy month still adds up, late news still comes to the same, and every
+posting is still explained.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ from random import Random
 import pytest
 
 from contracts.terms import Question
-from tests.rules.story import Story, line, pieces, reading_of
+from tests.explain.story import ExplainedStory
+from tests.rules.story import line, pieces, reading_of
+from worker.explain import LANGUAGES, page, text
 from worker.terms import load, shipped
 
 PAIRS_EACH = 25
@@ -28,7 +32,7 @@ CASES = [pytest.param(code, *pair, id=f"{code}-{'-'.join((*pair[0], *pair[1]))}"
 
 @pytest.mark.parametrize(("code", "one", "two"), CASES)
 def test_any_two_readings_keep_the_books(code: str, one: tuple[str, str], two: tuple[str, str]) -> None:
-    story = Story(code, {**reading_of(code, *one), **reading_of(code, *two)})
+    story = ExplainedStory(code, {**reading_of(code, *one), **reading_of(code, *two)})
     story.registered("2024-08-01")
     story.enrolled("2024-08-01")
     story.adjusted(3_000, "2024-08-02")
@@ -55,9 +59,30 @@ def test_any_two_readings_keep_the_books(code: str, one: tuple[str, str], two: t
     story.returned("A", "2024-10-07")
     for at in ("2024-08-10", "2024-10-10", "2025-03-01", "2026-12-31"):
         story.at(at)
+    _explained(story)
     final = {order.order_id: order for order in story.at("2026-12-31").orders}
     for order in final.values():
         assert order.points_returned + order.points_forfeited <= order.points_used
         assert order.points_credited >= 0
     if final["A"].redemption is not None and final["A"].redemption.decision == "accepted":
         assert final["A"].points_returned + final["A"].points_forfeited == final["A"].points_used, "all goods of it came back"
+
+
+def _explained(story: ExplainedStory) -> None:
+    """Every posting has words, a rule and its place in the published terms; together they come to the statement."""
+    last = "2026-12-31"
+    statement = story.at(last)
+    for language in LANGUAGES:
+        told = story.told(last, language)
+        assert len(told.postings) == len(story.entries())
+        for posting in told.postings:
+            assert " moved from " not in posting.title
+            assert posting.rule.document
+            assert posting.rule.section
+            assert posting.rule.says
+            assert posting.cause
+        for bucket, balance in (("available", statement.available), ("pending", statement.pending)):
+            moved = sum(each.points * ((each.target == bucket) - (each.source == bucket)) for each in told.postings)
+            assert moved == balance
+        assert text(told)
+        assert page(told).count("<article") == len(told.postings)

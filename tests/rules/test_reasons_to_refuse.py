@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from contracts.events import RejectionReason
 from tests.rules.story import MEMBER, Story, line
 
 AT = "2024-07-08"  # a Monday
@@ -73,6 +74,10 @@ CASES = [
     ("remaining_below_payment_minimum", "ansage", _order(points_used=1_001), None),
     ("insufficient_points", "ansage", _reward("CUTTING_BOARD", 30), None),
 ]
+
+
+def test_every_reason_of_the_contract_is_reached() -> None:
+    assert [case[0] for case in CASES] == list(get_args(RejectionReason))
 
 
 @pytest.mark.parametrize(("reason", "code", "tell", "changes"), CASES, ids=[case[0] for case in CASES])

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from worker.decide.lot_name import lot_name
 from worker.decide.state import FORMAT, Item, ItemKey, Lot
 from worker.persist.accounts import account_row, by_account
 from worker.persist.encoding import Row, decision_of, decode_item, decode_lot, entry_of, event_of, posting_of
@@ -67,7 +68,7 @@ async def of_accounts(link: Link, group: Sequence[UUID], known_at: datetime | No
             items=_items(items.get(account_id, ())) if account_id not in other else {},
             recorded=[row["recorded_at"] for row in facts.get(account_id, ())],
             postings=[posting_of(row) for row in entries.get(account_id, ())],
-            lot_names=[f"{row['origin']}/{row['part']}" for row in lots.get(account_id, ())],
+            lot_names=[lot_name(row["origin"], row["part"]) for row in lots.get(account_id, ())],
             item_names=[(row["kind"], row["key"]) for row in items.get(account_id, ())],
         )
         for account_id in group
