@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
 from random import Random
+from typing import Any
 
 from hypothesis import given
+from msgspec.structs import replace
 
 from contracts.events import Event, OrderPlaced
 from tests.fold.books import Books, compare_all
 from tests.fold.examples import batches, draw, programs, seeds, tried
-from worker.decide.state import Decision
+from worker.decide.refold import _entry_order, corrections
+from worker.decide.state import Decision, Entry, Moment
 from worker.simulate import Simulation
 
 
@@ -158,3 +162,22 @@ def test_a_redemption_is_decided_once_and_told_once(code: str, seed: int) -> Non
         message for book in books.books.values() for message in book.messages if message.topic == "loyalty.redemption-decided"
     ]
     assert len(told) == len(seen)
+
+
+def test_corrections_of_one_instant_come_in_the_same_order_from_every_worker() -> None:
+    at = Moment(datetime(2025, 1, 1, tzinfo=UTC), 1, "//shop", "a")
+    one = Entry(reason="void", points=0, source="pending", target="revoked", rule="R")
+    others: list[dict[str, Any]] = [
+        {"reason": "lapse"},
+        {"source": "available"},
+        {"target": "lapsed"},
+        {"rule": "Q"},
+        {"kind": "basic"},
+        {"lot": "order:A/1"},
+        {"expires_on": date(2025, 6, 30)},
+        {"order_id": "A"},
+    ]
+    entries = [(at, one), *((at, replace(one, **other)) for other in others)]
+    forwards = corrections(Counter(entries), Counter())
+    assert len({_entry_order(entry) for entry in entries}) == len(entries)
+    assert forwards == sorted(forwards, key=_entry_order)

@@ -288,9 +288,12 @@ def corrections(folded: Counter[_EntryKey], posted: Counter[_EntryKey]) -> list[
     return rows
 
 
-def _entry_order(key: _EntryKey) -> tuple[Moment, str, str, str, str]:
+def _entry_order(key: _EntryKey) -> tuple[Moment, tuple[str, ...]]:
+    """A place for every entry: no two that differ in anything share one, so that every worker posts in the same order."""
     moment, entry = key
-    return moment, entry.lot or "", entry.reason, entry.source, entry.target
+    last_day = entry.expires_on.isoformat() if entry.expires_on is not None else ""
+    named = (entry.lot, entry.reason, entry.source, entry.target, last_day, entry.rule, entry.kind, entry.order_id)
+    return moment, tuple(name or "" for name in named)
 
 
 def _difference(program: Program, change: AccountChange, before: Head, steps: Sequence[Step], history: History) -> AccountChange:
