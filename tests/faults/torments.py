@@ -68,7 +68,7 @@ Torment = Callable[[Scene], Coroutine[Any, Any, None]]
 
 async def kills(scene: Scene) -> None:
     """SIGKILL at random moments, of one, some or all workers at once; others start in their places."""
-    while not await scene.pause(0.8, 3.0):
+    while not await scene.pause(1.5, 4.5):
         victims = [place for _ in range(scene.rng.choice((1, 2, 2, 3))) if (place := scene.anyone(0.3)) is not None]
         for place in victims:
             scene.counts["sigkills"] += 1

@@ -39,8 +39,8 @@ class Traffic:
 
     @classmethod
     def of(cls, name: str, seed: int, count: int) -> Traffic:
-        """About so many events of the last two months, told in some order."""
-        start = datetime.now(UTC) - timedelta(days=60)
+        """About so many events of the last two months, none of them to come, told in some order."""
+        start = datetime.now(UTC) - timedelta(days=70)
         events = Shop(seed, start, 59, name).events(max(1, count // _EVENTS_A_MEMBER), count)
         return cls(name, events, list(_records(events, Random(seed))))
 

@@ -2,14 +2,16 @@
 
 It differs in this: positions and ends can be read without waiting; one record can be read at an offset; missing topics are
 told of at once; an offset out of range is reported and not silently skipped over; records that were handed out and did not
-arrive are reported; and a header whose *name* is not UTF-8, on which aiokafka 0.14 raises for ever, is read with the bad
-bytes written as `\\xNN`. This is the only file that touches aiokafka's inner parts.
+arrive are reported, and so is a partition that the broker did not know for a moment; and a header whose *name* is not UTF-8,
+on which aiokafka 0.14 raises for ever, is read with the bad bytes written as `\\xNN`. This is the only file that touches
+aiokafka's inner parts.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -31,6 +33,8 @@ from worker.decode.record import Record
 
 ONE_RECORD_WAIT_MS = 100
 HEADERS_SINCE_FORMAT = 2
+UNKNOWN_CODES = (UnknownTopicOrPartitionError.errno, 100, 103)
+"""Answers to a fetch after which the topic may be another one of the same name; the last two are unknown and other topic ids."""
 
 
 class StrictConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships no types
@@ -47,6 +51,26 @@ class StrictConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships 
         """Monotonic time (seconds) since when every poll failed; None while polls succeed."""
         self.in_hand: set[TopicPartition] = set()
         """Partitions whose records a poll gave out and nobody took over yet: their position runs ahead."""
+
+    async def start(self) -> None:
+        """As the parent's. The client is listened to: where a topic was deleted and made again, the parent would go on at its
+        position in the new one, and pass over all that lies before.
+
+        Raises:
+            KafkaError: the cluster cannot be reached, or a topic is missing.
+        """
+        await super().start()
+        self._client.send = partial(self._send_and_listen, self._client.send)
+
+    async def _send_and_listen(self, send: Callable[..., Awaitable[Any]], node: int, request: Any, **options: Any) -> Any:
+        response = await send(node, request, **options)
+        if isinstance(request, FetchRequest):
+            told = ((TopicPartition(topic, part[0]), part[1]) for topic, parts in response.topics for part in parts)
+            # Those that are asked about by hand are being looked at already.
+            unknown = [partition for partition, code in told if code in UNKNOWN_CODES and partition not in self.paused()]
+            if unknown:
+                self._on_lost(unknown)
+        return response
 
     async def getmany(self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None) -> Any:
         """As the parent's, but what concerns one partition does not fail the poll.
