@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -81,6 +82,7 @@ class System:
     directory: Path
     settings: dict[str, str] = field(default_factory=dict)
     workers: list[Process] = field(default_factory=list)
+    said: str = ""  # what the last command wrote to stderr
 
     @property
     def environment(self) -> dict[str, str]:
@@ -131,17 +133,32 @@ class System:
         async with await PostgresStore.open(self.dsn) as store:
             yield store
 
-    def start_worker(self, name: str, **settings: str) -> Process:
-        """Start `loyalty run` as a process of its own."""
+    def start_worker(self, name: str, *, module: str = "worker", **settings: str) -> Process:
+        """Start `loyalty run` as a process of its own. `module`: what runs it."""
         process = Process(
             name=name,
-            command=(sys.executable, "-m", "worker", "run"),
+            command=(sys.executable, "-m", module, "run"),
             log=self.directory / f"{name}.log",
             environment={**self.environment, "LOYALTY_WORKER_ID": name, **settings},
         )
         process.start()
         self.workers.append(process)
         return process
+
+    async def command(self, *arguments: str, code: int = 0, **settings: str) -> str:
+        """Run a command of `loyalty` as an operator does; returns stdout, fails unless it ends with the code."""
+        environment = {**self.environment, **settings}
+        done = await asyncio.to_thread(
+            subprocess.run,
+            (sys.executable, "-m", "worker", *arguments),
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, f"{arguments} ended with {done.returncode}: {done.stderr}"
+        self.said = done.stderr
+        return done.stdout
 
     def stop_workers(self) -> None:
         """Stop all that still run."""

@@ -137,11 +137,15 @@ class Pace:
         self._watched = sys.stderr.isatty()
 
     def add(self, count: int) -> None:
-        """So many more are done."""
-        self._done += count
+        """So many more are done; says so now and then."""
+        self.count(count)
         if time.monotonic() - self._told >= self._every:
             self._told = time.monotonic()
             self._say(self._line())
+
+    def count(self, count: int) -> None:
+        """So many more are done."""
+        self._done += count
 
     def end(self) -> None:
         """Clear the line, where it was rewritten."""

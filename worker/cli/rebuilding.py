@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,19 +28,27 @@ def rebuild(
         list[str] | None, typer.Option(metavar="ID|PROGRAM:MEMBER", help="This account; may be given again.")
     ] = None,
     fenced: Annotated[bool, typer.Option("--fenced", help="Every account that is fenced.")] = False,
+    into: Annotated[
+        str | None, typer.Option(metavar="DSN", help="Build the whole ledger anew in this empty, migrated database.")
+    ] = None,
+    announce: Annotated[
+        bool, typer.Option("--announce", help="With --into: have every version of the new epoch published.")
+    ] = False,
     preview: Annotated[bool, typer.Option("--preview", help="Show what would be, and write nothing.")] = False,
     output: Output = Format.TABLE,
 ) -> None:
     """Fold accounts anew from their facts and free them if they were fenced. What was posted otherwise is corrected under one
     new version each; verdicts that were announced stand.
 
-    Workers may run beside it. May be interrupted and run again. Exits with 1 if an account could not be rebuilt.
+    With --into, all accounts are built in another database from facts and announced verdicts alone, and compared row by row.
+
+    Workers may run beside it. May be interrupted and run again. Exits with 1 if an account could not be rebuilt, or differs.
     """
     from worker.cli.opening import finish
 
-    if bool(account) == fenced:
-        raise Failure(Exit.USAGE, "give either --account (one or more) or --fenced")
-    failed = finish(_accounts(account, preview, output))
+    if [bool(account), fenced, into is not None].count(True) != 1:
+        raise Failure(Exit.USAGE, "give one of --account (which may be given again), --fenced and --into")
+    failed = finish(_accounts(account, preview, output) if into is None else _into(into, announce, output))
     raise typer.Exit(Exit.FINDING if failed else Exit.OK)
 
 
@@ -108,3 +117,41 @@ class _Report:
         if self._output is not Format.NDJSON and (self._rows or self._output is Format.JSON):
             show(self._rows, self._output, "Accounts", COLUMNS)
         tell(f"{self._done:,} accounts {what}, {self._announced:,} with a new version; {self.failed:,} could not be rebuilt")
+
+
+async def _into(dsn: str, announce: bool, output: Format) -> int:
+    from worker.cli.opening import key_of, ledger
+    from worker.persist import key_check
+    from worker.persist.transfer import TargetUsedError, Transfer
+    from worker.rebuild_into import Part, rebuild_into
+    from worker.settings import load
+
+    settings = load()
+    whole = Part()
+    async with ledger(settings) as source, ledger(settings, dsn=dsn) as target:
+        catalogue = await checked(source, settings)
+        if missing := await target.missing_migrations():
+            raise Failure(
+                Exit.USAGE, f"the database to build in lacks migration {', '.join(missing)}: run `loyalty migrate` on it"
+            )
+        transfer = Transfer(source, target, key_check(key_of(settings)).hex())
+        try:
+            left = await transfer.begin()
+            facts, accounts = Pace("facts"), Pace("accounts", left)
+            epoch = (await target.state()).epoch
+            async with aclosing(rebuild_into(transfer, catalogue, epoch, announce=announce)) as parts:
+                async for part in parts:
+                    whole.add(part)
+                    facts.count(part.facts)
+                    accounts.add(part.accounts)
+        except TargetUsedError as error:
+            raise Failure(Exit.USAGE, str(error)) from None
+        accounts.end()
+    rows = [{"account_id": account, "difference": what} for account, what in whole.differences]
+    if output is not Format.TABLE or rows:
+        show(rows, output, "Differences", ("account_id", "difference"))
+    equal = ", ".join(f"{count:,} {table}s" for table, count in whole.equal.items())
+    tell(f"{whole.accounts:,} accounts built from {whole.facts:,} facts, {facts.per_second:,.0f} facts/s")
+    tell(f"equal: {equal or 'nothing'}; the entries of {whole.line_by_line:,} accounts line by line")
+    tell(f"{whole.differ:,} differences; {whole.not_compared:,} accounts had no state to compare with")
+    return whole.differ

@@ -392,4 +392,4 @@ class Account:
 
     def fail(self, what: str) -> NoReturn:
         """Stop: the fold broke one of its own rules."""
-        raise Defect(f"{what} at {self.moment}")
+        raise Defect(f"{what} at {self.at.isoformat()}")

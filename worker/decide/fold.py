@@ -113,7 +113,7 @@ def _apply(account: Account, fact: Event) -> Step:
     except (NotLoaded, Defect):
         raise
     except Exception as error:
-        raise defect_of(error, f"{fact.type} at {account.moment}") from error
+        raise defect_of(error, f"{fact.type} at {fact.time.isoformat()}") from error
     return account.finish()
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequen
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
+from io import BytesIO
 from typing import TYPE_CHECKING, Final, Self
 from uuid import UUID
 
@@ -118,6 +119,11 @@ class PostgresBatch:
     async def write(self, changes: Sequence[AccountChange]) -> None:
         await posting.write(self._link, changes)
 
+    async def pour(self, table: str, columns: Sequence[str], rows: bytes) -> None:
+        """Adds rows to a table as COPY wrote them from another one."""
+        with translated():
+            await self._link.connection.copy_to_table(table, source=BytesIO(rows), columns=columns, format="binary")
+
     async def dead_letter(self, letters: Sequence[DeadLetter]) -> int:
         return await dead_letters.keep(self._link, letters, self._options.dead_letter_bytes_max)
 
@@ -173,7 +179,8 @@ class PostgresStore:
         await self.close()
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Connection]:
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection of the pool, for reading whole tables."""
         with translated():
             connection = await self._pool.acquire(timeout=self._options.acquire_seconds)
         try:
@@ -183,7 +190,7 @@ class PostgresStore:
 
     @asynccontextmanager
     async def _link(self) -> AsyncIterator[Link]:
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             yield Link(connection)
 
     # The batch
@@ -193,7 +200,7 @@ class PostgresStore:
 
     @asynccontextmanager
     async def _batch(self) -> AsyncIterator[PostgresBatch]:
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             batch = PostgresBatch(Link(connection), self._options)
             try:
                 with translated():
@@ -325,7 +332,7 @@ class PostgresStore:
                 raise WrongKeyError
 
     async def missing_migrations(self) -> list[str]:
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             with translated():
                 there = await applied(connection)
         return [version for version, path in migrations().items() if version not in there and "_before_" in path.name]
@@ -333,18 +340,18 @@ class PostgresStore:
     async def dossiers(
         self, accounts: Collection[UUID] | None = None, known_at: datetime | None = None
     ) -> AsyncIterator[Dossier]:
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             async for dossier in dossiers.read(connection, accounts, known_at):
                 yield dossier
 
     async def verify(self, accounts: Collection[UUID] | None = None) -> AsyncIterator[Violation]:
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             async for violation in invariants.check(connection, accounts):
                 yield violation
 
     async def verify_whole(self) -> AsyncIterator[Violation]:
         """Runs the invariants that belong to no account."""
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             async for violation in invariants.whole(connection):
                 yield violation
 

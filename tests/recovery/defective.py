@@ -1,0 +1,28 @@
+"""`python -m tests.recovery.defective run`: a release of the worker that cannot fold every third order's shipment."""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+from contracts.events import ShipmentDispatched
+from worker.__main__ import main
+from worker.decide import fold, orders
+from worker.decide.account import Account
+
+
+def cannot_be_folded(order_id: str) -> bool:
+    """Whether the defect strikes at a shipment of this order."""
+    return crc32(order_id.encode()) % 3 == 0
+
+
+def _dispatched(account: Account, data: ShipmentDispatched) -> None:
+    if cannot_be_folded(data.order_id):
+        raise ValueError(f"what a defect says may hold anything: {data.order_id}")
+    orders.dispatched(account, data)
+
+
+if __name__ == "__main__":
+    handlers = fold.HANDLERS
+    assert isinstance(handlers, dict)
+    handlers[ShipmentDispatched] = _dispatched
+    main()

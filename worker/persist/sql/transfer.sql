@@ -1,0 +1,48 @@
+-- Building one ledger from the facts of another.
+
+-- What does not follow from facts: what Kafka was read up to, who guests are, what waits, what was broken; and the terms.
+-- name: transfer_position
+SELECT topic, partition, from_offset, next_offset, digest, record_at, updated_at FROM position;
+
+-- name: transfer_program_terms
+SELECT program, hash, effective_from, body, applied_at FROM program_terms;
+
+-- name: transfer_parked
+SELECT order_id, source, id, type, business_at, program, digest, body, traceparent, recorded_at FROM parked;
+
+-- name: transfer_order_route
+SELECT order_id, programs, account_ids, recorded_at FROM order_route;
+
+-- name: transfer_dead_letter
+SELECT topic, partition, record_offset, digest, record_at, reason, detail, key, value, headers, recorded_at FROM dead_letter;
+
+-- name: transfer_fact
+SELECT account_id, source, id, type, business_at, rank, program, order_id, digest, body, traceparent, recorded_at
+FROM fact
+WHERE account_id = ANY($1);
+
+-- name: transfer_decision
+SELECT account_id, source, id, verdict, points, reason, recorded_at
+FROM decision
+WHERE account_id = ANY($1);
+
+-- name: transfer_ledger
+SELECT s.epoch, s.key_check, w.value AS watermark FROM ledger_state s, watermark w;
+
+-- name: transfer_epoch
+UPDATE ledger_state SET epoch = $1, key_check = $2;
+
+-- name: transfer_watermark
+UPDATE watermark SET value = $1, updated_at = clock_timestamp();
+
+-- name: transfer_mark
+INSERT INTO lease (name, holder, until) VALUES ($1, $2, 'infinity');
+
+-- name: transfer_state
+SELECT
+    (SELECT holder FROM lease WHERE name = $1) AS begun_from,
+    EXISTS (SELECT FROM account) OR EXISTS (SELECT FROM position) AS used,
+    (SELECT account_id FROM account ORDER BY account_id DESC LIMIT 1) AS last;
+
+-- name: transfer_left
+SELECT count(*) AS accounts FROM account WHERE account_id > $1;
