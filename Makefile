@@ -13,7 +13,7 @@ LOCK_OPTIONS := --generate-hashes --no-emit-index-url --no-header --universal --
 ARGS ?=
 SECONDS ?= 600
 
-.PHONY: help install demo test bench soak mutants lint types layers migrations-lint lock lock-check check
+.PHONY: help install demo test bench soak fuzz mutants lint types layers migrations-lint lock lock-check check
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -41,6 +41,9 @@ soak: $(STAMP)  ## simulation and faults on real parts for SECONDS=600, from whe
 
 mutants: $(STAMP)  ## small changes of the fold, each to be noticed by a test, for SECONDS=600; results in build/mutants.ndjson
 	$(BIN)/python -m tests.mutation --seconds $(SECONDS) $(ARGS)
+
+fuzz: $(STAMP)  ## hostile records, terms and lives for SECONDS=600; counts in build/fuzz.ndjson; pip install '.[fuzz]' adds atheris
+	$(BIN)/python -m tests.hostile --seconds $(SECONDS) $(ARGS)
 
 lint: $(STAMP)  ## ruff
 	$(BIN)/ruff check .

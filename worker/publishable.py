@@ -9,12 +9,12 @@ from typing import Any
 from contracts.terms import Terms
 from contracts.terms_checks import contradictions
 from worker.decide.program import Program
-from worker.terms import TermsError, changed, read, versions
+from worker.terms import TermsError, changed, read, text_of, versions
 
 
 def publishable(path: Path) -> Program:
     """The program of a terms file that may be published. Raises TermsError with everything that is wrong, OSError."""
-    return checked(read(path.read_text(encoding="utf-8"), path.name), path.name)
+    return checked(read(text_of(path), path.name), path.name)
 
 
 def checked(values: Mapping[str, Any], source: str) -> Program:

@@ -18,7 +18,7 @@ from worker.decide.program import Program
 from worker.decode import Limits, Record, decode
 from worker.decode.strict_json import canonical
 from worker.simulate import Simulation
-from worker.terms import PROGRAMS, TermsError, read
+from worker.terms import PROGRAMS, TermsError, read, text_of
 
 _END_OF_TIME: Final = datetime(9000, 1, 1, tzinfo=UTC)
 _COLUMNS: Final = ("available", "pending", "on hold", "due back", "tier", "usable through")
@@ -31,7 +31,7 @@ def stories() -> dict[str, Path]:
 
 def page(program: Program, file: Path) -> str:
     """The page of a story in Markdown. Raises TermsError for a step that is none, OSError."""
-    values = read(file.read_text(encoding="utf-8"), file.name)
+    values = read(text_of(file), file.name)
     member = str(values.get("member", "M1"))
     simulation = Simulation(program)
     lines = [f"# {program.versions[-1].terms.name.en} — a worked example", ""]

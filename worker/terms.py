@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from hashlib import sha256
@@ -21,7 +22,9 @@ _T = TypeVar("_T", Terms, ProgramFile)
 
 PROGRAMS = Path(__file__).parent.parent / "contracts" / "programs"
 """The programs that are shipped."""
-FILE_BYTES_MAX = 4 * 1024 * 1024
+FILE_BYTES_MAX = 1024 * 1024
+"""Of a terms file; the longest that is shipped has 30 KB."""
+DEPTH_MAX = 50
 
 
 class TermsError(Exception):
@@ -33,7 +36,22 @@ class TermsError(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML without its surprises: dates stay text, only true and false are booleans, a key given twice is refused."""
+    """YAML without its surprises: dates stay text, only true and false are booleans, a key given twice is refused, and so is what
+    would make much of little: aliases, and nesting without end."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """One value; text takes no more room in memory than in the file."""
+        where = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # not in the stubs
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not read", where)
+        self.depth += 1
+        if self.depth > DEPTH_MAX:
+            raise yaml.composer.ComposerError(None, None, f"nested deeper than {DEPTH_MAX}", where)
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -45,7 +63,9 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|fa
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
-    twice = {str(key) for key in keys if keys.count(key) > 1}
+    if any(isinstance(key, list | dict) for key in keys):
+        raise yaml.constructor.ConstructorError(None, None, "a key should be text, is a list or mapping", node.start_mark)
+    twice = [str(key) for key, count in Counter(keys).items() if count > 1]
     if twice:
         raise yaml.constructor.ConstructorError(None, None, f"key given twice: {', '.join(sorted(twice))}", node.start_mark)
     return dict(zip(keys, (loader.construct_object(value, deep=True) for _, value in node.value), strict=True))
@@ -54,14 +74,29 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
+def text_of(path: Path) -> str:
+    """The text of a file, of which no more is read than may be. Raises TermsError, OSError."""
+    with path.open("rb") as file:
+        content = file.read(FILE_BYTES_MAX + 1)
+    if len(content) > FILE_BYTES_MAX:
+        raise TermsError(path.name, [f"larger than {FILE_BYTES_MAX} bytes"])
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise TermsError(path.name, [f"should be UTF-8, is not at byte {error.start}"]) from None
+
+
 def read(text: str, source: str = "terms") -> dict[str, Any]:
     """The values of a terms file, not yet checked. Raises TermsError for what is not YAML."""
-    if len(text.encode()) > FILE_BYTES_MAX:
+    if len(text.encode("utf-8", "surrogatepass")) > FILE_BYTES_MAX:
         raise TermsError(source, [f"larger than {FILE_BYTES_MAX} bytes"])
     try:
         values = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with less in it
-    except (yaml.YAMLError, RecursionError) as error:
+    except yaml.YAMLError as error:
         raise TermsError(source, [f"not YAML: {' '.join(str(error).split())}"]) from None
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        # PyYAML lets through what its constructors of numbers, dates and booleans raise.
+        raise TermsError(source, [f"a value is not of the kind that its tag or form says: {str(error)[:200]}"]) from None
     if not isinstance(values, dict):
         raise TermsError(source, ["should be a mapping of sections such as `program`, `membership`, `earning`"])
     return values
@@ -83,7 +118,7 @@ def set_path(values: Any, path: str, value: Any, source: str = "terms") -> None:
 
 def _position(items: Any, name: str, path: str, source: str) -> int:
     if isinstance(items, list):
-        if name.isdigit() and int(name) < len(items):
+        if name.isdecimal() and len(name) < 10 and int(name) < len(items):
             return int(name)
         for index, item in enumerate(items):
             if isinstance(item, dict) and item.get("id", item.get("name")) == name:
@@ -130,7 +165,7 @@ def _problem(error: Any) -> str:
 
 def load(path: Path, changes: Mapping[str, Any] | None = None) -> Program:
     """The program of a terms file, with values changed for a what-if. Raises TermsError, OSError."""
-    return Program(versions(changed(read(path.read_text(encoding="utf-8"), path.name), changes or {}), path.name))
+    return Program(versions(changed(read(text_of(path), path.name), changes or {}), path.name))
 
 
 def changed(values: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

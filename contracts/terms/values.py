@@ -15,6 +15,7 @@ Points = Annotated[int, Field(ge=0, le=10**12)]
 Days = Annotated[int, Field(ge=0, le=3660)]
 Months = Annotated[int, Field(ge=1, le=1200)]
 DECIMALS_MAX = 8
+DECIMAL_PATTERN = r"^[0-9]+(\.[0-9]{1,8})?$"
 
 
 def _exact(value: object) -> object:
@@ -40,8 +41,8 @@ def _decimal(value: object) -> object:
 DecimalText = Annotated[
     str,
     BeforeValidator(_decimal),
-    Field(max_length=24),
-    WithJsonSchema({"type": ["string", "integer"], "pattern": r"^[0-9]+(\.[0-9]{1,8})?$", "maxLength": 24}),
+    Field(max_length=24, pattern=DECIMAL_PATTERN),
+    WithJsonSchema({"type": ["string", "integer"], "pattern": DECIMAL_PATTERN, "maxLength": 24}),
 ]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from worker.decide.program import Program
-from worker.terms import TermsError, changed, read, versions
+from worker.terms import TermsError, changed, read, text_of, versions
 
 
 class _Loader(yaml.SafeLoader):
@@ -25,9 +25,9 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^-?(?:0|[1-9
 
 def program_with(path: Path, overrides: Path | None, settings: Sequence[str]) -> Program:
     """The program of a terms file with an overrides file and then single settings put over it. Raises TermsError, OSError."""
-    values = read(path.read_text(encoding="utf-8"), path.name)
+    values = read(text_of(path), path.name)
     if overrides is not None:
-        over = _yaml(overrides.read_text(encoding="utf-8"), overrides.name)
+        over = _yaml(text_of(overrides), overrides.name)
         if not isinstance(over, dict):
             raise TermsError(overrides.name, ["should be a mapping: sections as in a terms file, or dotted paths"])
         for dotted, value in _paths(over, values, overrides.name):

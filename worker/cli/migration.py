@@ -8,7 +8,7 @@ from db.migrate import migrate
 from worker.cli.opening import finish, ledger
 from worker.persist import key_check
 from worker.registry import TermsChanged, register
-from worker.terms import read, shipped, versions
+from worker.terms import read, shipped, text_of, versions
 
 
 def bring_up(dsn: str, account_key: bytes, *, only_before: bool = False) -> Iterator[str]:
@@ -29,7 +29,7 @@ async def _register(dsn: str, key: bytes) -> list[str]:
     async with ledger(dsn=dsn) as store:
         await store.settle_key(key_check(key))
         for code, path in shipped().items():
-            found = versions(read(path.read_text(encoding="utf-8"), path.name), path.name)
+            found = versions(read(text_of(path), path.name), path.name)
             try:
                 new = await register(store, found)
             except TermsChanged as changed:
