@@ -39,6 +39,7 @@ CREATE TABLE step (ledger, at, rank, source, id, version, before, PRIMARY KEY (l
 CREATE TABLE entry (ledger, at, rank, source, id, number INTEGER, doc,
     PRIMARY KEY (ledger, at, rank, source, id, number)) WITHOUT ROWID;
 CREATE TABLE lot (ledger, origin, part, open, doc, PRIMARY KEY (ledger, origin, part)) WITHOUT ROWID;
+CREATE TABLE home (order_id, program, member_id, PRIMARY KEY (order_id, program)) WITHOUT ROWID;
 CREATE TABLE item (ledger, kind, key, due, doc, PRIMARY KEY (ledger, kind, key)) WITHOUT ROWID;
 """
 
@@ -72,6 +73,15 @@ class Book:
         """A ledger of its own for one more member."""
         self._ledgers += 1
         return Ledger(self, self._ledgers, member_id, account_id)
+
+    def claim(self, order_id: str, program: str, member_id: str | None) -> str | None:
+        """Who has an order of a program ("" = a store outside of it; None = a guest): the first who placed it."""
+        self._rows.execute("INSERT OR IGNORE INTO home VALUES (?, ?, ?)", (order_id, program, member_id))
+        return self.owners(order_id)[program]
+
+    def owners(self, order_id: str) -> dict[str, str | None]:
+        """By program, who has an order; empty if it has not come."""
+        return dict(self.all("SELECT program, member_id FROM home WHERE order_id = ?", order_id))
 
     @contextmanager
     def undone(self) -> Iterator[None]:

@@ -233,7 +233,12 @@ class Pipeline:
         arriving = {event.order_id for event, _ in inbox.orders}
         others = [event for event in inbox.followers if event.order_id not in arriving]
         routes = await batch.routes({event.order_id or "" for event in others})
-        awaited = {order_id for event in others if home_of(routes.get(order_id := event.order_id or ""), event.program) is None}
+        unknown = Route("")
+        awaited = {
+            order_id
+            for event in others
+            if home_of(routes.get(order_id := event.order_id or "", unknown).accounts, event.program) is None
+        }
         arrivals: dict[tuple[str, str], Arrival] = {}
         for event, program in inbox.orders:
             data = event.data
@@ -263,7 +268,7 @@ class Pipeline:
 
     async def _follow(self, batch: Batch, inbox: _Inbox, routes: dict[str, Route], tasks: dict[UUID, Task]) -> None:
         """Give events to the accounts of their orders: those that came now, and those that had been parked for an order."""
-        arrived = awaited_by({event.order_id or "": routes[event.order_id or ""] for event, _ in inbox.orders})
+        arrived = awaited_by({event.order_id or "": routes[event.order_id or ""].accounts for event, _ in inbox.orders})
         # What was parked came first: if something of this batch contradicts it, the later one is at fault.
         waited = await batch.take_parked(arrived) if arrived else []
         parked = self._send_home((*waited, *inbox.followers), inbox, routes, tasks)
@@ -278,17 +283,17 @@ class Pipeline:
         """Give each event to the account of its order; returns those whose order has not come."""
         homeless: list[Event] = []
         for event in events:
-            home = home_of(routes[event.order_id or ""], event.program)
+            home = home_of(routes[event.order_id or ""].accounts, event.program)
             if home is None and self._catalogue.awaits(event):
                 homeless.append(event)
             elif home is None:
                 self._refuse(inbox, event, "unknown_order", "order_id: no such order has come; send the event again after it")
             elif isinstance(home, Unresolved):
                 self._refuse(inbox, event, home.reason, home.detail)
-            elif home.account is None:
+            elif home.owner is None:
                 inbox.outcomes["dropped"] += 1
             else:
-                tasks.setdefault(home.account, Task(home.account, home.program)).facts.append(event)
+                tasks.setdefault(home.owner, Task(home.owner, home.program)).facts.append(event)
         return homeless
 
     # -- the clock
@@ -332,7 +337,7 @@ class Pipeline:
         inbox, tasks = _Inbox(), dict[UUID, Task]()
         async with self._store.batch() as batch:
             known = await batch.claim([], sorted(route.order_id for route in routes))
-            events = await batch.take_parked(awaited_by(known))
+            events = await batch.take_parked(awaited_by({order_id: route.accounts for order_id, route in known.items()}))
             self._send_home(events, inbox, known, tasks)
             await self._finish(batch, inbox, tasks)
         _count(inbox)

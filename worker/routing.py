@@ -4,39 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from uuid import UUID
+from typing import Generic, TypeVar
 
 from worker.catalogue import OUTSIDE, Unresolved
-from worker.persist.rows import Route
+
+Owner = TypeVar("Owner")
+"""What names who has an order: an account's id, or a member's."""
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
-    """Where an event about an order goes. `account` None: nowhere, it is dropped."""
+class Home(Generic[Owner]):
+    """Where an event about an order goes. `owner` None: nowhere, it is dropped."""
 
     program: str
-    account: UUID | None
+    owner: Owner | None
 
 
-def home_of(route: Route | None, program: str | None) -> Home | Unresolved | None:
-    """Where an event about an order goes; None if its order (in its program) has not come."""
-    if route is None:
-        return None
+def home_of(owners: Mapping[str, Owner | None], program: str | None) -> Home[Owner] | Unresolved | None:
+    """Where an event about an order goes; None if its order (in its program) has not come.
+
+    `owners`: by program, who has the order (None: a guest); empty if it has not come. `program`: what the event says.
+    """
     if program is not None:
-        if program in route.accounts:
-            return Home(program, route.accounts[program])
+        if program in owners:
+            return Home(program, owners[program])
         # An order outside every program is dropped whatever the event says it belongs to.
-        return Home(OUTSIDE, None) if set(route.accounts) == {OUTSIDE} else None
-    if len(route.accounts) > 1:
+        return Home(OUTSIDE, None) if set(owners) == {OUTSIDE} else None
+    if len(owners) > 1:
         return Unresolved("ambiguous_order", "program: should be given, several programs have an order of this id")
-    return next((Home(code, account) for code, account in route.accounts.items()), None)
+    return next((Home(code, owner) for code, owner in owners.items()), None)
 
 
-def awaited_by(routes: Mapping[str, Route]) -> list[tuple[str, str]]:
-    """Orders and programs for which events may have waited. For an order outside every program all of them did."""
+def awaited_by(owners: Mapping[str, Mapping[str, object]]) -> list[tuple[str, str]]:
+    """Orders and programs for which events may have waited. For an order outside every program all of them did.
+
+    `owners`: by order id, who has the order in each program.
+    """
     return sorted(
         (order_id, program)
-        for order_id, route in routes.items()
-        for program in route.accounts
-        if program != OUTSIDE or len(route.accounts) == 1
+        for order_id, by_program in owners.items()
+        for program in by_program
+        if program != OUTSIDE or len(by_program) == 1
     )

@@ -23,6 +23,7 @@ from worker.decide.refold import Clock, Late, change_account
 from worker.decide.sifting import sift
 from worker.decide.state import Decision, blank
 from worker.decide.statement import statement
+from worker.routing import home_of
 
 _NAMESPACE = UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 
@@ -40,8 +41,6 @@ class Simulation:
         self.counts: Counter[str] = Counter()
         self._told = dict(told or {})
         self._catalogue = Catalogue([program])
-        # By order id: of each program ("" = a store outside of it) the member who has the order, None if it is a guest's.
-        self._homes: dict[str, dict[str, str | None]] = {}
         self._parked: dict[str, dict[tuple[str, str], Event]] = {}
 
     def deliver(self, event: Event, now: datetime | None = None) -> None:
@@ -62,7 +61,7 @@ class Simulation:
     def _place(self, event: Event, data: OrderPlaced, program: str, now: datetime) -> None:
         """An order, and what waited for it. The first order of an id stands: a guest's or another member's is not replaced."""
         member = data.member_id if program != OUTSIDE else None
-        home = self._homes.setdefault(data.order_id, {}).setdefault(program, member)
+        home = self._book.claim(data.order_id, program, member)
         by_member: dict[str, list[Event]] = {}
         if member is not None and member == home:
             by_member[member] = [event]
@@ -79,20 +78,20 @@ class Simulation:
         by_member: dict[str, list[Event]] = {}
         for event in events:
             order_id = event.order_id or ""
-            homes = self._homes.get(order_id, {})
-            if not homes or (event.program is not None and event.program not in homes and set(homes) != {OUTSIDE}):
+            home = home_of(self._book.owners(order_id), event.program)
+            if home is None:
                 if not self._catalogue.awaits(event):
                     self.counts["unknown_order"] += 1
                     continue
                 first = self._parked.setdefault(order_id, {}).setdefault((event.source, event.id), event)
                 if first is not event:
                     self.counts["duplicate" if first.digest == event.digest else "conflict"] += 1
-            elif event.program is None and len(homes) > 1:
-                self.counts["ambiguous_order"] += 1
-            elif (member := homes.get(event.program or next(iter(homes)))) is None:
+            elif isinstance(home, Unresolved):
+                self.counts[home.reason] += 1
+            elif home.owner is None:
                 self.counts["dropped"] += 1
             else:
-                by_member.setdefault(member, []).append(event)
+                by_member.setdefault(home.owner, []).append(event)
         return by_member
 
     def _apply(self, member: str, facts: list[Event], now: datetime) -> None:
