@@ -12,6 +12,8 @@ STAMP := $(VENV)/.installed
 LOCK_OPTIONS := --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 --quiet
 ARGS ?=
 SECONDS ?= 600
+# Examples of the conservation property in a soak, for each of the five programs.
+CONSERVED ?= 4000
 
 .PHONY: help install demo test bench soak fuzz mutants lint types layers migrations-lint lock lock-check check
 
@@ -37,6 +39,9 @@ bench: $(STAMP)  ## how fast, against what people would use instead; ARGS=--quic
 	$(BIN)/python -m tests.bench.run $(ARGS)
 
 soak: $(STAMP)  ## simulation and faults on real parts for SECONDS=600, from where the last soak ended; results in build/soak.ndjson
+	@mkdir -p build
+	CONSERVATION_EXAMPLES=$(CONSERVED) $(BIN)/python -m pytest -q --timeout=0 --hypothesis-show-statistics tests/fold/test_conservation.py \
+		| tee build/conservation.txt
 	$(BIN)/python -m tests.soak --seconds $(SECONDS) $(ARGS)
 
 mutants: $(STAMP)  ## small changes of the fold, each to be noticed by a test, for SECONDS=600; results in build/mutants.ndjson

@@ -18,6 +18,8 @@ from worker.decide.program import Program
 from worker.terms import shipped
 
 EXAMPLES: Final = int(os.environ.get("FOLD_EXAMPLES", "8"))
+CONSERVATION_EXAMPLES: Final = int(os.environ.get("CONSERVATION_EXAMPLES", "200"))
+"""Examples of the conservation property for each of the five programs: a thousand in an ordinary run."""
 FIRST: Final = int(os.environ.get("FOLD_SEED", "0"))
 
 seeds = st.integers(min_value=FIRST, max_value=FIRST + 10**9)

@@ -21,12 +21,13 @@ from worker.decide.state import Order
 _LATER = START + timedelta(days=300)
 
 
-def _event(program: Program, type_: str, at: datetime, id_: str, data: Mapping[str, Any]) -> Event:
+def told(program: Program, type_: str, at: datetime, id_: str, data: Mapping[str, Any]) -> Event:
+    """An event of a shop."""
     body = json.dumps(data, sort_keys=True).encode()
     return Event.from_stored("//shop", id_, type_, at, program.code, None, body)
 
 
-def _bought(program: Program, rng: Random) -> tuple[Books, list[dict[str, Any]], datetime]:
+def bought(program: Program, rng: Random, *, checked: bool = True) -> tuple[Books, list[dict[str, Any]], datetime]:
     """A member with points, who pays a part of an order with them; some time after it shipped."""
     terms, at = program.versions[0].terms, START + timedelta(days=rng.randrange(60), minutes=rng.randrange(1440))
     lines = []
@@ -41,16 +42,16 @@ def _bought(program: Program, rng: Random) -> tuple[Books, list[dict[str, Any]],
         "shipping_fee": rng.choice([0, 550]),
         "points_used": rng.choice([0, rng.randrange(1, 900)]),
     }
-    books = Books(program)
+    books = Books(program, checked=checked)
     joined = {"member_id": "M1", "channel": (terms.membership.registration_channels or ("web",))[0]}
     facts = [
-        _event(program, "member.registered", START, "1", joined),
-        _event(program, "member.enrolled", START, "2", joined),
-        _event(program, "points.adjusted", START, "3", {"member_id": "M1", "points": 1000, "reason": "start"}),
-        _event(program, "order.placed", at, "4", order),
-        _event(program, "order.paid", at, "5", {"order_id": "O1"}),
-        _event(program, "shipment.dispatched", at + timedelta(days=1), "6", {"order_id": "O1", "lines": "all"}),
-        _event(program, "shipment.delivered", at + timedelta(days=2), "7", {"order_id": "O1", "lines": "all"}),
+        told(program, "member.registered", START, "1", joined),
+        told(program, "member.enrolled", START, "2", joined),
+        told(program, "points.adjusted", START, "3", {"member_id": "M1", "points": 1000, "reason": "start"}),
+        told(program, "order.placed", at, "4", order),
+        told(program, "order.paid", at, "5", {"order_id": "O1"}),
+        told(program, "shipment.dispatched", at + timedelta(days=1), "6", {"order_id": "O1", "lines": "all"}),
+        told(program, "shipment.delivered", at + timedelta(days=2), "7", {"order_id": "O1", "lines": "all"}),
     ]
     for fact in facts:
         books.deliver([fact])
@@ -74,18 +75,18 @@ def _outcome(books: Books) -> tuple[int, ...]:
 def test_returns_piece_by_piece_end_where_one_return_of_everything_ends(code: str, seed: int) -> None:
     program, rng = (variant(code, seed) if seed % 2 else as_shipped(code)), Random(seed)
     kind = rng.choice(["return.requested", "return.received"])
-    whole, lines, at = _bought(program, Random(seed))
-    parts, _, _ = _bought(program, Random(seed))
+    whole, lines, at = bought(program, Random(seed))
+    parts, _, _ = bought(program, Random(seed))
     data: dict[str, Any] = {"order_id": "O1", "lines": "all"}
-    facts = [_event(program, "return.requested", at, "R", data), _event(program, "return.received", at, "S", data)]
+    facts = [told(program, "return.requested", at, "R", data), told(program, "return.received", at, "S", data)]
     whole.deliver(facts if kind == "return.requested" else facts[1:])
     pieces = [line["line_id"] for line in lines for _ in range(line["quantity"])]
     rng.shuffle(pieces)
     for number, line_id in enumerate(pieces):
         data = {"order_id": "O1", "lines": [{"line_id": line_id, "quantity": 1}]}
         facts = [
-            _event(program, "return.requested", at, f"R{number}", data),
-            _event(program, "return.received", at, f"S{number}", data),
+            told(program, "return.requested", at, f"R{number}", data),
+            told(program, "return.received", at, f"S{number}", data),
         ]
         parts.deliver(facts if kind == "return.requested" else facts[1:])
     assert _outcome(parts) == _outcome(whole)
@@ -96,8 +97,8 @@ def test_returns_piece_by_piece_end_where_one_return_of_everything_ends(code: st
 @given(seed=seeds)
 def test_an_order_returned_as_a_whole_leaves_nothing_earned_where_points_are_taken_back(code: str, seed: int) -> None:
     program = as_shipped(code)
-    books, _, at = _bought(program, Random(seed))
-    books.deliver([_event(program, "return.received", at, "R", {"order_id": "O1", "lines": "all"})])
+    books, _, at = bought(program, Random(seed))
+    books.deliver([told(program, "return.received", at, "R", {"order_id": "O1", "lines": "all"})])
     books.run_clock(_LATER)
     order = books.books["M1"].items["order", "O1"]
     assert isinstance(order, Order)

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from worker.decide.program import Program
-from worker.terms import TermsError, load, shipped
+from worker.terms import TermsError, changed, load, read, shipped, versions
 
 _BACK = {"rule": "X-BACK", "outcome": "back", "days": 0}
 _LATER = {"rule": "X-LATER", "outcome": "back", "days": 14}
@@ -148,6 +148,13 @@ def as_shipped(code: str) -> Program:
     return load(shipped()[code])
 
 
+@lru_cache
+def _values(code: str) -> dict[str, Any]:
+    """A program's file, read once: reading takes far longer than what is made of it."""
+    path = shipped()[code]
+    return read(path.read_text(encoding="utf-8"), path.name)
+
+
 @lru_cache(maxsize=256)
 def variant(code: str, seed: int) -> Program:
     """A shipped program with several choices of its mechanisms made otherwise."""
@@ -156,6 +163,6 @@ def variant(code: str, seed: int) -> Program:
         paths = rng.sample(sorted(CHOICES), rng.randrange(1, 9))
         changes = {path: rng.choice(CHOICES[path]) for path in paths}
         try:
-            return load(shipped()[code], changes)
+            return Program(versions(changed(_values(code), changes), code))
         except TermsError:
             continue  # choices that do not go together

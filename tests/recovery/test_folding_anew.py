@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace as replace_row
 from random import Random
 
 from hypothesis import given
@@ -88,7 +87,7 @@ def _damage(book: Book, rng: Random) -> None:
     """What a defect may have left: of the head only what subscribers were told is right."""
     told = ("last", "tier", "available", "pending", "held", "lapsed", "forfeited", "revoked")
     assert book.row is not None
-    book.row = replace_row(book.row, head=Head(**{name: getattr(book.head, name) for name in told}))
+    book.row = replace(book.row, head=Head(**{name: getattr(book.head, name) for name in told}))
     book.lots = {ref: lot for ref, lot in book.lots.items() if rng.random() < 0.5}
     book.items = {key: item for key, item in book.items.items() if rng.random() < 0.5}
     book.steps = []

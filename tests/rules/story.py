@@ -31,7 +31,7 @@ from worker.decide.program import Program
 from worker.decide.state import Entry
 from worker.decide.statement import statement
 from worker.simulate import Simulation
-from worker.terms import load, shipped
+from worker.terms import changed, read, shipped, versions
 
 JAPAN = ZoneInfo("Asia/Tokyo")
 MEMBER = "M1"
@@ -58,9 +58,16 @@ def pieces(line_id: str, quantity: int = 1) -> Refs:
     return {"line_id": line_id, "quantity": quantity}
 
 
+@lru_cache
+def file_of(code: str) -> dict[str, Any]:
+    """The values of a program's file, read once: reading takes far longer than what is made of it."""
+    path = PROGRAMS.get(code) or shipped()[code]
+    return read(path.read_text(encoding="utf-8"), path.name)
+
+
 @lru_cache(maxsize=512)
 def _program(code: str, changes: str) -> Program:
-    return load(PROGRAMS.get(code) or shipped()[code], json.loads(changes))
+    return Program(versions(changed(file_of(code), json.loads(changes)), code))
 
 
 def reading_of(code: str, question: str, alternative: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from tests.rules.covered import RULES
 from tests.rules.heard import Heard
 from tests.rules.test_every_rule import TERMS, stories_of
 from worker.decide.program import Program
-from worker.terms import load, shipped
+from worker.terms import changed, versions
 
 _EVERYONE = {"membership.by": "member_id"}
 _KEPT = {"reversal.earned_points.pending": "keep", "reversal.earned_points.available": "keep"}
@@ -195,10 +195,10 @@ def _fails(call: Callable[[], None]) -> bool:
 )
 def test_a_rule_that_is_switched_off_is_missed(code: str, rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     off = OFF[rule]
-    load(shipped()[code], off)  # its terms are right in form, so that what fails is the rule's test
+    versions(changed(story.file_of(code), off))  # its terms are right in form, so that what fails is the rule's test
 
     def without(of: str, changes: str) -> Program:
-        return load(story.PROGRAMS.get(of) or shipped()[of], {**json.loads(changes), **(off if of == code else {})})
+        return Program(versions(changed(story.file_of(of), {**json.loads(changes), **(off if of == code else {})})))
 
     monkeypatch.setattr(story, "_program", without)
     assert any(_fails(call) for call in _calls(rule, code, Heard(monkeypatch))), f"no test of {rule} misses it"

@@ -1,0 +1,97 @@
+"""Points are conserved over any split: goods that leave an order piece by piece, by returns, cancels and exchanges in any order,
+take and give back exactly what they do when they leave together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any, Final
+
+from hypothesis import given, settings
+
+from contracts.events import Event
+from tests.fold.books import Books
+from tests.fold.examples import CONSERVATION_EXAMPLES, programs, seeds, tried
+from tests.fold.test_returns import bought, told
+from tests.fold.variants import as_shipped, variant
+from worker.decide.program import Program
+from worker.decide.state import Order
+
+KINDS: Final = ("return", "exchange", "cancel")
+Piece = tuple[str, str]
+"""A line's id, and how one piece of it leaves."""
+
+
+def _facts(program: Program, at: datetime, groups: Sequence[tuple[str, Mapping[str, int]]], name: str) -> Iterator[Event]:
+    """One cancel, return or exchange for each group of pieces, in their order."""
+    for number, (kind, pieces) in enumerate(groups):
+        lines = [{"line_id": line_id, "quantity": n} for line_id, n in pieces.items()]
+        data: dict[str, Any] = {"order_id": "O1", "lines": lines}
+        id_, when = f"{name}{number:03}", at + timedelta(microseconds=number)
+        if kind == "cancel":
+            yield told(program, "order.cancelled", when, id_, data | {"reason": "out_of_stock"})
+            continue
+        more = {"exchange_id": id_} if kind == "exchange" else {}
+        yield told(program, f"{kind}.requested", when, f"{id_}q", data | more)
+        yield told(program, f"{kind}.received", when, f"{id_}r", data | more)
+
+
+def _together(pieces: Sequence[Piece]) -> list[tuple[str, dict[str, int]]]:
+    """All pieces that leave in one way leave at once."""
+    return [
+        (kind, _count(line_id for line_id, how in pieces if how == kind)) for kind in KINDS if any(kind == k for _, k in pieces)
+    ]
+
+
+def _apart(pieces: Sequence[Piece], rng: Random) -> list[tuple[str, dict[str, int]]]:
+    """The same pieces in random order, a few at a time."""
+    left = list(pieces)
+    rng.shuffle(left)
+    groups = []
+    while left:
+        kind = left[0][1]
+        some = [each for each in left if each[1] == kind][: rng.randrange(1, 4)]
+        for each in some:
+            left.remove(each)
+        groups.append((kind, _count(line_id for line_id, _ in some)))
+    return groups
+
+
+def _count(line_ids: Iterator[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for line_id in line_ids:
+        found[line_id] = found.get(line_id, 0) + 1
+    return found
+
+
+def _conserved(books: Books) -> tuple[int, ...]:
+    """What an order still holds: used points that are off it, earned points, goods; and that nothing was made or lost."""
+    book = books.books["M1"]
+    order = book.items["order", "O1"]
+    assert isinstance(order, Order)
+    off = order.points_used - order.standing
+    assert 0 <= off <= order.points_used
+    assert order.credited >= 0
+    if not any(line.kept for line in order.lines):
+        assert off == order.points_used, "goods are all gone, and points still sit on them"
+    return off, order.credited, *(line.kept for line in order.lines)
+
+
+@programs
+@settings(tried, max_examples=CONSERVATION_EXAMPLES)
+@given(seed=seeds)
+def test_any_split_takes_and_gives_back_what_leaving_together_does(code: str, seed: int) -> None:
+    program, rng = (variant(code, seed % 1_000) if seed % 2 else as_shipped(code)), Random(seed)
+    whole, lines, at = bought(program, Random(seed), checked=False)
+    parts, _, _ = bought(program, Random(seed), checked=False)
+    every = [line["line_id"] for line in lines for _ in range(line["quantity"])]
+    gone = every if rng.random() < 0.5 else rng.sample(every, rng.randrange(1, len(every) + 1))
+    # How a piece leaves decides what becomes of its points; which pieces leave how is the same in both.
+    kind = {line["line_id"]: rng.choice(KINDS) for line in lines}
+    pieces = [(line_id, kind[line_id]) for line_id in gone]
+    whole.deliver(list(_facts(program, at, _together(pieces), "W")))
+    for fact in _facts(program, at, _apart(pieces, rng), "P"):
+        parts.deliver([fact])
+    assert _conserved(parts) == _conserved(whole)
