@@ -67,7 +67,10 @@ def about(document: Document) -> str:
     fsyncs = [step["fsyncs_per_second"] for step in steps]
     minutes = sum(step["seconds"] for step in steps) / 60
     versions = ", ".join(f"{name} {machine[name]}" for name in PROGRAMS)
-    measured = f"; load {min(load):g} to {max(load):g} and {min(fsyncs):,} to {max(fsyncs):,} fsyncs/s" if load else ""
+    code = ", ".join(sorted({step["code"] for step in steps}))
+    measured = (
+        f"; code {code}; load {min(load):g} to {max(load):g} and {min(fsyncs):,} to {max(fsyncs):,} fsyncs/s" if load else ""
+    )
     return (
         f"{document['at']}, {sizes['events']:,} events, {minutes:.0f} minutes: "
         f"{machine['cores']} cores ({machine['cpu']}), {machine['memory_gib']} GiB, "

@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import os
 import platform
+import subprocess
 import sys
 import tempfile
 import time
@@ -61,6 +62,12 @@ def machine(stack: Stack) -> dict[str, Any]:
     }
 
 
+def code() -> str:
+    """The commit that is measured, with a mark if the work tree differs from it; empty outside a repository."""
+    command = ("git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=10")
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def wanted(only: str, skip: str) -> list[str]:
     """The steps asked for, in their order. Raises ValueError for a name that is none."""
     named = {"only": [name for name in only.split(",") if name], "skip": [name for name in skip.split(",") if name]}
@@ -82,6 +89,7 @@ async def bench(record: Record, stack: Stack, sizes: Sizes, steps: Sequence[str]
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "load_before": round(os.getloadavg()[0], 2),
             "fsyncs_per_second": round(fsyncs_per_second(stack.directory)),
+            "code": code(),
         }
         tell(f"{name}: load {about['load_before']}, {about['fsyncs_per_second']} fsyncs/s")
         try:

@@ -109,7 +109,7 @@ def test_sizes_are_set_by_name() -> None:
 
 
 def test_a_missed_goal_is_said() -> None:
-    step = {"load_before": 1, "fsyncs_per_second": 1, "seconds": 1, "figures": {}}
+    step = {"load_before": 1, "fsyncs_per_second": 1, "code": "c0ffee", "seconds": 1, "figures": {}}
     missed = Row.of("x", "ms", [1234.0], Goal(at_most=50)).plain()
     machine = dict.fromkeys(("cpu", "cores", "memory_gib", "postgres", "kafka", *report.PROGRAMS), "y")
     steps = {"one": {**step, "rows": [missed]}}
