@@ -40,6 +40,9 @@ LIVE_SETTLE_SECONDS = 0.2
 MEMBERS_MADE_PER_SECOND = 500_000
 BEGUN_SHARE = 0.1
 POLL_SECONDS = 0.1
+POLL_SECONDS_PER_ACCOUNT = 1e-6
+LEFT = "SELECT EXISTS (SELECT FROM account WHERE shard = ANY($1::smallint[]) AND next_due_at <= $2 AND fenced IS NULL)"
+"""As the due loop asks; by its index."""
 FROM_MONTH_END = timedelta(days=2)
 
 
@@ -130,15 +133,8 @@ async def _filled(stack: Stack, kind: Kind, instant: datetime, accounts: int) ->
     """A database with so many accounts that are due at the instant; returns its address."""
     started = time.monotonic()
     number = min(ORIGINALS, accounts)
-    shipped = months_before(instant, kind.months) - FROM_MONTH_END
-    name = await stack.template("month_end", iter(()))
-    dsn = stack.database(name)
-    async with await PostgresStore.open(dsn) as store, pipeline(store) as run:
-        for batch in batches(records(_orders(number, shipped))):
-            assert not (await run.process(batch)).broken
-        before = instant - timedelta(seconds=1)
-        while due := await store.due(range(SHARDS), before, 1_000):
-            await run.run_due([each.account_id for each in due], before)
+    dsn = stack.database(await stack.template("month_end", iter(())))
+    await folded(dsn, kind, instant, number)
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute("TRUNCATE outbox, position, reading")
@@ -151,6 +147,17 @@ async def _filled(stack: Stack, kind: Kind, instant: datetime, accounts: int) ->
         await connection.close()
     tell(f"{accounts} accounts whose {kind.name} made in {time.monotonic() - started:.0f} s")
     return dsn
+
+
+async def folded(dsn: str, kind: Kind, instant: datetime, members: int) -> None:
+    """Fold the past of so many members, up to just before the instant, on a ledger with the programs."""
+    shipped = months_before(instant, kind.months) - FROM_MONTH_END
+    before = instant - timedelta(seconds=1)
+    async with await PostgresStore.open(dsn) as store, pipeline(store) as run:
+        for batch in batches(records(_orders(members, shipped))):
+            assert not (await run.process(batch)).broken
+        while due := await store.due(range(SHARDS), before, 1_000):
+            await run.run_due([each.account_id for each in due], before)
 
 
 def _orders(members: int, end: datetime) -> Iterator[Delivery]:
@@ -171,29 +178,20 @@ def _live(accounts: int) -> Workload:
 async def _taken(system: System, probes: Probes, instant: datetime, accounts: int) -> tuple[float, float]:
     """Wait until all accounts were looked at and told of; accounts a second from the first tenth on, and seconds of all."""
     started = time.monotonic()
-    while (begun := await _looked_at(system, probes)) < accounts * BEGUN_SHARE:
-        pass
+    pause = max(POLL_SECONDS, accounts * POLL_SECONDS_PER_ACCOUNT)
+    while (begun := await probes.metric("loyalty_due_accounts_total")) < accounts * BEGUN_SHARE:
+        await _pause(system, pause)
     from_ = time.monotonic()
-    before, count = -1.0, begun
-    # Live events take the instants of their accounts too, so the loop may count fewer than all, and then stands still.
-    while before < count < accounts or await _left(system, instant):
-        before, count = count, await _looked_at(system, probes)
-    while (await system.sql(LEFT_TO_PUBLISH))[0][0]:
-        await _looked_at(system, probes)
+    # Not by the count: live events take the instants of their accounts too, so the loop may count fewer than all.
+    while (await system.sql(LEFT, list(range(SHARDS)), instant))[0][0] or (await system.sql(LEFT_TO_PUBLISH))[0][0]:
+        await _pause(system, pause)
     now = time.monotonic()
     return (accounts - begun) / (now - from_), now - started
 
 
-async def _looked_at(system: System, probes: Probes) -> float:
-    """A moment later: how many accounts the loop has handed on."""
-    await asyncio.sleep(POLL_SECONDS)
+async def _pause(system: System, seconds: float) -> None:
+    await asyncio.sleep(seconds)
     system.check_alive()
-    return await probes.metric("loyalty_due_accounts_total")
-
-
-async def _left(system: System, instant: datetime) -> bool:
-    found: bool = (await system.sql("SELECT EXISTS (SELECT FROM account WHERE next_due_at <= $1)", instant))[0][0]
-    return found
 
 
 async def _prove(system: System, kind: Kind, accounts: int, instant: datetime) -> None:
