@@ -3,14 +3,15 @@
 It differs in this: positions and ends can be read without waiting; one record can be read at an offset; missing topics are
 told of at once; an offset out of range is reported and not silently skipped over; records that were handed out and did not
 arrive are reported, and so is a partition that the broker did not know for a moment; and a header whose *name* is not UTF-8,
-on which aiokafka 0.14 raises for ever, is read with the bad bytes written as `\\xNN`. This is the only file that touches
+on which aiokafka 0.14 raises for ever, is read with the bad bytes written as `\\xNN`. A batch that is
+too large to be uncompressed is one record that holds it as it came. This file and `codecs.py` are the only ones that touch
 aiokafka's inner parts.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from functools import partial
 from typing import Any
 
@@ -26,10 +27,11 @@ from aiokafka.errors import (
     for_code,
 )
 from aiokafka.protocol.fetch import FetchRequest
-from aiokafka.record.default_records import _DefaultRecordBatchPy
+from aiokafka.record.default_records import _DefaultRecordBatchPy, _DefaultRecordPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
 
-from worker.decode.record import Record
+from worker.consume.codecs import BatchTooLarge
+from worker.decode.record import BATCH_HEADER, Record
 
 ONE_RECORD_WAIT_MS = 100
 HEADERS_SINCE_FORMAT = 2
@@ -147,9 +149,9 @@ class StrictConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships 
     async def _getmany_with_bad_headers(self, *partitions: TopicPartition, timeout_ms: int, max_records: int | None) -> Any:
         try:
             return await super().getmany(*partitions, timeout_ms=timeout_ms, max_records=max_records)
-        except (UnicodeDecodeError, CorruptRecordException) as error:
-            # The compiled reader raises the first, the one in Python wraps it in the second.
-            if not isinstance(error.__cause__ or error, UnicodeDecodeError):
+        except (UnicodeDecodeError, BatchTooLarge, CorruptRecordException) as error:
+            # The compiled reader raises the first, the one in Python wraps it in the last.
+            if not isinstance(error.__cause__ or error, UnicodeDecodeError | BatchTooLarge):
                 raise
             await self._read_again_with_care()
             return await super().getmany(*partitions, timeout_ms=timeout_ms, max_records=max_records)
@@ -204,10 +206,21 @@ class _CarefulBuffer(bytearray):
 class _CarefulBatch(_DefaultRecordBatchPy):  # type: ignore[misc]  # final for type checkers only
     _buffer: bytearray
 
-    def __iter__(self) -> _CarefulBatch:
-        super().__iter__()  # uncompresses
+    def __iter__(self) -> Iterator[_DefaultRecordPy]:
+        try:
+            super().__iter__()  # uncompresses
+        except BatchTooLarge:
+            return iter((self._stand_in(),))
         self._buffer = _CarefulBuffer(self._buffer)
         return self
+
+    def _stand_in(self) -> _DefaultRecordPy:
+        """One record in place of all: at the last one's offset, so that reading goes on behind the batch."""
+        content = bytes(memoryview(self._buffer)[self._pos :])
+        about = f"{self.base_offset} to {self.next_offset - 1}, codec {self.compression_type}".encode()
+        return _DefaultRecordPy(
+            self.next_offset - 1, self.max_timestamp, self.timestamp_type, None, content, [(BATCH_HEADER, about)]
+        )
 
 
 class _CarefulRecords(_MemoryRecordsPy):  # type: ignore[misc]  # final for type checkers only

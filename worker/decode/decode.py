@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from contracts.events import EVENT_TYPES, Event, digest_of
 from worker.decode.attributes import Attributes, read
 from worker.decode.problems import broken_data
-from worker.decode.record import Broken, BrokenRecordError, Limits, Record, Skipped
+from worker.decode.record import BATCH_HEADER, Broken, BrokenRecordError, Limits, Record, Skipped
 from worker.decode.strict_json import canonical, parse
 
 _STRUCTURED: Final = "application/cloudevents+json"
@@ -34,6 +34,8 @@ def _decode(record: Record, now: datetime, limits: Limits) -> Event | Skipped:
     value = record.value
     if not value:
         raise BrokenRecordError("empty_value", "value should be an event, is null or empty")
+    if record.headers and record.headers[0][0] == BATCH_HEADER:
+        raise BrokenRecordError("too_large", "the batch of records should be smaller uncompressed; it is kept as it came")
     _check_size(value, record.headers, limits)
     content_type, sent = _headers(record.headers)
     if sent and content_type != _STRUCTURED:

@@ -28,6 +28,10 @@ Reason = Literal[
 ]
 """Why a record breaks the contract; see the folder's README for what each one means."""
 
+BATCH_HEADER = "loyalty_batch"
+"""Of a record that stands for a whole batch, too large to be uncompressed: its value is the compressed batch, the header says
+which offsets it had, and the number of its codec."""
+
 
 class Record(Struct, frozen=True):
     """One Kafka record as it was read. `timestamp_ms` is the record's own time, in milliseconds since 1970 UTC."""
