@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -132,7 +133,10 @@ def main() -> int:
     except ValueError as error:
         tell(str(error))
         return 2
+    # SIGTERM ends it as Ctrl-C does: servers stopped, tens of gigabytes taken away, the steps that are done on record.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=given.directory) as directory:
+        Path(directory).chmod(0o755)  # as root, Postgres runs as somebody else, and should have its data on this disk
         stack = Stack(Path(directory))
         stack.start()
         try:
