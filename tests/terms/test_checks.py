@@ -107,6 +107,14 @@ def test_campaigns_that_can_hold_for_one_line_need_different_priorities(second: 
         ),
         ({"effective_from": "2024-07-05T00:00:00"}, "effective_from: Input should have timezone info"),
         (
+            {"earning.campaigns": [campaign("c", {"since": 2026.0702})]},
+            "earning.campaigns.0.when.since: Input should be a valid date",
+        ),
+        (
+            {"questions.0.alternatives": []},
+            "a question names the alternatives that can be chosen, or says why there are none (no_alternative)",
+        ),
+        (
             {"notice_days": [1.5]},
             "notice_days.0: Input should be a valid integer (found: 1.5)",
         ),
