@@ -36,7 +36,7 @@ def test_a_code_that_no_program_may_have_is_refused(run: Run, tmp_path: Path, co
 
 @pytest.mark.parametrize(
     "section",
-    ["calendar", "tiers", "activities", "notice_days", "questions", "amendments", "  campaigns", "  caps", "  excluded"],
+    ["calendar", "tiers", "activities", "notice_days", "questions", "cases", "amendments", "  campaigns", "  caps", "  excluded"],
 )
 def test_what_the_comments_of_a_new_file_offer_is_right(run: Run, tmp_path: Path, section: str) -> None:
     path = tmp_path / "new.yaml"
