@@ -1,14 +1,17 @@
 """Logging: JSON lines on stderr (in colours where a person watches), with an allow-nothing-personal rule.
 
 What a worker logs are counts, names of topics, offsets, reasons and ids of its own. Keys that could hold personal data or
-payloads are dropped wherever they come from, long texts are cut, and what libraries log goes the same way.
+payloads are dropped wherever they come from, exceptions are told by kind and place, long texts are cut, and what libraries
+log goes the same way.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any, Literal
 
 import structlog
@@ -17,6 +20,7 @@ Level = Literal["debug", "info", "warning", "error"]
 Form = Literal["auto", "json", "console"]
 
 TEXT_CHARACTERS_MAX = 500
+FRAMES_MAX = 30
 
 DROPPED_KEYS = frozenset(
     {
@@ -63,6 +67,42 @@ def cut_long(_: Any, __: str, event: EventDict) -> EventDict:
     return event
 
 
+def told_by_place(_: Any, __: str, event: EventDict) -> EventDict:
+    """Processor: an exception becomes its kind and the places it came through, for its words may quote what was sent."""
+    found = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if found is True else found[1] if isinstance(found, tuple) else found
+    if isinstance(error, BaseException):
+        event["exception"] = kind_and_places(error)
+    return event
+
+
+def kind_and_places(error: BaseException) -> str:
+    """An exception and its causes without their words: kinds, and the places that each came through, the last one first."""
+    return "; caused by ".join(_places(each) for each in _chain(error))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The exception and what led to it, each once."""
+    seen: set[int] = set()
+    at: BaseException | None = error
+    while at is not None and id(at) not in seen:
+        seen.add(id(at))
+        yield at
+        at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
+
+
+def _places(error: BaseException) -> str:
+    frames = extract_tb(error.__traceback__)[-FRAMES_MAX:]
+    return " < ".join([type(error).__name__, *(f"{Path(each.filename).name}:{each.lineno} {each.name}" for each in frames[::-1])])
+
+
+def first_line_of_asyncio(_: Any, __: str, event: EventDict) -> EventDict:
+    """Processor: the further lines of asyncio's complaints show tasks with what they raised."""
+    if str(event.get("logger")) == "asyncio":
+        event["event"] = str(event["event"]).partition("\n")[0]
+    return event
+
+
 def configure(level: Level = "info", form: Form = "auto") -> None:
     """Send the worker's own events and the standard library's logging to stderr in one form. May be called again."""
     shared: list[structlog.typing.Processor] = [
@@ -71,13 +111,14 @@ def configure(level: Level = "info", form: Form = "auto") -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         drop_personal,
+        first_line_of_asyncio,
         cut_long,
     ]
     console = form == "console" or (form == "auto" and sys.stderr.isatty())
     render: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        [told_by_place, structlog.dev.ConsoleRenderer()]
         if console
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        else [told_by_place, structlog.processors.JSONRenderer(ensure_ascii=False)]
     )
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

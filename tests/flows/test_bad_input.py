@@ -37,6 +37,7 @@ class Told:
     parked: list[str] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
     ready: bool = False
+    said: str = ""
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +135,7 @@ async def _look(system: System, probes: Probes, told: Told) -> None:
     for outcome in ("skipped", "dropped", "duplicate", "dead_letter"):
         told.outcomes[outcome] = await probes.metric("loyalty_events_total", outcome=outcome)
     told.ready = await probes.ready()
+    told.said = "\n".join([system.workers[0].output, (await probes.get("/metrics"))[1], (await probes.get("/ready"))[1]])
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -188,6 +190,26 @@ def test_the_good_records_around_the_broken_ones_are_applied(told: Told) -> None
     assert statement.available + statement.pending == gifts - 5 + credited  # the order sent again took five
     assert told.violations == []
     assert told.ready
+
+
+def test_neither_the_log_nor_the_probes_tell_what_was_sent(told: Told) -> None:
+    assert "loyalty_events_total" in told.said
+    assert '"event"' in told.said
+    words = {
+        "GOOD",
+        "FIRST",
+        "WAITED",
+        "DEAR",
+        "GUEST",
+        "OUTSIDE",
+        "NEVER",
+        "credit_card",
+        "good-",
+        "placed-",
+        "null-key",
+        "oops",
+    }
+    assert {word for word in words if word in told.said} == set()
 
 
 def test_unknown_types_are_skipped_and_counted(told: Told) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ from typer.core import TyperGroup
 from worker.cli import doctor, ledger, member, plan, program, topics
 from worker.cli.failures import Exit, Failure, explain
 from worker.cli.output import Format, Output, tell
+from worker.log import kind_and_places
 
 EPILOG = (
     "Exit codes: 0 all is well; 1 the answer is bad news (violations, a failed check, no such account); 2 an argument, a file, "
@@ -37,8 +37,9 @@ class Commands(TyperGroup):
                 raise  # wrong usage and orderly ends, which typer tells itself
             failure = explain(error)
             if failure is None:
-                traceback.print_exception(error)
-                tell("loyalty: a defect of ours; please report the lines above")
+                # Not its words: they may quote what was sent, and go where the log goes.
+                tell(f"loyalty: {kind_and_places(error)}")
+                tell("loyalty: a defect of ours; please report the line above")
                 raise typer.Exit(Exit.DEFECT) from None
             for line in failure.lines:
                 tell(f"loyalty: {line}")
