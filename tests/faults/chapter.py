@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from tests.faults.crew import Crew
+from tests.faults.disk import Disk
 from tests.faults.line import Line
 from tests.faults.subscriber import Subscriber
 from tests.faults.torments import Scene, Torment, generation
@@ -44,6 +45,7 @@ class Theatre:
     line: Line
     crew: Crew
     subscriber: Subscriber
+    disk: Disk | None = None
     chapters: int = 0
     took: dict[str, float] = field(default_factory=dict)
 
@@ -54,7 +56,7 @@ class Theatre:
         self.chapters += 1
         rng = Random(seed)
         traffic = Traffic.of(f"c{self.chapters}-", seed, events)
-        scene = Scene(self.system, self.crew, self.line, self.postgres, self.kafka, rng)
+        scene = Scene(self.system, self.crew, self.line, self.postgres, self.kafka, rng, self.disk)
         with self._timed("join"):
             dealt = await generation(self.system)
         before = Counter(self.line.counts)

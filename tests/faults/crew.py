@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from tests.faults import clock
+from tests.faults.clock import Clock
 from tests.flows.system import System
 from worker.local.process import Process
 
@@ -38,6 +40,7 @@ class Place:
     """One worker after the other. `busy`: something is being done to it; `born`: monotonic seconds of its start."""
 
     process: Process
+    clock: Clock | None = None
     born: float = 0.0
     busy: bool = False
     paused: bool = False
@@ -63,9 +66,12 @@ class Crew:
         """Start so many workers more."""
         for _ in range(count):
             name = f"worker-{len(self.places)}"
-            process = self.system.start_worker(name, **{**SETTINGS, **self.settings, "LOYALTY_POSTGRES_DSN": self.dsn})
+            own = None if clock.missing() else Clock(self.system.directory / f"{name}.clock")
+            environment = {} if own is None else own.environment
+            settings = {**SETTINGS, **self.settings, **environment, "LOYALTY_POSTGRES_DSN": self.dsn}
+            process = self.system.start_worker(name, **settings)
             self.starts += 1
-            self.places.append(Place(process, time.monotonic()))
+            self.places.append(Place(process, own, time.monotonic()))
 
     def again(self, place: Place) -> None:
         """Start a worker where one ended."""

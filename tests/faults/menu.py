@@ -1,40 +1,67 @@
-"""Which faults are put together into chapters, and how much of each."""
+"""Which faults are put together into chapters, how much of each, and what they need."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from random import Random
 from typing import Final
 
+from tests.faults import clock, disk
 from tests.faults.torments import (
     Torment,
+    broker_ends,
     broker_restarts,
+    clock_steps,
     cut_connections,
+    full_disks,
     goings,
     kills,
+    leader_moves,
     locks,
     postgres_restarts,
     rebalances,
     zombies,
 )
 
+CLUSTER_BROKERS: Final = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What is done in a chapter. `share`: of how many COMMITs the line breaks. `weight`: how often it is played."""
+    """What is done in a chapter. `share`: of how many COMMITs the line breaks. `weight`: how often it is played, on one broker
+    and on three."""
 
     torments: tuple[Torment, ...]
-    share: float = 0.0
-    weight: int = 1
+    share: float
+    weight: tuple[int, int]
 
 
 MENU: Final[Mapping[str, Course]] = {
-    "kills": Course((kills,), 0.1, 4),
-    "zombies": Course((zombies,), 0.1, 1),
-    "commits": Course((), 0.5, 1),
-    "connections": Course((cut_connections, locks), 0.1, 1),
-    "rebalances": Course((rebalances, goings), 0.1, 2),
-    "postgres": Course((postgres_restarts,), 0.1, 1),
-    "broker": Course((broker_restarts,), 0.1, 2),
-    "storm": Course((kills, zombies, rebalances, cut_connections, locks), 0.2, 1),
+    "kills": Course((kills,), 0.1, (8, 1)),
+    "zombies": Course((zombies,), 0.1, (2, 1)),
+    "commits": Course((), 0.5, (4, 0)),
+    "connections": Course((cut_connections, locks), 0.1, (2, 0)),
+    "rebalances": Course((rebalances, goings), 0.1, (2, 1)),
+    "postgres": Course((postgres_restarts,), 0.1, (2, 0)),
+    "broker": Course((broker_restarts,), 0.1, (3, 0)),
+    "leaders": Course((leader_moves, broker_ends), 0.1, (0, 4)),
+    "clocks": Course((clock_steps, goings), 0.1, (1, 0)),
+    "disk": Course((full_disks,), 0.1, (2, 0)),
+    "storm": Course((kills, zombies, rebalances, cut_connections, locks), 0.2, (2, 1)),
 }
+
+
+def missing(name: str) -> str | None:
+    """Why a course cannot be played on this machine; None if it can."""
+    return {"clocks": clock.missing, "disk": disk.missing}.get(name, lambda: None)()
+
+
+def chosen(seed: int, only: frozenset[str], brokers: int) -> str | None:
+    """The course of a chapter; None if nothing that may be chosen can be played on so many brokers."""
+    weights = {
+        name: course.weight[brokers == CLUSTER_BROKERS] for name, course in MENU.items() if name in only and missing(name) is None
+    }
+    if not any(weights.values()):
+        return None
+    return Random(seed).choices(list(weights), list(weights.values()))[0]

@@ -8,42 +8,60 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from db.migrate import migrate
+from tests.faults import disk, leaders
 from tests.faults.chapter import Theatre, theatre
+from tests.faults.disk import Disk
 from tests.flows.system import System
 from tests.parts.postgres import DEFAULT_VERSION, SETTINGS, make_server
-from worker.local import LocalKafka, Postgres, RealKafka
+from worker.local import LocalKafka, LocalPostgres, Postgres, RealKafka
 from worker.local.choose import choose_real_kafka
 from worker.local.containers import DockerKafka
 
 WORKERS = 3
 
 
-def make_kafka(directory: Path) -> RealKafka:
-    """A broker of this machine, not yet started. Raises LookupError where none is to be had."""
+def make_kafka(directory: Path, brokers: int) -> RealKafka:
+    """Brokers of this machine, not yet started. Raises LookupError where they are not to be had."""
     choice = choose_real_kafka(pull=False)
     if isinstance(choice, str):
         raise LookupError(choice)
-    return DockerKafka(directory) if choice.kind == "docker" else LocalKafka(directory)
+    if choice.kind == "docker" and brokers == 1:
+        return DockerKafka(directory)
+    return LocalKafka(directory, brokers, leaders.BROKER_SETTINGS)
 
 
 @asynccontextmanager
-async def own_theatre(directory: Path, prefix: str, seed: int) -> AsyncIterator[Theatre]:
-    """Parts of its own that may be stopped and killed, and a system of three workers on them; all gone at the end."""
-    kafka, postgres = make_kafka(directory / "kafka"), make_server(DEFAULT_VERSION, directory / "postgres", SETTINGS)
+async def own_theatre(directory: Path, prefix: str, seed: int, brokers: int = 1) -> AsyncIterator[Theatre]:
+    """Parts of its own that may be stopped and killed, and a system of three workers on them; all gone at the end.
+
+    Postgres keeps its log on a small disk, where this machine lets it have one.
+    """
+    kafka = make_kafka(directory / "kafka", brokers)
+    postgres = make_server(DEFAULT_VERSION, directory / "postgres", {**SETTINGS, **disk.SERVER_SETTINGS})
+    small: Disk | None = None
     try:
         await asyncio.gather(asyncio.to_thread(kafka.start), asyncio.to_thread(postgres.start))
         await asyncio.to_thread(migrate, postgres.dsn())
-        async with system_on(kafka, postgres, directory, prefix, seed) as stage:
+        if isinstance(postgres, LocalPostgres) and disk.missing() is None:
+            await asyncio.to_thread(postgres.stop)
+            small = Disk(postgres)
+            await asyncio.to_thread(postgres.start)
+        async with system_on(kafka, postgres, directory, prefix, seed, brokers) as stage:
+            stage.disk = small
             yield stage
     finally:
-        for part in (kafka, postgres):
-            await asyncio.to_thread(part.stop)
-            part.remove_data()
+        await asyncio.gather(asyncio.to_thread(kafka.stop), asyncio.to_thread(postgres.stop))
+        if small is not None:
+            small.remove()
+        kafka.remove_data()
+        postgres.remove_data()
 
 
 @asynccontextmanager
-async def system_on(kafka: RealKafka, postgres: Postgres, directory: Path, prefix: str, seed: int) -> AsyncIterator[Theatre]:
+async def system_on(
+    kafka: RealKafka, postgres: Postgres, directory: Path, prefix: str, seed: int, copies: int = 1
+) -> AsyncIterator[Theatre]:
     """A system on parts that run."""
-    system = System(kafka.bootstrap, postgres.dsn(), prefix, directory)
+    system = System(kafka.bootstrap, postgres.dsn(), prefix, directory, replicas=copies)
     async with theatre(system, postgres, kafka, WORKERS, seed) as stage:
         yield stage

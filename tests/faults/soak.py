@@ -17,13 +17,13 @@ from tempfile import mkdtemp
 from typing import Any, Final
 
 from tests.faults.chapter import Theatre
-from tests.faults.menu import MENU
+from tests.faults.menu import CLUSTER_BROKERS, MENU, chosen, missing
 from tests.faults.parts import own_theatre
 from tests.soak import results
 
 EVENTS: Final = 2_500
 SECONDS_A_CHAPTER: Final = 30.0
-CHAPTERS_A_THEATRE: Final = 30
+CHAPTERS_A_THEATRE: Final = 12
 PROBLEM_LENGTH_MAX: Final = 4_000
 
 
@@ -48,10 +48,13 @@ async def soak(seconds: float, file: Path, only: Sequence[str] = tuple(MENU), se
     failed = 0
     while time.monotonic() < end:
         directory = Path(mkdtemp(prefix="loyalty-faults-"))
+        brokers = _brokers(seed, frozenset(only))
         right = True
-        async with own_theatre(directory, f"soak{seed}.", seed) as stage:
+        async with own_theatre(directory, f"soak{seed}.", seed, brokers) as stage:
             for _ in range(CHAPTERS_A_THEATRE):
-                line = await _chapter(stage, seed, only)
+                name = chosen(seed, frozenset(only), brokers)
+                assert name is not None, f"nothing of {only} can be played here: {[missing(each) for each in only]}"
+                line = await _chapter(stage, seed, name)
                 results.append(file, line)
                 seed += 1
                 right = not line["problems"]
@@ -63,8 +66,13 @@ async def soak(seconds: float, file: Path, only: Sequence[str] = tuple(MENU), se
     return failed
 
 
-async def _chapter(stage: Theatre, seed: int, only: Sequence[str]) -> dict[str, Any]:
-    name = Random(seed).choices(only, [MENU[each].weight for each in only])[0]
+def _brokers(seed: int, only: frozenset[str]) -> int:
+    """How many brokers the next chapters have."""
+    possible = [count for count in (1, CLUSTER_BROKERS) if chosen(seed, only, count) is not None] or [1]
+    return Random(seed).choices(possible, [3, 1][: len(possible)])[0]
+
+
+async def _chapter(stage: Theatre, seed: int, name: str) -> dict[str, Any]:
     course = MENU[name]
     told = await stage.play(course.torments, seed, EVENTS, SECONDS_A_CHAPTER, course.share)
     about = {"kind": "faults", "seed": seed, "course": name, "seconds": round(told.seconds, 1)}

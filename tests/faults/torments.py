@@ -18,11 +18,14 @@ from aiokafka.errors import KafkaError
 
 from contracts.events import TOPICS_IN
 from tests.faults.crew import SESSION_SECONDS, Crew, Place
+from tests.faults.disk import Disk
+from tests.faults.leaders import move_leaders
 from tests.faults.line import Line
 from tests.flows.system import System
-from worker.local import Postgres, RealKafka
+from worker.local import LocalKafka, Postgres, RealKafka
 
 _APPLICATION: Final = "loyalty"
+_SEGMENTS_MAX: Final = 500
 _LOCKS: Final = (
     "LOCK TABLE fact IN SHARE MODE",
     "LOCK TABLE account IN EXCLUSIVE MODE",
@@ -42,6 +45,7 @@ class Scene:
     postgres: Postgres
     kafka: RealKafka
     rng: Random
+    disk: Disk | None = None
     counts: Counter[str] = field(default_factory=Counter)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -190,9 +194,57 @@ async def postgres_restarts(scene: Scene) -> None:
 async def broker_restarts(scene: Scene) -> None:
     """The broker stops in good order, or crashes, and comes back."""
     while not await scene.pause(2.0, 7.0):
-        if scene.rng.random() < 0.5:
+        if scene.rng.random() < 0.8:
             await asyncio.to_thread(scene.kafka.kill)
         else:
             await asyncio.to_thread(scene.kafka.stop)
         await asyncio.to_thread(scene.kafka.start)
         scene.counts["broker_restarts"] += 1
+
+
+async def leader_moves(scene: Scene) -> None:
+    """The partitions of a cluster, and the groups, get other leaders."""
+    while not await scene.pause(0.5, 3.0):
+        with contextlib.suppress(KafkaError, TimeoutError, OSError):
+            scene.counts["leader_moves"] += await move_leaders(scene.system, scene.rng) > 0
+
+
+async def broker_ends(scene: Scene) -> None:
+    """One broker of several stops or crashes, the others lead its partitions; it comes back."""
+    assert isinstance(scene.kafka, LocalKafka)
+    while not await scene.pause(4.0, 10.0):
+        node = scene.rng.randrange(scene.kafka.brokers)
+        await asyncio.to_thread(scene.kafka.kill_broker if scene.rng.random() < 0.8 else scene.kafka.stop_broker, node)
+        await scene.pause(0.0, 3.0)
+        await asyncio.to_thread(scene.kafka.start_broker, node)
+        scene.counts["broker_restarts"] += 1
+
+
+async def clock_steps(scene: Scene) -> None:
+    """Somebody sets the time of a worker's machine, minutes forward or back."""
+    while not await scene.pause(0.2, 1.5):
+        place = scene.rng.choice(scene.crew.places)
+        if place.clock is not None:
+            place.clock.set(scene.rng.choice((-240, -90, -1, 0, 30, 120, 240)))
+            scene.counts["clock_steps"] += 1
+    for place in scene.crew.places:
+        if place.clock is not None:
+            place.clock.set(0)
+
+
+async def full_disks(scene: Scene) -> None:
+    """The disk of the write-ahead log is full; Postgres ends, and comes back when there is room again."""
+    assert scene.disk is not None
+    while not await scene.pause(1.0, 4.0):
+        await asyncio.to_thread(scene.disk.fill)
+        connection = None
+        with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+            connection = await asyncpg.connect(scene.system.dsn)
+            for _ in range(_SEGMENTS_MAX):
+                await connection.execute("SELECT pg_logical_emit_message(false, 'filler', repeat('x', 1000000))")
+        scene.counts["disks_full"] += connection is not None and connection.is_closed()
+        await scene.pause(0.0, 2.0)
+        await asyncio.to_thread(scene.disk.clear)
+        await asyncio.to_thread(scene.postgres.stop)
+        await asyncio.to_thread(scene.postgres.start)
+        scene.counts["postgres_restarts"] += 1

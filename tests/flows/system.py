@@ -81,6 +81,7 @@ class System:
     prefix: str
     directory: Path
     settings: dict[str, str] = field(default_factory=dict)
+    replicas: int = 1
     workers: list[Process] = field(default_factory=list)
     said: str = ""  # what the last command wrote to stderr
 
@@ -114,9 +115,13 @@ class System:
         wanted |= {topic + DLQ_SUFFIX: 1 for topic in TOPICS_IN}
         for topic, size in (bytes_max or {}).items():
             await create_topics(
-                self.bootstrap, {self.prefix + topic: wanted.pop(topic)}, configs={"max.message.bytes": str(size)}
+                self.bootstrap,
+                {self.prefix + topic: wanted.pop(topic)},
+                replicas=self.replicas,
+                configs={"max.message.bytes": str(size)},
             )
-        await create_topics(self.bootstrap, {self.prefix + topic: count for topic, count in wanted.items()})
+        names = {self.prefix + topic: count for topic, count in wanted.items()}
+        await create_topics(self.bootstrap, names, replicas=self.replicas)
         for code in programs:
             await self.register(code)
 
