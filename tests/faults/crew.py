@@ -20,7 +20,7 @@ SESSION_SECONDS: Final = 1
 SETTINGS: Final[Mapping[str, str]] = {
     "LOYALTY_KAFKA_SESSION_TIMEOUT_SECONDS": str(SESSION_SECONDS),
     "LOYALTY_KAFKA_STALL_SECONDS": "5",
-    "LOYALTY_BATCH_RECORDS_MAX": "50",
+    "LOYALTY_BATCH_RECORDS_MAX": "10",
     "LOYALTY_RELAY_LEASE_SECONDS": "1",
     "LOYALTY_WATERMARK_REPORT_SECONDS": "0.1",
     "LOYALTY_DUE_IDLE_SECONDS": "0.2",
@@ -107,9 +107,8 @@ class Crew:
         place.paused = False
 
     def stop(self) -> None:
-        """End all."""
+        """End all, at once."""
         for place in self.places:
-            self.go_on(place)
+            place.process.kill()
         self.system.ended += [place.process for place in self.places]
-        self.system.stop_workers()
         self.places.clear()

@@ -38,7 +38,7 @@ class Course:
 
 
 MENU: Final[Mapping[str, Course]] = {
-    "kills": Course((kills,), 0.1, (8, 1)),
+    "kills": Course((kills,), 0.1, (10, 1)),
     "zombies": Course((zombies,), 0.1, (2, 1)),
     "commits": Course((), 0.5, (4, 0)),
     "connections": Course((cut_connections, locks), 0.1, (2, 0)),

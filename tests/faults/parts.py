@@ -50,7 +50,8 @@ async def own_theatre(directory: Path, prefix: str, seed: int, brokers: int = 1)
             stage.disk = small
             yield stage
     finally:
-        await asyncio.gather(asyncio.to_thread(kafka.stop), asyncio.to_thread(postgres.stop))
+        # Nothing of it is kept, so nobody has to end in good order.
+        await asyncio.gather(asyncio.to_thread(kafka.kill), asyncio.to_thread(postgres.kill))
         if small is not None:
             small.remove()
         kafka.remove_data()
