@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import re
 import subprocess
 import sys
 import time
@@ -111,11 +112,11 @@ def guided(seconds: float) -> Tally:
     FOUND.mkdir(parents=True, exist_ok=True)
     command = (sys.executable, "-m", "tests.hostile.guided", str(int(seconds)), str(FOUND))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    for line in done.stderr.splitlines():
-        if line.startswith("stat::number_of_executed_units:"):
-            tally.cases = int(line.split()[-1])
+    # It says how many there were, now and then and at its end.
+    counts = re.findall(r"^(?:#|stat::number_of_executed_units: )(\d+)", done.stderr, re.MULTILINE)
+    tally.cases = max(map(int, counts), default=0)
     if done.returncode != 0:
-        tally.failures.append(done.stderr[-1_500:])
+        tally.failures.append(f"ended with {done.returncode}: {done.stderr[-1_000:]}")
     return tally
 
 
