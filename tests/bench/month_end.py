@@ -57,7 +57,7 @@ class Kind:
     share: float
 
 
-KINDS = (Kind("lots lapse", 12, "lapse", 1.0), Kind("tiers are reviewed", 6, None, 0.1))
+KINDS = (Kind("lots lapse", 12, "lapse", 1.0), Kind("tiers are reviewed", 6, None, 0.2))
 """Lots last to the end of the same month of the next year; a tier looks back on six whole months, on the first of each."""
 
 

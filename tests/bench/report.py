@@ -85,9 +85,9 @@ def failures(document: Document) -> str:
 
 def text(document: Document) -> str:
     """The tables for a terminal."""
-    lines = [f"{'figure':92}{'goal':>18}{'median':>11}{'low to high':>20}{'runs':>6}"]
+    lines = [f"{'figure':92}{'goal':>18}{'median':>13}{'low to high':>28}{'runs':>6}"]
     lines += [
-        f"{what:92}{goal:>18}{median:>11}{spread:>20}{runs:>6}  {verdict}"
+        f"{what:92}{goal:>18}{median:>13}{spread:>28}{runs:>6}  {verdict}"
         for what, goal, median, spread, runs, verdict in rows(document)
     ]
     lines += ["", f"{'medians, of each event':24}" + "".join(f"{head:>12}" for _, head in ABSOLUTES)]
