@@ -3,6 +3,7 @@
 --seconds N      how long to try mutants (learning which tests run which lines comes before)
 --most N         not more mutants than the first so many of the sample
 --seed N         draws the sample
+--patience N     how many seconds of tests are run against one mutant before it counts as a survivor
 --again          tries the survivors of earlier runs once more
 --only TEXT      only mutants whose name contains it, e.g. "refold.overdrawn"
 --report         tries nothing, and says what the results come to
@@ -33,7 +34,7 @@ SUITES = (
     "tests/explain/test_working.py",
 )
 """The pure suites: no Kafka, no Postgres, no processes."""
-FEW = {"FOLD_EXAMPLES": "3", "ORACLE_EXAMPLES": "40"}
+FEW = {"FOLD_EXAMPLES": "2", "ORACLE_EXAMPLES": "40"}
 KILLED = ("killed", "timeout")
 
 
@@ -50,7 +51,7 @@ def main() -> int:
         left = [mutant for mutant in mutants if _is_open(known.get(mutant.name), mutant, again=arguments.again)]
         print(f"{len(mutants)} mutants, {len(left)} to be tried")  # noqa: T201
         if left:
-            _try(left, arguments.seconds, arguments.results)
+            _try(left, arguments)
         known = read(arguments.results)
     return report([(mutant, known.get(mutant.name)) for mutant in mutants])
 
@@ -72,7 +73,8 @@ def _is_open(result: dict[str, Any] | None, mutant: Mutant, *, again: bool) -> b
     return again and result["status"] not in KILLED and mutant.name not in explained()
 
 
-def _try(mutants: list[Mutant], seconds: float, results: Path) -> None:
+def _try(mutants: list[Mutant], arguments: argparse.Namespace) -> None:
+    results: Path = arguments.results
     results.parent.mkdir(parents=True, exist_ok=True)
     os.nice(max(0, 10 - os.nice(0)))
 
@@ -92,7 +94,7 @@ def _try(mutants: list[Mutant], seconds: float, results: Path) -> None:
             print(f"{result.status}: {result.mutant.name} (line {result.mutant.line})", flush=True)  # noqa: T201
 
     options = ["-qq", "-p", "no:cacheprovider", "-o", "timeout=0", "--no-header", "--no-summary"]
-    code = pytest.main([*options, *SUITES], plugins=[Campaign(mutants, seconds, keep)])
+    code = pytest.main([*options, *SUITES], plugins=[Campaign(mutants, arguments.seconds, arguments.patience, keep)])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         raise SystemExit(int(code))
 
@@ -124,6 +126,7 @@ def report(found: list[tuple[Mutant, dict[str, Any] | None]]) -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--patience", type=float, default=60)
     parser.add_argument("--most", type=int, default=None)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--again", action="store_true")

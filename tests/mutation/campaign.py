@@ -11,9 +11,11 @@ import os
 import signal
 import sys
 import time
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal
 
 import coverage
@@ -41,11 +43,13 @@ class Result:
 
 
 class Campaign:
-    """`mutants` in the order in which they are tried, until the time is over; `done` is told each result."""
+    """`mutants` in the order in which they are tried, until the time is over; `done` is told each result. `patience`: so many
+    seconds of tests (as they take on the real code) are run against one."""
 
-    def __init__(self, mutants: Sequence[Mutant], seconds: float, done: Callable[[Result], None]) -> None:
+    def __init__(self, mutants: Sequence[Mutant], seconds: float, patience: float, done: Callable[[Result], None]) -> None:
         self._mutants = mutants
         self._seconds = seconds
+        self._patience = patience
         self._done = done
         self._items: dict[str, pytest.Item] = {}
         self._durations: dict[str, float] = {}
@@ -88,7 +92,9 @@ class Campaign:
         if "." not in mutant.where and mutant.where.isupper():
             names = set(self._items)  # a table is read when its module is imported, by no test
         place = f"{mutant.module}.{mutant.where}"
-        return sorted(names, key=lambda name: (-self._kills[place, name], self._durations[name]))
+        ordered = sorted(names, key=lambda name: (-self._kills[place, name], self._durations[name]))
+        spent = list(accumulate(self._durations[name] for name in ordered))
+        return ordered[: max(1, bisect_right(spent, self._patience))]
 
     # -- one mutant
 
