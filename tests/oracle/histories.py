@@ -1,4 +1,5 @@
-"""Random lives of a member that keep to what the naive rules know: lines ship whole, cancels come before, returns after."""
+"""Random lives of a member that keep to what the naive rules know: cancels come before goods ship, returns after, of goods of
+one parcel; what ships in parts comes back as a whole."""
 
 from __future__ import annotations
 
@@ -45,8 +46,12 @@ class Maker:
             self.add("member.enrolled", self.after(joined, 3), member_id="M", country=country)
         for number in range(rng.randrange(1, 12)):
             self.order(f"O{number}")
-        for _ in range(rng.randrange(6)):
+        for _ in range(rng.randrange(8)):
             self.extra()
+        if rng.random() < 0.1:
+            self.add(
+                "points.adjusted", max(event.time for event in self.events) + _MINUTE, member_id="M", points="all", reason="fraud"
+            )
         return sorted(self.events, key=lambda event: event.key)
 
     def instant(self) -> datetime:
@@ -75,6 +80,8 @@ class Maker:
             line["discount"] = rng.randrange(price)
         if rng.random() < 0.15:
             line["category"] = rng.choice(CATEGORIES[self.code])
+        if rng.random() < 0.15:
+            line["point_rate"] = rng.choice(["0.02", "0.1"])
         if self.code == "belle-maison" and rng.random() < 0.2:
             line["bonus_points"] = [{"points": rng.randrange(1, 300), "kind": "special"}]
         return line
@@ -82,35 +89,80 @@ class Maker:
     def order(self, order_id: str) -> None:
         rng, at = self.rng, self.instant()
         lines = [self.line(number) for number in range(rng.choice([1, 1, 2, 3]))]
-        points = rng.choice([0, 0, 1, 50, 500, 700, rng.randrange(1, 3_000)])
+        store = STORES[self.code][rng.random() < 0.1]
+        how = rng.random()
         self.add(
             "order.placed",
             at,
             order_id=order_id,
             member_id="M",
-            store=STORES[self.code][rng.random() < 0.1],
+            store=store,
             signed_in=None if rng.random() < 0.9 else False,
             lines=lines,
             shipping_fee=rng.choice([0, 550]),
             payment_method=rng.choice(["credit_card", "bank_transfer"]),
-            points_used=points or None,
+            points_used=self.points() if how < 0.5 else None,
+            use_all_points=True if 0.5 < how < 0.6 else None,
+            redemption_id=self.reservation(at, store) if 0.6 < how < 0.75 else None,
         )
         left = {line["line_id"]: line["quantity"] for line in lines}
         if rng.random() < 0.2:
             at = self.after(at, 3)
             self.back("order.cancelled", at, order_id, left, reason=rng.choice(_REASONS))
-        shipped: dict[str, int] = {}
+        if rng.random() < 0.15:
+            self.ship_in_parts(order_id, at, left)
+            return
+        shipped: list[dict[str, int]] = []
         while left and rng.random() < 0.8:
             at = self.after(at, 12)
             some = dict(rng.sample(sorted(left.items()), rng.randrange(1, len(left) + 1)))
             refs = [{"line_id": name, "quantity": count} for name, count in some.items()]
             whole = len(some) == len(left) and rng.random() < 0.5
             self.add("shipment.dispatched", at, order_id=order_id, lines="all" if whole else refs)
-            shipped |= some
+            shipped.append(some)
             left = {name: count for name, count in left.items() if name not in some}
+        sent_at = at
         while shipped and rng.random() < 0.35:
-            at = self.after(at, rng.choice([5, 60, 150]))
-            self.back("return.received", at, order_id, shipped)
+            at, parcel = self.after(at, rng.choice([5, 60, 150])), rng.choice(shipped)
+            if rng.random() < 0.3:
+                self.exchange(at, sent_at, order_id, parcel)
+            else:
+                self.back("return.received", at, order_id, parcel)
+            shipped = [each for each in shipped if each]
+
+    def ship_in_parts(self, order_id: str, at: datetime, left: dict[str, int]) -> None:
+        """Pieces of a line go one after the other; once all have gone, all may come back."""
+        rng = self.rng
+        while left and rng.random() < 0.9:
+            at = self.after(at, 12)
+            self.back("shipment.dispatched", at, order_id, left)
+        if not left and rng.random() < 0.4:
+            self.add("return.received", self.after(at, 60), order_id=order_id, lines="all")
+
+    def exchange(self, at: datetime, sent_at: datetime, order_id: str, left: dict[str, int]) -> None:
+        """Some pieces come back, and others go out for them, sooner or later."""
+        rng = self.rng
+        name = f"X{len(self.events)}"
+        self.back("exchange.received", at, order_id, left, exchange_id=name)
+        if rng.random() < 0.8:
+            lines = [self.line(number) for number in range(rng.choice([1, 1, 2]))]
+            at = max(at + rng.randrange(-2 * 24 * 60, 5 * 24 * 60) * _MINUTE, sent_at + _MINUTE)
+            self.add("exchange.shipped", at, order_id=order_id, exchange_id=name, lines=lines)
+
+    def points(self) -> int:
+        return self.rng.choice([1, 50, 500, 700, self.rng.randrange(1, 3_000)])
+
+    def reservation(self, ordered_at: datetime, store: str) -> str:
+        """Points reserved some time before an order, mostly for long enough, for its store, and not given up."""
+        rng = self.rng
+        name, at = f"R{len(self.events)}", ordered_at - rng.choice([1, 29, 31, 600, 1_500]) * _MINUTE
+        seconds = rng.choice([None, 60 * 60 + 7, 100_000])
+        store = store if rng.random() < 0.9 else STORES[self.code][0]
+        told = {"member_id": "M", "redemption_id": name}
+        self.add("redemption.requested", at, **told, points=self.points(), store=store, expires_in_seconds=seconds)
+        if rng.random() < 0.2:
+            self.add("redemption.released", at + _MINUTE / 2, **told)
+        return name
 
     def back(self, type_: str, at: datetime, order_id: str, left: dict[str, int], **data: Any) -> None:
         """Take some pieces of what is left out of it."""
@@ -126,10 +178,14 @@ class Maker:
     def extra(self) -> None:
         rng, at = self.rng, self.instant()
         roll = rng.random()
-        if roll < 0.4:
+        if roll < 0.3:
             last = (at + rng.randrange(1, 200) * timedelta(days=1)).date() if rng.random() < 0.3 else None
             self.add("points.adjusted", at, member_id="M", points=rng.randrange(1, 3_000), expires_on=last, reason="goodwill")
-        elif roll < 0.55:
+        elif roll < 0.4:
+            self.add("points.held", at, member_id="M", points=self.points(), reason="a doubt")
+        elif roll < 0.5:
+            self.add("points.released", at, member_id="M", points=self.points(), reason="no doubt")
+        elif roll < 0.6:
             self.add("points.adjusted", at, member_id="M", points=-rng.randrange(1, 500), reason="mistake")
         elif roll < 0.8:
             self.add("review.posted", at, member_id="M", review_id=f"V{len(self.events)}", sku=rng.choice(SKUS))
@@ -137,6 +193,6 @@ class Maker:
             self.add("survey.won", at, member_id="M", survey_id=f"S{len(self.events)}", points=rng.randrange(1, 500))
 
 
-def life(code: str, seed: int, span_days: int = 300) -> list[Event]:
-    """A member's life in a program."""
-    return Maker(code, seed, span_days).make()
+def life(code: str, seed: int) -> list[Event]:
+    """A member's life in a program; one in five goes on for years."""
+    return Maker(code, seed, 300 if seed % 5 else 1_500).make()

@@ -47,18 +47,32 @@ class LenovoPro(Rules):
     def entitled(self, order: Purchase) -> dict[str, tuple[int, date | None, str]]:
         parts: dict[str, tuple[int, date | None, str]] = {}
         for number, line in enumerate(order.lines):
-            usable = line.shipped_on + timedelta(days=30) if line.shipped_on else None  # LEN-18
-            points = 0 if line.category in self.not_payable else line.goods_kept // 100  # LEN-Q1, by line
-            parts[f"{number:02}"] = points, usable, self.kind
-        if not order.at_most:
-            room = self.CAP - self.surveys.get(order.ordered_on.year, 0)
-            room -= sum(
-                sum(each.holds.values()) for each in self.orders.values() if each.ordered_on.year == order.ordered_on.year
-            )
-            for part, (points, _, _) in sorted(parts.items()):
-                order.at_most[part] = min(points, max(room, 0))  # LEN-Q6: cut, in the order of the lines
-                room -= order.at_most[part]
+            name = f"{number:02}"
+            goods = 0 if line.category in self.not_payable else line.goods_kept
+            if name not in order.at_most:
+                order.at_most[name] = min(goods // 100, self.room(order))  # LEN-Q6: cut, in the order of the lines
+            left, before, pieces = order.at_most[name], 0, 0
+            whole = line.shipped == line.quantity - line.cancelled and len(line.sent) == 1
+            for day, shipment, count in line.sent:
+                pieces += line.quantity - line.gone if whole else count
+                points = (
+                    0 if line.gone == line.quantity else goods * pieces // (line.quantity - line.gone) // 100 - before
+                )  # LEN-Q1
+                before += points
+                points = min(points, left)
+                left -= points
+                parts[name if whole else f"{name} shipped {shipment}"] = points, day + timedelta(days=30), self.kind  # LEN-18
+            if line.shipped < line.quantity - line.cancelled:
+                parts[name] = min(goods // 100 - before, left), None, self.kind
         return parts
+
+    def room(self, order: Purchase) -> int:
+        """LEN-20: what the year's limit still lets an order earn."""
+        year = order.ordered_on.year
+        used = sum(sum(each.holds.values()) for each in self.orders.values() if each.ordered_on.year == year)
+        known = {part.partition(" ")[0] for part in order.holds}
+        used += sum(points for part, points in order.at_most.items() if part not in known)
+        return max(self.CAP - self.surveys.get(year, 0) - used, 0)
 
     def lasts_until(self, day: date) -> date:
         return month_end(day, 6)  # LEN-26
@@ -68,13 +82,12 @@ class LenovoPro(Rules):
         self.review_tier()
 
     def review_tier(self) -> None:
-        """LEN-31, LEN-Q13: goods that shipped this calendar year and stayed; a rank once reached stays."""
-        bought = sum(
-            line.goods_kept
-            for order in self.orders.values()
-            for line in order.lines
-            if order.earns and line.shipped_on is not None and line.shipped_on.year == self.today.year
-        )
+        """LEN-31, LEN-Q13: goods ordered in a calendar year that shipped and stayed; a rank once reached stays."""
+        years: dict[int, int] = {}
+        for order in self.orders.values():
+            if order.earns:
+                years[order.ordered_on.year] = years.get(order.ordered_on.year, 0) + order.goods_shipped_and_kept()
+        bought = max(years.values(), default=0)
         names = ["Pro", "Plus", "Elite"]
         reached = (bought >= 300_000) + (bought >= 2_000_000)
         self.tier = names[max(names.index(self.tier), reached)]
@@ -86,6 +99,11 @@ class Scolar(Rules):
     lowest = "Member"
     minimum, maximum = 500, 10_000  # SCO-20, SCO-21
     STAGES = (("Member", 0, 1), ("Silver", 50_000, 2), ("Gold", 150_000, 3), ("VIP", 300_000, 5))  # SCO-04
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lost_stages = 0
+        self.looked_on: date | None = None
 
     def is_member(self, at: datetime) -> bool:
         return self.registered is not None
@@ -113,9 +131,14 @@ class Scolar(Rules):
     def entitled(self, order: Purchase) -> dict[str, tuple[int, date | None, str]]:
         if order.used:
             return {}  # SCO-24
-        rate = next(percent for name, _, percent in self.STAGES if name == order.tier)
-        goods = sum(line.goods_kept for line in order.lines if line.category != "points_excluded")
-        return {"all": (goods * rate // 100, order.ordered_on + timedelta(days=10), self.kind)}  # SCO-11
+        stage = next(percent for name, _, percent in self.STAGES if name == order.tier)
+        goods: dict[int, int] = {}
+        for line in order.lines:
+            if line.category != "points_excluded":
+                rate = stage if line.percent is None else line.percent  # SCO-09: a rate of its own takes the place of the stage's
+                goods[rate] = goods.get(rate, 0) + line.goods_kept
+        points = sum(amount * rate // 100 for rate, amount in goods.items())  # COM-Q1: rounded once a rate
+        return {"all": (points, order.ordered_on + timedelta(days=10), self.kind)}  # SCO-11
 
     def lasts_until(self, day: date) -> date:
         return months_later(day, 12)
@@ -130,18 +153,48 @@ class Scolar(Rules):
             self.rise_by(self.today.year - 1)  # SCO-17: the last look at the old year
 
     def review_tier(self) -> None:
+        self.stay_away()
+        self.come_back()
         self.rise_by(self.today.year)
 
+    def stay_away(self) -> None:
+        """SCO-06, SCO-Q5: every twelve months without a purchase cost one stage. One that was called off was none."""
+        names = [name for name, _, _ in self.STAGES]
+        bought = [each.ordered_on for each in self.orders.values() if each.earns and (each.counted or not each.all_gone)]
+        counted = [each.ordered_on for each in self.orders.values() if each.counted]
+        if not bought or not counted or self.tier == names[0] or self.looked_on == self.today:
+            return
+        self.looked_on = self.today
+        if any(months_later(max(bought), 12 * years) == self.today for years in range(1, 9)):
+            self.lost_stages += 1
+            self.tier = names[names.index(self.tier) - 1]
+
+    def come_back(self) -> None:
+        """SCO-07, SCO-Q6: a purchase that counts brings one stage back that was lost so."""
+        names = [name for name, _, _ in self.STAGES]
+        for each in self.orders.values():
+            if not each.counted and self.is_judged(each) and each.goods_shipped_and_kept():
+                each.counted = True
+                if self.lost_stages:
+                    self.lost_stages -= 1
+                    self.tier = names[names.index(self.tier) + 1]
+
+    def is_judged(self, order: Purchase) -> bool:
+        return order.earns and order.ordered_on + timedelta(days=10) <= self.today  # SCO-19
+
     def rise_by(self, year: int) -> None:
-        """SCO-16, SCO-18, SCO-19: goods of a year's orders, shipped and kept, ten days after the order."""
+        """SCO-16, SCO-18: goods of a year's orders, shipped and kept."""
         names = [name for name, _, _ in self.STAGES]
         bought = sum(
             each.goods_shipped_and_kept()
             for each in self.orders.values()
-            if each.earns and each.ordered_on.year == year and each.ordered_on + timedelta(days=10) <= self.today
+            if each.ordered_on.year == year and self.is_judged(each)
         )
         reached = max(number for number, (_, least, _) in enumerate(self.STAGES) if bought >= least)
-        self.tier = names[max(names.index(self.tier), reached)]
+        higher = reached - names.index(self.tier)
+        if higher > 0:
+            self.tier = names[reached]
+            self.lost_stages = max(self.lost_stages - higher, 0)
 
 
 class BelleMaison(Rules):
@@ -166,8 +219,8 @@ class BelleMaison(Rules):
         return True
 
     def entitled(self, order: Purchase) -> dict[str, tuple[int, date | None, str]]:
-        counting = [line for line in order.lines if line.shipped_on is not None and line.category not in self.NOT_EARNING]
-        units = sum(line.goods_kept for line in counting) // 200  # BEL-02, BEL-Q1
+        counting = [line for line in order.lines if line.sent and line.category not in self.NOT_EARNING]
+        units = sum(line.goods_shipped_and_kept for line in counting) // 200  # BEL-02, BEL-Q1
         each = ("S0", "S1", "S2").index(order.tier)  # BEL-Q3
         parts: dict[str, tuple[int, date | None, str]] = {
             "1 basic": (units, self.today, "basic"),
@@ -175,7 +228,7 @@ class BelleMaison(Rules):
         }
         for number, line in enumerate(order.lines):
             if line.bonus and line in counting:
-                kept = line.bonus * (line.quantity - line.gone) // line.quantity
+                kept = line.bonus * (line.shipped - line.returned) // line.quantity
                 parts[f"3 special {number}"] = kept, self.today, "special"
         return parts
 

@@ -6,6 +6,7 @@ import json
 from calendar import monthrange
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 
 TOKYO = timezone(timedelta(hours=9))
@@ -13,11 +14,13 @@ NEVER = date(9999, 12, 31)
 RANKS = (
     ("member.registered", "member.enrolled"),
     ("review.posted", "survey.won"),
+    ("redemption.requested", "redemption.released"),
     ("order.placed",),
     ("shipment.dispatched",),
     ("order.cancelled",),
     ("return.received",),
-    ("points.adjusted",),
+    ("exchange.received", "exchange.shipped"),
+    ("points.adjusted", "points.held", "points.released"),
 )
 
 
@@ -45,6 +48,11 @@ def told(at: datetime, type_: str, source: str, id_: str, body: bytes) -> Told:
 def day_of(at: datetime) -> date:
     """The day in Tokyo."""
     return at.astimezone(TOKYO).date()
+
+
+def start_of(day: date) -> datetime:
+    """The instant at which a day begins in Tokyo."""
+    return datetime(day.year, day.month, day.day, tzinfo=TOKYO)
 
 
 def month_end(day: date, months: int) -> date:
@@ -80,7 +88,7 @@ class Grant:
 
 @dataclass
 class Line:
-    """One line of an order."""
+    """One line of an order. `sent`: day, number of the shipment, and pieces. `replacement`: came with an exchange."""
 
     name: str
     sku: str
@@ -89,11 +97,16 @@ class Line:
     goods: int
     tax: int
     bonus: int
-    shipped_on: date | None = None
-    shipment: int = 0
+    percent: int | None = None
+    replacement: bool = False
+    sent: list[tuple[date, int, int]] = field(default_factory=list)
     cancelled: int = 0
     returned: int = 0
     used: int = 0
+
+    @property
+    def shipped(self) -> int:
+        return sum(pieces for _, _, pieces in self.sent)
 
     @property
     def gone(self) -> int:
@@ -102,6 +115,36 @@ class Line:
     @property
     def goods_kept(self) -> int:
         return self.goods * (self.quantity - self.gone) // self.quantity
+
+    @property
+    def goods_shipped_and_kept(self) -> int:
+        return self.goods * (self.shipped - self.returned) // self.quantity
+
+
+def line_of(told: dict[str, Any], prefix: str = "") -> Line:
+    """A line as an order or an exchange tells it."""
+    rate = told.get("point_rate")
+    return Line(
+        name=prefix + told["line_id"],
+        sku=told["sku"],
+        category=told.get("category", ""),
+        quantity=told["quantity"],
+        goods=told["unit_price"] * told["quantity"] - told.get("discount", 0),
+        tax=told["tax"],
+        bonus=sum(bonus["points"] for bonus in told.get("bonus_points", ())),
+        percent=None if rate is None else int(Decimal(rate) * 100),
+    )
+
+
+@dataclass
+class Reservation:
+    """Points set aside until an order names them, they are given up, or their time is over."""
+
+    points: int
+    store: str
+    ends_at: datetime
+    taken: list[tuple[Grant, int]]
+    status: str
 
 
 @dataclass
@@ -125,6 +168,7 @@ class Purchase:
     touched: set[int] = field(default_factory=set)
     holds: dict[str, int] = field(default_factory=dict)
     at_most: dict[str, int] = field(default_factory=dict)
+    counted: bool = False
 
     @property
     def ordered_on(self) -> date:
@@ -132,7 +176,7 @@ class Purchase:
 
     @property
     def all_gone(self) -> bool:
-        return all(line.gone == line.quantity for line in self.lines)
+        return all(line.gone == line.quantity for line in self.lines if not line.replacement)
 
     def goods_shipped_and_kept(self) -> int:
-        return sum(line.goods_kept for line in self.lines if line.shipped_on is not None)
+        return sum(line.goods_shipped_and_kept for line in self.lines)

@@ -1,7 +1,8 @@
 """What the published terms of three programs say, once more: plain lists, one pass over all days, nothing kept between questions.
 
 Written from the terms alone. Shares no code with `worker.decide`: it reads the JSON of the events and does its own arithmetic.
-It knows whole-line shipments, cancels of what has not shipped and returns of what has; `histories.py` keeps to that.
+It knows cancels of what has not shipped and returns of what has, and of lines that shipped in parts only returns of everything;
+`histories.py` keeps to that. Points set aside are in `holding.py`.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from abc import ABC, abstractmethod
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from tests.oracle.records import NEVER, Grant, Line, Purchase, Told, day_of, months_later
+from tests.oracle.holding import Holding
+from tests.oracle.records import NEVER, Grant, Purchase, Reservation, Told, day_of, line_of, months_later, start_of
 
 
-class Rules(ABC):
+class Rules(Holding, ABC):
     """One member of one program, walked through day by day."""
 
     lowest = ""
@@ -26,6 +28,7 @@ class Rules(ABC):
     signed_in_only = False
 
     def __init__(self) -> None:
+        super().__init__()
         self.today = date(1, 1, 1)
         self.registered: datetime | None = None
         self.enrolled: datetime | None = None
@@ -36,6 +39,7 @@ class Rules(ABC):
         self.debt = 0
         self.lapsed = 0
         self.lost = 0
+        self.revoked = 0
         self.pool_last_day: date | None = None
         self.done: set[str] = set()
 
@@ -52,8 +56,10 @@ class Rules(ABC):
 
     def days_until(self, at: datetime) -> None:
         while self.today < day_of(at):
+            self.end_reservations(start_of(self.today + timedelta(days=1)))
             self.today += timedelta(days=1)
             self.morning()
+        self.end_reservations(at)
 
     def morning(self) -> None:
         """00:00 in Tokyo: what is over lapses, what is due becomes usable, what is on its way back arrives."""
@@ -128,13 +134,17 @@ class Rules(ABC):
             some = min(points, part)
             points -= some
             order.taken[index] = (grant, part - some)
-            last = self.last_day(grant)
-            if last is not None and last < self.today:
-                self.lapsed += some
-            else:
-                paid = min(self.debt, some)
-                self.debt -= paid
-                grant.points += some - paid
+            self.return_to(grant, some)
+
+    def return_to(self, grant: Grant, points: int) -> None:
+        """Points that had been taken are in their grant again, unless that is over; what is owed is paid first."""
+        last = self.last_day(grant)
+        if last is not None and last < self.today:
+            self.lapsed += points
+        else:
+            paid = min(self.debt, points)
+            self.debt -= paid
+            grant.points += points - paid
 
     # -- events
 
@@ -156,6 +166,14 @@ class Rules(ABC):
                 self.review(data)
             case "points.adjusted":
                 self.adjust(data)
+            case "points.held":
+                self.hold(data["points"])
+            case "points.released":
+                self.release(data["points"])
+            case "redemption.requested":
+                self.reserve(event.at, data)
+            case "redemption.released":
+                self.give_up(data["redemption_id"])
             case "order.placed":
                 self.place(event.at, data)
             case _:
@@ -177,7 +195,9 @@ class Rules(ABC):
 
     def adjust(self, data: dict[str, Any]) -> None:
         points, last = data["points"], data.get("expires_on")
-        if points > 0:
+        if points == "all":
+            self.revoke_all()
+        elif points > 0:
             self.grant(
                 points, data.get("kind") or self.adjusted_kind, None, "", self.today, date.fromisoformat(last) if last else None
             )
@@ -185,27 +205,16 @@ class Rules(ABC):
             self.take_from(self.in_order_of_use(), -points)
 
     def place(self, at: datetime, data: dict[str, Any]) -> None:
-        lines = [
-            Line(
-                name=each["line_id"],
-                sku=each["sku"],
-                category=each.get("category", ""),
-                quantity=each["quantity"],
-                goods=each["unit_price"] * each["quantity"] - each.get("discount", 0),
-                tax=each["tax"],
-                bonus=sum(bonus["points"] for bonus in each.get("bonus_points", ())),
-            )
-            for each in data["lines"]
-        ]
+        lines = [line_of(each) for each in data["lines"]]
         order = Purchase(data["order_id"], at, lines, data.get("shipping_fee", 0), False, self.tier)
         self.orders[order.order_id] = order
         member = self.is_member(at)
-        if data.get("points_used"):
-            order.reason = self.refusal(order, data, data["points_used"]) if member else "not_a_member"
+        if data.get("points_used") or data.get("use_all_points") or "redemption_id" in data:
+            points, order.reason = self.asked(order, data) if member else (0, "not_a_member")
             order.verdict = "rejected" if order.reason else "accepted"
             if order.reason:
                 return
-            self.use(order, data["points_used"])
+            self.use(order, points, self.reservations.get(data.get("redemption_id", "")))
         order.earns = member and data["store"] != self.excluded_store
         if self.signed_in_only and not data.get("signed_in", True):
             order.earns = False
@@ -215,27 +224,45 @@ class Rules(ABC):
     def is_member(self, at: datetime) -> bool:
         """Whether orders placed now earn and may be paid with points."""
 
-    def refusal(self, order: Purchase, data: dict[str, Any], points: int) -> str | None:
+    def asked(self, order: Purchase, data: dict[str, Any]) -> tuple[int, str | None]:
+        """How many points an order wants to use, and why it may not."""
+        points, covered = data.get("points_used", 0), self.available()
         total = sum(line.goods + line.tax for line in order.lines) + order.fees
         payable = [line for line in order.lines if line.category not in self.not_payable]
+        most = total if len(payable) == len(order.lines) else sum(line.goods + line.tax for line in payable)
         if data["store"] == self.excluded_store:
-            return "store_not_eligible"
+            return points, "store_not_eligible"
+        if "redemption_id" in data:
+            reserved = self.reservations[data["redemption_id"]]
+            if reserved.status != "held":
+                return points, "redemption_ended"
+            points = covered = points or reserved.points
+            if points != reserved.points or data["store"] != reserved.store:
+                return points, "redemption_mismatch"
+        elif data.get("use_all_points"):
+            points = max(min(covered, most, self.maximum), 0)
+            if not points and self.minimum == 1:
+                return 0, None
         if points < self.minimum:
-            return "below_minimum"
+            return points, "below_minimum"
         if points > self.maximum:
-            return "above_maximum"
-        if len(payable) < len(order.lines) and points > sum(line.goods + line.tax for line in payable):
-            return "line_not_redeemable"
+            return points, "above_maximum"
+        if points > most and most < total:
+            return points, "line_not_redeemable"
         if points > total:
-            return "exceeds_payable"
-        return self.refusal_of_payment(points, total, data) or ("insufficient_points" if points > self.available() else None)
+            return points, "exceeds_payable"
+        return points, self.refusal_of_payment(points, total, data) or ("insufficient_points" if points > covered else None)
 
     def refusal_of_payment(self, points: int, total: int, data: dict[str, Any]) -> str | None:
         return None
 
-    def use(self, order: Purchase, points: int) -> None:
+    def use(self, order: Purchase, points: int, reserved: Reservation | None) -> None:
+        if not points:
+            return
         order.used = points
-        order.taken = self.take_from(self.in_order_of_use(), points)
+        order.taken = reserved.taken if reserved else self.take_from(self.in_order_of_use(), points)
+        if reserved:
+            reserved.status = "used"
         payable = [line for line in order.lines if line.category not in self.not_payable]
         prices = [line.goods + line.tax for line in payable]
         on_goods = min(points, sum(prices))
@@ -244,18 +271,24 @@ class Rules(ABC):
         payable[-1].used += on_goods - sum(line.used for line in payable)
 
     def follow(self, order: Purchase, type_: str, data: dict[str, Any]) -> None:
-        names = None if data["lines"] == "all" else {each["line_id"]: each["quantity"] for each in data["lines"]}
-        order.shipments += type_ == "shipment.dispatched"
+        order.shipments += type_ in ("shipment.dispatched", "exchange.shipped")
         order.touched = set()
+        if type_ == "exchange.shipped":
+            for each in data["lines"]:
+                new = line_of(each, f"{data['exchange_id']}:")
+                new.replacement, new.sent = True, [(self.today, order.shipments, new.quantity)]
+                order.lines.append(new)
+            self.settle(order)
+            return
+        names = None if data["lines"] == "all" else {each["line_id"]: each["quantity"] for each in data["lines"]}
         for line in order.lines:
-            left = line.quantity - line.gone
+            left = line.quantity - line.gone - (line.shipped if type_ == "shipment.dispatched" else 0)
             count = left if names is None else min(left, names.get(line.name, 0))
             if not count:
                 continue
-            order.touched.add(line.shipment)
+            order.touched |= {number for _, number, _ in line.sent}
             if type_ == "shipment.dispatched":
-                if line.shipped_on is None:
-                    line.shipped_on, line.shipment = self.today, order.shipments
+                line.sent.append((self.today, order.shipments, count))
             elif type_ == "order.cancelled":
                 line.cancelled += count
             else:
@@ -291,9 +324,9 @@ class Rules(ABC):
     def settle(self, order: Purchase) -> None:
         """What the order should hold, less what it holds, is granted or taken away."""
         due = self.entitled(order) if order.earns else {}
+        self.part(order, due)
         for part in sorted({*due, *order.holds}):
             points, usable_on, kind = due.get(part, (0, None, self.kind))
-            points = min(points, order.at_most.get(part, points))
             held = order.holds.get(part, 0)
             for grant in self.grants:
                 if grant.pending and (grant.order_id, grant.part) == (order.order_id, part):
@@ -304,20 +337,39 @@ class Rules(ABC):
                 self.take_away(order, part, held - points)
             order.holds[part] = points
 
+    def part(self, order: Purchase, due: dict[str, tuple[int, date | None, str]]) -> None:
+        """Pieces that ship before the rest of their line take their pending points along, to be usable on a day of their own."""
+        for part, (points, usable_on, kind) in due.items():
+            rest = part.partition(" shipped")[0]
+            if rest == part or part in order.holds or rest not in order.holds:
+                continue
+            moved = min(points, order.holds[rest] - due.get(rest, (0, None, ""))[0])
+            order.holds[rest] -= moved
+            order.holds[part] = moved
+            for grant in [
+                grant for grant in self.grants if grant.pending and (grant.order_id, grant.part) == (order.order_id, rest)
+            ]:
+                some = min(moved, grant.points)
+                grant.points, moved = grant.points - some, moved - some
+                self.grants.append(Grant(len(self.grants), kind, self.today, some, usable_on, None, order.order_id, part, True))
+
     def take_away(self, order: Purchase, part: str, points: int) -> None:
-        """First what the shipment of what is gone had brought, then the rest of the order's, then others, then below zero."""
+        """First what the shipment of what is gone had brought, then the order's latest (they got what the sum had left),
+        then others, then below zero."""
         own = [grant for grant in self.grants if (grant.order_id, grant.part) == (order.order_id, part)]
-        own.sort(key=lambda grant: (grant.shipment not in order.touched, grant.number))
+        own.sort(key=lambda grant: (grant.shipment not in order.touched, -grant.number))
         for grant in own:
             if grant.pending:
                 some = min(points, grant.points)
                 grant.points -= some
                 points -= some
+                self.revoked += some
         usable = [grant for grant in own if not grant.pending]
         for grant in usable:  # what lapsed of these very points is not taken a second time
             some = min(points, grant.lapsed)
             grant.lapsed -= some
             points -= some
+        self.revoked += points
         self.take_from([*usable, *(grant for grant in self.in_order_of_use() if grant not in usable)], points)
 
     @abstractmethod

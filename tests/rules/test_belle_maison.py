@@ -241,6 +241,17 @@ def test_bel_10_a_replacement_that_left_before_the_goods_arrived_comes_to_the_sa
     assert story.at("2024-09-03").available == 18
 
 
+def test_bel_10_what_a_replacement_earns_lasts_from_its_own_month_also_where_a_return_left_the_running_sum_uneven() -> None:
+    story = shop()
+    story.order("A", "2024-08-20", line(150, 2), line(99))
+    story.shipped("A", "2024-08-20", pieces("1", 2))
+    story.shipped("A", "2024-08-21", pieces("2"))
+    story.exchange("received", "A", "2024-09-01", pieces("1"))
+    assert story.at("2024-09-01").available == 1, "249 yen are kept"
+    story.exchange("shipped", "A", "2024-09-03", line(151, line_id="R1"))
+    assert [(str(lot.expires_on), lot.points) for lot in story.at("2024-09-03").lots] == [("2025-08-31", 1), ("2025-09-30", 1)]
+
+
 def test_bel_10_a_replacement_that_is_returned_loses_its_points_too() -> None:
     story = shop()
     story.bought("A", "2024-08-20", line(2_000))

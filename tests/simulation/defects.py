@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from unittest.mock import patch
 
@@ -17,6 +17,7 @@ from tests.simulation.stage import StageBatch
 from tests.stores.memory_batch import MemoryBatch
 from worker import folding
 from worker.decide import refold, reversal
+from worker.decide.calendar import DAY, Days
 from worker.decide.change import AccountChange
 from worker.decide.sifting import Sifted
 from worker.decide.state import Spent
@@ -93,6 +94,26 @@ def newest_lot_given_back_first() -> AbstractContextManager[Any]:
     return patch.object(reversal, "_used_up", newest)
 
 
+def parked_left_behind() -> AbstractContextManager[Any]:
+    """What waited for an order is taken out of where it waits, and not given to the order."""
+
+    async def nothing(self: MemoryBatch, orders: Iterable[tuple[str, str]]) -> list[Any]:
+        await take(self, orders)
+        return []
+
+    take = StageBatch.take_parked
+    return patch.object(StageBatch, "take_parked", nothing)
+
+
+def a_day_longer() -> AbstractContextManager[Any]:
+    """Points can still be used on the day after their last one."""
+
+    def end(self: Days, day: date) -> datetime:
+        return self.start(day + 2 * DAY)
+
+    return patch.object(Days, "end", end)
+
+
 IN_SIMULATION: tuple[Defect, ...] = (
     positions_not_checked,
     repeats_not_left_out,
@@ -100,8 +121,9 @@ IN_SIMULATION: tuple[Defect, ...] = (
     heads_not_compared,
     difference_not_posted,
     unacknowledged_deleted,
+    parked_left_behind,
 )
-IN_ORACLE: tuple[Defect, ...] = (newest_lot_given_back_first,)
+IN_ORACLE: tuple[Defect, ...] = (newest_lot_given_back_first, a_day_longer)
 
 
 def simulated_until_found(defect: Defect, most: int, first: int = 0) -> Failure | None:

@@ -78,7 +78,7 @@ class _Source:
             self._revoke(over, net)
         self._cap_by_date_of_grant()
         if net < 0:
-            self._grant(over, -net)
+            self._grant(over)
         self._date()
         if journal is not None:
             journal.working = None
@@ -197,14 +197,18 @@ class _Source:
 
     # -- more and less
 
-    def _grant(self, over: dict[str, int], points: int) -> None:
-        left = points
+    def _grant(self, over: dict[str, int]) -> None:
+        """Grant points to the portions that hold too few. What others hold too much makes up for the earliest of them, and is not
+        moved: what is new belongs to what shipped last (BEL-10)."""
+        spare = sum(each for each in over.values() if each > 0)
         for portion in self.order.portions:
-            short = min(-over[portion.key], left)
+            short = -over[portion.key]
+            if short > 0:
+                covered = min(short, spare)
+                short, spare = short - covered, spare - covered
             if short <= 0:
                 continue
             allowed = self._within_caps(portion, short)
-            left -= short
             if self.working is not None:
                 self.working.cut += short - allowed
             if allowed:
