@@ -97,7 +97,7 @@ def newest_lot_given_back_first() -> AbstractContextManager[Any]:
 def parked_left_behind() -> AbstractContextManager[Any]:
     """What waited for an order is taken out of where it waits, and not given to the order."""
 
-    async def nothing(self: MemoryBatch, orders: Iterable[tuple[str, str]]) -> list[Any]:
+    async def nothing(self: StageBatch, orders: Iterable[tuple[str, str]]) -> list[Any]:
         await take(self, orders)
         return []
 
