@@ -14,12 +14,12 @@ import structlog
 from tests.hostile.folding import fold
 from tests.hostile.lives import programs
 
-SECONDS: Final = float(os.environ.get("HOSTILE_SECONDS", "1.5"))
+SECONDS: Final = float(os.environ.get("HOSTILE_SECONDS", "0.5"))
 """For each program."""
 FIRST: Final = int(os.environ.get("HOSTILE_SEED", "0"))
 RECORD_SECONDS_MAX: Final = 2.0
 """Processor time of one record on average over its batch. The slowest of a long run takes a twentieth."""
-LIVES_MIN: Final = 4
+LIVES_MIN: Final = 2
 
 
 @pytest.fixture(autouse=True)

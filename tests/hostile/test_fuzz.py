@@ -22,10 +22,10 @@ slow = settings(max_examples=200, deadline=None, suppress_health_check=list(Heal
 
 
 def test_whatever_is_sent_decoding_answers_in_time_and_tells_nothing() -> None:
-    found = run("record", 0, 4.0)
+    found = run("record", 0, 2.0)
     assert found.failures == []
     # Enough of each kind, or nothing would be shown.
-    assert found.cases >= 500
+    assert found.cases >= 300
     assert min(found.outcomes[kind] for kind in ("event", "broken", "skipped")) > 0
 
 
@@ -41,7 +41,7 @@ def test_any_bytes_are_judged_right(content: bytes) -> None:
     guided.play(content)
 
 
-@settings(slow, max_examples=60)
+@settings(slow, max_examples=25)
 @given(st.randoms(use_true_random=False))
 def test_terms_with_any_value_changed_load_or_say_why_not(rng: Random) -> None:
     judge_values(hostile_values(rng))
