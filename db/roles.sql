@@ -30,6 +30,7 @@ BEGIN
         EXECUTE format('ALTER TABLE %s OWNER TO loyalty_owner', found.name);
     END LOOP;
     ALTER FUNCTION refuse_change() OWNER TO loyalty_owner;
+    ALTER FUNCTION erase_account(uuid, uuid, text[], text[], bytea[], bytea[]) OWNER TO loyalty_owner;
 END
 $$;
 
@@ -40,8 +41,12 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO loyalty_worker, loyalty_reader;
 -- Added to, never changed.
 GRANT INSERT ON fact, decision, entry, dead_letter, program_terms TO loyalty_worker;
 -- Rewritten as accounts move on; a row of these is never removed.
-GRANT INSERT, UPDATE ON account, order_route, position, reading TO loyalty_worker;
+GRANT INSERT, UPDATE ON account, order_route, position, reading, erasure TO loyalty_worker;
 GRANT UPDATE ON watermark, ledger_state TO loyalty_worker;
 -- Come and go.
 GRANT INSERT, UPDATE, DELETE ON lot, item, step, lease TO loyalty_worker;
 GRANT INSERT, DELETE ON parked, outbox TO loyalty_worker;
+
+-- The only way to take facts away: of an account that was asked to be erased, and of nobody else.
+REVOKE ALL ON FUNCTION erase_account(uuid, uuid, text[], text[], bytea[], bytea[]) FROM PUBLIC, loyalty_reader;
+GRANT EXECUTE ON FUNCTION erase_account(uuid, uuid, text[], text[], bytea[], bytea[]) TO loyalty_worker;

@@ -10,6 +10,57 @@ SET client_min_messages = warning;
 SET row_security = off;
 
 --
+-- Name: erase_account(uuid, uuid, text[], text[], bytea[], bytea[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.erase_account(p_from uuid, p_to uuid, p_sources text[], p_ids text[], p_bodies bytea[], p_digests bytea[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public'
+    AS $$
+DECLARE
+    whose record;
+    quoted bytea;
+    moved bigint;
+BEGIN
+    SELECT a.program, a.member_id INTO STRICT whose FROM account a WHERE a.account_id = p_from;
+    IF NOT EXISTS (
+        SELECT FROM erasure e WHERE e.account_id = p_from AND (e.done_until IS NULL OR e.done_until < e.asked_until)
+    ) OR NOT EXISTS (SELECT FROM fact f WHERE f.account_id = p_from AND f.type = 'member.erased')
+      OR EXISTS (SELECT FROM fact f WHERE f.account_id = p_to) THEN
+        RAISE EXCEPTION 'nobody asked to erase account %', p_from USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    PERFORM set_config('loyalty.erasing', p_from::text, true);
+    INSERT INTO fact (account_id, source, id, type, business_at, rank, program, order_id, digest, body, recorded_at)
+    SELECT p_to, f.source, f.id, f.type, f.business_at, f.rank, f.program, f.order_id, w.digest, w.body, f.recorded_at
+    FROM fact f
+    JOIN unnest(p_sources, p_ids, p_bodies, p_digests) AS w (source, id, body, digest) ON w.source = f.source AND w.id = f.id
+    WHERE f.account_id = p_from;
+    GET DIAGNOSTICS moved = ROW_COUNT;
+    IF moved <> (SELECT count(*) FROM fact f WHERE f.account_id = p_from) THEN
+        RAISE EXCEPTION 'account % has other facts than were given', p_from USING ERRCODE = 'serialization_failure';
+    END IF;
+    DELETE FROM fact WHERE account_id = p_from;
+    INSERT INTO decision (account_id, source, id, verdict, points, reason, recorded_at)
+    SELECT p_to, source, id, verdict, points, reason, recorded_at FROM decision WHERE account_id = p_from;
+    DELETE FROM decision WHERE account_id = p_from;
+    INSERT INTO entry (account_id, version, line, business_at, rank, source, id, recorded_at, reason, points, from_bucket,
+        to_bucket, from_after, to_after, kind, lot, expires_on, order_id, rule, correction)
+    SELECT p_to, version, line, business_at, rank, source, id, recorded_at, reason, points, from_bucket,
+        to_bucket, from_after, to_after, kind, lot, expires_on, order_id, rule, correction
+    FROM entry WHERE account_id = p_from;
+    DELETE FROM entry WHERE account_id = p_from;
+    quoted := convert_to(to_json(whose.member_id)::text, 'UTF8');
+    UPDATE dead_letter SET key = NULL, value = NULL, headers = '[]', digest = uuid_send(gen_random_uuid())
+    WHERE position(quoted IN value) > 0
+        OR key IN (convert_to(whose.member_id, 'UTF8'), convert_to(whose.program || ':' || whose.member_id, 'UTF8'))
+        OR position(convert_to(to_json(replace(encode(convert_to(whose.member_id, 'UTF8'), 'base64'), E'\n', ''))::text, 'UTF8')
+            IN headers) > 0;
+    PERFORM set_config('loyalty.erasing', '', true);
+END
+$$;
+
+
+--
 -- Name: refuse_change(); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -17,6 +68,11 @@ CREATE FUNCTION public.refuse_change() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
+    IF TG_OP = 'DELETE' AND TG_LEVEL = 'ROW' THEN
+        IF current_setting('loyalty.erasing', true) = to_jsonb(OLD) ->> 'account_id' THEN
+            RETURN OLD;
+        END IF;
+    END IF;
     RAISE EXCEPTION '% is append-only: % refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'insufficient_privilege';
 END
 $$;
@@ -180,6 +236,25 @@ COMMENT ON TABLE public.entry IS 'The ledger: points that moved between two buck
 --
 
 COMMENT ON COLUMN public.entry.version IS 'The public version that told of it; 0: taken over from another ledger without a word.';
+
+
+--
+-- Name: erasure; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.erasure (
+    account_id uuid NOT NULL,
+    asked_until timestamp with time zone NOT NULL,
+    done_until timestamp with time zone,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+
+--
+-- Name: TABLE erasure; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.erasure IS 'Who is to be forgotten, by the id that their account had, and up to which business time that is done.';
 
 
 --
@@ -545,6 +620,14 @@ ALTER TABLE ONLY public.entry
 
 
 --
+-- Name: erasure erasure_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.erasure
+    ADD CONSTRAINT erasure_pkey PRIMARY KEY (account_id);
+
+
+--
 -- Name: fact fact_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -664,6 +747,13 @@ CREATE INDEX account_due ON public.account USING btree (shard, next_due_at) WHER
 
 
 --
+-- Name: erasure_waits; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX erasure_waits ON public.erasure USING btree (asked_until) WHERE ((done_until IS NULL) OR (done_until < asked_until));
+
+
+--
 -- Name: item_due; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -744,4 +834,5 @@ CREATE TRIGGER program_terms_keep_all BEFORE TRUNCATE ON public.program_terms FO
 --
 
 INSERT INTO public.schema_migrations (version) VALUES
-    ('20261122000000');
+    ('20261122000000'),
+    ('20261122000001');

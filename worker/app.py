@@ -27,6 +27,7 @@ from worker.consume.positions import Incident
 from worker.consume.subscription import Subscription, SubscriptionOptions
 from worker.decode import Limits
 from worker.due import DueLoop, DueOptions
+from worker.erasing import Eraser
 from worker.health import ProbeServer
 from worker.joints import Outbox, Positions
 from worker.persist.api import Store
@@ -195,6 +196,7 @@ class Worker:
             self.subscription.partitions,
         )
         self.sweeper = Sweeper(store, self.pipeline, catalogue)
+        self.eraser = Eraser(store, settings.erasure.wait_seconds)
         self.sampler = Sampler(
             store,
             catalogue,
@@ -218,6 +220,7 @@ class Worker:
                 ("due", self.due.run()),
                 ("sweeper", self.sweeper.run()),
                 ("sampler", self.sampler.run()),
+                ("eraser", self.eraser.run()),
             )
         }
         batches = asyncio.create_task(self._batches(), name="batches")

@@ -15,14 +15,15 @@ from contracts.events import Event
 from worker import metrics
 from worker.catalogue import Catalogue
 from worker.decide.account import Defect, NotLoaded
-from worker.decide.change import AccountChange, History, Loaded, Wanted
+from worker.decide.change import FORGOTTEN, AccountChange, AccountRow, History, Loaded, Wanted, nameless
 from worker.decide.fold import defect_of
 from worker.decide.needs import ROUNDS_MAX, Needs, needs
 from worker.decide.refold import Clock, Late, change_account
 from worker.decide.sifting import Sifted, sift
-from worker.decide.state import Head, Moment
+from worker.decide.state import Head, Item, ItemKey, Moment
 from worker.log import get_logger
 from worker.persist.api import Batch
+from worker.persist.errors import ErasedMeanwhileError
 from worker.persist.rows import Dossier
 from worker.rebuild import folded_anew, in_other_form
 
@@ -31,7 +32,10 @@ log = get_logger(__name__)
 
 @dataclass(slots=True)
 class Task:
-    """One account of a batch: whose it is, its incoming facts (sifted when it was loaded last), and what to load of it."""
+    """One account of a batch: whose it is, its incoming facts (sifted when it was loaded last), and what to load of it.
+
+    `returns`: the member was erased before, and these facts are of later.
+    """
 
     account_id: UUID
     program: str = ""
@@ -39,6 +43,7 @@ class Task:
     facts: list[Event] = field(default_factory=list)
     needs: Needs = field(default_factory=Needs)
     since: Moment | None = None
+    returns: bool = False
     sifted: Sifted = field(default_factory=Sifted)
 
     def wanted(self) -> Wanted:
@@ -112,7 +117,7 @@ class Folding:
                     changes.append(self._anew(task, whole[task.account_id], at_hand, clock))
                     continue
                 # At every load: another worker may have brought the same fact meanwhile.
-                task.sifted = sift(task.facts, at_hand.seen, at_hand.items)
+                task.sifted = _sifted(task, at_hand.row, at_hand.seen, at_hand.items)
                 try:
                     change = self._change(task, at_hand, histories.get(task.account_id), clock, last=number == ROUNDS_MAX)
                 except NotLoaded as missing:
@@ -146,7 +151,8 @@ class Folding:
         program = self._catalogue.program(row.program)
         try:
             change = folded_anew(dossier, program, clock, self._epoch)
-            task.sifted = sift(task.facts, loaded.seen, {key: item for key, item in change.items.items() if item is not None})
+            items = {key: item for key, item in change.items.items() if item is not None}
+            task.sifted = _sifted(task, row, loaded.seen, items)
             if task.sifted.fresh:
                 change = folded_anew(dossier, program, clock, self._epoch, task.sifted.fresh)
         except Defect as defect:
@@ -155,6 +161,9 @@ class Folding:
 
     def _change(self, task: Task, loaded: Loaded, history: History | None, clock: Clock, *, last: bool) -> AccountChange | None:
         row, sifted = loaded.row, task.sifted
+        if sifted.fresh and row is not None and row.member_id == FORGOTTEN and not (task.member_id and task.returns):
+            # The look for who is erased, or for whose order it is, was before the erasure.
+            raise ErasedMeanwhileError(task.account_id)
         if row is None and not sifted.fresh:
             return None
         program = self._catalogue.program(task.program or (row.program if row is not None else ""))
@@ -202,6 +211,14 @@ class Folding:
             facts=list(task.sifted.fresh),
             fenced=why,
         )
+
+
+def _sifted(task: Task, row: AccountRow | None, seen: Mapping[tuple[str, str], bytes], items: Mapping[ItemKey, Item]) -> Sifted:
+    """The task's facts sifted; what is new of an account whose person was forgotten names nobody either."""
+    sifted = sift(task.facts, seen, items)
+    if row is not None and row.member_id == nameless(task.account_id):
+        sifted.fresh = [fact.without_person() for fact in sifted.fresh]
+    return sifted
 
 
 def _folded(tasks: Iterable[Task], changes: list[AccountChange]) -> Folded:

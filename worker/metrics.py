@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 REGISTRY = CollectorRegistry(auto_describe=True)
 
-Outcome = Literal["applied", "duplicate", "late", "parked", "dropped", "skipped", "dead_letter"]
+Outcome = Literal["applied", "duplicate", "late", "parked", "dropped", "skipped", "erased", "dead_letter"]
 Stage = Literal["wait", "decode", "load", "decide", "commit"]
 IncidentKind = Literal["GapFound", "TopicReplaced"]
 RestartReason = Literal["stalled", "failing"]
@@ -38,6 +38,7 @@ event_delay_seconds = Histogram(
     "loyalty_event_delay_seconds", "From the record's time to its commit.", buckets=(*_SECONDS, 60, 300, 3_600), registry=REGISTRY
 )
 accounts_fenced = Counter("loyalty_accounts_fenced", "Accounts set aside because their fold failed.", registry=REGISTRY)
+accounts_erased = Counter("loyalty_accounts_erased", "Accounts whose person was forgotten.", registry=REGISTRY)
 parked_too_long = Gauge("loyalty_orders_parked_too_long", "Orders that events have waited for too long.", registry=REGISTRY)
 
 # looking whether it is right

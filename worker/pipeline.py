@@ -12,19 +12,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import msgspec
-
-from contracts.events import TOPICS_IN, Event, OrderPlaced
+from contracts.events import Event, OrderPlaced
 from worker import metrics
 from worker.catalogue import OUTSIDE, Catalogue, Unresolved
 from worker.consume.batch import Batch as ReadBatch
 from worker.consume.batch import Move
 from worker.decide.refold import Clock
 from worker.decode import Broken, Limits, Record, Skipped, decode
+from worker.erasing import asked_until
 from worker.folding import Folding, Task, unique
 from worker.log import get_logger
+from worker.parked import record_of_parked
 from worker.persist.api import Batch, Store
-from worker.persist.errors import RefusedError
+from worker.persist.errors import ErasedMeanwhileError, RefusedError
 from worker.persist.identity import account_id
 from worker.persist.rows import Arrival, DeadLetter, Route
 from worker.routing import awaited_by, home_of
@@ -65,6 +65,9 @@ class _Inbox:
     members: list[tuple[Event, str]] = field(default_factory=list)
     followers: list[Event] = field(default_factory=list)  # events that name their order alone
     letters: list[DeadLetter] = field(default_factory=list)
+    erased: dict[UUID, datetime] = field(default_factory=dict)  # accounts of people who were forgotten, up to when
+    nobodys: set[int] = field(default_factory=set)  # orders of theirs, by the identity of the event
+    gone: set[UUID] = field(default_factory=set)  # accounts that were erased; a route that still leads there leads nowhere
     outcomes: Counter[str] = field(default_factory=Counter)
 
     def refuse(self, event: Event, reason: str, detail: str, topic: Callable[[str], str]) -> None:
@@ -112,8 +115,19 @@ class Pipeline:
                 at_fault |= {await self._first_too_many(read.records, at_fault)}
 
     async def _attempt(self, records: Sequence[Record], moves: Sequence[Move], refused: frozenset[int]) -> Done:
+        gone: set[UUID] = set()
+        while True:
+            try:
+                return await self._once(records, moves, refused, gone)
+            except ErasedMeanwhileError as error:
+                if error.account_id in gone:
+                    raise
+                gone.add(error.account_id)
+
+    async def _once(self, records: Sequence[Record], moves: Sequence[Move], refused: frozenset[int], gone: set[UUID]) -> Done:
         started = time.perf_counter()
         inbox = self._decode(records, refused)
+        inbox.gone = gone
         decoded = time.perf_counter()
         async with self._store.batch() as batch:
             watermark = await batch.move_positions(moves)
@@ -195,8 +209,9 @@ class Pipeline:
 
     async def _apply(self, batch: Batch, inbox: _Inbox) -> None:
         tasks: dict[UUID, Task] = {}
+        await self._leave_out_erased(batch, inbox)
         for event, program in inbox.members:
-            self._assign(tasks, program, event.member_id or "", event)
+            self._assign(inbox, tasks, program, event.member_id or "", event)
         routes = await self._routes(batch, inbox)
         self._place_orders(inbox, routes, tasks)
         await self._follow(batch, inbox, routes, tasks)
@@ -211,6 +226,7 @@ class Pipeline:
         for event, reason, detail in folded.conflicts:
             self._refuse(inbox, event, reason, detail)
         await batch.write(folded.changes)
+        await batch.ask_erasures({each.account_id: at for each in folded.changes if (at := asked_until(each.facts)) is not None})
         inbox.outcomes["dead_letter"] += len(inbox.letters)
         await batch.dead_letter(inbox.letters)
 
@@ -220,12 +236,29 @@ class Pipeline:
     def _account(self, program: str, member_id: str) -> UUID:
         return account_id(self._options.account_key, program, member_id)
 
-    def _assign(self, tasks: dict[UUID, Task], program: str, member_id: str, event: Event) -> None:
+    async def _leave_out_erased(self, batch: Batch, inbox: _Inbox) -> None:
+        """Leave out what is told of people from before they were forgotten: it would make them known again."""
+        named = [(event, self._account(program, event.member_id or "")) for event, program in inbox.members]
+        ordered = [(event, self._account(program, event.member_id)) for event, program in inbox.orders if event.member_id]
+        inbox.erased = await batch.erased({account for _, account in (*named, *ordered)}) if named or ordered else {}
+        if not inbox.erased:
+            return
+
+        def before(event: Event, account: UUID) -> bool:
+            until = inbox.erased.get(account)
+            return until is not None and event.time <= until
+
+        left_out = {id(event) for event, account in named if before(event, account)}
+        inbox.members = [(event, program) for event, program in inbox.members if id(event) not in left_out]
+        inbox.nobodys = {id(event) for event, account in ordered if before(event, account)}
+        inbox.outcomes["erased"] += len(left_out) + len(inbox.nobodys)
+
+    def _assign(self, inbox: _Inbox, tasks: dict[UUID, Task], program: str, member_id: str, event: Event) -> None:
         account = self._account(program, member_id)
         task = tasks.get(account)
         if task is None:
             task = tasks[account] = Task(account, program, member_id)
-        task.program, task.member_id = program, member_id
+        task.program, task.member_id, task.returns = program, member_id, account in inbox.erased
         task.facts.append(event)
 
     async def _routes(self, batch: Batch, inbox: _Inbox) -> dict[str, Route]:
@@ -243,7 +276,7 @@ class Pipeline:
         for event, program in inbox.orders:
             data = event.data
             assert isinstance(data, OrderPlaced)
-            member = data.member_id if program != OUTSIDE else None
+            member = data.member_id if program != OUTSIDE and id(event) not in inbox.nobodys else None
             account = self._account(program, member) if member is not None else None
             arrivals.setdefault((data.order_id, program), Arrival(data.order_id, program, account))
         if arrivals or awaited:
@@ -255,6 +288,8 @@ class Pipeline:
         for event, program in inbox.orders:
             data = event.data
             assert isinstance(data, OrderPlaced)
+            if id(event) in inbox.nobodys:
+                continue
             home = routes[data.order_id].accounts.get(program)
             member = data.member_id if program != OUTSIDE else None
             if member is None or home != self._account(program, member):
@@ -264,7 +299,7 @@ class Pipeline:
                     detail = "data.order_id: the order was placed before for another member; the first stands"
                     self._refuse(inbox, event, "order_conflict", detail)
                 continue
-            self._assign(tasks, program, member, event)
+            self._assign(inbox, tasks, program, member, event)
 
     async def _follow(self, batch: Batch, inbox: _Inbox, routes: dict[str, Route], tasks: dict[UUID, Task]) -> None:
         """Give events to the accounts of their orders: those that came now, and those that had been parked for an order."""
@@ -290,7 +325,7 @@ class Pipeline:
                 self._refuse(inbox, event, "unknown_order", "order_id: no such order has come; send the event again after it")
             elif isinstance(home, Unresolved):
                 self._refuse(inbox, event, home.reason, home.detail)
-            elif home.owner is None:
+            elif home.owner is None or home.owner in inbox.gone:
                 inbox.outcomes["dropped"] += 1
             else:
                 tasks.setdefault(home.owner, Task(home.owner, home.program)).facts.append(event)
@@ -362,25 +397,3 @@ def _count(inbox: _Inbox) -> None:
         metrics.events.labels(outcome=outcome).inc(count)
     for reason, count in Counter(letter.reason for letter in inbox.letters).items():
         metrics.dead_letters.labels(reason=reason).inc(count)
-
-
-NOWHERE = -1
-"""Partition and offset of a record that was parked: where it stood is not kept."""
-
-
-def record_of_parked(event: Event, topic: Callable[[str], str]) -> Record:
-    """A record in structured mode that says what an event said; `topic` gives a topic's name on this cluster."""
-    attributes = {"specversion": "1.0", "id": event.id, "source": event.source, "type": event.type}
-    attributes |= {"time": event.time.isoformat(), "datacontenttype": "application/json"}
-    optional = {"program": event.program, "traceparent": event.traceparent}
-    attributes |= {name: value for name, value in optional.items() if value is not None}
-    value = msgspec.json.encode({**attributes, "data": msgspec.Raw(event.body)})
-    return Record(
-        topic=topic(next(name for name, types in TOPICS_IN.items() if event.type in types)),
-        partition=NOWHERE,
-        offset=NOWHERE,
-        timestamp_ms=int(event.time.timestamp() * 1000),
-        key=(event.order_id or event.member_id or "").encode(),
-        value=value,
-        headers=(("content-type", b"application/cloudevents+json"),),
-    )

@@ -9,6 +9,7 @@ from typing import Final, Self
 from msgspec import Struct
 
 from contracts.events.catalogue import EVENT_TYPES, RANK, EventData
+from contracts.events.erasure import without_person
 
 DIGEST_BYTES: Final = 16
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -76,6 +77,11 @@ class Event(Struct, frozen=True):
             body=body,
             digest=digest_of(type, time, program, body),
         )
+
+    def without_person(self) -> Self:
+        """The event as it is kept where the person it is about was forgotten."""
+        body = without_person(self.type, self.body)
+        return self.from_stored(self.source, self.id, self.type, self.time, self.program, None, body)
 
     @property
     def order_id(self) -> str | None:

@@ -232,6 +232,12 @@ class MemoryBatch:
             headers = cloudevents_headers(name, c.epoch, m.topic, c.program, m.effective_at, m.traceparent)
             self._tables.outbox[name] = OutboxRow(*name, m.topic, m.key.encode(), m.data, headers, now)
 
+    async def ask_erasures(self, asked: Mapping[UUID, datetime]) -> None:
+        """Nobody is erased in memory."""
+
+    async def erased(self, accounts: Collection[UUID]) -> dict[UUID, datetime]:
+        return {}
+
     async def dead_letter(self, letters: Sequence[DeadLetter]) -> int:
         new = {name: d for name, d in by_name(letters).items() if name not in self._tables.dead_letters}
         self._on_commit.append(partial(self._commit_dead, new))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from tests.flows.shop import Sent, Shop
 from tests.flows.system import ACCOUNT_KEY, PROGRAMS
@@ -20,13 +20,24 @@ SEED = 20261122
 START = datetime(2026, 9, 1, tzinfo=UTC)
 DAYS = 60
 DUMPED_AT = datetime(2026, 11, 20, tzinfo=UTC)
-"""When the dump stands: all of its events have happened, and the clock has come to here."""
+"""When the dump is made; its clock has come to the last of its events."""
+MEMBERS, EVENTS, BEFORE = 20, 700, 220
 _BATCH = 40
 
 
-def events(members: int = 20, count: int = 220) -> list[Sent]:
-    """What was sent before the dump, in business order."""
-    return Shop(SEED, START, DAYS).events(members, count)
+def everything() -> list[Sent]:
+    """What is sent before the dump and after it, in business order."""
+    return Shop(SEED, START, DAYS).events(MEMBERS, EVENTS)
+
+
+def events() -> list[Sent]:
+    """What was sent before the dump."""
+    return everything()[:BEFORE]
+
+
+def afterwards() -> list[Sent]:
+    """What is sent after it."""
+    return everything()[BEFORE:]
 
 
 def out_of_order(sent: Sequence[Sent]) -> list[Sent]:
@@ -50,9 +61,10 @@ async def fill(dsn: str) -> None:
             part = arriving[place : place + _BATCH]
             records = [Record("t", 0, place + n, 0, None, event.value(), tuple(event.headers())) for n, event in enumerate(part)]
             await pipeline.process(Batch(tuple(records), ()))
-        pipeline.know(DUMPED_AT - timedelta(seconds=1))
-        while due := await store.due(range(64), DUMPED_AT - timedelta(seconds=1), 100):
-            await pipeline.run_due([each.account_id for each in due], DUMPED_AT - timedelta(seconds=1))
+        until = events()[-1].time
+        pipeline.know(until)
+        while due := await store.due(range(64), until, 100):
+            await pipeline.run_due([each.account_id for each in due], until)
 
 
 def fill_now(dsn: str) -> None:

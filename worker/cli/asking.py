@@ -8,6 +8,7 @@ from datetime import datetime
 from worker.cli.arguments import instant
 from worker.cli.failures import Exit, Failure
 from worker.cli.opening import key_of, ledger, program_of
+from worker.decide.change import FORGOTTEN
 from worker.decide.program import Program
 from worker.persist import Dossier, PostgresStore, Violation, account_id
 from worker.registry import programs
@@ -38,6 +39,8 @@ async def dossier_of(
     """All that is kept of a member's account."""
     account = account_id(key_of(settings), program, member)
     async for dossier in store.dossiers([account], known_at):
+        if dossier.row is not None and dossier.row.member_id == FORGOTTEN:
+            break
         if dossier.row is not None and (known_at is None or dossier.facts):
             return dossier
         if dossier.row is not None:
@@ -49,7 +52,7 @@ async def all_statements(store: PostgresStore, at: datetime) -> AsyncIterator[Ma
     """Every account's statement at an instant; those of fenced accounts, which `violations` tells of, are left out."""
     terms = {program.code: program for program in await programs(store)}
     async for dossier in store.dossiers():
-        if dossier.row is not None and dossier.row.fenced is None:
+        if dossier.row is not None and dossier.row.fenced is None and dossier.row.member_id != FORGOTTEN:
             yield as_json(read(dossier, terms[dossier.row.program], at))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from msgspec import Struct
@@ -23,6 +23,14 @@ OutTopic = Literal[
     "loyalty.redemption-decided",
     "loyalty.points-expiring",
 ]
+
+FORGOTTEN: Final = ""
+"""Member id of a row that an erasure left behind: nothing is known of it but that there was somebody."""
+
+
+def nameless(account_id: UUID) -> str:
+    """The member id of an account that goes on after its person was forgotten."""
+    return f"erased:{account_id}"
 
 
 class AccountRow(Struct, frozen=True):

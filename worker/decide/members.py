@@ -47,7 +47,7 @@ def registered(account: Account, data: MemberRegistered) -> None:
     if account.head.registered_at is None:
         account.head = replace(account.head, registered_at=account.at)
         _introduce(account, data)
-        _earn(account, "member.registered", None, data.member_id, None)
+        _earn(account, "member.registered", None, "", None)
 
 
 def enrolled(account: Account, data: MemberEnrolled) -> None:
@@ -56,7 +56,7 @@ def enrolled(account: Account, data: MemberEnrolled) -> None:
     if account.head.enrolled_at is None:
         account.head = replace(account.head, enrolled_at=account.at)
         _introduce(account, data)
-        _earn(account, "member.enrolled", None, data.member_id, None)
+        _earn(account, "member.enrolled", None, "", None)
 
 
 def erased(account: Account, data: MemberErased) -> None:

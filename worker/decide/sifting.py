@@ -34,7 +34,7 @@ class Sifted:
         key = (fact.source, fact.id)
         known = seen.get(key) or self._digests.get(key)
         if known is not None:
-            if known == fact.digest:
+            if known == fact.digest or known == _nameless(fact):
                 self.duplicates.append(fact)
             else:
                 self.conflicts.append((fact, "conflict", "id: this source and id were used for other content before"))
@@ -67,6 +67,11 @@ def sift(facts: Iterable[Event], seen: Mapping[Key, bytes], items: Mapping[ItemK
         elif sifted._take(fact, seen, items) and order_id is not None:
             placed.add(order_id)
     return sifted
+
+
+def _nameless(fact: Event) -> bytes:
+    """The digest under which a fact is kept whose person was forgotten, so that a repeat of it is not taken for another."""
+    return fact.without_person().digest
 
 
 def _same_order(fact: Event, items: Mapping[ItemKey, Item | None]) -> bool | None:

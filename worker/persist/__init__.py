@@ -4,6 +4,7 @@ from worker.persist.api import Batch, OutboxStore, Store
 from worker.persist.errors import (
     AccountCollisionError,
     ContendedError,
+    ErasedMeanwhileError,
     OutcomeUnknownError,
     PositionLostError,
     RefusedError,
@@ -41,6 +42,7 @@ __all__ = [
     "DeadLetter",
     "Dossier",
     "Due",
+    "ErasedMeanwhileError",
     "LedgerState",
     "Move",
     "OutboxRow",

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from worker.decide.change import AccountChange, AccountRow, History, Loaded, StoredStep, Wanted
-from worker.decide.state import CLOCK_RANK, FORMAT, Moment
+from worker.decide.change import FORGOTTEN, AccountChange, AccountRow, History, Loaded, StoredStep, Wanted
+from worker.decide.state import CLOCK_RANK, FORMAT, Moment, blank
 from worker.persist.encoding import (
     Row,
     decision_of,
@@ -41,7 +41,7 @@ def account_row(row: Row) -> AccountRow:
         row["revision"],
         row["version"],
         row["epoch"],
-        decode_head(row["head"]),
+        decode_head(row["head"]) if row["member_id"] != FORGOTTEN else blank(),
         row["fenced"],
     )
 
@@ -54,7 +54,8 @@ async def load(link: Link, wanted: Sequence[Wanted], names: Mapping[UUID, tuple[
     for row in await link.fetch("heads", list(found)) if found else ():
         loaded = found[row["account_id"]]
         loaded.row = account_row(row)
-        if names.get(row["account_id"], (row["program"], row["member_id"])) != (row["program"], row["member_id"]):
+        name = (row["program"], row["member_id"])
+        if row["member_id"] != FORGOTTEN and names.get(row["account_id"], name) != name:
             raise AccountCollisionError(row["account_id"])
     # An account without a head has no rows; if it gets some now, whoever folds it as new loses the race.
     there = [w for w in wanted if found[w.account_id].row is not None]

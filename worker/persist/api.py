@@ -91,6 +91,12 @@ class Batch(Protocol):
         """Writes all else of the changes whose heads were won in this batch: facts, decisions, entries, lots, items, steps and
         messages, with one time of recording. Raises RefusedError for a fact or entry that is there already."""
 
+    async def ask_erasures(self, asked: Mapping[UUID, datetime]) -> None:
+        """Notes accounts that are to be erased, for what happened up to an instant of business time; kept with the batch."""
+
+    async def erased(self, accounts: Collection[UUID]) -> dict[UUID, datetime]:
+        """Which of these accounts were erased, and up to which business time."""
+
     async def dead_letter(self, letters: Sequence[DeadLetter]) -> int:
         """Keeps records byte for byte and queues them for their DLQ topic (too large ones: a pointer). Repeats are ignored.
 

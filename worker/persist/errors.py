@@ -23,6 +23,14 @@ class ContendedError(StoreError):
     """A lock or time limit was hit, or a deadlock broken: nothing was written; the same again may well succeed."""
 
 
+class ErasedMeanwhileError(ContendedError):
+    """An account was erased after this batch had looked for it: nothing was written; look again, and try again."""
+
+    def __init__(self, account_id: UUID) -> None:
+        self.account_id = account_id
+        super().__init__("an account was erased meanwhile")
+
+
 class RefusedError(StoreError):
     """Postgres refused the data: the same again will be refused again. Halve the batch to find the record."""
 

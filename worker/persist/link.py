@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import asyncpg
@@ -12,7 +13,12 @@ from worker.persist.errors import translate
 from worker.persist.queries import SQL
 
 if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+
+_BROKEN: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+"""What a connection raises that is of no use any more."""
 
 # Plans are made for arrays of any length, and while tables may still be empty: they must not fall for a scan of a table that is
 # small today, collect all that is due to give out ten, nor compile what runs in a millisecond.
@@ -77,3 +83,41 @@ async def snapshot(connection: Connection) -> AsyncIterator[Link]:
     """A read-only view of one moment: all statements within see the same rows."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         yield Link(connection)
+
+
+async def roll_back(connection: Connection) -> None:
+    """Ends the transaction; if that cannot be done, ends the connection, which comes to the same."""
+    try:
+        await connection.execute("ROLLBACK")
+    except (*_BROKEN, asyncio.CancelledError):
+        _give_up(connection)
+
+
+async def give_back(pool: asyncpg.Pool[asyncpg.Record], connection: PoolConnectionProxy[asyncpg.Record], seconds: float) -> None:
+    """Puts a connection back; one that breaks at this is closed by the pool, and what was done with it stands."""
+    with suppress(*_BROKEN):
+        await pool.release(connection, timeout=seconds)
+
+
+def _give_up(connection: Connection) -> None:
+    """Ends a connection without a word; one that broke by itself has left the pool already."""
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()
+
+
+async def commit(connection: Connection) -> Exception | None:
+    """Commits. Returns the error of a COMMIT that got no answer; being cancelled waits for the answer first."""
+    commit = asyncio.ensure_future(connection.execute("COMMIT"))
+    try:
+        status = await asyncio.shield(commit)
+    except asyncio.CancelledError:
+        await asyncio.wait([commit])
+        if commit.exception() is not None:
+            _give_up(connection)
+        raise
+    except _BROKEN as error:
+        _give_up(connection)
+        return error
+    if status != "COMMIT":
+        raise RuntimeError("a statement of the batch had failed and its error was passed over: nothing was written")
+    return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from io import BytesIO
@@ -18,7 +18,7 @@ from db.migrate import applied, migrations
 from worker.decide.change import AccountChange, History, Loaded, Wanted
 from worker.decide.state import Moment
 from worker.persist import accounts as account_rows
-from worker.persist import dead_letters, dossiers, invariants, kafka, orders, posting
+from worker.persist import dead_letters, dossiers, erasure, invariants, kafka, orders, posting
 from worker.persist.errors import (
     OutcomeUnknownError,
     PositionLostError,
@@ -27,7 +27,7 @@ from worker.persist.errors import (
     UnavailableError,
     WrongKeyError,
 )
-from worker.persist.link import PLANNED_ONCE, PLANNING, Link, translated
+from worker.persist.link import PLANNED_ONCE, PLANNING, Link, commit, give_back, roll_back, translated
 from worker.persist.rows import (
     Arrival,
     DeadLetter,
@@ -47,13 +47,9 @@ from worker.persist.rows import (
 )
 
 if TYPE_CHECKING:
-    from asyncpg.pool import PoolConnectionProxy
-
     from worker.persist.link import Connection
 
 _RETRY_SECONDS: Final = 0.2
-_BROKEN: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
-"""What a connection raises that is of no use any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +120,16 @@ class PostgresBatch:
         with translated():
             await self._link.connection.copy_to_table(table, source=BytesIO(rows), columns=columns, format="binary")
 
+    async def ask_erasures(self, asked: Mapping[UUID, datetime]) -> None:
+        await erasure.ask(self._link, asked)
+
+    async def erased(self, accounts: Collection[UUID]) -> dict[UUID, datetime]:
+        return await erasure.erased(self._link, sorted(accounts))
+
+    async def erase(self, account: UUID) -> bool:
+        """Erases one account for which that was asked. False: not now (messages wait to be published), or it is done."""
+        return await erasure.erase(self._link, account)
+
     async def dead_letter(self, letters: Sequence[DeadLetter]) -> int:
         return await dead_letters.keep(self._link, letters, self._options.dead_letter_bytes_max)
 
@@ -186,7 +192,7 @@ class PostgresStore:
         try:
             yield connection
         finally:
-            await _give_back(self._pool, connection, self._options.acquire_seconds)
+            await give_back(self._pool, connection, self._options.acquire_seconds)
 
     @asynccontextmanager
     async def _link(self) -> AsyncIterator[Link]:
@@ -207,9 +213,9 @@ class PostgresStore:
                     await connection.execute(self._begin)
                 yield batch
             except BaseException:
-                await _roll_back(connection)
+                await roll_back(connection)
                 raise
-            lost = await _commit(connection)
+            lost = await commit(connection)
         # Outside, so that looking for the outcome does not wait for the connection that it needs.
         if lost is not None:
             await self._settle(batch.moves, lost)
@@ -280,6 +286,13 @@ class PostgresStore:
     async def parked_since(self, before: datetime, limit: int) -> list[ParkedSince]:
         async with self._link() as link:
             return await orders.parked_since(link, before, limit)
+
+    # Who is to be forgotten
+
+    async def erasures_due(self, until: datetime, limit: int) -> list[UUID]:
+        """Accounts whose erasure was asked for, by an event of this business time or earlier, and is not done."""
+        async with self._link() as link:
+            return [row["account_id"] for row in await link.fetch("erasures_due", until, limit)]
 
     # The outbox
 
@@ -367,41 +380,3 @@ def _planning(options: StoreOptions) -> tuple[str, ...]:
 
 async def _terms(link: Link) -> list[Terms]:
     return [Terms(**dict(row)) for row in await link.fetch("terms")]
-
-
-async def _roll_back(connection: Connection) -> None:
-    """Ends the transaction; if that cannot be done, ends the connection, which comes to the same."""
-    try:
-        await connection.execute("ROLLBACK")
-    except (*_BROKEN, asyncio.CancelledError):
-        _give_up(connection)
-
-
-async def _give_back(pool: asyncpg.Pool[asyncpg.Record], connection: PoolConnectionProxy[asyncpg.Record], seconds: float) -> None:
-    """Puts a connection back; one that breaks at this is closed by the pool, and what was done with it stands."""
-    with suppress(*_BROKEN):
-        await pool.release(connection, timeout=seconds)
-
-
-def _give_up(connection: Connection) -> None:
-    """Ends a connection without a word; one that broke by itself has left the pool already."""
-    with suppress(asyncpg.InterfaceError):
-        connection.terminate()
-
-
-async def _commit(connection: Connection) -> Exception | None:
-    """Commits. Returns the error of a COMMIT that got no answer; being cancelled waits for the answer first."""
-    commit = asyncio.ensure_future(connection.execute("COMMIT"))
-    try:
-        status = await asyncio.shield(commit)
-    except asyncio.CancelledError:
-        await asyncio.wait([commit])
-        if commit.exception() is not None:
-            _give_up(connection)
-        raise
-    except _BROKEN as error:
-        _give_up(connection)
-        return error
-    if status != "COMMIT":
-        raise RuntimeError("a statement of the batch had failed and its error was passed over: nothing was written")
-    return None

@@ -210,6 +210,14 @@ class VerifySettings(Group):
     )
 
 
+class ErasureSettings(Group):
+    """Forgetting people."""
+
+    wait_seconds: float = _number(
+        86_400, 0, 2_592_000, "how long after an erasure what still comes about the person's past finds the account, seconds"
+    )
+
+
 class ProbeSettings(Group):
     """The port for probes and metrics."""
 

@@ -25,6 +25,7 @@ from worker.settings.groups import (
     BatchSettings,
     BreakerSettings,
     DueSettings,
+    ErasureSettings,
     Group,
     KafkaSettings,
     LimitsSettings,
@@ -82,6 +83,7 @@ class Settings(BaseSettings):
     relay: RelaySettings = RelaySettings()
     due: DueSettings = DueSettings()
     verify: VerifySettings = VerifySettings()
+    erasure: ErasureSettings = ErasureSettings()
     probe: ProbeSettings = ProbeSettings()
     log: LogSettings = LogSettings()
 

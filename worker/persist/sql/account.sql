@@ -31,7 +31,7 @@ FROM lot l
 WHERE l.account_id = ANY($3::uuid[]) AND l.pending + l.available > 0;
 
 -- The rows are locked in the order of their ids, won or lost: two batches cannot wait for each other, and whoever loses holds
--- the lock and cannot lose again.
+-- the lock and cannot lose again. A row without a name is what an erasure left; whoever comes under that id takes it over.
 -- name: win
 INSERT INTO account AS a (account_id, program, member_id, revision, version, epoch, shard, available, pending, held, arrears,
     next_due_at, fenced, head, updated_at)
@@ -43,6 +43,7 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::
         next_due_at, fenced, head)
 ORDER BY account_id
 ON CONFLICT (account_id) DO UPDATE SET
+    member_id = excluded.member_id,
     revision = excluded.revision,
     version = excluded.version,
     epoch = excluded.epoch,
@@ -54,7 +55,7 @@ ON CONFLICT (account_id) DO UPDATE SET
     fenced = excluded.fenced,
     head = excluded.head,
     updated_at = excluded.updated_at
-WHERE a.revision = excluded.revision - 1 AND a.program = excluded.program AND a.member_id = excluded.member_id
+WHERE a.revision = excluded.revision - 1 AND a.program = excluded.program AND a.member_id IN (excluded.member_id, '')
 RETURNING a.account_id;
 
 -- No ORDER BY: within a shard the index gives the longest due first, and a sort would have to read all that is due.

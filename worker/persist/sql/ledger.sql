@@ -68,7 +68,7 @@ ORDER BY e.account_id, e.version, e.line;
 
 -- The following read whole accounts; $2 leaves out what was recorded later.
 -- name: all_facts
-SELECT account_id, source, id, type, business_at, program, traceparent, body, recorded_at
+SELECT account_id, source, id, type, business_at, program, order_id, traceparent, body, recorded_at
 FROM fact
 WHERE account_id = ANY($1::uuid[]) AND ($2::timestamptz IS NULL OR recorded_at <= $2)
 ORDER BY account_id, business_at, rank, source, id;

@@ -1,0 +1,31 @@
+"""What an event that waited for its order was, for those who find out only then that something is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from contracts.events import TOPICS_IN, Event
+from worker.decode import Record
+
+NOWHERE = -1
+"""Partition and offset of a record that was parked: where it stood is not kept."""
+
+
+def record_of_parked(event: Event, topic: Callable[[str], str]) -> Record:
+    """A record in structured mode that says what an event said; `topic` gives a topic's name on this cluster."""
+    attributes = {"specversion": "1.0", "id": event.id, "source": event.source, "type": event.type}
+    attributes |= {"time": event.time.isoformat(), "datacontenttype": "application/json"}
+    optional = {"program": event.program, "traceparent": event.traceparent}
+    attributes |= {name: value for name, value in optional.items() if value is not None}
+    value = msgspec.json.encode({**attributes, "data": msgspec.Raw(event.body)})
+    return Record(
+        topic=topic(next(name for name, types in TOPICS_IN.items() if event.type in types)),
+        partition=NOWHERE,
+        offset=NOWHERE,
+        timestamp_ms=int(event.time.timestamp() * 1000),
+        key=(event.order_id or event.member_id or "").encode(),
+        value=value,
+        headers=(("content-type", b"application/cloudevents+json"),),
+    )

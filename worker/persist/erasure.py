@@ -1,0 +1,88 @@
+"""Forgetting a person: the account moves to an id that nobody can work out, and its facts keep nothing personal.
+
+The ledger stays whole: the same facts in the same order under the same names, so folding them anew gives the same account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from contracts.events.erasure import without_person
+from contracts.events.event import digest_of
+from worker.decide.change import nameless
+from worker.decide.orders import content_of
+from worker.decide.state import blank
+from worker.persist.accounts import columns
+from worker.persist.encoding import Row, encode
+from worker.persist.identity import shard_of
+from worker.persist.link import Link
+
+
+async def ask(link: Link, asked: Mapping[UUID, datetime]) -> None:
+    """Notes that these accounts are to be erased, for what happened up to an instant of business time."""
+    if asked:
+        await link.execute("ask_erasures", *columns(sorted(asked.items())))
+
+
+async def erased(link: Link, accounts: Sequence[UUID]) -> dict[UUID, datetime]:
+    """Which of these accounts were erased, and up to which business time."""
+    rows = await link.fetch("erased", accounts) if accounts else ()
+    return {row["account_id"]: row["done_until"] for row in rows}
+
+
+async def erase(link: Link, account: UUID) -> bool:
+    """Erases one account for which that was asked, within a transaction. False: not now, or it is done.
+
+    Locks as a batch does, orders first; what is still to be published waits for nobody else, so it is published first.
+    """
+    heads = await link.fetch("heads", [account])
+    facts = await link.fetch("all_facts", [account], None)
+    orders = sorted({order for order in (row["order_id"] for row in facts) if order is not None})
+    await link.fetch("lock_routes", orders)
+    revision = await link.value("lock_account", account)
+    changed = not heads or revision != heads[0]["revision"]
+    if changed or await link.value("lock_erasure", account) is None or await link.value("unpublished", account):
+        return False
+    to = uuid4()
+    bodies = [without_person(row["type"], row["body"]) for row in facts]
+    digests = [digest_of(f["type"], f["business_at"], f["program"], body) for f, body in zip(facts, bodies, strict=True)]
+    names = ([row["source"] for row in facts], [row["id"] for row in facts])
+    await link.value("erase_account", account, to, *names, bodies, digests)
+    for what in ("move_lots", "move_items", "move_steps"):
+        await link.execute(what, account, to)
+    await _rewrite(link, to, _contents(facts, bodies))
+    await link.execute("move_routes", account, to, orders)
+    await link.execute("move_account", account, to, nameless(to), shard_of(to))
+    await link.execute("empty_account", account, encode(blank()))
+    await link.execute("erasure_done", account)
+    return True
+
+
+def _contents(facts: Sequence[Row], bodies: Sequence[bytes]) -> dict[bytes, bytes]:
+    """Digests of what orders said, which a guess at the member's id could be tried on, and those of what they say now."""
+    pairs = zip(facts, bodies, strict=True)
+    return {
+        content_of(row["body"]).encode(): content_of(body).encode()
+        for row, body in pairs
+        if row["type"] in ("order.placed",)
+    }
+
+
+async def _rewrite(link: Link, account: UUID, contents: Mapping[bytes, bytes]) -> None:
+    """Puts the new digests in place of the old ones, wherever the account keeps them."""
+
+    def renewed(doc: bytes) -> bytes:
+        for old, new in contents.items():
+            doc = doc.replace(old, new)
+        return doc
+
+    items = [(row["kind"], row["key"], row["doc"]) for row in await link.fetch("all_items", [account])]
+    changed = [(kind, key, new) for kind, key, doc in items if (new := renewed(doc)) != doc]
+    if changed:
+        await link.execute("rewrite_items", account, *columns(changed))
+    steps = [(tuple(row)[:4], row["before"]) for row in await link.fetch("all_steps", account)]
+    undone = [(*moment, new) for moment, before in steps if (new := renewed(before)) != before]
+    if undone:
+        await link.execute("rewrite_steps", account, *columns(undone))

@@ -1,0 +1,79 @@
+-- Forgetting people: who is to be forgotten, and moving an account to another id.
+
+-- name: ask_erasures
+INSERT INTO erasure AS e (account_id, asked_until)
+SELECT account_id, asked_until FROM unnest($1::uuid[], $2::timestamptz[]) AS w (account_id, asked_until)
+ORDER BY account_id
+ON CONFLICT (account_id) DO UPDATE SET asked_until = excluded.asked_until
+WHERE e.asked_until < excluded.asked_until;
+
+-- name: erased
+SELECT account_id, done_until
+FROM erasure
+WHERE account_id = ANY($1::uuid[]) AND done_until IS NOT NULL;
+
+-- name: erasures_due
+SELECT account_id
+FROM erasure
+WHERE asked_until <= $1 AND (done_until IS NULL OR done_until < asked_until)
+ORDER BY asked_until
+LIMIT $2;
+
+-- name: lock_routes
+SELECT order_id FROM order_route WHERE order_id = ANY($1::text[]) ORDER BY order_id FOR UPDATE;
+
+-- name: lock_account
+SELECT revision FROM account WHERE account_id = $1 FOR UPDATE;
+
+-- name: lock_erasure
+SELECT account_id
+FROM erasure
+WHERE account_id = $1 AND (done_until IS NULL OR done_until < asked_until)
+FOR UPDATE;
+
+-- name: unpublished
+SELECT count(*) FROM outbox WHERE account_id = $1;
+
+-- name: all_steps
+SELECT business_at, rank, source, id, before FROM step WHERE account_id = $1;
+
+-- name: erase_account
+SELECT erase_account($1, $2, $3::text[], $4::text[], $5::bytea[], $6::bytea[]);
+
+-- name: move_lots
+UPDATE lot SET account_id = $2 WHERE account_id = $1;
+
+-- name: move_items
+UPDATE item SET account_id = $2 WHERE account_id = $1;
+
+-- name: move_steps
+UPDATE step SET account_id = $2 WHERE account_id = $1;
+
+-- name: rewrite_items
+UPDATE item i SET doc = w.doc
+FROM unnest($2::text[], $3::text[], $4::bytea[]) AS w (kind, key, doc)
+WHERE i.account_id = $1 AND i.kind = w.kind AND i.key = w.key;
+
+-- name: rewrite_steps
+UPDATE step s SET before = w.before
+FROM unnest($2::timestamptz[], $3::smallint[], $4::text[], $5::text[], $6::bytea[]) AS w (business_at, rank, source, id, before)
+WHERE s.account_id = $1 AND s.business_at = w.business_at AND s.rank = w.rank AND s.source = w.source AND s.id = w.id;
+
+-- name: move_routes
+UPDATE order_route SET account_ids = array_replace(account_ids, $1::uuid, $2::uuid) WHERE order_id = ANY($3::text[]);
+
+-- name: move_account
+INSERT INTO account (account_id, program, member_id, revision, version, epoch, shard, available, pending, held, arrears,
+    next_due_at, fenced, head, updated_at)
+SELECT $2, program, $3, revision, version, epoch, $4, available, pending, held, arrears, next_due_at, fenced, head, updated_at
+FROM account
+WHERE account_id = $1;
+
+-- What is left under the old id says that there was an account, and no more; whoever had it in hand loses the race for it.
+-- name: empty_account
+UPDATE account SET member_id = '', revision = revision + 1, available = 0, pending = 0, held = 0, arrears = 0, next_due_at = NULL,
+    fenced = NULL, head = $2, updated_at = clock_timestamp()
+WHERE account_id = $1;
+
+-- name: erasure_done
+UPDATE erasure SET done_until = asked_until WHERE account_id = $1;
