@@ -20,7 +20,7 @@ from worker.persist.queries import SQL
 STATEMENTS_MAX = 30
 
 COLD = {"watermark", "advance_watermark", "ledger_state", "settle_key", "clock", "positions", "readings", "outbox_backlog"}
-COLD |= {"drainable", "parked_since", "terms"}
+COLD |= {"drainable", "parked_since", "terms", *(name for name in SQL if name.startswith("transfer_"))}
 """Statements that read a table of one row, or all of a small one, or are asked for by people."""
 IN_ORDER_OF_THE_INDEX = ("due", "outbox_range", "accounts_after")
 
