@@ -14,7 +14,7 @@ from typing import Any
 
 from worker.catalogue import Catalogue
 from worker.decide.account import Defect
-from worker.decide.change import AccountChange, Loaded
+from worker.decide.change import FORGOTTEN, AccountChange, Loaded
 from worker.decide.fold import defect_of
 from worker.decide.needs import Needs
 from worker.decide.program import Program
@@ -86,6 +86,8 @@ def _built(dossier: Dossier, catalogue: Catalogue, epoch: int, *, announce: bool
     """The account folded from nothing, step by step, each with a version of its own."""
     row = dossier.row
     assert row is not None
+    if row.member_id == FORGOTTEN:
+        return AccountChange(row.account_id, row.program, FORGOTTEN, 0, row.version, epoch, blank())
     last = row.head.last
     # As far as the ledger was when it was read; the worker of the new one goes on from there.
     clock = Clock(until=last.at if last is not None and not last.rank else None, certain_until=NOTHING_CERTAIN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import asyncpg
 import pytest
@@ -11,10 +12,16 @@ from contracts.events.event import digest_of
 from tests.erasure.conftest import DAY, PERSON, PROGRAM, SECRETS, T0, Ledger, erasure, life, sent
 from tests.erasure.scan import places_of
 from tests.flows.comparison import decoded
+from tests.flows.system import ACCOUNT_KEY
+from tests.parts.postgres import Servers
 from tests.upgrades.traffic import DUMPED_AT
 from worker import statements
 from worker.decide.orders import content_of
+from worker.local.sql import execute
+from worker.persist import PostgresStore
+from worker.persist.transfer import Transfer
 from worker.pipeline import Pipeline, PipelineOptions
+from worker.rebuild_into import rebuild_into
 
 BROKEN = b'{"member_id":"canary-person-77","points":1.5}'
 END = T0 + 40 * DAY
@@ -238,3 +245,24 @@ async def test_only_what_was_asked_to_be_erased_can_be(ledger: Ledger) -> None:
     finally:
         await worker.close()
         await reader.close()
+
+
+async def test_a_ledger_built_from_the_facts_of_this_one_has_forgotten_too(
+    ledger: Ledger, postgres_servers: Servers, postgres_version: int
+) -> None:
+    await _forgotten(ledger)
+    dsn = postgres_servers.create_database(postgres_version, "erasure_target")
+    async with await PostgresStore.open(ledger.dsn) as source, await PostgresStore.open(dsn) as target:
+        transfer = Transfer(source, target, "test")
+        await transfer.begin()
+        parts = [part async for part in rebuild_into(transfer, ledger.catalogue, (await target.state()).epoch)]
+        assert [difference for part in parts for difference in part.differences] == []
+        other = replace(ledger, store=target, sql=await asyncpg.connect(dsn))
+        assert await places_of(other.sql, PERSON) == {}
+        assert await other.findings() == []
+        options = PipelineOptions(ACCOUNT_KEY.encode())
+        other.pipeline = Pipeline(target, ledger.catalogue, options, epoch=2, now=lambda: DUMPED_AT + 100 * DAY)
+        assert (await other.deliver([*life(), erasure()])).keys() == {"duplicate", "erased"}
+        assert await places_of(other.sql, PERSON) == {}
+        await other.sql.close()
+    execute(ledger.dsn, "DROP DATABASE erasure_target WITH (FORCE)")

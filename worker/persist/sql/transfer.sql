@@ -16,6 +16,9 @@ SELECT order_id, programs, account_ids, recorded_at FROM order_route;
 -- name: transfer_dead_letter
 SELECT topic, partition, record_offset, digest, record_at, reason, detail, key, value, headers, recorded_at FROM dead_letter;
 
+-- name: transfer_erasure
+SELECT account_id, asked_until, done_until, recorded_at FROM erasure;
+
 -- name: transfer_fact
 SELECT account_id, source, id, type, business_at, rank, program, order_id, digest, body, traceparent, recorded_at
 FROM fact
