@@ -182,7 +182,7 @@ class Worker:
             ),
             shards=self.relay.owned_shards,
             watermark=lambda: self.pipeline.watermark,
-            events_wait=lambda: self.intake.waiting > 0,
+            events_first=self.intake.emptied,
         )
         self.timekeeper = Timekeeper(
             store,

@@ -120,6 +120,19 @@ async def test_what_arrives_while_lingering_comes_along() -> None:
     assert {record.topic for record in batch.records} == {"a", "b"}
 
 
+async def test_others_wait_until_no_record_waits_to_be_taken_and_only_as_long_as_they_say() -> None:
+    intake, reader = await opened(A)
+    await intake.emptied(3_600)
+    reader.give(intake, A, 0, 1)
+    await intake.emptied(0.01)
+    room = asyncio.create_task(intake.emptied(3_600))
+    await intake.next_batch(1)
+    await asyncio.sleep(0)
+    assert not room.done()
+    await intake.next_batch(1)
+    await asyncio.wait_for(room, 5)
+
+
 async def test_a_call_that_is_cancelled_takes_nothing() -> None:
     intake, reader = await opened(A)
     waiting = asyncio.create_task(intake.next_batch(10, linger_seconds=3_600))

@@ -79,6 +79,7 @@ class Intake:
         self._lanes: dict[PartitionKey, Lane] = {}
         self._step = Step(int(options.step_tolerance_seconds * 1000), int(options.step_wait_seconds * 1000))
         self._changed = asyncio.Event()
+        self._taken = asyncio.Event()
         self._closed = False
         self._settling: set[asyncio.Task[None]] = set()
         self._moved_alone_at = 0.0
@@ -156,6 +157,14 @@ class Intake:
         """Records that were read and wait to be taken."""
         return sum(len(lane.records) for lane in self._lanes.values())
 
+    async def emptied(self, within_seconds: float) -> None:
+        """Return as soon as no record waits to be taken, and after so many seconds at the latest."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_seconds):
+                while self.waiting:
+                    self._taken.clear()
+                    await self._taken.wait()
+
     def progress(self) -> tuple[PartitionProgress, ...]:
         """How far each assigned partition is read and settled."""
         return tuple(self._progress_of(lane) for lane in self._lanes.values())
@@ -205,6 +214,7 @@ class Intake:
     def revoked(self, partitions: Iterable[TopicPartition]) -> None:
         for partition in partitions:
             self._lanes.pop((partition.topic, partition.partition), None)
+        self._taken.set()
         metrics.partitions_assigned.set(len(self._lanes))
 
     def assigned(self, partitions: Iterable[TopicPartition]) -> None:
@@ -251,6 +261,7 @@ class Intake:
         lanes = list(self._lanes.values())
         self._refresh(lanes)
         records, runs = take_in_step(lanes, self._step, records_max, _monotonic_ms())
+        self._taken.set()
         moves = [lane.move(run, self._read_to_end(lane)) for lane, run in runs]
         for lane, _ in runs:
             if lane.full and self._is_half_empty(lane):

@@ -46,7 +46,7 @@ class DueOptions:
     """`share_max` (0 to 1]: how much of the time due accounts may take while events wait."""
 
     grace_seconds: float = 30.0
-    accounts_max: int = 500
+    accounts_max: int = 250
     share_max: float = 0.5
     idle_seconds: float = 1.0
     retry_seconds_max: float = 30.0
@@ -63,17 +63,17 @@ class DueLoop:
         *,
         shards: Callable[[], Collection[int]],
         watermark: Callable[[], datetime | None],
-        events_wait: Callable[[], bool],
+        events_first: Callable[[float], Awaitable[object]],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`shards`: those that are this worker's now. `watermark`: the last one known. `events_wait`: are there records that
-        wait for the pipeline?"""
+        """`shards`: those that are this worker's now. `watermark`: the last one known. `events_first` returns when no
+        records wait for the pipeline any more, and after so many seconds at the latest."""
         self._store = store
         self._process = process
         self._options = options
         self._shards = shards
         self._watermark = watermark
-        self._events_wait = events_wait
+        self._events_first = events_first
         self._clock = clock
         self._poked = asyncio.Event()
 
@@ -121,4 +121,5 @@ class DueLoop:
             before = set(accounts)
             count += len(accounts)
             metrics.due_accounts.inc(len(accounts))
-            await asyncio.sleep(pause_seconds(time.monotonic() - started, self._options.share_max, self._events_wait()))
+            await asyncio.sleep(0)
+            await self._events_first(pause_seconds(time.monotonic() - started, self._options.share_max))

@@ -10,9 +10,7 @@ def due_until(watermark: datetime | None, now: datetime, grace: timedelta) -> da
     return None if watermark is None else min(watermark, now) - grace
 
 
-def pause_seconds(spent_seconds: float, share_max: float, events_wait: bool) -> float:
-    """How long to leave the worker to its events after `spent_seconds` on due accounts, so that these take at most
-    `share_max` (0 to 1) of the time. No pause while no events wait."""
-    if not events_wait:
-        return 0.0
+def pause_seconds(spent_seconds: float, share_max: float) -> float:
+    """How long to leave the worker to events that wait, after `spent_seconds` on due accounts, so that these take at most
+    `share_max` (0 to 1) of the time."""
     return spent_seconds * (1.0 - share_max) / share_max

@@ -64,9 +64,7 @@ def _contents(facts: Sequence[Row], bodies: Sequence[bytes]) -> dict[bytes, byte
     """Digests of what orders said, which a guess at the member's id could be tried on, and those of what they say now."""
     pairs = zip(facts, bodies, strict=True)
     return {
-        content_of(row["body"]).encode(): content_of(body).encode()
-        for row, body in pairs
-        if row["type"] in ("order.placed",)
+        content_of(row["body"]).encode(): content_of(body).encode() for row, body in pairs if row["type"] in ("order.placed",)
     }
 
 
