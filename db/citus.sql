@@ -10,6 +10,7 @@ SET citus.enable_unsafe_triggers = on;
 SELECT create_distributed_table('account', 'account_id', colocate_with => 'none');
 SELECT create_distributed_table('fact', 'account_id', colocate_with => 'account');
 SELECT create_distributed_table('decision', 'account_id', colocate_with => 'account');
+SELECT create_distributed_table('announced', 'account_id', colocate_with => 'account');
 SELECT create_distributed_table('entry', 'account_id', colocate_with => 'account');
 SELECT create_distributed_table('lot', 'account_id', colocate_with => 'account');
 SELECT create_distributed_table('item', 'account_id', colocate_with => 'account');

@@ -42,6 +42,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO loyalty_worker, loyalty_reader;
 GRANT INSERT ON fact, decision, entry, dead_letter, program_terms TO loyalty_worker;
 -- Rewritten as accounts move on; a row of these is never removed.
 GRANT INSERT, UPDATE ON account, order_route, position, reading, erasure TO loyalty_worker;
+GRANT INSERT, UPDATE ON announced TO loyalty_worker;
 GRANT UPDATE ON watermark, ledger_state TO loyalty_worker;
 -- Come and go.
 GRANT INSERT, UPDATE, DELETE ON lot, item, step, lease TO loyalty_worker;

@@ -127,6 +127,30 @@ COMMENT ON COLUMN public.account.shard IS 'The six highest bits of account_id: t
 
 
 --
+-- Name: announced; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.announced (
+    account_id uuid NOT NULL,
+    source text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    verdict text NOT NULL,
+    points bigint NOT NULL,
+    reason text,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT announced_points_check CHECK ((points >= 0)),
+    CONSTRAINT announced_verdict_check CHECK ((verdict = ANY (ARRAY['accepted'::text, 'rejected'::text])))
+);
+
+
+--
+-- Name: TABLE announced; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.announced IS 'Verdicts read back from Kafka after a restore: whoever folds the fact that asked takes them as they were told.';
+
+
+--
 -- Name: dead_letter; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -588,6 +612,14 @@ ALTER TABLE ONLY public.account
 
 
 --
+-- Name: announced announced_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.announced
+    ADD CONSTRAINT announced_pkey PRIMARY KEY (account_id, source, id);
+
+
+--
 -- Name: dead_letter dead_letter_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -835,4 +867,5 @@ CREATE TRIGGER program_terms_keep_all BEFORE TRUNCATE ON public.program_terms FO
 
 INSERT INTO public.schema_migrations (version) VALUES
     ('20261122000000'),
-    ('20261122000001');
+    ('20261122000001'),
+    ('20261122093000');

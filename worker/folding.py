@@ -155,6 +155,9 @@ class Folding:
             task.sifted = _sifted(task, row, loaded.seen, items)
             if task.sifted.fresh:
                 change = folded_anew(dossier, program, clock, self._epoch, task.sifted.fresh)
+            while task.sifted.doubtful:
+                if task.sifted.settle(loaded.seen, change.items):
+                    change = folded_anew(dossier, program, clock, self._epoch, task.sifted.fresh)
         except Defect as defect:
             return self._kept_for_later(task, Loaded(row), row.program, row.member_id, str(defect))
         return change
@@ -175,11 +178,12 @@ class Folding:
             if not (more.items <= task.needs.items and more.origins <= task.needs.origins):
                 raise NotLoaded(items=tuple(more.items), origins=tuple(more.origins))
             asked = (program, task.account_id, member_id, loaded, task.needs)
-            change = change_account(*asked, sifted.fresh, clock, history, epoch=self._epoch)
+            change = change_account(*asked, sifted.fresh, clock, history, told=loaded.told, epoch=self._epoch)
             while sifted.doubtful and change is not None:
                 if sifted.settle(loaded.seen, {**loaded.items, **change.items}):
-                    change = change_account(*asked, sifted.fresh, clock, history, told=change.decisions, epoch=self._epoch)
-            return change
+                    told = (*loaded.told, *change.decisions)
+                    change = change_account(*asked, sifted.fresh, clock, history, told=told, epoch=self._epoch)
+            return _recorded_now(change, loaded)
         except (NotLoaded, Late):
             if not last:
                 raise
@@ -219,6 +223,14 @@ def _sifted(task: Task, row: AccountRow | None, seen: Mapping[tuple[str, str], b
     if row is not None and row.member_id == nameless(task.account_id):
         sifted.fresh = [fact.without_person() for fact in sifted.fresh]
     return sifted
+
+
+def _recorded_now(change: AccountChange | None, loaded: Loaded) -> AccountChange | None:
+    """Of what was told before a restore, only what was folded now is recorded now."""
+    if change is not None and loaded.told:
+        folded = {step.moment.name for step in change.steps}
+        change.decisions = [each for each in change.decisions if (each.source, each.id) in folded]
+    return change
 
 
 def _folded(tasks: Iterable[Task], changes: list[AccountChange]) -> Folded:

@@ -55,7 +55,15 @@ def in_other_form(row: AccountRow | None) -> bool:
 def folded_anew(dossier: Dossier, program: Program, clock: Clock, epoch: int, fresh: Sequence[Event] = ()) -> AccountChange:
     """The account as its facts say, and `fresh` ones that are to be kept with it. Raises Defect, whatever goes wrong."""
     assert dossier.row is not None
-    kept = Kept(dossier.row, dossier.facts, dossier.decisions, dossier.postings, dossier.lot_names, dossier.item_names)
+    kept = Kept(
+        row=dossier.row,
+        facts=dossier.facts,
+        decisions=dossier.decisions,
+        postings=dossier.postings,
+        lots=dossier.lot_names,
+        items=dossier.item_names,
+        announced=dossier.announced,
+    )
     try:
         return rebuild_account(program, kept, clock, epoch, fresh)
     except (Defect, MemoryError):

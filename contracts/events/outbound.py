@@ -132,7 +132,7 @@ class TierChanged(Published):
 
 
 class RedemptionDecided(Published):
-    """The answer to a wish to use points."""
+    """The answer to a wish to use points. `cause`: the event that asked."""
 
     order_id: Id | None = None
     request_id: Id | None = None
@@ -140,6 +140,7 @@ class RedemptionDecided(Published):
     decision: Literal["accepted", "rejected"]
     points: Sum
     reason: RejectionReason | None = None
+    cause: CauseOut | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -39,6 +39,8 @@ EQUAL = {
     "position": "*",
     "dead_letter": "topic, partition, record_offset, digest, record_at, reason, detail, key, value, headers, recorded_at",
     "program_terms": "*",
+    "erasure": "*",
+    "announced": "*",
     # Not: revision and updated_at (how often and when the row was written); version and epoch (what was told under the next epoch
     # is counted anew); next_due_at and the same in the head (the clock may have been asked to look earlier than need be).
     "account": "account_id, program, member_id, shard, available, pending, held, arrears, fenced, "

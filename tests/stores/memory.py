@@ -15,6 +15,7 @@ from uuid import UUID
 from tests.stores.memory_batch import MemoryBatch
 from tests.stores.memory_tables import Tables, dossier_of
 from tests.stores.soundness import violations
+from worker.decide.state import Decision
 from worker.persist import (
     Dossier,
     Due,
@@ -163,6 +164,16 @@ class MemoryStore:
 
     async def state(self) -> LedgerState:
         return LedgerState(self.tables.epoch, self.clock())
+
+    async def announce(self, told: Sequence[tuple[UUID, Decision]]) -> int:
+        known = {(account_id, *name) for account_id, each in self.tables.accounts.items() for name in each.decisions}
+        new = {(account_id, d.source, d.id): d for account_id, d in told if (account_id, d.source, d.id) not in known}
+        self.tables.announced.update(new)
+        return len(new)
+
+    async def raise_epoch(self, above: int) -> int:
+        self.tables.epoch = max(self.tables.epoch, above) + 1
+        return self.tables.epoch
 
     async def settle_key(self, check: bytes) -> None:
         self.tables.key_check = self.tables.key_check or check

@@ -138,7 +138,11 @@ class MemoryBatch:
     async def load(self, wanted: Sequence[Wanted], names: Mapping[UUID, tuple[str, str]] | None = None) -> dict[UUID, Loaded]:
         if len({w.account_id for w in wanted}) != len(wanted):
             raise ValueError("an account is wanted twice in one load")
-        return {w.account_id: self._load(w, (names or {}).get(w.account_id)) for w in wanted}
+        found = {w.account_id: self._load(w, (names or {}).get(w.account_id)) for w in wanted}
+        for (account_id, _, _), decision in self._tables.announced.items():
+            if account_id in found:
+                found[account_id].told = [*found[account_id].told, decision]
+        return found
 
     def _load(self, wanted: Wanted, name: tuple[str, str] | None) -> Loaded:
         account = self._tables.accounts.get(wanted.account_id)

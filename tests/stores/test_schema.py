@@ -115,7 +115,8 @@ async def test_every_table_of_accounts_begins_its_key_with_the_account(owner: An
         FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
         WHERE c.contype = 'p' AND EXISTS (
             SELECT FROM pg_attribute b WHERE b.attrelid = c.conrelid AND b.attname = 'account_id')""")
-    assert {row["name"] for row in keys} == {"account", "fact", "decision", "entry", "lot", "item", "step", "outbox", "erasure"}
+    every = {"account", "fact", "decision", "entry", "lot", "item", "step", "outbox", "erasure", "announced"}
+    assert {row["name"] for row in keys} == every
     assert {row["first"] for row in keys} == {"account_id"}
 
 

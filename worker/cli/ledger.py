@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from worker.cli import balances, rebuilding
+from worker.cli import balances, rebuilding, restoring
 from worker.cli.ledger_verify import verify
 from worker.cli.output import Format, Output, show, to_json
 
@@ -15,6 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="The ledger as a whole.")
 app.command(name="open")(balances.open_accounts)
 app.command(name="verify")(verify)
 app.command(name="rebuild")(rebuilding.rebuild)
+app.command(name="restored")(restoring.restored)
 
 
 @app.callback()

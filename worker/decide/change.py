@@ -65,6 +65,7 @@ class Loaded:
     """An account as it stands. `row` is None for an account that is not there yet.
 
     `seen` holds the digest of each asked-for fact that is stored already; `lots` by lot name; `items` by (kind, key).
+    `told`: verdicts that the world was told before the database was restored to an earlier moment.
     """
 
     row: AccountRow | None
@@ -72,6 +73,7 @@ class Loaded:
     lots: dict[str, Lot] = field(default_factory=dict)
     items: dict[ItemKey, Item] = field(default_factory=dict)
     wide: bool = False
+    told: Sequence[Decision] = ()
 
 
 class StoredStep(Struct, frozen=True):

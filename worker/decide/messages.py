@@ -161,6 +161,9 @@ class _Teller:
         data |= {"decision": decision.verdict, "points": decision.points}
         if decision.reason is not None:
             data["reason"] = decision.reason
+        if asked is not None:
+            # Whoever restores a database reads the verdict back under this name.
+            data["cause"] = {"type": asked.type, "source": decision.source, "id": decision.id}
         self._tell("loyalty.redemption-decided", at, data, because=asked)
 
     def expiring(self, notice: Notice, at: datetime) -> None:

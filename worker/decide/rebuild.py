@@ -30,6 +30,7 @@ class Kept:
     """What is kept of an account for ever, and the names of the rows that are to be replaced.
 
     `decisions` were told to the world and stand; `postings` in the order in which they were posted.
+    `announced`: verdicts told before the database was restored, which stand as well, though they are not recorded.
     """
 
     row: AccountRow
@@ -38,6 +39,7 @@ class Kept:
     postings: Sequence[Posting]
     lots: Collection[str] = ()
     items: Collection[ItemKey] = ()
+    announced: Sequence[Decision] = ()
 
 
 def rebuild_account(program: Program, kept: Kept, clock: Clock, epoch: int = 0, fresh: Sequence[Event] = ()) -> AccountChange:
@@ -47,10 +49,12 @@ def rebuild_account(program: Program, kept: Kept, clock: Clock, epoch: int = 0, 
     was, subscribers hear nothing. Raises Defect if the facts cannot be folded.
     """
     row, last = kept.row, kept.row.head.last
-    told = {(each.source, each.id): each for each in kept.decisions}
+    recorded = {(each.source, each.id): each for each in kept.decisions}
+    told = {(each.source, each.id): each for each in kept.announced} | recorded
     facts = sorted((*kept.facts, *fresh), key=lambda fact: fact.key)
     until = max((at for at in (clock.until, last.at if last is not None else None) if at is not None), default=None)
     account, steps = _folded(program, facts, told, until, clock, last)
+    new = account.decided.keys() - recorded.keys()
     change = AccountChange(
         account_id=row.account_id,
         program=program.code,
@@ -60,7 +64,7 @@ def rebuild_account(program: Program, kept: Kept, clock: Clock, epoch: int = 0, 
         epoch=max(row.epoch, epoch),
         head=account.head,
         facts=sorted(fresh, key=lambda fact: fact.key),
-        decisions=[decision for key, decision in account.decided.items() if key not in told],
+        decisions=[account.decided[name] for name in (each.moment.name for each in steps) if name in new],
         lots={**dict.fromkeys(kept.lots), **account.lots},
         items={**dict.fromkeys(kept.items), **account.items},
         undone_from=BEGINNING,

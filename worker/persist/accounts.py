@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from worker.decide.change import FORGOTTEN, AccountChange, AccountRow, History, Loaded, StoredStep, Wanted
-from worker.decide.state import CLOCK_RANK, FORMAT, Moment, blank
+from worker.decide.state import CLOCK_RANK, FORMAT, Decision, Moment, blank
 from worker.persist.encoding import (
     Row,
     decision_of,
@@ -46,8 +46,13 @@ def account_row(row: Row) -> AccountRow:
     )
 
 
-async def load(link: Link, wanted: Sequence[Wanted], names: Mapping[UUID, tuple[str, str]]) -> dict[UUID, Loaded]:
-    """Heads first: rows read later may be newer than the head, which then loses its race, but never older."""
+async def load(
+    link: Link, wanted: Sequence[Wanted], names: Mapping[UUID, tuple[str, str]], *, announced: bool = True
+) -> dict[UUID, Loaded]:
+    """Heads first: rows read later may be newer than the head, which then loses its race, but never older.
+
+    `announced`: False spares the question for verdicts read back after a restore, where it is known that there are none.
+    """
     found = {w.account_id: Loaded(row=None, wide=w.wide) for w in wanted}
     if len(found) != len(wanted):
         raise ValueError("an account is wanted twice in one load")
@@ -57,6 +62,9 @@ async def load(link: Link, wanted: Sequence[Wanted], names: Mapping[UUID, tuple[
         name = (row["program"], row["member_id"])
         if row["member_id"] != FORGOTTEN and names.get(row["account_id"], name) != name:
             raise AccountCollisionError(row["account_id"])
+    if announced and found:
+        for account_id, rows in by_account(await link.fetch("all_announced", list(found))).items():
+            found[account_id].told = [decision_of(row) for row in rows]
     # An account without a head has no rows; if it gets some now, whoever folds it as new loses the race.
     there = [w for w in wanted if found[w.account_id].row is not None]
     await _load_seen(link, there, found)
@@ -130,6 +138,12 @@ def by_account(rows: Iterable[Row]) -> dict[UUID, list[Row]]:
     for row in rows:
         found.setdefault(row["account_id"], []).append(row)
     return found
+
+
+async def announce(link: Link, told: Sequence[tuple[UUID, Decision]]) -> int:
+    """Keeps verdicts that were told, each once, for whoever folds the facts that asked; returns how many were not known."""
+    rows = {(account_id, d.source, d.id): (account_id, d.source, d.id, d.verdict, d.points, d.reason) for account_id, d in told}
+    return await link.execute("announce", *columns([*rows.values()])) if rows else 0
 
 
 async def win(link: Link, changes: Sequence[AccountChange]) -> set[UUID]:

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from contracts.events import Event
 from worker.decide.change import AccountChange, History, Loaded, Wanted
-from worker.decide.state import Moment
+from worker.decide.state import Decision, Moment
 from worker.persist.rows import (
     Arrival,
     DeadLetter,
@@ -176,6 +176,13 @@ class Store(OutboxStore, Protocol):
 
     async def state(self) -> LedgerState:
         """The ledger's epoch, and what time the database has."""
+
+    async def announce(self, told: Sequence[tuple[UUID, Decision]]) -> int:
+        """Keeps verdicts that the world was told before the database was restored, for whoever folds the facts that asked; of one
+        fact the last stands. Returns how many were not recorded anyway. No worker may run: it asks for them only if it starts."""
+
+    async def raise_epoch(self, above: int) -> int:
+        """Begins an epoch that is higher than the ledger's and than `above`; returns it."""
 
     async def settle_key(self, check: bytes) -> None:
         """Binds the ledger to a key of account ids (`identity.key_check`) the first time; raises WrongKeyError for another."""

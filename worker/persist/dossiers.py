@@ -55,6 +55,7 @@ async def of_accounts(link: Link, group: Sequence[UUID], known_at: datetime | No
     facts = by_account(await link.fetch("all_facts", group, known_at))
     decisions = by_account(await link.fetch("all_decisions", group, known_at))
     entries = by_account(await link.fetch("all_entries", group, known_at))
+    announced = by_account(await link.fetch("all_announced", group))
     lots = by_account(await link.fetch("all_lots", group))
     items = by_account(await link.fetch("all_items", group))
     return [
@@ -69,6 +70,7 @@ async def of_accounts(link: Link, group: Sequence[UUID], known_at: datetime | No
             recorded=[row["recorded_at"] for row in facts.get(account_id, ())],
             postings=[posting_of(row) for row in entries.get(account_id, ())],
             lot_names=[lot_name(row["origin"], row["part"]) for row in lots.get(account_id, ())],
+            announced=[decision_of(row) for row in announced.get(account_id, ())],
             item_names=[(row["kind"], row["key"]) for row in items.get(account_id, ())],
         )
         for account_id in group

@@ -16,7 +16,7 @@ import asyncpg
 from contracts.events import Event
 from db.migrate import applied, migrations
 from worker.decide.change import AccountChange, History, Loaded, Wanted
-from worker.decide.state import Moment
+from worker.decide.state import Decision, Moment
 from worker.persist import accounts as account_rows
 from worker.persist import dead_letters, dossiers, erasure, invariants, kafka, orders, posting
 from worker.persist.errors import (
@@ -78,8 +78,9 @@ class StoreOptions:
 class PostgresBatch:
     """`api.Batch` on one connection of Postgres, READ COMMITTED."""
 
-    def __init__(self, link: Link, options: StoreOptions) -> None:
+    def __init__(self, link: Link, options: StoreOptions, *, announced: bool = True) -> None:
         self._link = link
+        self._announced = announced
         self._options = options
         self.moves: list[Move] = []
 
@@ -101,7 +102,7 @@ class PostgresBatch:
         return await orders.take_parked(self._link, orders_)
 
     async def load(self, wanted: Sequence[Wanted], names: Mapping[UUID, tuple[str, str]] | None = None) -> dict[UUID, Loaded]:
-        return await account_rows.load(self._link, wanted, names or {})
+        return await account_rows.load(self._link, wanted, names or {}, announced=self._announced)
 
     async def history(self, since: Mapping[UUID, Moment]) -> dict[UUID, History]:
         return await account_rows.history(self._link, since)
@@ -142,6 +143,7 @@ class PostgresStore:
         self._options = options
         self._outbox_after = kafka.NIL
         self._due_after = -1
+        self._announced = True  # until it is known that there is nothing
         limits = (
             f"statement_timeout = {round(options.statement_seconds * 1000)}",
             f"lock_timeout = {round(options.lock_seconds * 1000)}",
@@ -207,7 +209,7 @@ class PostgresStore:
     @asynccontextmanager
     async def _batch(self) -> AsyncIterator[PostgresBatch]:
         async with self.connection() as connection:
-            batch = PostgresBatch(Link(connection), self._options)
+            batch = PostgresBatch(Link(connection), self._options, announced=self._announced)
             try:
                 with translated():
                     await connection.execute(self._begin)
@@ -337,7 +339,18 @@ class PostgresStore:
     async def state(self) -> LedgerState:
         async with self._link() as link:
             (row,) = await link.fetch("ledger_state")
+            self._announced = row["announced"]
             return LedgerState(row["epoch"], row["now"])
+
+    async def announce(self, told: Sequence[tuple[UUID, Decision]]) -> int:
+        async with self._link() as link:
+            self._announced = True
+            return await account_rows.announce(link, told)
+
+    async def raise_epoch(self, above: int) -> int:
+        async with self._link() as link:
+            epoch: int = await link.value("raise_epoch", above)
+            return epoch
 
     async def settle_key(self, check: bytes) -> None:
         async with self._link() as link:

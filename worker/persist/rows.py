@@ -165,7 +165,7 @@ class Dossier:
 
     `recorded`: when each of the facts was recorded, in their order; `postings`: the entries with all that a row says of them.
     `lots` and `items` are empty where the account is kept in another form; `lot_names` and `item_names` say all the same which
-    there are.
+    there are. `announced`: verdicts read back after a restore, whether their facts have come again or not.
     """
 
     row: AccountRow | None
@@ -179,6 +179,7 @@ class Dossier:
     postings: Sequence[Posting] = ()
     lot_names: Sequence[str] = ()
     item_names: Sequence[ItemKey] = ()
+    announced: Sequence[Decision] = ()
 
 
 @dataclass(frozen=True, slots=True)

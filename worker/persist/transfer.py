@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from worker.persist.link import Connection
 
 MARK: Final = "rebuild"
-AS_IT_STANDS: Final = ("position", "program_terms", "parked", "order_route", "dead_letter", "erasure")
+AS_IT_STANDS: Final = ("position", "program_terms", "parked", "order_route", "dead_letter", "erasure", "announced")
 FROM_FACTS: Final = ("fact", "decision")
 _CHUNKS_WAITING: Final = 16
 TABLE_SECONDS_MAX: Final = 24 * 3600.0

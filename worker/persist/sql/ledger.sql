@@ -90,3 +90,22 @@ SELECT account_id, kind, key, doc FROM item WHERE account_id = ANY($1::uuid[]);
 
 -- name: all_lots
 SELECT account_id, origin, part, doc FROM lot WHERE account_id = ANY($1::uuid[]);
+
+-- name: all_announced
+SELECT account_id, source, id, verdict, points, reason FROM announced WHERE account_id = ANY($1::uuid[]);
+
+-- What was decided before the moment of the backup is known; of several the last one told is here.
+-- name: announce
+INSERT INTO announced (account_id, source, id, verdict, points, reason)
+SELECT account_id, source, id, verdict, points, reason
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[])
+    AS w (account_id, source, id, verdict, points, reason)
+WHERE NOT EXISTS (SELECT FROM decision d WHERE d.account_id = w.account_id AND d.source = w.source AND d.id = w.id)
+ON CONFLICT (account_id, source, id) DO UPDATE SET
+    verdict = excluded.verdict,
+    points = excluded.points,
+    reason = excluded.reason;
+
+-- name: raise_epoch
+UPDATE ledger_state SET epoch = greatest(epoch, $1::integer) + 1
+RETURNING epoch;

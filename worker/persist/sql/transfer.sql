@@ -19,6 +19,9 @@ SELECT topic, partition, record_offset, digest, record_at, reason, detail, key, 
 -- name: transfer_erasure
 SELECT account_id, asked_until, done_until, recorded_at FROM erasure;
 
+-- name: transfer_announced
+SELECT account_id, source, id, verdict, points, reason, recorded_at FROM announced;
+
 -- name: transfer_fact
 SELECT account_id, source, id, type, business_at, rank, program, order_id, digest, body, traceparent, recorded_at
 FROM fact

@@ -1,0 +1,40 @@
+"""`loyalty ledger restored`: the database stands at an earlier moment than the world."""
+
+from __future__ import annotations
+
+from worker.cli.failures import Exit, Failure
+from worker.cli.output import Pace, tell
+
+
+def restored() -> None:
+    """After a restore of the database, before workers start: read announced verdicts back from Kafka and begin a new epoch.
+
+    The workers then read again what came since the moment of the backup, and the ledger is what it would have been.
+    """
+    from worker.cli.opening import finish
+
+    finish(_restored())
+
+
+async def _restored() -> None:
+    from worker.cli.opening import key_of, ledger
+    from worker.cli.rebuilding import checked
+    from worker.restore import WorkersRunError, read_back
+    from worker.settings import load
+
+    settings = load()
+    kafka = settings.kafka
+    async with ledger(settings) as store:
+        await checked(store, settings)
+        before, pace = (await store.state()).epoch, Pace("messages read back")
+        client = kafka.client_options("loyalty-restored")
+        try:
+            found = await read_back(store, client, kafka.topic, kafka.group, key_of(settings), pace.add)
+        except WorkersRunError as error:
+            raise Failure(Exit.USAGE, str(error)) from None
+        pace.end()
+    tell(f"{found.verdicts:,} announced verdicts read back, {found.new:,} of them not known to the database")
+    if found.unreadable:
+        tell(f"{found.unreadable:,} messages do not say which event asked: what they say is decided anew")
+    tell(f"the database stood at epoch {before}, published was up to {found.highest}: epoch {found.epoch} begins")
+    tell("start the workers: they read again what came since the moment of the backup")
