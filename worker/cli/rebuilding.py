@@ -150,7 +150,7 @@ async def _into(dsn: str, announce: bool, output: Format) -> int:
     rows = [{"account_id": account, "difference": what} for account, what in whole.differences]
     if output is not Format.TABLE or rows:
         show(rows, output, "Differences", ("account_id", "difference"))
-    equal = ", ".join(f"{count:,} {table}s" for table, count in whole.equal.items())
+    equal = ", ".join(f"{count:,} {'entries' if table == 'entry' else f'{table}s'}" for table, count in whole.equal.items())
     tell(f"{whole.accounts:,} accounts built from {whole.facts:,} facts, {facts.per_second:,.0f} facts/s")
     tell(f"equal: {equal or 'nothing'}; the entries of {whole.line_by_line:,} accounts line by line")
     tell(f"{whole.differ:,} differences; {whole.not_compared:,} accounts had no state to compare with")
