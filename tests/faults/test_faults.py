@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from tests.faults import clock, disk
 from tests.faults.chapter import Theatre
+from tests.faults.menu import CLUSTER_BROKERS
 from tests.faults.parts import own_theatre
 from tests.faults.torments import (
     Torment,
     broker_restarts,
+    clock_steps,
     cut_connections,
+    full_disks,
     goings,
     kills,
+    leader_moves,
     locks,
     postgres_restarts,
     rebalances,
@@ -22,11 +28,12 @@ from tests.faults.torments import (
 )
 from tests.parts.missing import cannot_run
 from worker.local.choose import choose_real_kafka
+from worker.local.kafka_jars import missing as jars_missing
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
-EVENTS = 1_000
-SECONDS = 6.0
+EVENTS = 500
+SECONDS = 5.0
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -45,12 +52,28 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Theat
         ((kills, zombies), 0.3, ("sigkills", "zombies", "answers_lost")),
         ((rebalances, goings, cut_connections, locks), 0.1, ("rebalances", "connections_cut", "locks_held")),
         ((postgres_restarts, broker_restarts), 0.0, ("postgres_restarts", "broker_restarts")),
+        ((clock_steps, full_disks), 0.1, ("clock_steps", "disks_full")),
     ],
-    ids=["workers", "connections", "servers"],
+    ids=["workers", "connections", "servers", "machines"],
 )
 async def test_whatever_breaks_the_ledger_ends_right(
     stage: Theatre, torments: Sequence[Torment], share: float, counted: Sequence[str]
 ) -> None:
+    for torment, why, remedy in (
+        (clock_steps, clock.missing(), "install a C compiler"),
+        (full_disks, disk.missing(), "run them as root, where a tmpfs may be mounted"),
+    ):
+        if torment in torments and why is not None:
+            cannot_run("clocks that step and full disks", why, remedy)
     told = await stage.play(torments, 7, EVENTS, SECONDS, share)
-    assert told.problems == []
+    assert not told.problems, "\n".join(told.problems)
     assert all(told.counts[what] > 0 for what in counted), told.counts
+
+
+async def test_leaders_that_move_leave_the_ledger_right(tmp_path: Path) -> None:
+    if why := jars_missing():
+        cannot_run("a Kafka of three brokers", why, "install Java 17 and Maven")
+    async with own_theatre(tmp_path, "leaders.", 1, CLUSTER_BROKERS) as stage:
+        told = await stage.play((leader_moves,), 3, EVENTS, SECONDS, 0.1)
+    assert not told.problems, "\n".join(told.problems)
+    assert told.counts["leader_moves"] > 0
