@@ -13,6 +13,7 @@ from tests.stores.examples import Moved, earned
 from tests.stores.proxy import Proxy
 from worker.local import Postgres
 from worker.persist import OutcomeUnknownError, PositionLostError, PostgresStore, StoreOptions, UnavailableError
+from worker.persist.link import snapshot
 
 END_OTHERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
@@ -119,6 +120,21 @@ async def test_a_connection_ended_by_the_server_says_that_the_database_is_away(
         await admin.close()
     assert len(raised) == 40
     assert {type(error) for error in raised} == {UnavailableError}
+
+
+async def test_a_snapshot_whose_connection_breaks_says_that_the_database_is_away(database: str) -> None:
+    reading, admin = await asyncpg.connect(database), await asyncpg.connect(database)
+
+    async def look() -> None:
+        async with snapshot(reading) as link:
+            await admin.execute(END_OTHERS)
+            await link.fetch("watermark")
+
+    try:
+        with pytest.raises(UnavailableError):
+            await look()
+    finally:
+        await admin.close()
 
 
 async def test_a_batch_without_positions_says_that_it_does_not_know(proxy: Proxy, far_store: PostgresStore) -> None:

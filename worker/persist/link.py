@@ -81,8 +81,9 @@ class Link:
 @asynccontextmanager
 async def snapshot(connection: Connection) -> AsyncIterator[Link]:
     """A read-only view of one moment: all statements within see the same rows."""
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
-        yield Link(connection)
+    with translated():  # also its beginning and its end, which a broken connection does not hear
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            yield Link(connection)
 
 
 async def roll_back(connection: Connection) -> None:
