@@ -9,18 +9,18 @@ from typing import Any
 from worker.decide.program import Program
 from worker.terms import TermsError, changed, load, read, shipped, versions
 
-_BACK = {"rule": "X-BACK", "outcome": "back", "days": 0}
-_LATER = {"rule": "X-LATER", "outcome": "back", "days": 14}
-_LOST = {"rule": "X-LOST", "outcome": "forfeited"}
+_BACK = {"rule": "XX-01", "outcome": "back", "days": 0}
+_LATER = {"rule": "XX-06", "outcome": "back", "days": 14}
+_LOST = {"rule": "XX-07", "outcome": "forfeited"}
 _LEVELS = [{"name": "one", "threshold": 0}, {"name": "two", "threshold": 20_000}, {"name": "three", "threshold": 90_000}]
 
 
 def _tiers(**choices: Any) -> dict[str, Any]:
-    return {"rule": "X-TIER", "levels": _LEVELS, "window": {"type": "calendar_year"}, **choices}
+    return {"rule": "XX-12", "levels": _LEVELS, "window": {"type": "calendar_year"}, **choices}
 
 
 def _cap(**choices: Any) -> list[dict[str, Any]]:
-    return [{"rule": "X-CAP", "points": 700, **choices}]
+    return [{"rule": "XX-03", "points": 700, **choices}]
 
 
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -36,7 +36,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
             {
                 "id": "by_tier",
                 "kind": "regular",
-                "rule": "X-TIERED",
+                "rule": "XX-13",
                 "product_rate": "replaces",
                 "rates": [
                     {"rate": "0.05", "when": {"tiers": ["three"]}},
@@ -47,7 +47,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
         ],
     ),
     "earning.campaigns": (
-        [{"id": "double", "rule": "X-CAMPAIGN", "effect": "multiply", "times": "2", "when": {"weekdays": ["sat", "sun"]}}],
+        [{"id": "double", "rule": "XX-02", "effect": "multiply", "times": "2", "when": {"weekdays": ["sat", "sun"]}}],
     ),
     "earning.tier_at": ("order", "trigger", "maturity"),
     "earning.rate_date": ("order", "credit"),
@@ -72,13 +72,13 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "maturity.shown": ("order", "trigger", "never"),
     "expiry": (
         {},
-        {"terms": [{"rule": "X-TERM", "months": 2}]},
-        {"terms": [{"rule": "X-TERM", "months": 3, "to": "month_end", "counted_from": "month"}], "last_day": "day_before"},
-        {"pool": {"rule": "X-POOL", "months": 3, "prolonged_by": ["grant"]}},
-        {"pool": {"rule": "X-POOL", "months": 2, "prolonged_by": ["available", "use"]}, "last_day": "exact"},
+        {"terms": [{"rule": "XX-11", "months": 2}]},
+        {"terms": [{"rule": "XX-11", "months": 3, "to": "month_end", "counted_from": "month"}], "last_day": "day_before"},
+        {"pool": {"rule": "XX-08", "months": 3, "prolonged_by": ["grant"]}},
+        {"pool": {"rule": "XX-08", "months": 2, "prolonged_by": ["available", "use"]}, "last_day": "exact"},
         {
-            "terms": [{"rule": "X-TERM", "kinds": ["special", "limited"], "months": 1}],
-            "pool": {"rule": "X-POOL", "months": 2, "prolonged_by": ["order"]},
+            "terms": [{"rule": "XX-11", "kinds": ["special", "limited"], "months": 1}],
+            "pool": {"rule": "XX-08", "months": 2, "prolonged_by": ["order"]},
         },
     ),
     "notice_days": ([7, 1], [30, 0]),
@@ -100,7 +100,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
         [{**_LATER, "on": ["return"]}, _BACK],
     ),
     "reversal.earned_points": tuple(
-        {"rule": "X-EARNED", "pending": pending, "available": available, "shortfall": shortfall, "amount": amount}
+        {"rule": "XX-04", "pending": pending, "available": available, "shortfall": shortfall, "amount": amount}
         for pending, available in (("void", "revoke"), ("void", "keep"), ("keep", "keep"))
         for shortfall in ("arrears", "write_off")
         for amount in ("recomputed", "returned_share")
@@ -119,19 +119,19 @@ CHOICES: dict[str, tuple[Any, ...]] = {
             measure={"judged_days_after_order": 10, "points_used": "net", "dated_by": "shipment"},
             yearly_on="01-10",
             yearly_review="raise_only",
-            inactivity={"rule": "X-IDLE", "months": 3},
+            inactivity={"rule": "XX-05", "months": 3},
         ),
-        _tiers(yearly_review="set", yearly_on="01-10", inactivity={"rule": "X-IDLE", "months": 4, "executed": "yearly_review"}),
-        _tiers(inactivity={"rule": "X-IDLE", "months": 2, "restore": "one_per_order", "repeats": False}),
+        _tiers(yearly_review="set", yearly_on="01-10", inactivity={"rule": "XX-05", "months": 4, "executed": "yearly_review"}),
+        _tiers(inactivity={"rule": "XX-05", "months": 2, "restore": "one_per_order", "repeats": False}),
         _tiers(judged="yearly", yearly_on="04-01", falls="one_level", window={"type": "rolling_months", "months": 12}),
         _tiers(measure={"of": "points", "returns": "ignored", "counted_at": "payment"}, includes_current_order=True),
     ),
     "activities": (
         [
-            {"id": "welcome", "rule": "X-WELCOME", "event": "member.registered", "points": 300, "once_per": "member"},
-            {"id": "review", "rule": "X-REVIEW", "event": "review.posted", "points": 50, "once_per": "sku", "bought": True},
-            {"id": "prize", "rule": "X-PRIZE", "event": "survey.won", "once_per": "day", "delay_hours": 30},
-            {"id": "visit", "rule": "X-VISIT", "event": "activity.completed", "points": 7, "once_per": "event"},
+            {"id": "welcome", "rule": "XX-15", "event": "member.registered", "points": 300, "once_per": "member"},
+            {"id": "review", "rule": "XX-10", "event": "review.posted", "points": 50, "once_per": "sku", "bought": True},
+            {"id": "prize", "rule": "XX-09", "event": "survey.won", "once_per": "day", "delay_hours": 30},
+            {"id": "visit", "rule": "XX-14", "event": "activity.completed", "points": 7, "once_per": "event"},
         ],
     ),
     "amendments": (

@@ -5,7 +5,6 @@ For a process that does nothing else afterwards: there is no way back.
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Iterator
 from functools import cached_property
@@ -72,6 +71,8 @@ def _replace_table(module: ModuleType, name: str, code: CodeType) -> None:
 
 def _forget() -> None:
     """What was worked out with the real code is not kept."""
-    for each in gc.get_objects():
-        if type(each).__name__ == "_lru_cache_wrapper" and each.__module__.startswith(_FORGETFUL):
-            each.cache_clear()
+    for module in list(sys.modules.values()):
+        if getattr(module, "__name__", "").startswith(_FORGETFUL):
+            for each in vars(module).values():
+                if hasattr(each, "cache_clear"):
+                    each.cache_clear()
