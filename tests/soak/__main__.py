@@ -30,9 +30,10 @@ def main() -> int:
     if arguments.seconds:
         _soak(arguments.seconds, arguments.results, arguments.without)
     lines = results.read(arguments.results)
+    everything = [*lines, *results.fuzzed()]
     if arguments.write:
-        results.write(lines)
-    sys.stdout.write(results.table(lines) + "\n")
+        results.write(everything)
+    sys.stdout.write(results.table(everything) + "\n")
     broken = [text for line in lines[before:] for text in (*line.get("problems", ()), *line.get("failures", ()))]
     return int(bool(broken))
 

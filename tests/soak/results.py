@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 RESULTS: Final = Path("build/soak.ndjson")
+FUZZED: Final = Path("build/fuzz.ndjson")
+"""What `make fuzz` appends to."""
 README: Final = Path(__file__).parents[1] / "README.md"
 BEGIN: Final = "<!-- figures: made by `python -m tests.soak --write`, not by hand -->"
 END: Final = "<!-- end of figures -->"
@@ -47,6 +49,15 @@ ROWS: Final = (
 def read(results: Path) -> list[dict[str, Any]]:
     """The lines so far; none if there is no file."""
     return [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
+
+
+def fuzzed(results: Path = FUZZED) -> list[dict[str, Any]]:
+    """What fuzzing came to, as lines like those of a soak."""
+    return [
+        {"kind": "fuzz", "seconds": line["seconds"], "hostile_records": line["cases"], "failures": line["failures"]}
+        for line in read(results)
+        if line["kind"] in ("record", "guided")
+    ]
 
 
 def append(results: Path, line: Mapping[str, Any]) -> None:
