@@ -89,6 +89,7 @@ def table(lines: Sequence[Mapping[str, Any]]) -> str:
         found = f"{sum(sums[name] for name in row.counts):,}" + (f" ({', '.join(parts)})" if parts else "")
         rows.append(f"| {row.what} | {f'≥ {row.wanted:,}' if row.wanted else ''} | {found} |")
     rows.append(f"| lost / doubled / violations | 0 / 0 / 0 | {sums['lost']} / {sums['doubled']} / {sums['violations']} |")
+    rows.append(f"| chapters that could not be played | | {sums['not_played']} |")
     rows.append(f"| hours: simulation, real parts | | {hours['simulation']:.1f}, {hours['faults']:.1f} |")
     return "\n".join(rows)
 
