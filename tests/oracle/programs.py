@@ -122,7 +122,8 @@ class Scolar(Rules):
 
     def review(self, data: dict[str, Any]) -> None:
         bought = any(
-            order.verdict != "rejected" and data["sku"] in {line.sku for line in order.lines} for order in self.orders.values()
+            order.verdict != "rejected" and data["sku"] in {line.sku for line in order.lines if not line.replacement}
+            for order in self.orders.values()
         )
         if self.registered is not None and bought and data["sku"] not in self.done:  # SCO-Q16
             self.done.add(data["sku"])

@@ -370,7 +370,9 @@ class Rules(Holding, ABC):
             grant.lapsed -= some
             points -= some
         self.revoked += points
-        self.take_from([*usable, *(grant for grant in self.in_order_of_use() if grant not in usable)], points)
+        rest = [grant for grant in self.in_order_of_use() if grant not in usable]
+        rest.sort(key=lambda grant: grant.order_id != order.order_id)
+        self.take_from([*usable, *rest], points)
 
     @abstractmethod
     def entitled(self, order: Purchase) -> dict[str, tuple[int, date | None, str]]:
