@@ -6,8 +6,10 @@ moments of judgement, and rules by which a level is kept, lost or restored.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from itertools import accumulate
 from typing import Literal
 
 from msgspec.structs import replace
@@ -206,20 +208,35 @@ def restore(account: Account, tiers: Tiers) -> None:
 # -- the window
 
 
-def window_sum(version: Version, tiers: Tiers, windows: Mapping[str, int], at: datetime) -> int:
+class Counted:
+    """Amounts by bucket, ready to be summed over many windows: somebody may have bought on every day of a year."""
+
+    def __init__(self, windows: Mapping[str, int]) -> None:
+        self._buckets = sorted(windows)
+        self._sums = [0, *accumulate(windows[bucket] for bucket in self._buckets)]
+
+    def through(self, bucket: str) -> int:
+        """The sum of all buckets up to and including one."""
+        return self._sums[bisect_right(self._buckets, bucket)]
+
+    def before(self, bucket: str) -> int:
+        """The sum of all buckets before one."""
+        return self._sums[bisect_left(self._buckets, bucket)]
+
+
+def window_sum(version: Version, tiers: Tiers, counted: Counted, at: datetime) -> int:
     """What counts at an instant: the buckets that the window covers then."""
     today = version.days.date_of(at)
     kind = tiers.window.type
-    if kind == "calendar_year":
-        return windows.get(f"{today.year:04d}-01-01", 0)
-    if kind == "previous_calendar_year":
-        return windows.get(f"{today.year - 1:04d}-01-01", 0)
+    if kind in ("calendar_year", "previous_calendar_year"):
+        year = today.year if kind == "calendar_year" else today.year - 1
+        bucket = f"{year:04d}-01-01"
+        return counted.through(bucket) - counted.before(bucket)
     if kind == "whole_months":
-        first = version.days.month_first(today, -tiers.window.months).isoformat()
-        end = version.days.month_first(today).isoformat()
-        return sum(amount for bucket, amount in windows.items() if first <= bucket < end)
-    after = version.days.add_months(today, -tiers.window.months).isoformat()
-    return sum(amount for bucket, amount in windows.items() if after < bucket <= today.isoformat())
+        first = version.days.month_first(today, -tiers.window.months)
+        return counted.before(version.days.month_first(today).isoformat()) - counted.before(first.isoformat())
+    after = version.days.add_months(today, -tiers.window.months)
+    return counted.through(today.isoformat()) - counted.through(after.isoformat())
 
 
 def current(account: Account, order: Order | None = None) -> str | None:
@@ -232,7 +249,7 @@ def current(account: Account, order: Order | None = None) -> str | None:
     if order is None or not tiers.includes_current_order:
         return name
     own = sum(line.goods + (line.tax if tiers.measure.tax == "inclusive" else 0) for line in order.lines)
-    amount = window_sum(version, tiers, account.head.windows, account.at) + own
+    amount = window_sum(version, tiers, Counted(account.head.windows), account.at) + own
     return tiers.levels[max(level_for(tiers, amount), index_of(tiers, name))].name
 
 
@@ -251,7 +268,7 @@ def judge(account: Account, version: Version, at: datetime, *, review: bool = Fa
     start(account)
     assert account.head.tier is not None
     now = index_of(tiers, account.head.tier.name)
-    reached = level_for(tiers, window_sum(version, tiers, account.head.windows, at))
+    reached = level_for(tiers, window_sum(version, tiers, Counted(account.head.windows), at))
     if (
         counted_in is not None
         and tiers.window.type == "calendar_year"
@@ -313,13 +330,13 @@ def _reviews(version: Version, tiers: Tiers, head: Head, at: datetime) -> list[d
     return sorted({days.start(day) for day in found if days.start(day) > at})
 
 
-def _changes(version: Version, tiers: Tiers, head: Head, at: datetime) -> bool:
+def _changes(version: Version, tiers: Tiers, head: Head, counted: Counted, at: datetime) -> bool:
     assert head.tier is not None
     now = index_of(tiers, head.tier.name)
     if tiers.judged == "at_once" and tiers.yearly_review != "none":
         reached = level_for(tiers, last_year(version, head, at))
         return reached > now or (reached < now and tiers.yearly_review == "set")
-    reached = level_for(tiers, window_sum(version, tiers, head.windows, at))
+    reached = level_for(tiers, window_sum(version, tiers, counted, at))
     return reached > now or (reached < now and tiers.falls != "never")
 
 
@@ -354,9 +371,10 @@ def next_change(version: Version, head: Head, at: datetime) -> datetime | None:
     if index_of(tiers, head.tier.name) == 0 and level_for(tiers, sum(head.windows.values())) == 0:
         # The lowest level, and no window can hold enough for another: nothing to look for.
         return inactive
+    counted = Counted(head.windows)
     for instant in _reviews(version, tiers, head, at):
         if inactive is not None and inactive <= instant:
             break
-        if _changes(version, tiers, head, instant):
+        if _changes(version, tiers, head, counted, instant):
             return instant
     return inactive
