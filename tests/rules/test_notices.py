@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.rules.heard import Heard
-from tests.rules.story import Story, line
+from tests.rules.story import MEMBER, Story, line
 
 LOTS = {"notice_days": [30, 7, 0]}
 """Over the terms of a program whose points lapse lot by lot, here at ends of months."""
@@ -153,3 +153,17 @@ def test_revoked_points_are_not_told(heard: Heard, points: int) -> None:
     story.adjusted(-points, "2024-02-10 13:00:00")
     story.at("2025-01-20")
     assert told(heard) == ([("2025-01-10", 99, "2025-02-10", 30)] if points == 1 else [])
+
+
+def test_a_day_of_notice_without_points_leaves_an_account_as_it_is() -> None:
+    story = Story("puppy", {"notice_days": [60, 30]})
+    story.registered("2024-01-05")
+    story.adjusted(100, "2024-02-01")
+    story.adjusted(-100, "2024-02-02")
+    story.enrolled("2024-03-01")
+    before = story.simulation.ledgers[MEMBER].row
+    assert before is not None
+    story.at("2024-12-20")
+    after = story.simulation.ledgers[MEMBER].row
+    assert after is not None
+    assert (after.head.last, after.head.pool_notice_at) == (before.head.last, before.head.pool_notice_at)

@@ -72,9 +72,11 @@ def _notify(account: Account) -> None:
     if head.pool_notice_at is not None and head.pool_notice_at <= at:
         last = expiry.pool_expires_on(account)
         pooled = sum(lot.available for lot in account.lots.values() if lot.pooled)
+        # Without points there is nothing to tell, and whoever was not asked to look at this instant must come to the same: the
+        # first points that come move the notice on.
         if last is not None and pooled:
             by_day[last] = by_day.get(last, 0) + pooled
-        account.head = replace(account.head, pool_notice_at=expiry.notice_at(version, last, at))
+            account.head = replace(account.head, pool_notice_at=expiry.notice_at(version, last, at))
     today = version.days.date_of(at)
     for last, points in sorted(by_day.items()):
         account.notices.append(Notice(points=points, expires_on=last, days_left=(last - today).days))
