@@ -15,7 +15,7 @@ SET row_security = off;
 
 CREATE FUNCTION public.erase_account(p_from uuid, p_to uuid, p_sources text[], p_ids text[], p_bodies bytea[], p_digests bytea[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'public'
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
     whose record;
@@ -868,4 +868,5 @@ CREATE TRIGGER program_terms_keep_all BEFORE TRUNCATE ON public.program_terms FO
 INSERT INTO public.schema_migrations (version) VALUES
     ('20261122000000'),
     ('20261122000001'),
-    ('20261122093000');
+    ('20261122093000'),
+    ('20261122101500');
