@@ -27,7 +27,6 @@ from worker.consume.positions import Incident
 from worker.consume.subscription import Subscription, SubscriptionOptions
 from worker.decode import Limits
 from worker.due import DueLoop, DueOptions
-from worker.erasing import Eraser
 from worker.health import ProbeServer
 from worker.joints import Outbox, Positions
 from worker.persist.api import Store
@@ -37,10 +36,11 @@ from worker.persist.postgres import PostgresStore, StoreOptions
 from worker.pipeline import Pipeline, PipelineOptions
 from worker.publish.producer import make_producer
 from worker.publish.relay import Relay, RelayOptions
-from worker.sampling import Sampler, SamplerOptions
 from worker.settings import Settings
 from worker.sweeper import Sweeper
 from worker.timekeeping import Timekeeper, TimekeeperOptions
+from worker.upkeep.erasing import Eraser
+from worker.upkeep.sampling import Sampler, SamplerOptions
 
 log = logging.get_logger(__name__)
 

@@ -25,7 +25,7 @@ from worker.log import get_logger
 from worker.persist.api import Batch
 from worker.persist.errors import ErasedMeanwhileError
 from worker.persist.rows import Dossier
-from worker.rebuild import folded_anew, in_other_form
+from worker.upkeep.rebuild import folded_anew, in_other_form
 
 log = get_logger(__name__)
 

@@ -19,7 +19,6 @@ from worker.consume.batch import Batch as ReadBatch
 from worker.consume.batch import Move
 from worker.decide.refold import Clock
 from worker.decode import Broken, Limits, Record, Skipped, decode
-from worker.erasing import asked_until
 from worker.folding import Folding, Task, unique
 from worker.log import get_logger
 from worker.parked import record_of_parked
@@ -28,6 +27,7 @@ from worker.persist.errors import ErasedMeanwhileError, RefusedError
 from worker.persist.identity import account_id
 from worker.persist.rows import Arrival, DeadLetter, Route
 from worker.routing import awaited_by, home_of
+from worker.upkeep.erasing import asked_until
 
 log = get_logger(__name__)
 

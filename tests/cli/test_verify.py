@@ -15,7 +15,7 @@ from tests.cli.conftest import Run, Shop
 from worker.decide.program import Program
 from worker.local.sql import execute
 from worker.persist import PostgresStore, StoreOptions, UnavailableError, Violation
-from worker.verify import check
+from worker.upkeep.verify import check
 
 DAMAGE = {
     "an order is gone": (
@@ -106,7 +106,7 @@ def test_a_posting_that_the_facts_do_not_give_is_found(run: Run, full_shop: Shop
 
 
 def test_several_processes_find_what_one_finds(run: Run, full_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.audit.ACCOUNTS_AT_ONCE", 3)
+    monkeypatch.setattr("worker.upkeep.audit.ACCOUNTS_AT_ONCE", 3)
     execute(full_shop.dsn, DAMAGE["a lot says another amount"][0])
     alone = run("ledger", "verify", "-o", "json", environment=full_shop.environment)
     together = run("ledger", "verify", "-o", "json", "--workers", "2", environment=full_shop.environment)
@@ -123,12 +123,12 @@ def test_only_what_was_written_since_is_looked_at(run: Run, full_shop: Shop) -> 
 
 
 def test_it_goes_on_where_it_was_stopped(run: Run, full_shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.audit.ACCOUNTS_AT_ONCE", 2)
+    monkeypatch.setattr("worker.upkeep.audit.ACCOUNTS_AT_ONCE", 2)
     execute(full_shop.dsn, DAMAGE["a lot says another amount"][0])
     whole = run("ledger", "verify", "-o", "ndjson", environment=full_shop.environment)
     file = tmp_path / "verify.json"
     looked = _Stops(after=3)
-    monkeypatch.setattr("worker.audit.check", looked)
+    monkeypatch.setattr("worker.upkeep.audit.check", looked)
     assert run("ledger", "verify", "-o", "ndjson", "--resume", file, environment=full_shop.environment).code == 70
     assert json.loads(file.read_text())["accounts"] == 6
     looked.after = 1_000

@@ -18,10 +18,10 @@ from worker import registry
 from worker.catalogue import Catalogue
 from worker.consume.batch import Batch
 from worker.decode import Record
-from worker.erasing import Eraser
 from worker.persist import Dossier, PostgresStore, StoreOptions, account_id
 from worker.pipeline import Pipeline, PipelineOptions
-from worker.verify import check
+from worker.upkeep.erasing import Eraser
+from worker.upkeep.verify import check
 
 PERSON = "canary-person-77"
 PROGRAM = "lenovo-pro"

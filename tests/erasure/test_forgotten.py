@@ -21,7 +21,7 @@ from worker.local.sql import execute
 from worker.persist import PostgresStore
 from worker.persist.transfer import Transfer
 from worker.pipeline import Pipeline, PipelineOptions
-from worker.rebuild_into import rebuild_into
+from worker.upkeep.rebuild_into import rebuild_into
 
 BROKEN = b'{"member_id":"canary-person-77","points":1.5}'
 END = T0 + 40 * DAY

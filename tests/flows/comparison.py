@@ -15,15 +15,16 @@ from contracts.events import Event
 from contracts.statement import Statement
 from tests.flows.shop import Sent
 from tests.flows.system import PROGRAMS, System
-from worker import registry, statements, verify
+from worker import registry, statements
 from worker.decide.account import Account
 from worker.decide.program import Program
 from worker.decide.state import Decision
 from worker.decide.statement import statement
 from worker.decode import Limits, Record, decode
 from worker.persist.postgres import PostgresStore
-from worker.simulate import Simulation
 from worker.terms import load, shipped
+from worker.trial.simulate import Simulation
+from worker.upkeep import verify
 
 _T = TypeVar("_T")
 NOW_TEXT = "now"

@@ -15,7 +15,7 @@ from tests.flows.bad_records import HOUR, NOW, gift, order, shipped
 from tests.flows.system import PROGRAMS, Raw, System
 from tests.parts.kafka import TopicNames
 from tests.stores.measured import statements as statements_sent
-from worker import registry, statements, verify
+from worker import registry, statements
 from worker.catalogue import Catalogue
 from worker.consume.batch import Batch, Move
 from worker.decode import Limits, Record, decode
@@ -23,6 +23,7 @@ from worker.persist.identity import account_id
 from worker.persist.postgres import PostgresStore
 from worker.persist.rows import Arrival
 from worker.pipeline import Done, Pipeline, PipelineOptions
+from worker.upkeep import verify
 
 KEY = b"a key for tests, not a secret"
 IN_ORDER_MAX = 16

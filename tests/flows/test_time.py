@@ -11,8 +11,8 @@ from tests.flows.shop import Sent, Shop
 from tests.flows.system import PROGRAMS, System, until
 from worker import registry, statements
 from worker.local.ports import free_ports
-from worker.simulate import Simulation
 from worker.terms import load, shipped
+from worker.trial.simulate import Simulation
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.fold.histories import history
-from worker import book
-from worker.simulate import Simulation
 from worker.terms import load, shipped
+from worker.trial import book
+from worker.trial.simulate import Simulation
 
 
 def test_a_rehearsal_is_taken_back_however_often_the_book_lets_go_of_what_it_could_undo(monkeypatch: pytest.MonkeyPatch) -> None:

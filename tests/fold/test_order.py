@@ -15,7 +15,7 @@ from tests.fold.books import Books, compare_all
 from tests.fold.examples import batches, draw, programs, seeds, tried
 from worker.decide.refold import _entry_order, corrections
 from worker.decide.state import Decision, Entry, Moment
-from worker.simulate import Simulation
+from worker.trial.simulate import Simulation
 
 
 @programs

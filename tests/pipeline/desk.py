@@ -10,7 +10,6 @@ from contracts.statement import Statement
 from tests.flows.bad_records import NOW
 from tests.flows.system import Raw
 from tests.stores.memory import MemoryStore
-from worker import verify
 from worker.catalogue import Catalogue
 from worker.consume.batch import Batch, Move
 from worker.decide.program import Program
@@ -19,6 +18,7 @@ from worker.persist import Dossier
 from worker.pipeline import Done, Pipeline, PipelineOptions
 from worker.statements import read
 from worker.terms import load, shipped
+from worker.upkeep import verify
 
 KEY = b"a key for tests, not a secret"
 PROGRAM = "belle-maison"

@@ -18,7 +18,7 @@ from worker.consume.batch import Batch
 from worker.decode import Record
 from worker.persist import SHARDS, PostgresStore, account_id, shard_of
 from worker.pipeline import Pipeline, PipelineOptions
-from worker.sampling import Sampler, SamplerOptions
+from worker.upkeep.sampling import Sampler, SamplerOptions
 
 
 @dataclass

@@ -11,8 +11,8 @@ from tests.flows.bad_records import HOUR, NOW, gift, order, raw, shipped
 from tests.flows.system import Raw
 from tests.pipeline.desk import PROGRAM, Desk, programs
 from worker.decode import Limits, Record, decode
-from worker.simulate import Simulation
 from worker.statements import as_json
+from worker.trial.simulate import Simulation
 
 OUTSIDE = "a_shop_of_nobody"
 AGAIN = NOW - HOUR / 2

@@ -15,13 +15,14 @@ import pytest
 from tests.flows.system import ACCOUNT_KEY
 from tests.parts.postgres import DEFAULT_VERSION, Servers
 from tests.recovery.ledgers import KEY, deliver, prepare, rows, shuffled, traffic
-from worker import registry, verify
+from worker import registry
 from worker.catalogue import Catalogue
 from worker.local.sql import execute
 from worker.persist import PostgresStore
 from worker.persist.identity import key_check
 from worker.persist.transfer import Transfer
-from worker.rebuild_into import rebuild_into
+from worker.upkeep import verify
+from worker.upkeep.rebuild_into import rebuild_into
 
 MEMBERS = 60
 EVENTS = 1_500

@@ -17,13 +17,14 @@ from tests.flows.bad_records import HOUR, NOW, gift, order, shipped
 from tests.flows.system import Raw
 from tests.pipeline.desk import Desk, programs
 from tests.stores.memory_batch import MemoryBatch
-from worker import rebuild, statements, verify
+from worker import statements
 from worker.catalogue import Catalogue
 from worker.decide import fold, state
 from worker.decide.account import Account
 from worker.decide.refold import Clock
 from worker.persist import RefusedError
-from worker.rebuild import Rebuilt, fenced
+from worker.upkeep import rebuild, verify
+from worker.upkeep.rebuild import Rebuilt, fenced
 
 CLOCK = Clock(until=NOW, certain_until=NOW)
 

@@ -21,7 +21,7 @@ from tests.parts.kafka import TopicNames
 from tests.parts.missing import cannot_run
 from tests.parts.postgres import DEFAULT_VERSION
 from tests.recovery.ledgers import traffic
-from worker import registry, statements, verify
+from worker import registry, statements
 from worker.catalogue import Catalogue
 from worker.consume.batch import Batch
 from worker.decode import Record
@@ -29,6 +29,7 @@ from worker.local import LocalPostgres, find_binaries
 from worker.local.sql import execute
 from worker.persist import PostgresStore
 from worker.pipeline import Pipeline, PipelineOptions
+from worker.upkeep import verify
 
 HOUR = timedelta(hours=1)
 NOW = datetime.now(UTC)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from worker.book import Ledger
 from worker.decide.change import AccountChange
+from worker.trial.book import Ledger
 
 
 class Heard:

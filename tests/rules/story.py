@@ -25,13 +25,13 @@ from zoneinfo import ZoneInfo
 
 from contracts.events import Event
 from contracts.statement import OrderOut, Statement
-from worker.book import Ledger
 from worker.decide.account import Account
 from worker.decide.program import Program
 from worker.decide.state import Entry
 from worker.decide.statement import statement
-from worker.simulate import Simulation
 from worker.terms import changed, read, shipped, versions
+from worker.trial.book import Ledger
+from worker.trial.simulate import Simulation
 
 JAPAN = ZoneInfo("Asia/Tokyo")
 MEMBER = "M1"

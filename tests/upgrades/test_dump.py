@@ -20,7 +20,7 @@ from worker.consume.batch import Batch
 from worker.decode import Record
 from worker.persist import PostgresStore
 from worker.pipeline import Pipeline, PipelineOptions
-from worker.verify import check
+from worker.upkeep.verify import check
 
 pytestmark = pytest.mark.both_postgres
 

@@ -14,7 +14,7 @@ from worker.persist import Dossier, PostgresStore, Violation, account_id
 from worker.registry import programs
 from worker.settings import Settings, load
 from worker.statements import as_json, read
-from worker.verify import check
+from worker.upkeep.verify import check
 
 
 async def member_statement(program: str, member: str, at: str | None, known_at: str | None) -> Mapping[str, object]:

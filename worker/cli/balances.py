@@ -14,10 +14,10 @@ from worker.cli.failures import Exit, Failure
 from worker.cli.output import Progress, tell
 
 if TYPE_CHECKING:
-    from worker.balances import Mistake, Opened, Opening
     from worker.persist import PostgresStore
     from worker.pipeline import Pipeline
     from worker.settings import Settings
+    from worker.upkeep.balances import Mistake, Opened, Opening
 
 
 def open_accounts(
@@ -43,10 +43,10 @@ def open_accounts(
 
 
 async def _open(code: str, path: Path, at: datetime, announce: bool) -> None:
-    from worker.balances import Opening
     from worker.cli.opening import key_of, ledger, program_of
     from worker.settings import load
-    from worker.takeover import contradictions, take_over
+    from worker.upkeep.balances import Opening
+    from worker.upkeep.takeover import contradictions, take_over
 
     settings = load()
     async with ledger(settings) as store:
@@ -86,7 +86,7 @@ class _File:
 
     def check(self) -> tuple[int, int]:
         """Members and points in it, once every line is known to be right. Raises Failure."""
-        from worker.balances import Mistake, openings
+        from worker.upkeep.balances import Mistake, openings
 
         members, points, mistakes = 0, 0, 0
         progress = Progress("lines checked")
@@ -104,7 +104,7 @@ class _File:
 
     def lines(self, doing: str) -> Iterator[Opened]:
         """Its lines, which were checked before."""
-        from worker.balances import Opened, openings
+        from worker.upkeep.balances import Opened, openings
 
         progress = Progress(doing)
         number = 0

@@ -46,11 +46,11 @@ def verify(
 
 
 async def _verify(names: list[str] | None, since: str | None, workers: int, resume: Path | None, output: Format) -> int:
-    from worker.audit import Asked, look
     from worker.cli.arguments import instant
     from worker.cli.opening import accounts_of
     from worker.persist import StoreOptions
     from worker.settings import load
+    from worker.upkeep.audit import Asked, look
 
     if resume is not None and names:
         raise Failure(Exit.USAGE, "--resume: is for looking at the whole ledger, not with --account")
@@ -83,7 +83,7 @@ async def _verify(names: list[str] | None, since: str | None, workers: int, resu
 
 
 def _row(violation: Violation) -> dict[str, Any]:
-    from worker.verify import cure_of
+    from worker.upkeep.verify import cure_of
 
     return {
         "invariant": violation.invariant,

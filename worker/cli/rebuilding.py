@@ -17,8 +17,8 @@ from worker.cli.output import Format, Output, Pace, show, show_lines, tell
 if TYPE_CHECKING:
     from worker.catalogue import Catalogue
     from worker.persist import PostgresStore
-    from worker.rebuild import Rebuilt
     from worker.settings import Settings
+    from worker.upkeep.rebuild import Rebuilt
 
 COLUMNS = ("account_id", "program", "facts", "version", "entries", "available", "pending", "fenced", "defect")
 
@@ -55,9 +55,9 @@ def rebuild(
 async def _accounts(names: list[str] | None, preview: bool, output: Format) -> int:
     from worker.cli.opening import accounts_of, ledger
     from worker.decide.refold import Clock
-    from worker.rebuild import fenced as all_fenced
-    from worker.rebuild import rebuild as rebuild_accounts
     from worker.settings import load
+    from worker.upkeep.rebuild import fenced as all_fenced
+    from worker.upkeep.rebuild import rebuild as rebuild_accounts
 
     settings = load()
     chosen = accounts_of(settings, names)
@@ -123,8 +123,8 @@ async def _into(dsn: str, announce: bool, output: Format) -> int:
     from worker.cli.opening import key_of, ledger
     from worker.persist import key_check
     from worker.persist.transfer import TargetUsedError, Transfer
-    from worker.rebuild_into import Part, rebuild_into
     from worker.settings import load
+    from worker.upkeep.rebuild_into import Part, rebuild_into
 
     settings = load()
     whole = Part()

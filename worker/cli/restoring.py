@@ -19,8 +19,8 @@ def restored() -> None:
 async def _restored() -> None:
     from worker.cli.opening import key_of, ledger
     from worker.cli.rebuilding import checked
-    from worker.restore import WorkersRunError, read_back
     from worker.settings import load
+    from worker.upkeep.restore import WorkersRunError, read_back
 
     settings = load()
     kafka = settings.kafka

@@ -21,7 +21,7 @@ from worker.log import get_logger
 from worker.persist import PostgresStore, Violation, shard_of
 from worker.persist.errors import StoreError
 from worker.persist.identity import SHARDS
-from worker.verify import FENCED, of_account
+from worker.upkeep.verify import FENCED, of_account
 
 log = get_logger(__name__)
 

@@ -19,7 +19,7 @@ from uuid import UUID
 from worker.decide.program import Program
 from worker.persist import PostgresStore, StoreOptions, Violation
 from worker.registry import programs
-from worker.verify import check
+from worker.upkeep.verify import check
 
 ACCOUNTS_AT_ONCE: Final = 500
 LOOKED_THROUGH_AT_ONCE: Final = 5_000

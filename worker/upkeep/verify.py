@@ -1,7 +1,7 @@
 """The ledger checks itself: the invariants as SQL, and every account folded anew from its facts.
 
-`check` looks at some accounts or at all of them, one after the other; `worker.audit` spreads a whole ledger over processes, and
-`worker.sampling` looks at a few accounts a minute beside the worker. All of them only read.
+`check` looks at some accounts or at all of them, one after the other; `audit` spreads a whole ledger over processes,
+`sampling` looks at a few accounts a minute beside the worker. All of them only read.
 """
 
 from __future__ import annotations

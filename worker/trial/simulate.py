@@ -12,7 +12,6 @@ from uuid import UUID, uuid5
 
 from contracts.events import Event, OrderPlaced
 from contracts.statement import Statement
-from worker.book import Book, Ledger
 from worker.catalogue import OUTSIDE, Catalogue, Unresolved
 from worker.decide.account import Account, Defect, NotLoaded
 from worker.decide.change import Loaded
@@ -24,6 +23,7 @@ from worker.decide.sifting import sift
 from worker.decide.state import Decision, blank
 from worker.decide.statement import statement
 from worker.routing import home_of
+from worker.trial.book import Book, Ledger
 
 _NAMESPACE = UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 

@@ -17,8 +17,8 @@ from worker.decide.change import StoredEntry
 from worker.decide.program import Program
 from worker.decode import Limits, Record, decode
 from worker.decode.strict_json import canonical
-from worker.simulate import Simulation
 from worker.terms import PROGRAMS, TermsError, read, text_of
+from worker.trial.simulate import Simulation
 
 _END_OF_TIME: Final = datetime(9000, 1, 1, tzinfo=UTC)
 _COLUMNS: Final = ("available", "pending", "on hold", "due back", "tier", "usable through")

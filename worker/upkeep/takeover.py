@@ -12,13 +12,13 @@ from typing import Final
 from uuid import UUID
 
 from contracts.events import Event
-from worker.balances import Mistake, Opened
 from worker.consume.batch import Batch
 from worker.decide import opening
 from worker.decide.change import Loaded, Wanted
 from worker.persist.api import Store
 from worker.persist.identity import account_id
 from worker.pipeline import Pipeline
+from worker.upkeep.balances import Mistake, Opened
 
 BATCH: Final = 1_000
 

@@ -1,0 +1,1 @@
+"""Ledgers without a server: simulations, what-ifs and worked examples, by the same fold."""
