@@ -90,10 +90,10 @@ class Folding:
             open_tasks = [task for task in open_tasks if task.account_id in lost]
         raise RuntimeError(f"{len(open_tasks)} accounts were lost twice, although they were locked")
 
-    async def fence(self, batch: Batch, account_id: UUID, why: str) -> list[AccountChange]:
+    async def fence(self, batch: Batch, account_id: UUID, why: str, revision: int | None = None) -> list[AccountChange]:
         """Fence an account that cannot be written; the caller writes the changes that it gets (none: it is gone on)."""
         loaded = (await batch.load([Wanted(account_id)], {}))[account_id]
-        if loaded.row is None or loaded.row.fenced is not None:
+        if loaded.row is None or loaded.row.fenced is not None or revision not in (None, loaded.row.revision):
             return []
         change = self._kept_for_later(Task(account_id), loaded, loaded.row.program, loaded.row.member_id, why)
         return [change] if await batch.win([change]) else []

@@ -360,10 +360,10 @@ class Pipeline:
             why = f"the database refused what the clock changed: {type(error.__cause__ or error).__name__}"
         return int(await self.fence(tasks[0].account_id, why))
 
-    async def fence(self, account: UUID, why: str) -> bool:
-        """Set an account aside: it takes facts, and nothing else until it is rebuilt. False: it went on meanwhile."""
+    async def fence(self, account: UUID, why: str, revision: int | None = None) -> bool:
+        """Set an account aside, if it stands at a revision: it takes facts, and nothing else until it is rebuilt."""
         async with self._store.batch() as batch:
-            fenced = await self._folding.fence(batch, account, why)
+            fenced = await self._folding.fence(batch, account, why, revision)
             await batch.write(fenced)
         return bool(fenced)
 

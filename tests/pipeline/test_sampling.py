@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -15,10 +16,14 @@ from tests.upgrades.traffic import DUMPED_AT, events, fill
 from worker import metrics, registry
 from worker.catalogue import Catalogue
 from worker.consume.batch import Batch
+from worker.decide.refold import Clock
 from worker.decode import Record
-from worker.persist import SHARDS, PostgresStore, account_id, shard_of
+from worker.persist import SHARDS, PostgresStore, Violation, account_id, shard_of
 from worker.pipeline import Pipeline, PipelineOptions
+from worker.terms import read, shipped, versions
+from worker.upkeep.rebuild import rebuild
 from worker.upkeep.sampling import Sampler, SamplerOptions
+from worker.upkeep.verify import ENTRIES, REFOLD
 
 
 @dataclass
@@ -44,6 +49,11 @@ async def ledger(database: str) -> AsyncIterator[Ledger]:
         pipeline = Pipeline(store, catalogue, PipelineOptions(ACCOUNT_KEY.encode()), epoch=1, now=lambda: DUMPED_AT)
         yield Ledger(store, pipeline, catalogue, sql)
     await sql.close()
+
+
+async def _round(sampler: Sampler) -> list[Violation]:
+    """What is found until every account was looked at; it begins anywhere."""
+    return [violation for _ in range(2) for violation in await sampler.turn(1_000)]
 
 
 def _looked_at() -> float:
@@ -99,3 +109,39 @@ async def test_if_everyone_is_wrong_only_a_few_are_set_aside(ledger: Ledger) -> 
     found = [violation for _ in range(3) for violation in await sampler.turn(1_000)]
     assert len({violation.account_id for violation in found}) == count
     assert await ledger.sql.fetchval("SELECT count(*) FROM account WHERE fenced IS NOT NULL") == 2
+
+
+async def test_an_account_that_was_mended_meanwhile_is_not_set_aside(ledger: Ledger) -> None:
+    wrong = await ledger.sql.fetchval("SELECT account_id FROM account WHERE available > 0 ORDER BY account_id LIMIT 1")
+    await ledger.sql.execute("UPDATE account SET available = available + 7 WHERE account_id = $1", wrong)
+
+    async def one() -> AsyncIterator[UUID]:
+        yield wrong
+
+    async def fence(account: UUID, why: str, revision: int) -> bool:
+        clock = Clock(until=DUMPED_AT, certain_until=DUMPED_AT)
+        (rebuilt,) = [each async for each in rebuild(ledger.store, ledger.catalogue, one(), clock, 1)]
+        assert (account, rebuilt.defect) == (wrong, None)
+        return await ledger.pipeline.fence(account, why, revision)
+
+    options = SamplerOptions(accounts_per_minute=60, fences_per_hour_max=10)
+    sampler = Sampler(ledger.store, ledger.catalogue, fence, options, shards=lambda: range(SHARDS))
+    assert {violation.account_id for violation in await _round(sampler)} == {wrong}
+    assert await ledger.sql.fetchval("SELECT count(*) FROM account WHERE fenced IS NOT NULL") == 0
+    assert not await _round(ledger.sampler())
+
+
+async def test_terms_that_are_replaced_set_nobody_aside(ledger: Ledger) -> None:
+    code = "lenovo-pro"
+    text = shipped()[code].read_text(encoding="utf-8").replace('- rate: "0.01"', '- rate: "0.02"')
+    assert await registry.register(ledger.store, versions(read(text, code), code), replace=True)
+    ledger.catalogue.replace(await registry.programs(ledger.store))
+    found = await _round(ledger.sampler())
+    assert {violation.invariant for violation in found} == {REFOLD, ENTRIES}
+    assert len({violation.account_id for violation in found}) > 3
+    assert await ledger.sql.fetchval("SELECT count(*) FROM account WHERE fenced IS NOT NULL") == 0
+    # What no terms can make right is set aside all the same.
+    wrong = next(violation.account_id for violation in found)
+    await ledger.sql.execute("UPDATE account SET available = available + 7 WHERE account_id = $1", wrong)
+    await _round(ledger.sampler())
+    assert [row["account_id"] for row in await ledger.sql.fetch("SELECT account_id FROM account WHERE fenced <> ''")] == [wrong]

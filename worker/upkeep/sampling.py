@@ -1,8 +1,10 @@
 """Beside the work, a few accounts a minute are looked at: is each what its facts say? One that is not is set aside.
 
 Each worker walks through the ids of its own shards, from a random place on, so that in the end every account is looked at. What
-is found is looked at twice. A worker sets only so many aside in an hour: if many accounts differ at once, it is the release or
-its terms that fold otherwise, and to fence everyone would be worse than what is wrong.
+is found is looked at twice, and an account is set aside only as it was when it was found wrong. One that began before terms were
+registered that were in force already may have been folded under other terms: it is told of, and goes on. A worker sets only so
+many aside in an hour: if many accounts differ at once, it is the release that folds otherwise, and to fence everyone would be
+worse than what is wrong.
 """
 
 from __future__ import annotations
@@ -10,18 +12,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid4
 
 from worker import metrics
 from worker.catalogue import Catalogue
+from worker.decide.state import FORMAT
 from worker.log import get_logger
-from worker.persist import PostgresStore, Violation, shard_of
+from worker.persist import PostgresStore, Terms, Violation, shard_of
 from worker.persist.errors import StoreError
 from worker.persist.identity import SHARDS
-from worker.upkeep.verify import FENCED, of_account
+from worker.upkeep.verify import ENTRIES, REFOLD, of_account
 
 log = get_logger(__name__)
 
@@ -39,6 +43,22 @@ class SamplerOptions:
     fences_per_hour_max: int = 10
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is wrong with an account at a revision of it. `since`: when its first fact was recorded."""
+
+    program: str
+    revision: int
+    since: datetime | None
+    violations: Sequence[Violation]
+
+    def may_be_terms(self, registered: Sequence[Terms]) -> bool:
+        """Whether it may be right by terms that held when it was folded: others were registered since for the time before."""
+        late = [each for each in registered if each.program == self.program and each.effective_from <= each.applied_at.date()]
+        by_fold = all(violation.invariant in (REFOLD, ENTRIES) for violation in self.violations)
+        return by_fold and self.since is not None and any(each.applied_at >= self.since for each in late)
+
+
 class Sampler:
     """Looks at accounts of the shards that this worker has."""
 
@@ -46,12 +66,12 @@ class Sampler:
         self,
         store: PostgresStore,
         catalogue: Catalogue,
-        fence: Callable[[UUID, str], Awaitable[bool]],
+        fence: Callable[[UUID, str, int], Awaitable[bool]],
         options: SamplerOptions,
         *,
         shards: Callable[[], Collection[int]],
     ) -> None:
-        """`fence`: sets an account aside for a reason. `shards`: those that are this worker's now."""
+        """`fence`: sets an account aside for a reason, if it is at a revision. `shards`: those that are this worker's now."""
         self._store = store
         self._catalogue = catalogue
         self._fence = fence
@@ -84,21 +104,30 @@ class Sampler:
         found = await self._look(accounts)
         if found:
             # What was found may have been between two states of a row that is being mended right now.
-            found = await self._look(sorted({each.account_id for each in found if each.account_id is not None}))
+            found = await self._look(sorted(found))
         metrics.verify_accounts.inc(len(accounts))
         metrics.verify_seconds.inc(time.thread_time() - started)
         await self._tell(found)
-        return found
+        return [violation for each in found.values() for violation in each.violations]
 
-    async def _look(self, accounts: Sequence[UUID]) -> list[Violation]:
+    async def _look(self, accounts: Sequence[UUID]) -> dict[UUID, _Found]:
+        """What is wrong with each; fenced ones wait for an operator, those kept in another form are another release's."""
         programs = {code: self._catalogue.program(code) for code in self._catalogue.codes}
-        found: list[Violation] = []
+        found: dict[UUID, _Found] = {}
         for account in accounts:  # one at a time: between two of them the others go on
-            found += [violation async for violation in self._store.verify([account])]
-            async for dossier in self._store.dossiers([account]):
+            dossiers = [each async for each in self._store.dossiers([account])]
+            # After the dossier: if the account is still at that revision in the end, then both were of it.
+            violations = [violation async for violation in self._store.verify([account])]
+            for dossier in dossiers:
+                row = dossier.row
+                if row is not None and (row.fenced is not None or row.head.format != FORMAT):
+                    continue
                 # Beside the loop: folding a long life anew takes longer than the others should wait.
-                found += await asyncio.to_thread(list, of_account(dossier, programs))
-        return [violation for violation in found if violation.invariant != FENCED]
+                violations += await asyncio.to_thread(list, of_account(dossier, programs))
+                if violations:
+                    code, revision = (row.program, row.revision) if row is not None else ("", 0)
+                    found[account] = _Found(code, revision, min(dossier.recorded, default=None), violations)
+        return found
 
     async def _next(self, count: int) -> list[UUID]:
         """The accounts of this worker's shards behind the last one; from the beginning again after the end."""
@@ -115,15 +144,20 @@ class Sampler:
             self._after = UUID(int=max(((onward or 0) << 122) - 1, 0))
         return []
 
-    async def _tell(self, found: Sequence[Violation]) -> None:
-        whose = {violation.account_id: violation for violation in reversed(found) if violation.account_id is not None}
-        for violation in found:
-            metrics.verify_findings.labels(invariant=violation.invariant).inc()
-        for account, violation in whose.items():
-            log.error("account_is_wrong", account=str(account), invariant=violation.invariant)  # the detail: `ledger verify`
+    async def _tell(self, found: Mapping[UUID, _Found]) -> None:
+        registered = await self._store.terms() if found else ()
+        for account, each in found.items():
+            first = each.violations[0].invariant
+            for violation in each.violations:
+                metrics.verify_findings.labels(invariant=violation.invariant).inc()
+            log.error("account_is_wrong", account=str(account), invariant=first)  # the detail: `ledger verify`
             while self._fenced_at and self._fenced_at[0] < time.monotonic() - _HOUR:
                 self._fenced_at.popleft()
-            if len(self._fenced_at) >= self._options.fences_per_hour_max:
+            if each.may_be_terms(registered):
+                log.error(
+                    "account_not_fenced", account=str(account), why="terms of its time were registered after its first fact"
+                )
+            elif len(self._fenced_at) >= self._options.fences_per_hour_max:
                 log.error("account_not_fenced", account=str(account), why="as many as may be were fenced within the hour")
-            elif await self._fence(account, f"found wrong: {violation.invariant}"):
+            elif await self._fence(account, f"found wrong: {first}", each.revision):
                 self._fenced_at.append(time.monotonic())
