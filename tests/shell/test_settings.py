@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from worker.settings import SettingsError, load
+from worker.settings.loading import every_setting
+from worker.settings.table import table
 
 GOOD = {
     "LOYALTY_KAFKA_BOOTSTRAP": "kafka:9092",
@@ -52,9 +54,17 @@ def test_what_is_missing_is_named_with_what_would_be_right(environment: Environm
     environment({})
     assert mistakes() == [
         "LOYALTY_ACCOUNT_KEY must be set: the secret that account ids are made with, 16 characters or more",
-        "LOYALTY_KAFKA_BOOTSTRAP must be set",
-        "LOYALTY_POSTGRES_DSN must be set",
+        "LOYALTY_KAFKA_BOOTSTRAP must be set: host:port, several with commas",
+        "LOYALTY_POSTGRES_DSN must be set: postgresql://user@host:port/database",
     ]
+
+
+def test_the_page_of_all_settings_is_current_and_explains_each() -> None:
+    page = (Path(__file__).parents[2] / "deploy" / "settings.md").read_text()
+    assert page == table(), "python -m worker.settings.table > deploy/settings.md"
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| `LOYALTY_")]
+    assert len(rows) == len(list(every_setting()))
+    assert all(meaning.removeprefix("**secret**: ").removesuffix(" |") for _, _, meaning in rows)
 
 
 @pytest.mark.parametrize(

@@ -118,10 +118,12 @@ def apply(
     """Register each version of a terms file for ever, by its hash. Another content for a registered date is refused."""
     from worker.cli.opening import finish
     from worker.publishable import publishable
+    from worker.sweeper import PERIOD_SECONDS
 
     program = publishable(file)
     new = finish(_apply(program, replace))
-    tell(f"{program.code}: {new} of {len(program.versions)} versions registered now; workers read them when they start")
+    taken_up = f"running workers take them up within {PERIOD_SECONDS:.0f} s"
+    tell(f"{program.code}: {new} of {len(program.versions)} versions registered now; {taken_up}")
 
 
 async def _apply(program: Program, replace: bool) -> int:

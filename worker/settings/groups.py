@@ -35,12 +35,12 @@ class KafkaSettings(Group):
     ] = ""
     security_protocol: Annotated[SecurityProtocol, Field(description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")] = "PLAINTEXT"
     sasl_mechanism: Annotated[SaslMechanism | None, Field(description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")] = None
-    sasl_user: str | None = None
-    sasl_password: SecretStr | None = None
-    tls_ca_file: Annotated[FilePath | None, Field(description="a PEM file that exists")] = None
-    tls_cert_file: Annotated[FilePath | None, Field(description="a PEM file that exists")] = None
-    tls_key_file: Annotated[FilePath | None, Field(description="a PEM file that exists")] = None
-    tls_key_password: SecretStr | None = None
+    sasl_user: Annotated[str | None, Field(description="the user of SASL")] = None
+    sasl_password: Annotated[SecretStr | None, Field(description="the password of SASL")] = None
+    tls_ca_file: Annotated[FilePath | None, Field(description="the authorities to trust, a PEM file that exists")] = None
+    tls_cert_file: Annotated[FilePath | None, Field(description="our certificate, a PEM file that exists")] = None
+    tls_key_file: Annotated[FilePath | None, Field(description="our key, a PEM file that exists")] = None
+    tls_key_password: Annotated[SecretStr | None, Field(description="the password of the key's file")] = None
     session_timeout_seconds: int = _number(10, 1, 300, "without heartbeats for so long, another worker takes over; seconds")
     request_timeout_seconds: int = _number(40, 1, 300, "how long a request to Kafka may take, seconds")
     stall_seconds: float = _number(30, 5, 3_600, "a consumer that stands still so long is replaced, seconds")
@@ -101,14 +101,14 @@ class PostgresSettings(Group):
     """Where the ledger's database is and how to talk to it."""
 
     dsn: Annotated[SecretStr, Field(description="postgresql://user@host:port/database")]
-    password: SecretStr | None = None
+    password: Annotated[SecretStr | None, Field(description="the password, where the DSN has none")] = None
     role: Annotated[str | None, Field(pattern=r"^[a-z_][a-z0-9_]*$", description="a role to take on after logging in")] = None
     tls_mode: Annotated[
         TlsMode | None, Field(description="disable, prefer, require, verify-ca or verify-full; unset: what the DSN says")
     ] = None
-    tls_ca_file: Annotated[FilePath | None, Field(description="a PEM file that exists")] = None
-    tls_cert_file: Annotated[FilePath | None, Field(description="a PEM file that exists")] = None
-    tls_key_file: Annotated[FilePath | None, Field(description="a PEM file that exists")] = None
+    tls_ca_file: Annotated[FilePath | None, Field(description="the authorities to trust, a PEM file that exists")] = None
+    tls_cert_file: Annotated[FilePath | None, Field(description="our certificate, a PEM file that exists")] = None
+    tls_key_file: Annotated[FilePath | None, Field(description="our key, a PEM file that exists")] = None
     connections_max: int = _number(8, 2, 200, "connections of one worker")
     connect_seconds: float = _number(10, 0.1, 300, "how long connecting may take, seconds")
     acquire_seconds: float = _number(10, 0.1, 300, "how long to wait for a free connection, seconds")
@@ -221,7 +221,7 @@ class ErasureSettings(Group):
 class ProbeSettings(Group):
     """The port for probes and metrics."""
 
-    host: str = "0.0.0.0"  # noqa: S104  # probes come from outside the container
+    host: Annotated[str, Field(description="the address to listen at")] = "0.0.0.0"  # noqa: S104  # asked from outside the container
     port: int = _number(8_080, 0, 65_535, "port; 0 takes a free one")
 
 

@@ -69,9 +69,9 @@ class Settings(BaseSettings):
     account_key: Annotated[
         SecretStr, Field(min_length=16, description="the secret that account ids are made with, 16 characters or more")
     ]
-    worker_id: Annotated[str, Field(min_length=1, max_length=200, description="this worker's name, 1 to 200 characters")] = Field(
-        default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}"
-    )
+    worker_id: Annotated[
+        str, Field(min_length=1, max_length=200, description="this worker's name, 1 to 200 characters; unset: host and process")
+    ] = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
     grace_period_seconds: float = Field(25.0, ge=1, le=3_600, description="how long stopping may take, 1 to 3,600 seconds")
     kafka: KafkaSettings
     postgres: PostgresSettings
@@ -158,7 +158,8 @@ def _config_source(settings_cls: type[BaseSettings]) -> tuple[PydanticBaseSettin
     raise ValueError("the name must end in .yaml or .toml")
 
 
-def _fields() -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
+def every_setting() -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
+    """Every setting: its group, if it has one, and its name; and what is known of it."""
     for name, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Group):
             yield from (((name, inner), info) for inner, info in field.annotation.model_fields.items())
@@ -170,7 +171,7 @@ def _name(loc: tuple[int | str, ...]) -> str:
     return PREFIX + "_".join(str(part) for part in loc).upper()
 
 
-_FIELDS: Final = dict(_fields())
+_FIELDS: Final = dict(every_setting())
 _NAMES: Final = {_name(loc): loc for loc in _FIELDS}
 
 
@@ -209,7 +210,7 @@ def _line(loc: tuple[int | str, ...], kind: str, message: str, given: object) ->
         return f"{name} must be set: {field.description or 'a value'}"
     if kind == "missing":  # a whole group
         wanted = (one for one, inner in _NAMES.items() if inner[0] == loc[0] and _FIELDS[inner].is_required())
-        return f"{' and '.join(wanted)} must be set"
+        return "; ".join(f"{one} must be set: {_FIELDS[_NAMES[one]].description or 'a value'}" for one in wanted)
     if field is None:  # several settings that do not fit together
         return f"{name}_…: {message.removeprefix('Value error, ')}"
     shown = name if _is_secret(field) or not isinstance(given, str | int | float) else f"{name}={given}"
