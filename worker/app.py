@@ -116,6 +116,7 @@ class Worker:
                     headers_max=limits.headers_max,
                     header_bytes_max=limits.header_bytes_max,
                     depth_max=limits.depth_max,
+                    containers_max=limits.containers_max,
                     skew_seconds_max=limits.skew_seconds_max,
                 ),
                 grace_seconds=settings.watermark.grace_seconds,
@@ -137,8 +138,10 @@ class Worker:
         self.intake = Intake(
             Positions(store),
             IntakeOptions(
+                batch_bytes_max=settings.batch.bytes_max,
                 buffer_records_max=settings.batch.buffer_records_max,
                 buffer_bytes_max=settings.batch.buffer_bytes_max,
+                total_bytes_max=settings.batch.buffers_bytes_max,
                 step_tolerance_seconds=settings.step.tolerance_seconds,
                 step_wait_seconds=settings.step.wait_seconds,
                 gap_policy=settings.kafka.gap_policy,

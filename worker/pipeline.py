@@ -5,11 +5,13 @@ records ─► decode ─► route (whose order is it?) ─► fold (load, decid
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from contracts.events import Event, OrderPlaced
@@ -20,8 +22,8 @@ from worker.consume.batch import Move
 from worker.decide.refold import Clock
 from worker.decode import Broken, Limits, Record, Skipped, decode
 from worker.folding import Folding, Task, unique
+from worker.inbox import Inbox
 from worker.log import get_logger
-from worker.parked import record_of_parked
 from worker.persist.api import Batch, Store
 from worker.persist.errors import ErasedMeanwhileError, RefusedError
 from worker.persist.identity import account_id
@@ -30,6 +32,10 @@ from worker.routing import awaited_by, home_of
 from worker.upkeep.erasing import asked_until
 
 log = get_logger(__name__)
+
+AT_ONCE_BYTES: Final = 262_144
+"""After so many bytes of a batch were decoded, others get their turn, the probes among them: every 10 ms with usual records, and
+after each large one."""
 
 
 class _DryRun(Exception):
@@ -54,27 +60,6 @@ class Done:
 
     outcomes: Counter[str]
     broken: Counter[tuple[str, int]]
-
-
-@dataclass(slots=True)
-class _Inbox:
-    """A batch after decoding."""
-
-    records: dict[int, Record] = field(default_factory=dict)  # by the identity of the event it became
-    orders: list[tuple[Event, str]] = field(default_factory=list)  # with their program, or OUTSIDE
-    members: list[tuple[Event, str]] = field(default_factory=list)
-    followers: list[Event] = field(default_factory=list)  # events that name their order alone
-    letters: list[DeadLetter] = field(default_factory=list)
-    erased: dict[UUID, datetime] = field(default_factory=dict)  # accounts of people who were forgotten, up to when
-    nobodys: set[int] = field(default_factory=set)  # orders of theirs, by the identity of the event
-    gone: set[UUID] = field(default_factory=set)  # accounts that were erased; a route that still leads there leads nowhere
-    outcomes: Counter[str] = field(default_factory=Counter)
-
-    def refuse(self, event: Event, reason: str, detail: str, topic: Callable[[str], str]) -> None:
-        """Make a dead letter of the record that an event came in; one that was parked before is written as a record again."""
-        # Taken out, for the event is let go of now, and another one may get its identity.
-        record = self.records.pop(id(event), None) or record_of_parked(event, topic)
-        self.letters.append(DeadLetter(record, reason, detail))
 
 
 class Pipeline:
@@ -126,7 +111,7 @@ class Pipeline:
 
     async def _once(self, records: Sequence[Record], moves: Sequence[Move], refused: frozenset[int], gone: set[UUID]) -> Done:
         started = time.perf_counter()
-        inbox = self._decode(records, refused)
+        inbox = await self._decode(records, refused)
         inbox.gone = gone
         decoded = time.perf_counter()
         async with self._store.batch() as batch:
@@ -166,7 +151,7 @@ class Pipeline:
         """Whether Postgres takes these records; nothing of it is kept."""
         try:
             async with self._store.batch() as batch:
-                await self._apply(batch, self._decode(records, refused))
+                await self._apply(batch, await self._decode(records, refused))
                 raise _DryRun
         except _DryRun:
             return True
@@ -175,10 +160,14 @@ class Pipeline:
 
     # -- decode
 
-    def _decode(self, records: Sequence[Record], refused: frozenset[int]) -> _Inbox:
-        inbox = _Inbox()
-        now = self._now()
+    async def _decode(self, records: Sequence[Record], refused: frozenset[int]) -> Inbox:
+        inbox = Inbox()
+        now, at_once = self._now(), 0
         for place, record in enumerate(records):
+            at_once += len(record.value or b"")
+            if at_once > AT_ONCE_BYTES:
+                await asyncio.sleep(0)
+                at_once = 0
             if place in refused:
                 inbox.letters.append(DeadLetter(record, "refused", "the database refused this record's data"))
                 continue
@@ -192,7 +181,7 @@ class Pipeline:
                 self._sort_in(inbox, decoded)
         return inbox
 
-    def _sort_in(self, inbox: _Inbox, event: Event) -> None:
+    def _sort_in(self, inbox: Inbox, event: Event) -> None:
         program = self._catalogue.resolve(event)
         if isinstance(program, Unresolved):
             self._refuse(inbox, event, program.reason, program.detail)
@@ -207,7 +196,7 @@ class Pipeline:
 
     # -- route
 
-    async def _apply(self, batch: Batch, inbox: _Inbox) -> None:
+    async def _apply(self, batch: Batch, inbox: Inbox) -> None:
         tasks: dict[UUID, Task] = {}
         await self._leave_out_erased(batch, inbox)
         for event, program in inbox.members:
@@ -217,7 +206,7 @@ class Pipeline:
         await self._follow(batch, inbox, routes, tasks)
         await self._finish(batch, inbox, tasks)
 
-    async def _finish(self, batch: Batch, inbox: _Inbox, tasks: dict[UUID, Task]) -> None:
+    async def _finish(self, batch: Batch, inbox: Inbox, tasks: dict[UUID, Task]) -> None:
         """Fold, and write what changed and what was refused."""
         folded = await self._folding.fold(batch, unique(tasks.values()), self.clock())
         inbox.outcomes["duplicate"] += len(folded.duplicates)
@@ -230,13 +219,13 @@ class Pipeline:
         inbox.outcomes["dead_letter"] += len(inbox.letters)
         await batch.dead_letter(inbox.letters)
 
-    def _refuse(self, inbox: _Inbox, event: Event, reason: str, detail: str) -> None:
+    def _refuse(self, inbox: Inbox, event: Event, reason: str, detail: str) -> None:
         inbox.refuse(event, reason, detail, self._options.topic)
 
     def _account(self, program: str, member_id: str) -> UUID:
         return account_id(self._options.account_key, program, member_id)
 
-    async def _leave_out_erased(self, batch: Batch, inbox: _Inbox) -> None:
+    async def _leave_out_erased(self, batch: Batch, inbox: Inbox) -> None:
         """Leave out what is told of people from before they were forgotten: it would make them known again."""
         named = [(event, self._account(program, event.member_id or "")) for event, program in inbox.members]
         ordered = [(event, self._account(program, event.member_id)) for event, program in inbox.orders if event.member_id]
@@ -253,7 +242,7 @@ class Pipeline:
         inbox.nobodys = {id(event) for event, account in ordered if before(event, account)}
         inbox.outcomes["erased"] += len(left_out) + len(inbox.nobodys)
 
-    def _assign(self, inbox: _Inbox, tasks: dict[UUID, Task], program: str, member_id: str, event: Event) -> None:
+    def _assign(self, inbox: Inbox, tasks: dict[UUID, Task], program: str, member_id: str, event: Event) -> None:
         account = self._account(program, member_id)
         task = tasks.get(account)
         if task is None:
@@ -261,7 +250,7 @@ class Pipeline:
         task.program, task.member_id, task.returns = program, member_id, account in inbox.erased
         task.facts.append(event)
 
-    async def _routes(self, batch: Batch, inbox: _Inbox) -> dict[str, Route]:
+    async def _routes(self, batch: Batch, inbox: Inbox) -> dict[str, Route]:
         """Whose all orders of the batch are. Orders that come, and those that are waited for, are claimed before anyone looks."""
         arriving = {event.order_id for event, _ in inbox.orders}
         others = [event for event in inbox.followers if event.order_id not in arriving]
@@ -283,7 +272,7 @@ class Pipeline:
             routes |= await batch.claim(list(arrivals.values()), sorted(awaited))
         return routes
 
-    def _place_orders(self, inbox: _Inbox, routes: dict[str, Route], tasks: dict[UUID, Task]) -> None:
+    def _place_orders(self, inbox: Inbox, routes: dict[str, Route], tasks: dict[UUID, Task]) -> None:
         """Give orders to their accounts; guests' and outside orders are counted and dropped."""
         for event, program in inbox.orders:
             data = event.data
@@ -301,7 +290,7 @@ class Pipeline:
                 continue
             self._assign(inbox, tasks, program, member, event)
 
-    async def _follow(self, batch: Batch, inbox: _Inbox, routes: dict[str, Route], tasks: dict[UUID, Task]) -> None:
+    async def _follow(self, batch: Batch, inbox: Inbox, routes: dict[str, Route], tasks: dict[UUID, Task]) -> None:
         """Give events to the accounts of their orders: those that came now, and those that had been parked for an order."""
         arrived = awaited_by({event.order_id or "": routes[event.order_id or ""].accounts for event, _ in inbox.orders})
         # What was parked came first: if something of this batch contradicts it, the later one is at fault.
@@ -312,9 +301,7 @@ class Pipeline:
                 self._refuse(inbox, event, "conflict", "id: this source and id were used for other content before")
             inbox.outcomes["parked"] += len(parked)
 
-    def _send_home(
-        self, events: Iterable[Event], inbox: _Inbox, routes: dict[str, Route], tasks: dict[UUID, Task]
-    ) -> list[Event]:
+    def _send_home(self, events: Iterable[Event], inbox: Inbox, routes: dict[str, Route], tasks: dict[UUID, Task]) -> list[Event]:
         """Give each event to the account of its order; returns those whose order has not come."""
         homeless: list[Event] = []
         for event in events:
@@ -369,7 +356,7 @@ class Pipeline:
 
     async def drain(self, routes: Sequence[Route]) -> int:
         """Apply what is still parked for orders that have come (the sweeper's part); returns how many events."""
-        inbox, tasks = _Inbox(), dict[UUID, Task]()
+        inbox, tasks = Inbox(), dict[UUID, Task]()
         async with self._store.batch() as batch:
             known = await batch.claim([], sorted(route.order_id for route in routes))
             events = await batch.take_parked(awaited_by({order_id: route.accounts for order_id, route in known.items()}))
@@ -379,7 +366,7 @@ class Pipeline:
         return len(events)
 
 
-def _measure(records: Sequence[Record], inbox: _Inbox, started: float, decoded: float, folded: float) -> None:
+def _measure(records: Sequence[Record], inbox: Inbox, started: float, decoded: float, folded: float) -> None:
     now = time.perf_counter()
     metrics.batches.inc()
     metrics.batch_records.observe(len(records))
@@ -392,7 +379,7 @@ def _measure(records: Sequence[Record], inbox: _Inbox, started: float, decoded: 
         metrics.event_delay_seconds.observe(max(0.0, time.time() - oldest))
 
 
-def _count(inbox: _Inbox) -> None:
+def _count(inbox: Inbox) -> None:
     for outcome, count in inbox.outcomes.items():
         metrics.events.labels(outcome=outcome).inc(count)
     for reason, count in Counter(letter.reason for letter in inbox.letters).items():

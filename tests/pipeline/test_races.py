@@ -30,7 +30,7 @@ def _between(name: str, others: Sequence[Raw], *, calls: int) -> tuple[Any, Desk
         count += 1
         if count == calls:
             async with one.store.batch() as second:
-                await other.pipeline._apply(second, other.pipeline._decode(other.read(others).records, frozenset()))
+                await other.pipeline._apply(second, await other.pipeline._decode(other.read(others).records, frozenset()))
         return await original(batch, *arguments)
 
     return patch.object(MemoryBatch, name, hooked), one

@@ -104,7 +104,7 @@ async def test_a_worker_that_brings_a_fact_in_between_and_the_command_do_not_los
         if calls == 1:
             async with desk.store.batch() as second:
                 records = other.read(day("M")[4:5]).records
-                await other.pipeline._apply(second, other.pipeline._decode(records, frozenset()))
+                await other.pipeline._apply(second, await other.pipeline._decode(records, frozenset()))
         return await original(batch, changes)
 
     with patch.object(MemoryBatch, "win", hooked):

@@ -109,6 +109,22 @@ async def test_a_full_batch_does_not_linger_and_a_small_one_only_as_long_as_said
     assert [record.offset for record in full.records + rest.records] == [0, 1, 2]
 
 
+async def test_a_batch_with_all_the_bytes_that_it_may_have_does_not_linger() -> None:
+    intake, reader = await opened(A, batch_bytes_max=450)
+    reader.give(intake, A, 0, 1, 2)
+    async with asyncio.timeout(5):
+        full = await intake.next_batch(100, linger_seconds=3_600)
+    assert full is not None
+    assert [record.offset for record in full.records] == [0, 1]
+
+
+async def test_with_many_partitions_each_may_have_less() -> None:
+    intake, _ = await opened(A, B, buffer_bytes_max=1_000, total_bytes_max=1_200)
+    assert intake.lane_bytes_max == 600
+    intake.revoked([B])
+    assert intake.lane_bytes_max == 1_000
+
+
 async def test_what_arrives_while_lingering_comes_along() -> None:
     intake, reader = await opened(A, B)
     waiting = asyncio.create_task(intake.next_batch(2, linger_seconds=3_600))

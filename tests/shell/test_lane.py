@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.consume.batch import digest_of, digested_offset, record_digest, time_of
+from worker.consume.batch import digest_of, digested_offset, size_of, time_of
 from worker.consume.lane import Lane, Step, take_in_step
 from worker.consume.positions import GapFound, LogState, ReadFrom, Stop, StoredPosition, TopicReplaced, judge, offset_to_check
+from worker.decode.digests import content_digest, position_digest
 from worker.decode.record import Record
 
 MINUTE = 60_000
@@ -151,8 +152,42 @@ def test_the_digest_tells_records_apart_by_every_part_of_them() -> None:
         Record("t", 0, 1, 0, b"k", b"v", (("\udce9", b"x"),)),
         Record("t", 0, 1, 0, b"kv", b"", base.headers),
     ]
-    assert len({record_digest(one) for one in [base, *others]}) == len(others) + 1
-    assert record_digest(base) == record_digest(record(1, time_ms=99, partition=7))
+    assert len({position_digest(one) for one in [base, *others]}) == len(others) + 1
+    assert position_digest(base) == position_digest(record(1, time_ms=99, partition=7))
+
+
+def test_digests_that_are_kept_in_databases_stay_what_they_were() -> None:
+    one = Record("t", 3, 7, -5, b"k", b"v", (("h", b"x"), ("é", None)))
+    bare = Record("t", 3, 2**40, 1_234_567_890_123, None, None, ())
+    assert [position_digest(each).hex() for each in (one, bare)] == [
+        "2b76cb3602ae429ad6cf58f1c20b7b5b",
+        "c7b5d5c0babbcde2d628a2f575a2ccfe",
+    ]
+    assert [content_digest(each).hex() for each in (one, bare)] == [
+        "9f40a83dc912e4e0fa8287a48386d78d",
+        "f6bfce517c073b462760b5daae126d12",
+    ]
+
+
+def large(lane: Lane, *sizes: int) -> Lane:
+    """The lane with records of about these sizes put in."""
+    lane.put((record(offset, offset, lane.key[1], bytes(size)) for offset, size in enumerate(sizes)), len(sizes))
+    return lane
+
+
+def test_a_batch_is_bounded_in_bytes_over_all_partitions_and_a_larger_record_goes_alone() -> None:
+    lanes = [large(lane_of([], number), 4_000, 4_000, 20_000, 100) for number in range(2)]
+    taken: list[list[tuple[int, int]]] = []
+    while any(lane.records for lane in lanes):
+        records, runs = take_in_step(lanes, step(), 10, 0, bytes_max=10_000)
+        assert sum(len(run) for _, run in runs) == len(records) > 0
+        taken.append([(one.partition, one.offset) for one in records])
+    assert taken == [[(0, 0), (1, 0)], [(0, 1), (1, 1)], [(0, 2)], [(1, 2)], [(0, 3), (1, 3)]]
+    assert [lane.buffered_bytes for lane in lanes] == [0, 0]
+
+
+def test_headers_count_in_the_bytes_of_a_record() -> None:
+    assert size_of(b"k", None, (("name", bytes(5_000)),)) > 5_000
 
 
 DIGEST = digest_of(record(4))

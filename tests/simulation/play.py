@@ -277,8 +277,9 @@ class Play:
             return True
         except StoreError:
             return True  # nothing was written: the same again
-        assert isinstance(turn, Turn)
-        one.waits_for = turn.waits_for
+        # None: it only let others have their turn.
+        assert turn is None or isinstance(turn, Turn)
+        one.waits_for = None if turn is None else turn.waits_for
         if one.turns_left is not None:
             one.turns_left -= 1
         return False

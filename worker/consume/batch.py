@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from worker.decode.digests import position_digest
 from worker.decode.record import Record
 
 PartitionKey = tuple[str, int]
 """(topic, partition)"""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LENGTH_NONE = (2**32 - 1).to_bytes(4, "big")
 _OFFSET_BYTES = 8
+_RECORD_BYTES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +69,12 @@ class PartitionProgress:
     at_end: bool
 
 
-def record_digest(record: Record) -> bytes:
-    """16 bytes of blake2b over offset, key, value and headers: a record made anew elsewhere has another one."""
-    digest = hashlib.blake2b(record.offset.to_bytes(_OFFSET_BYTES, "big"), digest_size=16)
-    for part in (record.key, record.value, *_header_parts(record.headers)):
-        digest.update(_LENGTH_NONE if part is None else len(part).to_bytes(4, "big"))
-        digest.update(part or b"")
-    return digest.digest()
-
-
 def digest_of(record: Record) -> bytes:
     """24 bytes that name a record: its offset (8, big endian) and its digest (16).
 
     The offset is kept because the stored position need not be the one after it: markers of transactions lie between.
     """
-    return record.offset.to_bytes(_OFFSET_BYTES, "big") + record_digest(record)
+    return record.offset.to_bytes(_OFFSET_BYTES, "big") + position_digest(record)
 
 
 def digested_offset(digest: bytes) -> int:
@@ -99,8 +90,9 @@ def time_of(timestamp_ms: int) -> datetime:
         return datetime.max.replace(tzinfo=UTC) if timestamp_ms > 0 else _EPOCH
 
 
-def _header_parts(headers: Collection[tuple[str, bytes | None]]) -> list[bytes | None]:
-    parts: list[bytes | None] = []
-    for name, value in headers:
-        parts += (name.encode("utf-8", "surrogatepass"), value)
-    return parts
+def size_of(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> int:
+    """Bytes that a record is counted with, here and in every bound: what it holds, and the objects that hold it."""
+    size = _RECORD_BYTES + len(key or b"") + len(value or b"")
+    for name, content in headers:
+        size += len(name) + len(content or b"")
+    return size

@@ -3,19 +3,22 @@
 It differs in this: positions and ends can be read without waiting; one record can be read at an offset; missing topics are
 told of at once; an offset out of range is reported and not silently skipped over; records that were handed out and did not
 arrive are reported, and so is a partition that the broker did not know for a moment; and a header whose *name* is not UTF-8,
-on which aiokafka 0.14 raises for ever, is read with the bad bytes written as `\\xNN`. A batch that is
-too large to be uncompressed is one record that holds it as it came. This file and `codecs.py` are the only ones that touch
-aiokafka's inner parts.
+on which aiokafka 0.14 raises for ever, is read with the bad bytes written as `\\xNN`. A poll is bounded in bytes, not only in
+records. A batch that is too large to be uncompressed is one record that holds it as it came. This file and `codecs.py` are the
+only ones that touch aiokafka's inner parts.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
 from aiokafka.errors import (
     CorruptRecordException,
@@ -30,6 +33,7 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.default_records import _DefaultRecordBatchPy, _DefaultRecordPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
 
+from worker.consume.batch import size_of
 from worker.consume.codecs import BatchTooLarge
 from worker.decode.record import BATCH_HEADER, Record
 
@@ -46,9 +50,17 @@ class StrictConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships 
     positions alone.
     """
 
-    def __init__(self, *topics: str, on_lost: Callable[[Collection[TopicPartition]], None], **options: Any) -> None:
+    def __init__(
+        self,
+        *topics: str,
+        on_lost: Callable[[Collection[TopicPartition]], None],
+        poll_bytes_max: Callable[[], int],
+        **options: Any,
+    ) -> None:
+        """`poll_bytes_max`: a poll ends with the record with which it has that many bytes."""
         super().__init__(*topics, **options)
         self._on_lost = on_lost
+        self._poll_bytes_max = poll_bytes_max
         self.failing_since: float | None = None
         """Monotonic time (seconds) since when every poll failed; None while polls succeed."""
         self.in_hand: set[TopicPartition] = set()
@@ -148,24 +160,28 @@ class StrictConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships 
 
     async def _getmany_with_bad_headers(self, *partitions: TopicPartition, timeout_ms: int, max_records: int | None) -> Any:
         try:
-            return await super().getmany(*partitions, timeout_ms=timeout_ms, max_records=max_records)
+            return await self._getmany_of_bounded_size(*partitions, timeout_ms=timeout_ms, max_records=max_records)
         except (UnicodeDecodeError, BatchTooLarge, CorruptRecordException) as error:
             # The compiled reader raises the first, the one in Python wraps it in the last.
             if not isinstance(error.__cause__ or error, UnicodeDecodeError | BatchTooLarge):
                 raise
             await self._read_again_with_care()
-            return await super().getmany(*partitions, timeout_ms=timeout_ms, max_records=max_records)
+            return await self._getmany_of_bounded_size(*partitions, timeout_ms=timeout_ms, max_records=max_records)
+
+    async def _getmany_of_bounded_size(self, *partitions: TopicPartition, timeout_ms: int, max_records: int | None) -> Any:
+        _room.set(_Room(self._poll_bytes_max()))
+        return await super().getmany(*partitions, timeout_ms=timeout_ms, max_records=max_records)
 
     async def _read_again_with_care(self) -> None:
         """Replace what was fetched and not yet handed out by the same records, read by the careful reader."""
         assignment = self._subscription.subscription.assignment
         for partition in list(self._fetcher._records):
             position = self.position_now(partition)
-            if position is None or not isinstance(self._fetcher._records[partition], FetchResult):
+            if position is None or not isinstance(self._fetcher._records[partition], _BoundedResult):
                 continue
             careful = await self._fetch_by_hand(partition, position, max_bytes=self._max_partition_fetch_bytes)
             if self.position_now(partition) == position and assignment.active:
-                self._fetcher._records[partition] = FetchResult(
+                self._fetcher._records[partition] = _BoundedResult(
                     partition, assignment=assignment, partition_records=careful, backoff=self._fetcher._prefetch_backoff
                 )
 
@@ -188,6 +204,62 @@ class StrictConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships 
             raise for_code(error_code)(partition)
         aborted = rest[2] if response.API_VERSION >= 11 else rest[-2]
         return PartitionRecords(partition, _CarefulRecords(rest[-1]), aborted, offset, None, None, True, READ_COMMITTED)
+
+
+@dataclass(slots=True)
+class _Room:
+    """Bytes that the poll of this task may still take."""
+
+    left: int
+
+
+_room: ContextVar[_Room | None] = ContextVar("room of a poll", default=None)  # None: of a consumer that is not ours
+
+
+class _BoundedResult(FetchResult):  # type: ignore[misc]  # aiokafka ships no types
+    """What was fetched of one partition, given out until the poll has its bytes: the parent's counts records alone, and a few
+    megabytes as they were fetched may be gigabytes uncompressed. The rest stays for the next poll."""
+
+    _partition_records: PartitionRecords | None
+
+    def getall(self, max_records: int | None = None) -> list[ConsumerRecord[Any, Any]]:
+        room = _room.get()
+        if room is None:
+            return list(super().getall(max_records))
+        if room.left <= 0 or not self.check_assignment(self._topic_partition) or not self.has_more():
+            return []
+        taken = []
+        for record in self._partition_records or ():
+            taken.append(record)
+            room.left -= size_of(record.key, record.value, record.headers)
+            if room.left <= 0 or len(taken) == max_records:
+                self._update_position()
+                return taken
+        self._update_position()
+        self._partition_records = None
+        return taken
+
+    def check_assignment(self, tp: TopicPartition) -> bool:
+        """As the parent's, which drops what was fetched if the partition was paused or moved."""
+        fetched = self._partition_records
+        kept = bool(super().check_assignment(tp))
+        if not kept:
+            _let_go(fetched)
+        return kept
+
+    def __del__(self) -> None:
+        _let_go(self._partition_records)
+
+
+def _let_go(fetched: PartitionRecords | None) -> None:
+    """Free what is not going to be given out. It refers to itself, with a whole batch uncompressed, and the worker lets the
+    collector of such circles look rarely: some hundred megabytes would wait for it."""
+    if fetched is not None:
+        fetched._records_iterator = None
+
+
+assert hasattr(fetcher, "FetchResult"), "aiokafka gives out records otherwise than it did"
+fetcher.FetchResult = _BoundedResult
 
 
 class _CarefulSlice(bytes):

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
@@ -21,8 +21,9 @@ from worker import metrics
 from worker.consume.batch import Batch, Move, PartitionKey, PartitionProgress, digest_of, time_of
 from worker.consume.breaker import Breaker
 from worker.consume.consumer import to_record
-from worker.consume.lane import Lane, Step, take_in_step
+from worker.consume.lane import BATCH_BYTES_MAX, Lane, Step, take_in_step
 from worker.consume.positions import GapPolicy, Incident, LogState, PositionStore, ReadFrom, Stop, judge, offset_to_check
+from worker.consume.reader import Reader
 from worker.decode.record import Record
 from worker.log import get_logger
 
@@ -33,9 +34,10 @@ HELD_RECHECK_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class IntakeOptions:
-    """Bounds of the buffers and waits. The high-water marks are per partition; reading resumes at half of them. With many
-    partitions each has its part of `total_bytes_max` only."""
+    """Bounds of batches, buffers and waits. The high-water marks are per partition; reading resumes at half of them. With many
+    partitions each has its part of `total_bytes_max` only. A record above a bound in bytes goes alone."""
 
+    batch_bytes_max: int = BATCH_BYTES_MAX
     buffer_records_max: int = 5_000
     buffer_bytes_max: int = 16 * 2**20
     total_bytes_max: int = 256 * 2**20
@@ -47,24 +49,6 @@ class IntakeOptions:
     silence_seconds_max: float = 10.0
     settle_timeout_seconds: float = 30.0
     settle_backoff_seconds_max: float = 5.0
-
-
-class Reader(Protocol):
-    """What the intake needs of the consumer; `StrictConsumer` is one."""
-
-    in_hand: set[TopicPartition]
-
-    def pause(self, *partitions: TopicPartition) -> None: ...
-    def resume(self, *partitions: TopicPartition) -> None: ...
-    def seek(self, partition: TopicPartition, offset: int) -> None: ...
-    def position_now(self, partition: TopicPartition) -> int | None: ...
-    def readable_end(self, partition: TopicPartition) -> int | None: ...
-    def log_end(self, partition: TopicPartition) -> int | None: ...
-    def answered_ms(self, partition: TopicPartition) -> int | None: ...
-    def record_at(self, partition: TopicPartition, offset: int) -> Awaitable[Record | None]: ...
-    def beginning_offsets(self, partitions: Collection[TopicPartition]) -> Awaitable[Mapping[TopicPartition, int]]: ...
-    def end_offsets(self, partitions: Collection[TopicPartition]) -> Awaitable[Mapping[TopicPartition, int]]: ...
-    def commit(self, offsets: Mapping[TopicPartition, int]) -> Awaitable[None]: ...
 
 
 class Intake:
@@ -89,18 +73,18 @@ class Intake:
     # --- for the pipeline
 
     async def next_batch(self, records_max: int, linger_seconds: float = 0.005) -> Batch | None:
-        """The next records, at most `records_max`; as soon as that many are here or `linger_seconds` passed since the
+        """The next records, at most `records_max`; as soon as a full batch is here or `linger_seconds` passed since the
         first. None once the intake is closed. May be cancelled: nothing is taken before it returns.
         """
         first_seen: float | None = None
         while not self._closed:
             self._changed.clear()
             now = time.monotonic()
-            waiting = sum(len(lane.records) for lane in self._lanes.values() if lane.takeable)
-            if waiting:
+            takeable = [lane for lane in self._lanes.values() if lane.takeable]
+            if takeable:
                 first_seen = now if first_seen is None else first_seen
                 wait = first_seen + linger_seconds - now
-                if waiting >= records_max or wait <= 0:
+                if wait <= 0 or self._fills_a_batch(takeable, records_max):
                     batch = self._take(records_max)
                     if batch.records:
                         return batch
@@ -168,6 +152,11 @@ class Intake:
     def progress(self) -> tuple[PartitionProgress, ...]:
         """How far each assigned partition is read and settled."""
         return tuple(self._progress_of(lane) for lane in self._lanes.values())
+
+    @property
+    def lane_bytes_max(self) -> int:
+        """Bytes that may be buffered of one partition, and read in one go: so a buffer has at most twice as many."""
+        return min(self._options.buffer_bytes_max, self._options.total_bytes_max // max(1, len(self._lanes)))
 
     def problems(self) -> tuple[str, ...]:
         """Why this worker is not reading all that it should, in words for the operator; empty when it is."""
@@ -249,7 +238,7 @@ class Intake:
                 continue
             lane.put(run, position)
             lane.fetch_end = reader.readable_end(partition) or lane.fetch_end
-            if len(lane.records) > self._options.buffer_records_max or lane.buffered_bytes > self._lane_bytes_max:
+            if len(lane.records) > self._options.buffer_records_max or lane.buffered_bytes > self.lane_bytes_max:
                 lane.full = True
                 self._pause(partition)
         metrics.records_buffered.set(sum(len(lane.records) for lane in self._lanes.values()))
@@ -260,7 +249,7 @@ class Intake:
     def _take(self, records_max: int) -> Batch:
         lanes = list(self._lanes.values())
         self._refresh(lanes)
-        records, runs = take_in_step(lanes, self._step, records_max, _monotonic_ms())
+        records, runs = take_in_step(lanes, self._step, records_max, _monotonic_ms(), self._options.batch_bytes_max)
         self._taken.set()
         moves = [lane.move(run, self._read_to_end(lane)) for lane, run in runs]
         for lane, _ in runs:
@@ -288,12 +277,12 @@ class Intake:
                     lane.fetched = position
                 lane.fetch_end = reader.readable_end(partition) or lane.fetch_end
 
-    @property
-    def _lane_bytes_max(self) -> int:
-        return min(self._options.buffer_bytes_max, self._options.total_bytes_max // max(1, len(self._lanes)))
+    def _fills_a_batch(self, lanes: Collection[Lane], records_max: int) -> bool:
+        bytes_max = self._options.batch_bytes_max
+        return sum(len(lane.records) for lane in lanes) >= records_max or sum(lane.buffered_bytes for lane in lanes) >= bytes_max
 
     def _is_half_empty(self, lane: Lane) -> bool:
-        return len(lane.records) <= self._options.buffer_records_max // 2 and lane.buffered_bytes <= self._lane_bytes_max // 2
+        return len(lane.records) <= self._options.buffer_records_max // 2 and lane.buffered_bytes <= self.lane_bytes_max // 2
 
     def _read_to_end(self, lane: Lane) -> bool:
         """Was everything up to the end of the log read, as far as the broker said lately?"""

@@ -11,12 +11,14 @@ import heapq
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
-from worker.consume.batch import Move, PartitionKey, digest_of, time_of
+from worker.consume.batch import Move, PartitionKey, digest_of, size_of, time_of
 from worker.decode.record import Record
 
 NEVER_MS = 2**62
+BATCH_BYTES_MAX: Final = 16 * 2**20
+"""Bytes of a batch, if nothing else is said."""
 LaneState = Literal["settling", "open", "stopped"]
 
 
@@ -29,6 +31,7 @@ class Lane:
     state: LaneState = "settling"
     problem: str = ""
     records: deque[Record] = field(default_factory=deque)
+    sizes: deque[int] = field(default_factory=deque)
     buffered_bytes: int = 0
     full: bool = False
     stored: int | None = None
@@ -68,15 +71,16 @@ class Lane:
     def put(self, records: Iterable[Record], position: int) -> None:
         """Add what was read; `position` is the consumer's position after it."""
         for record in records:
+            size = size_of(record.key, record.value, record.headers)
             self.records.append(record)
-            self.buffered_bytes += size_of(record)
+            self.sizes.append(size)
+            self.buffered_bytes += size
             self.last_ms = record.timestamp_ms
         self.fetched = position
 
     def take(self) -> Record:
-        record = self.records.popleft()
-        self.buffered_bytes -= size_of(record)
-        return record
+        self.buffered_bytes -= self.sizes.popleft()
+        return self.records.popleft()
 
     def move(self, taken: Sequence[Record], at_end: bool) -> Move:
         """The move for the records just taken (none: only the position moved); the next one starts from it."""
@@ -112,11 +116,6 @@ class Lane:
         if self.records:
             waiting.append(self.records[0].timestamp_ms)
         return min(waiting, default=None)
-
-
-def size_of(record: Record) -> int:
-    """Bytes that a buffered record is counted with."""
-    return 200 + len(record.key or b"") + len(record.value or b"")
 
 
 @dataclass(slots=True)
@@ -161,9 +160,11 @@ Run = tuple[Lane, list[Record]]
 
 
 def take_in_step(
-    lanes: Sequence[Lane], step: Step, records_max: int, now_ms: int
+    lanes: Sequence[Lane], step: Step, records_max: int, now_ms: int, bytes_max: int = BATCH_BYTES_MAX
 ) -> tuple[list[Record], list[tuple[Lane, list[Record]]]]:
     """Take up to `records_max` records off the lanes, oldest record time first, each lane in its own order.
+
+    They have at most `bytes_max` bytes together; a single record that has more goes alone.
 
     A first record that was passed over for the whole wait (held back, or of a time far in the future) goes before all
     others.
@@ -176,6 +177,7 @@ def take_in_step(
     heap = [(-1 if lane.overdue(step.wait_ms, now_ms) else lane.records[0].timestamp_ms, lane.key, lane) for lane in waiting]
     heapq.heapify(heap)
     records: list[Record] = []
+    room = bytes_max
     runs: dict[PartitionKey, Run] = {}
     while heap and len(records) < records_max:
         time_ms, key, lane = heap[0]
@@ -183,6 +185,9 @@ def take_in_step(
         if time_ms > limit or (lane.allowance is not None and len(run) >= lane.allowance):
             heapq.heappop(heap)
             continue
+        room -= lane.sizes[0]
+        if records and room < 0:
+            break
         record = lane.take()
         records.append(record)
         run.append(record)

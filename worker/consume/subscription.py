@@ -101,7 +101,11 @@ class Subscription:
         await self._broker.start()
 
     def _consumer_of(self, **options: Any) -> StrictConsumer:
-        consumer = StrictConsumer(on_lost=self._intake.lost_footing, **{**options, **self._options.client})
+        consumer = StrictConsumer(
+            on_lost=self._intake.lost_footing,
+            poll_bytes_max=lambda: self._intake.lane_bytes_max,
+            **{**options, **self._options.client},
+        )
         self._consumer = consumer
         self._seen.clear()
         self._intake.attach(consumer)

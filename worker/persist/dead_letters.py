@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
 from typing import Final
 
 from contracts.events import DLQ_SUFFIX
@@ -17,6 +16,7 @@ from contracts.events.dead_letter import (
     HEADER_TOPIC,
 )
 from worker.decode import Record
+from worker.decode.digests import content_digest
 from worker.persist.accounts import columns
 from worker.persist.encoding import encode
 from worker.persist.identity import partition_account
@@ -34,19 +34,7 @@ _NO_EPOCH: Final = 0
 
 def by_name(letters: Sequence[DeadLetter]) -> dict[LetterName, DeadLetter]:
     """Each record once, by its name."""
-    return {(d.record.topic, d.record.partition, d.record.offset, record_digest(d.record)): d for d in letters}
-
-
-def record_digest(record: Record) -> bytes:
-    """16 bytes over all that a record holds."""
-    digest = blake2b(digest_size=16)
-    headers = (part for name, value in record.headers for part in (name.encode(errors="replace"), value))
-    for part in (record.key, record.value, *headers):
-        # The length first (of nothing at all: another one), so that no two records run into the same bytes.
-        digest.update((-1 if part is None else len(part)).to_bytes(8, "big", signed=True))
-        digest.update(part or b"")
-    digest.update(record.timestamp_ms.to_bytes(8, "big", signed=True))
-    return digest.digest()
+    return {(d.record.topic, d.record.partition, d.record.offset, content_digest(d.record)): d for d in letters}
 
 
 async def keep(link: Link, letters: Sequence[DeadLetter], bytes_max: int) -> int:

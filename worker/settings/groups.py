@@ -143,9 +143,11 @@ class BatchSettings(Group):
     """How much goes into one transaction."""
 
     records_max: int = _number(1_000, 1, 20_000, "records of one transaction")
+    bytes_max: int = _number(16_777_216, 65_536, 2**31, "bytes of the records of one transaction; a larger one goes alone")
     linger_ms: int = _number(5, 0, 10_000, "how long a batch waits for more records, milliseconds")
     buffer_records_max: int = _number(5_000, 1, 1_000_000, "records buffered of one partition")
-    buffer_bytes_max: int = _number(16_777_216, 65_536, 2**31, "bytes buffered of one partition")
+    buffer_bytes_max: int = _number(16_777_216, 65_536, 2**31, "bytes buffered of one partition, and read in one go")
+    buffers_bytes_max: int = _number(268_435_456, 65_536, 2**36, "bytes buffered of all partitions together")
 
 
 class StepSettings(Group):
@@ -170,6 +172,7 @@ class LimitsSettings(Group):
     headers_max: int = _number(100, 1, 10_000, "headers of a record")
     header_bytes_max: int = _number(65_536, 1_024, 2**20, "bytes of a record's headers")
     depth_max: int = _number(64, 8, 500, "depth of nesting")
+    containers_max: int = _number(20_000, 100, 1_000_000, "objects and lists in a record")
     skew_seconds_max: int = _number(300, 0, 86_400, "how far ahead of now an event's time may be, seconds")
 
 

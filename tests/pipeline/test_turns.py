@@ -1,0 +1,34 @@
+"""While a large batch is decoded, others get their turn."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.flows.bad_records import gift
+from tests.flows.system import Raw
+from tests.pipeline.desk import Desk
+from worker.pipeline import AT_ONCE_BYTES
+
+
+def turns(records: list[Raw]) -> int:
+    """How often decoding lets others have their turn."""
+    desk = Desk()
+    # A coroutine gives None for each turn that it grants, until it ends.
+    return sum(1 for turn in desk.pipeline._decode(desk.read(records).records, frozenset()).__await__() if turn is None)
+
+
+def large(size: int) -> Raw:
+    return Raw("commerce.order", b"x" * size)
+
+
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        ([gift("M", 1, f"small-{number}") for number in range(100)], 0),
+        ([large(AT_ONCE_BYTES // 2)] * 8, 2),
+        ([large(AT_ONCE_BYTES * 4)] * 5, 5),
+    ],
+    ids=["small ones together", "larger ones a few at a time", "the largest one by one"],
+)
+def test_decoding_lets_others_have_their_turn_by_bytes(records: list[Raw], expected: int) -> None:
+    assert turns(records) == expected

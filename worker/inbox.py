@@ -1,0 +1,35 @@
+"""A batch between decoding and folding: its events by what is to be done with them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from contracts.events import Event
+from worker.decode import Record
+from worker.parked import record_of_parked
+from worker.persist.rows import DeadLetter
+
+
+@dataclass(slots=True)
+class Inbox:
+    """A batch after decoding."""
+
+    records: dict[int, Record] = field(default_factory=dict)  # by the identity of the event it became
+    orders: list[tuple[Event, str]] = field(default_factory=list)  # with their program, or OUTSIDE
+    members: list[tuple[Event, str]] = field(default_factory=list)
+    followers: list[Event] = field(default_factory=list)  # events that name their order alone
+    letters: list[DeadLetter] = field(default_factory=list)
+    erased: dict[UUID, datetime] = field(default_factory=dict)  # accounts of people who were forgotten, up to when
+    nobodys: set[int] = field(default_factory=set)  # orders of theirs, by the identity of the event
+    gone: set[UUID] = field(default_factory=set)  # accounts that were erased; a route that still leads there leads nowhere
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+    def refuse(self, event: Event, reason: str, detail: str, topic: Callable[[str], str]) -> None:
+        """Make a dead letter of the record that an event came in; one that was parked before is written as a record again."""
+        # Taken out, for the event is let go of now, and another one may get its identity.
+        record = self.records.pop(id(event), None) or record_of_parked(event, topic)
+        self.letters.append(DeadLetter(record, reason, detail))
