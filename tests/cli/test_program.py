@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.cli.conftest import KEY, ROOT, Run, Shop
@@ -55,6 +56,21 @@ def test_apply_registers_once_and_refuses_other_content_for_the_same_date(run: R
     assert run("program", "apply", "--replace", other, environment=shop.environment).code == 0
     shown = run("program", "show", "lenovo-pro", "--registered", "-o", "json", environment=shop.environment).json
     assert shown[0]["earning"]["components"][0]["rates"][0]["rate"] == {"share": "0.02"}
+
+
+def test_apply_says_when_a_version_comes_late_but_not_of_a_first_one(run: Run, shop: Shop, tmp_path: Path) -> None:
+    new = tmp_path / "late-shop.yaml"
+    assert run("program", "new", "late-shop", "--file", new).code == 0
+    first = run("program", "apply", new, environment=shop.environment)
+    assert [line for line in first.mistakes if "in force already" in line] == []
+    begun = datetime.now(UTC) - timedelta(days=1)
+    amendment = f"\namendments:\n  - effective_from: '{begun:%Y-%m-%d}T00:00:00+09:00'\n    set: {{point_value: '2'}}\n"
+    new.write_text(new.read_text() + amendment)
+    late = run("program", "apply", new, environment=shop.environment)
+    assert late.code == 0
+    assert late.mistakes[0].startswith(f"late-shop: the version of {begun:%Y-%m-%d} is in force already: ")
+    again = run("program", "apply", new, environment=shop.environment)
+    assert again.mistakes == ["late-shop: 0 of 2 versions registered now; running workers take them up within 10 s"]
 
 
 def test_migrate_says_what_it_did_and_can_be_run_again(run: Run, empty_database: str) -> None:

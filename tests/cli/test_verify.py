@@ -71,6 +71,8 @@ def test_only_the_accounts_asked_for_are_looked_at(run: Run, full_shop: Shop) ->
     assert run("ledger", "verify", "--account", whole[0]["account_id"], environment=full_shop.environment).code == 1
     wrong = run("ledger", "verify", "--account", "LP-101", environment=full_shop.environment)
     assert (wrong.code, wrong.mistakes) == (2, ["--account LP-101: should be an account id, or PROGRAM:MEMBER"])
+    nobody = run("ledger", "verify", "--account", "lenovo-pro:NOBODY", environment=full_shop.environment)
+    assert (nobody.code, nobody.out, nobody.mistakes[0]) == (1, "", "--account lenovo-pro:NOBODY: there is no such account")
 
 
 def test_a_fenced_account_is_a_finding_and_has_no_statement(run: Run, full_shop: Shop) -> None:

@@ -164,4 +164,4 @@ def _plus(change: int) -> str:
 
 
 def _tiers(one: Difference) -> str:
-    return f"{one.old.tier} → {one.new.tier}" if one.old.tier != one.new.tier else ""
+    return f"{one.old.tier or 'none'} → {one.new.tier or 'none'}" if one.old.tier != one.new.tier else ""

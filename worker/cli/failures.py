@@ -22,7 +22,7 @@ class Exit(IntEnum):
     AWAY = 3
     """Something needed cannot be reached or did not start: Postgres, Kafka. The same command may work later."""
     DEFECT = 70
-    """Our fault; the traceback on stderr is for whoever repairs it."""
+    """Our fault; the line on stderr says where in the code, for whoever repairs it."""
     INTERRUPTED = 130
 
 
@@ -84,6 +84,11 @@ def _of_postgres(error: Exception) -> Failure | None:
         case asyncpg.InsufficientPrivilegeError():
             return Failure(
                 Exit.USAGE, f"{_one_line(error)}: the user of LOYALTY_POSTGRES_DSN needs a role with this right (db/roles.sql)"
+            )
+        case MigrationError() if "permission denied" in str(error) or "must be owner" in str(error):
+            return Failure(
+                Exit.USAGE,
+                f"the database was not migrated: {_one_line(error)}: log in as the owner of the database (LOYALTY_POSTGRES_DSN)",
             )
         case MigrationError():
             return Failure(Exit.AWAY, f"the database was not migrated: {_one_line(error)}")

@@ -18,6 +18,7 @@ from worker.cli.output import Format, Output, show_json, show_lines, tell
 
 if TYPE_CHECKING:
     from worker.persist import Violation
+    from worker.settings import Settings
 
 _NIL: Final = UUID(int=0)
 PROGRESS_SECONDS: Final = 10.0
@@ -57,7 +58,10 @@ async def _verify(names: list[str] | None, since: str | None, workers: int, resu
     settings = load()
     asked_since = instant(since, "--since") if since is not None else None
     cursor = _Cursor(resume, since)
-    asked = Asked(asked_since, accounts_of(settings, names), cursor.after, workers)
+    accounts = accounts_of(settings, names)
+    if accounts and names:
+        await _are_there(settings, dict(zip(accounts, names, strict=True)))
+    asked = Asked(asked_since, accounts, cursor.after, workers)
     options = StoreOptions(connections_max=2, role=settings.postgres.role, read_only=True)
     progress = _Pace("accounts looked at", cursor.accounts)
     found: list[dict[str, Any]] = []
@@ -80,6 +84,16 @@ async def _verify(names: list[str] | None, since: str | None, workers: int, resu
     if cursor.found:
         tell(f"loyalty: {cursor.found} violations")
     return cursor.found
+
+
+async def _are_there(settings: Settings, names: Mapping[UUID, str]) -> None:
+    """Raises Failure if an account that is asked for is not there: nothing would be found wrong with it."""
+    from worker.cli.opening import ledger
+
+    async with ledger(settings) as store:
+        there = {each.account_id async for each in store.dossiers(list(names)) if each.row is not None or each.facts}
+    if lines := [f"--account {name}: there is no such account" for account, name in names.items() if account not in there]:
+        raise Failure(Exit.FINDING, *lines, "(or LOYALTY_ACCOUNT_KEY is not the key of this ledger)")
 
 
 def _row(violation: Violation) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def migrate(
 ) -> None:
     """Bring the database to the schema of this release, and register the shipped programs where they are missing.
 
-    Needs a user that owns the database; the role of the settings is not used.
+    Needs a user that owns the database; LOYALTY_POSTGRES_ROLE is not used.
     """
     from worker.cli.migration import bring_up
     from worker.cli.opening import key_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -115,24 +116,39 @@ def apply(
         bool, typer.Option("--replace", help="Let another content take the place of a version that is registered.")
     ] = False,
 ) -> None:
-    """Register each version of a terms file for ever, by its hash. Another content for a registered date is refused."""
+    """Register each version of a terms file for ever, by its hash. Another content for a registered date is refused.
+
+    Register a change before it is in force: what was folded before stays as it was until the account is folded anew.
+    """
     from worker.cli.opening import finish
     from worker.publishable import publishable
     from worker.sweeper import PERIOD_SECONDS
 
     program = publishable(file)
-    new = finish(_apply(program, replace))
+    new, late = finish(_apply(program, replace))
     taken_up = f"running workers take them up within {PERIOD_SECONDS:.0f} s"
+    for begun in late:
+        tell(
+            f"{program.code}: the version of {begun} is in force already: what was folded by the terms before is found by "
+            "`loyalty ledger verify`; to have it folded anew see deploy/runbook.md, terms change"
+        )
     tell(f"{program.code}: {new} of {len(program.versions)} versions registered now; {taken_up}")
 
 
-async def _apply(program: Program, replace: bool) -> int:
+async def _apply(program: Program, replace: bool) -> tuple[int, list[date]]:
+    """How many versions are new, and the dates of those that come late: in force already, in a program that was there before."""
     from worker.cli.opening import ledger
     from worker.registry import register
     from worker.settings import load
+    from worker.terms import hash_of
 
+    versions = [version.terms for version in program.versions]
     async with ledger(load()) as store:
-        return await register(store, [version.terms for version in program.versions], replace=replace)
+        known = {each.hash.hex() for each in await store.terms() if each.program == program.code}
+        now = (await store.state()).now
+        new = await register(store, versions, replace=replace)
+    late = [each.effective_from.date() for each in versions if each.effective_from <= now and hash_of(each) not in known]
+    return new, late if known else []
 
 
 @app.command()

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from worker.cli.asking import all_statements, violations
 from worker.cli.demo.day import broken_record, lines, records
-from worker.cli.demo.stage import Stage
+from worker.cli.demo.stage import PROGRAMS, Stage
 from worker.cli.demo.traffic import Published, drained, read_published, send
 from worker.cli.failures import Exit
 from worker.cli.member import COLUMNS
@@ -177,8 +177,8 @@ Everything is left running. To look around:
   psql '{psql}'
   curl {stage.probe}/ready    {stage.probe}/metrics
   less {stage.directory / "worker.log"}
-To stop it:
-  loyalty demo --stop
+To stop it, without the first line too:
+  {PROGRAMS / "loyalty"} demo --stop
 """,
         end="",
     )

@@ -38,6 +38,8 @@ PREFIX: Final = "LOYALTY_"
 DATABASE: Final = "loyalty"
 NOTE: Final = "demo.json"
 ENVIRONMENT: Final = "demo.env"
+PROGRAMS: Final = Path(sys.executable).parent
+"""Where `loyalty` is."""
 Say = Callable[[str, float], None]
 
 
@@ -187,7 +189,9 @@ class Stage:
         """The settings as a file for a shell, for whoever wants to look around."""
         path = self.directory / ENVIRONMENT
         path.touch(mode=0o600)
-        path.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(self.environment.items())))
+        lines = [f"export {name}={shlex.quote(value)}\n" for name, value in sorted(self.environment.items())]
+        # `loyalty` need not be on the PATH: `make demo` calls it in its virtual environment.
+        path.write_text("".join([*lines, f'export PATH={shlex.quote(str(PROGRAMS))}:"$PATH"\n']))
         return path
 
 
