@@ -73,7 +73,8 @@ class CauseOut(Contract):
 
 class EntryOut(Contract):
     """One movement of points. `rule` is the id of the rule in the program's terms, `lot` the grant that it belongs to,
-    `expires_on` the last usable day of that lot."""
+    `expires_on` the last usable day of that lot. `effective_at`: the pay day, where points are paid out in money by a change
+    that is told as of another instant."""
 
     reason: Text
     points: Sum
@@ -83,6 +84,7 @@ class EntryOut(Contract):
     lot: LotName | None = None
     expires_on: Day | None = None
     order_id: Id | None = None
+    effective_at: AwareDatetime | None = None
     rule: Text
 
 

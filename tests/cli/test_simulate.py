@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import DAY, Run
+from tests.rules.story import PROGRAMS
 
 LATE = "2026-11-20T21:00:00+09:00"
 MEMBER: dict[str, Any] = {"member_id": "M1", "channel": "web", "country": "JP"}
@@ -196,3 +197,28 @@ def test_a_decision_that_is_none_is_named_by_its_line(run: Run, file: Path, tmp_
     decisions.write_text('{"source":"/t","id":"o-A","verdict":"maybe","points":500}\n')
     answer = simulate(run, file, "--decisions", str(decisions))
     assert (answer.code, answer.mistakes[0].partition(": ")[0]) == (2, f"{decisions}:1")
+
+
+def test_what_was_paid_out_in_money_is_paid_again_to_whom_it_was_paid(run: Run, file: Path, tmp_path: Path) -> None:
+    def told(id_: str, type_: str, at: str, **data: Any) -> str:
+        return json.dumps(json.loads(event(id_, type_, at, **data)) | {"program": "cash"})
+
+    lines: list[str] = []
+    goods: dict[str, Any] = {"store": "outfitter", "currency": "EUR", "payment_method": "own_card"}
+    for member in ("M1", "M2"):
+        line = {"line_id": "1", "sku": "S", "quantity": 1, "unit_price": 60_000, "tax": 0}
+        name, at = f"of-{member}", "2024-03-05T10:00:00Z"
+        lines.append(told(name, "order.placed", at, order_id=name, member_id=member, lines=[line], **goods))
+        lines.append(told(f"{name}-sent", "shipment.dispatched", at, order_id=name, lines="all"))
+    file.write_text("\n".join(lines))
+    decisions = tmp_path / "decisions.ndjson"
+    paid = {"source": "", "id": "2024-04-01T00:00:00+02:00", "verdict": "accepted", "points": 1_200, "member_id": "M2"}
+    decisions.write_text(json.dumps(paid))
+    program = str(PROGRAMS["cash"])
+    for at, balances in (("2024-03-31T21:59:59Z", [900, 900]), ("2024-04-02T00:00:00Z", [0, -300])):
+        answer = simulate(run, file, "--decisions", str(decisions), at=at, program=program)
+        assert [each["available"] for each in answer.json[0]["members"]] == balances
+    for wrong in ({**paid, "member_id": None}, {**paid, "id": "April"}, {**paid, "id": "2024-04-01T00:00:00"}):
+        decisions.write_text(json.dumps(wrong))
+        answer = simulate(run, file, "--decisions", str(decisions), program=program)
+        assert (answer.code, answer.mistakes[0].partition(": ")[0]) == (2, f"{decisions}:1")

@@ -38,6 +38,7 @@ async def _decisions(program: str, output: Format) -> None:
     import msgspec
 
     from worker.cli.opening import ledger, program_of
+    from worker.decide.state import CLOCK_SOURCE
     from worker.settings import load
 
     rows: list[dict[str, Any]] = []
@@ -49,9 +50,11 @@ async def _decisions(program: str, output: Format) -> None:
                 continue
             for decision in sorted(dossier.decisions, key=lambda each: (each.source, each.id)):
                 row: dict[str, Any] = msgspec.to_builtins(decision)
+                if decision.source == CLOCK_SOURCE:  # others were paid at the same instant
+                    row["member_id"] = dossier.row.member_id
                 if output is Format.NDJSON:
                     print(to_json(row))  # noqa: T201 - the answer
                 else:
                     rows.append(row)
     if output is not Format.NDJSON:
-        show(rows, output, f"Decisions of {program}", ("source", "id", "verdict", "points", "reason"))
+        show(rows, output, f"Decisions of {program}", ("source", "id", "verdict", "points", "reason", "member_id"))

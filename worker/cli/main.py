@@ -113,13 +113,13 @@ def simulate(
     """Deliver events to a ledger in memory and print the statements of all members; needs no server."""
     from worker.cli.arguments import instant, terms_file
     from worker.cli.changes import program_with
-    from worker.cli.simulation import Reading, read_decisions
+    from worker.cli.simulation import Reading, Told, read_decisions
     from worker.cli.simulation import show as show_simulation
     from worker.cli.simulation import simulate as run_simulation
 
     instants = [(instant(text, "--at"), text) for text in at]
     terms = program_with(terms_file(program), overrides, set_ or [])
-    told = read_decisions(decisions) if decisions is not None else {}
+    told = read_decisions(decisions) if decisions is not None else Told()
     reading = Reading(events)
     show_simulation(run_simulation(terms, reading, instants, told), output, terms.code)
     tell(", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in reading.counts.items() if count) or "no events")

@@ -33,7 +33,8 @@ async def _restored() -> None:
         except WorkersRunError as error:
             raise Failure(Exit.USAGE, str(error)) from None
         pace.end()
-    tell(f"{found.verdicts:,} announced verdicts read back, {found.new:,} of them not known to the database")
+    what = f"{found.verdicts:,} announced verdicts" + (f" and {found.paid:,} payments" if found.paid else "")
+    tell(f"{what} read back, {found.new:,} of them not known to the database")
     if found.unreadable:
         tell(f"{found.unreadable:,} messages do not say which event asked: what they say is decided anew")
     tell(f"the database stood at epoch {before}, published was up to {found.highest}: epoch {found.epoch} begins")

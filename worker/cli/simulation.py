@@ -6,7 +6,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -19,7 +19,7 @@ from worker.cli.failures import Exit, Failure
 from worker.cli.member import COLUMNS
 from worker.cli.output import Format, Progress, show_table, tell
 from worker.decide.program import Program
-from worker.decide.state import Decision
+from worker.decide.state import CLOCK_SOURCE, Decision, clock_moment
 from worker.decode import Broken, Limits, Record, Skipped, decode
 from worker.statements import as_json
 from worker.trial.simulate import Simulation
@@ -28,7 +28,19 @@ from worker.trial.simulate import Simulation
 _END_OF_TIME: Final = datetime(9000, 1, 1, tzinfo=UTC)
 _LIMITS: Final = Limits()
 
-Told = Mapping[tuple[str, str], Decision]
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Decisions that a worker took: verdicts by the event that asked, and what was paid out in money, by member."""
+
+    verdicts: Mapping[tuple[str, str], Decision] = field(default_factory=dict)
+    paid: Mapping[str, Sequence[Decision]] = field(default_factory=dict)
+
+
+class _Line(Decision, frozen=True, kw_only=True):
+    """A decision as it is printed; one of the clock names its member, for others have one of the same instant."""
+
+    member_id: str | None = None
 
 
 class Reading:
@@ -77,20 +89,39 @@ def _no_counts() -> Counter[str]:
     return Counter({"delivered": 0, "recorded later": 0, "broken": 0, "of unknown type": 0})
 
 
-def read_decisions(path: Path) -> dict[tuple[str, str], Decision]:
-    """Verdicts that a worker took, one JSON object a line, as `loyalty ledger decisions` prints them."""
-    found: dict[tuple[str, str], Decision] = {}
+def read_decisions(path: Path) -> Told:
+    """Decisions that a worker took, one JSON object a line, as `loyalty ledger decisions` prints them."""
+    verdicts: dict[tuple[str, str], Decision] = {}
+    paid: dict[str, list[Decision]] = {}
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
             try:
-                one = msgspec.json.decode(line, type=Decision, strict=True)
+                one = msgspec.json.decode(line, type=_Line, strict=True)
+                if one.source == CLOCK_SOURCE:
+                    member, decision = _paid(one)
+                    paid.setdefault(member, []).append(decision)
+                else:
+                    verdicts[one.source, one.id] = Decision(one.source, one.id, one.verdict, one.points, one.reason)
             except msgspec.DecodeError as error:
-                right = '{"source", "id", "verdict": "accepted" or "rejected", "points", "reason"?}'
+                right = '{"source", "id", "verdict": "accepted" or "rejected", "points", "reason"?, "member_id"?}'
                 raise Failure(Exit.USAGE, f"{path}:{number}: {error}; a decision is {right}") from None
-            found[one.source, one.id] = one
-    return found
+    return Told(verdicts, paid)
+
+
+def _paid(one: _Line) -> tuple[str, Decision]:
+    """What was paid to a member at an instant, under the name that the fold has for it."""
+    if one.member_id is None:
+        raise msgspec.ValidationError("Object missing required field `member_id`: others were paid at the same instant")
+    try:
+        at = msgspec.convert(one.id, datetime)
+    except msgspec.ValidationError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise msgspec.ValidationError("Expected an instant with its offset - at `$.id`")
+    moment = clock_moment(at.astimezone(UTC))
+    return one.member_id, Decision(*moment.name, one.verdict, one.points)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +144,7 @@ def simulate(program: Program, reading: Reading, instants: Sequence[tuple[dateti
     """
     answers: dict[str, Answer] = {}
     wanted = sorted(set(instants))
-    simulation = Simulation(program, told)
+    simulation = Simulation(program, told.verdicts, told.paid)
     position = 0
     last: datetime | None = None
     for event in reading.events():
@@ -138,7 +169,7 @@ def simulate(program: Program, reading: Reading, instants: Sequence[tuple[dateti
 def _one_by_one(program: Program, reading: Reading, instants: Sequence[tuple[datetime, str]], told: Told) -> list[Answer]:
     answers: dict[str, Answer] = {}
     for at, text in sorted(set(instants)):
-        simulation = Simulation(program, told)
+        simulation = Simulation(program, told.verdicts, told.paid)
         for event in reading.events():
             if (event.recorded_time or event.time) <= at:
                 simulation.deliver(event)

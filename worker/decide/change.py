@@ -28,9 +28,12 @@ FORGOTTEN: Final = ""
 """Member id of a row that an erasure left behind: nothing is known of it but that there was somebody."""
 
 
+NAMELESS: Final = "erased:"
+
+
 def nameless(account_id: UUID) -> str:
     """The member id of an account that goes on after its person was forgotten."""
-    return f"erased:{account_id}"
+    return f"{NAMELESS}{account_id}"
 
 
 class AccountRow(Struct, frozen=True):

@@ -23,7 +23,7 @@ def of_step(change: AccountChange, step: Step) -> list[Message]:
     """The messages of one step, under the version that `change` has now."""
     before, after = step.before.head, step.after
     teller = _Teller(change, change.version, step.event, step.moment.at)
-    teller.balance(before, after, step.entries)
+    teller.balance(before, after, [_entry_out(entry) for entry in step.entries])
     if step.tier is not None:
         teller.tier(step.tier, step.moment.at)
     for answer in step.answers:
@@ -51,7 +51,7 @@ def of_refold(
     if at is None:
         return []
     teller = _Teller(change, version, cause, at)
-    teller.balance(before, change.head, [entry for _, entry in rows])
+    teller.balance(before, change.head, [_entry_out(entry, moment) for moment, entry in rows])
     new = {(decision.source, decision.id) for decision in change.decisions}
     moved = _tier_move(program, before, change.head, steps)
     if moved is not None:
@@ -118,7 +118,7 @@ class _Teller:
         cause = {"type": event.type, "source": event.source, "id": event.id}
         return cause if event.order_id is None else {**cause, "order_id": event.order_id}
 
-    def balance(self, before: Head, after: Head, entries: Sequence[Entry]) -> None:
+    def balance(self, before: Head, after: Head, entries: Sequence[Mapping[str, Any]]) -> None:
         """The balances after this version, and what moved."""
         self._tell(
             "loyalty.balance-changed",
@@ -134,7 +134,7 @@ class _Teller:
                 },
                 "effective_at": self._at,
                 "cause": self._cause(),
-                "entries": [_entry_out(entry) for entry in entries],
+                "entries": entries,
             },
         )
 
@@ -175,7 +175,8 @@ class _Teller:
         )
 
 
-def _entry_out(entry: Entry) -> dict[str, Any]:
+def _entry_out(entry: Entry, moment: Moment | None = None) -> dict[str, Any]:
+    """`moment`: where the message may be as of another one. Whoever restores a database reads back when money was paid out."""
     data: dict[str, Any] = {
         "reason": entry.reason,
         "points": entry.points,
@@ -185,4 +186,6 @@ def _entry_out(entry: Entry) -> dict[str, Any]:
     }
     optional = {"kind": entry.kind, "lot": entry.lot, "expires_on": entry.expires_on, "order_id": entry.order_id}
     data.update((name, value) for name, value in optional.items() if value is not None)
+    if moment is not None and entry.reason == "pay_out":
+        data["effective_at"] = moment.at
     return data

@@ -5,7 +5,7 @@ book that keeps of each account what the database would.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from uuid import UUID, uuid5
@@ -31,15 +31,22 @@ _NAMESPACE = UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 class Simulation:
     """A program's ledgers, delivered one event at a time.
 
-    `told`: decisions that a worker took, to be replayed instead of taken anew. `counts`: what was dropped, and why.
+    `told`: decisions that a worker took, to be replayed instead of taken anew; `paid`: those of the clock, by member, that
+    points were paid out in money. `counts`: what was dropped, and why.
     """
 
-    def __init__(self, program: Program, told: Mapping[tuple[str, str], Decision] | None = None) -> None:
+    def __init__(
+        self,
+        program: Program,
+        told: Mapping[tuple[str, str], Decision] | None = None,
+        paid: Mapping[str, Sequence[Decision]] | None = None,
+    ) -> None:
         self.program = program
         self.ledgers: dict[str, Ledger] = {}
         self._book = Book()
         self.counts: Counter[str] = Counter()
         self._told = dict(told or {})
+        self._paid = dict(paid or {})
         self._catalogue = Catalogue([program])
         self._parked: dict[str, dict[tuple[str, str], Event]] = {}
 
@@ -110,11 +117,12 @@ class Simulation:
 
     def _change(self, ledger: Ledger, facts: list[Event], clock: Clock, asked: Needs, loaded: Loaded) -> None:
         told = [self._told[key] for key in ((fact.source, fact.id) for fact in facts) if key in self._told]
+        paid = self._paid.get(ledger.member_id, ())
         history = None
         for _ in range(ROUNDS_MAX):
             arguments = (self.program, ledger.account_id, ledger.member_id, loaded, asked, facts, clock, history)
             try:
-                change = change_account(*arguments, told=told)
+                change = change_account(*arguments, told=(*told, *paid))
             except Late as late:
                 history = ledger.history(late.since)
                 asked = asked.joined(needs(history.facts, self.program)).joined(Needs(wide=True))
@@ -122,6 +130,9 @@ class Simulation:
                 asked = asked.joined(Needs(set(missing.items), set(missing.origins), missing.wide))
             else:
                 if change is not None:
+                    if paid:  # of all that was ever paid, only what was folded now happened now
+                        folded = {step.moment.name for step in change.steps}
+                        change.decisions = [each for each in change.decisions if (each.source, each.id) in folded]
                     ledger.write(change)
                 return
             loaded = ledger.load(asked)
