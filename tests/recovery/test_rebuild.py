@@ -151,6 +151,28 @@ async def test_a_verdict_that_was_announced_stands_though_the_points_are_there_n
     assert [each.redemption.decision for each in found.orders if each.redemption is not None] == ["rejected"]
 
 
+async def test_what_is_told_after_a_fence_goes_on_from_what_was_told_before_it_and_not_from_a_head_that_was_wrong() -> None:
+    desk = Desk()
+    await desk.take(*day("M")[:4])
+    dossier = await desk.dossier("M")
+    row = dossier.row
+    assert row is not None
+    wrong = msgspec.structs.replace(row.head, available=row.head.available + 7, pending=row.head.pending + 1)
+    desk.store.tables.accounts[dossier.account_id].row = msgspec.structs.replace(row, head=wrong)
+    assert await desk.pipeline.fence(dossier.account_id, "found wrong: a test")
+    await desk.take(*day("M")[4:], gift("M", 50, "more"))
+    (done,) = await free(desk)
+    assert (done.defect, done.announced) == (None, True)
+    sums = {"available": 0, "pending": 0, "on_hold": 0}
+    for name in sorted(desk.store.tables.outbox):
+        message = desk.store.tables.outbox[name]
+        if message.topic == "loyalty.balance-changed":
+            told = msgspec.json.decode(message.value or b"")
+            sums = {bucket: points + told["change"][bucket] for bucket, points in sums.items()}
+            assert sums == {bucket: told[bucket] for bucket in sums}, told["version"]
+    assert (await desk.statement("M")).available == sums["available"]
+
+
 async def test_an_account_that_is_not_there_is_said() -> None:
     async def nobody() -> AsyncIterator[UUID]:
         yield UUID(int=7)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from msgspec.structs import replace
+
 from contracts.events import Event
 from worker.decide import messages
 from worker.decide.account import Account, Step
@@ -99,7 +101,9 @@ def _folded(
 
 def _post(program: Program, change: AccountChange, kept: Kept, facts: Sequence[Event], steps: Sequence[Step]) -> None:
     """What was folded minus what was posted, under one version; and what subscribers do not know yet."""
-    before = kept.row.head
+    # What subscribers were told is what was posted; the head may say otherwise.
+    posted = _balances(kept.postings)
+    before = replace(kept.row.head, available=posted.available, pending=posted.pending, held=posted.held)
     folded = net((step.moment, entry) for step in steps for entry in step.entries)
     rows = corrections(folded, net((posting.moment, posting.entry) for posting in kept.postings))
     # What was taken over without a word, and could not be folded then, is taken over without a word now.
@@ -108,7 +112,7 @@ def _post(program: Program, change: AccountChange, kept: Kept, facts: Sequence[E
         waited = next((fact for fact in facts if before.last is None or moment_of(fact) > before.last), None)
         change.messages.extend(messages.of_refold(program, change, before, change.version + 1, steps, rows, waited))
         change.version += bool(change.messages)
-    change.entries.extend(number(change.version, _balances(kept.postings), rows, correction=not quiet))
+    change.entries.extend(number(change.version, posted, rows, correction=not quiet))
 
 
 def _balances(postings: Sequence[Posting]) -> Head:
