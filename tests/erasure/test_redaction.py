@@ -12,8 +12,9 @@ from contracts.events.erasure import NOBODY, without_person
 from tests.fold.histories import history
 from worker.decide.account import Account
 from worker.decide.fold import fold
+from worker.decide.order_records import Order
 from worker.decide.program import Program
-from worker.decide.state import Head, Order
+from worker.decide.state import Head
 from worker.terms import load, shipped
 
 SEEDS = range(40)

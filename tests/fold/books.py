@@ -15,13 +15,15 @@ from msgspec.structs import replace
 
 from contracts.events import Event, OrderPlaced
 from tests.fold.histories import History as Life
-from worker.decide.account import Account, NotLoaded, Step, item_key
+from worker.decide.account import Account, NotLoaded, item_key
 from worker.decide.change import AccountChange, AccountRow, History, Loaded, Message, PostedEntry, StoredEntry, StoredStep
 from worker.decide.fold import fold, moment_of
 from worker.decide.needs import Needs, needs
+from worker.decide.order_records import Order
 from worker.decide.program import Program
 from worker.decide.refold import Clock, Late, change_account
-from worker.decide.state import Decision, Entry, Head, Item, ItemKey, Lot, Moment, Order, Request, Setting
+from worker.decide.state import Decision, Entry, Head, Item, ItemKey, Lot, Moment, Request, Setting
+from worker.decide.step import Step
 
 KEPT = ("pending", "available", "held", "lapsed", "forfeited", "revoked")
 CHECK_EVERY = 7

@@ -16,8 +16,8 @@ from tests.fold.books import Books
 from tests.fold.examples import CONSERVATION_EXAMPLES, programs, seeds, tried
 from tests.fold.test_returns import bought, told
 from tests.fold.variants import as_shipped, variant
+from worker.decide.order_records import Order
 from worker.decide.program import Program
-from worker.decide.state import Order
 
 KINDS: Final = ("return", "exchange", "cancel")
 Piece = tuple[str, str]

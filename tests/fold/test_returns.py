@@ -15,8 +15,8 @@ from tests.fold.books import Books
 from tests.fold.examples import programs, seeds, tried
 from tests.fold.histories import START
 from tests.fold.variants import as_shipped, variant
+from worker.decide.order_records import Order
 from worker.decide.program import Program
-from worker.decide.state import Order
 
 _LATER = START + timedelta(days=300)
 

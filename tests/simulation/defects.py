@@ -19,8 +19,8 @@ from worker import folding
 from worker.decide import refold, reversal
 from worker.decide.calendar import DAY, Days
 from worker.decide.change import AccountChange
+from worker.decide.order_records import Spent
 from worker.decide.sifting import Sifted
-from worker.decide.state import Spent
 from worker.persist import Move, Position
 from worker.persist.encoding import cloudevents_headers
 from worker.persist.rows import OutboxRow

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from contracts.events import Event
 from worker.decide.change import AccountChange, AccountRow, Message, PostedEntry, StoredStep
-from worker.decide.state import Before, Decision, Entry, Head, Lot, Moment, Order
+from worker.decide.order_records import Order
+from worker.decide.state import Before, Decision, Entry, Head, Lot, Moment
 from worker.decode import Record
 from worker.persist import Arrival, account_id
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from itertools import chain
 from typing import NoReturn, TypeVar
 
 from msgspec.structs import replace
 
-from contracts.events import BalanceOpened, Event
+from contracts.events import Event
 from worker.decide.lot_name import lot_name
+from worker.decide.order_records import Order, Spent
 from worker.decide.program import Program, Version
 from worker.decide.state import (
     CLOCK_SOURCE,
@@ -25,12 +25,11 @@ from worker.decide.state import (
     ItemKind,
     Lot,
     Moment,
-    Order,
     Request,
     Setting,
-    Spent,
     cause_of,
 )
+from worker.decide.step import Answer, Notice, Step, TierMove
 from worker.decide.working import Journal
 
 _I = TypeVar("_I", Order, Request, Setting)
@@ -66,59 +65,6 @@ class NotLoaded(Exception):
 
 class Defect(Exception):
     """The fold broke one of its own rules: our fault, never the record's. The account is fenced."""
-
-
-@dataclass(frozen=True, slots=True)
-class TierMove:
-    """A change of tier, whether it goes up, and the rule that brought it."""
-
-    previous: str
-    tier: str
-    up: bool
-    rule: str
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Points that lapse in so many days."""
-
-    points: int
-    expires_on: date
-    days_left: int
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A decision as subscribers are told it: on which order, request or redemption."""
-
-    decision: Decision
-    order_id: str | None = None
-    request_id: str | None = None
-    redemption_id: str | None = None
-
-
-@dataclass(slots=True)
-class Step:
-    """What one fact, or one instant of the clock, did to the account."""
-
-    moment: Moment
-    event: Event | None
-    before: Before
-    after: Head
-    entries: list[Entry] = field(default_factory=list)
-    answers: list[Answer] = field(default_factory=list)
-    tier: TierMove | None = None
-    notices: list[Notice] = field(default_factory=list)
-
-    @property
-    def tells(self) -> bool:
-        """Whether anyone outside must hear of it."""
-        return bool(self.entries or self.answers or self.tier or self.notices)
-
-    @property
-    def unannounced(self) -> bool:
-        """Whether it takes over what the world knows from elsewhere, and need not hear again."""
-        return self.event is not None and isinstance(self.event.data, BalanceOpened) and not self.event.data.announce
 
 
 class Account:

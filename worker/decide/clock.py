@@ -8,7 +8,8 @@ from datetime import date
 from msgspec.structs import replace
 
 from worker.decide import expiry, keeping, ledger, members, payout, requests, reversal, reviews, subscriptions
-from worker.decide.account import Account, Notice
+from worker.decide.account import Account
+from worker.decide.step import Notice
 
 
 def tick(account: Account) -> None:

@@ -13,8 +13,9 @@ from contracts.terms import Cap
 from worker.decide import earning, expiry, ledger, maturity
 from worker.decide.account import Account
 from worker.decide.earning import Source
+from worker.decide.order_records import Order, Portion
 from worker.decide.program import Version
-from worker.decide.state import Lot, Order, Portion
+from worker.decide.state import Lot
 from worker.decide.working import Cut, Settling, Share, Term
 
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from contracts.terms import Deadline, Terms
 from worker.decide.account import Account
-from worker.decide.state import Order
+from worker.decide.order_records import Order
 
 
 def followed(terms: Terms) -> bool:

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 from contracts.terms import Campaign, Component, When
 from worker.decide import exchange
 from worker.decide.amounts import Factor, factor, fraction, part, spread
+from worker.decide.order_records import Order, OrderLine, Portion
 from worker.decide.program import Program, Version
-from worker.decide.state import Order, OrderLine, Portion
 from worker.decide.working import Term
 
 Rates = tuple[Factor, ...]

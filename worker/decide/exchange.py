@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from worker.decide.amounts import divide, fraction
+from worker.decide.order_records import Order
 from worker.decide.program import Version
-from worker.decide.state import Order
 
 MINOR_DIGITS = 2
 """Digits of a currency's minor unit, where the terms do not name it."""

@@ -18,8 +18,9 @@ from msgspec.structs import replace
 from contracts.events import Event
 from worker.decide.account import Account
 from worker.decide.fold import fold, moment_of
+from worker.decide.order_records import Order
 from worker.decide.program import Program
-from worker.decide.state import Decision, Entry, Lot, Moment, Order, blank
+from worker.decide.state import Decision, Entry, Lot, Moment, blank
 from worker.decide.working import Journal, Noted, Reversing, Working
 
 _NOTHING_CERTAIN = datetime.min.replace(tzinfo=UTC)

@@ -42,8 +42,9 @@ from contracts.events import (
     SurveyWon,
 )
 from worker.decide import clock, members, opening, orders, payout, requests, reversal, rewards, subscriptions
-from worker.decide.account import Account, Defect, NotLoaded, Step
+from worker.decide.account import Account, Defect, NotLoaded
 from worker.decide.state import Moment, clock_moment
+from worker.decide.step import Step
 
 # One row for each type of fact. The data's type is the key, so the handler's argument is of it.
 HANDLERS: Final[Mapping[type[Any], Callable[[Account, Any], None]]] = {

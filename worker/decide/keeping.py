@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from worker.decide import crediting, deliveries, rewards, tiers
 from worker.decide.account import Account
-from worker.decide.state import Order
+from worker.decide.order_records import Order
 
 
 def keep(account: Account, order: Order) -> None:

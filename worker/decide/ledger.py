@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from worker.decide import expiry
 from worker.decide.account import Account
 from worker.decide.lot_name import lot_name
-from worker.decide.state import Bucket, Entry, Lot, Reason, Spent
+from worker.decide.order_records import Spent
+from worker.decide.state import Bucket, Entry, Lot, Reason
 
 _LAST = datetime.max.replace(tzinfo=UTC)
 

@@ -13,8 +13,8 @@ from operator import is_
 from msgspec.structs import replace
 
 from worker.decide.account import Account
+from worker.decide.order_records import Order, OrderLine, Portion
 from worker.decide.program import Version
-from worker.decide.state import Order, OrderLine, Portion
 
 WHOLE = "all"
 

@@ -22,7 +22,8 @@ from contracts.terms import Activity
 from worker.decide import crediting, expiry, keeping, ledger, orders, redemption, tiers
 from worker.decide.account import Account
 from worker.decide.amounts import fraction
-from worker.decide.state import Lot, Mark, Setting, Spent
+from worker.decide.order_records import Spent
+from worker.decide.state import Lot, Mark, Setting
 from worker.decide.working import Cut, Doing
 
 MANUAL_HOLD = "manual"

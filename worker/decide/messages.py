@@ -10,10 +10,10 @@ import msgspec
 
 from contracts.events import Event
 from worker.decide import tiers
-from worker.decide.account import Answer, Notice, Step, TierMove
 from worker.decide.change import AccountChange, Message, OutTopic
 from worker.decide.program import Program
 from worker.decide.state import Entry, Head, Moment
+from worker.decide.step import Answer, Notice, Step, TierMove
 
 _encode = msgspec.json.Encoder().encode
 CLOCK = "clock"

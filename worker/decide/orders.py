@@ -11,8 +11,9 @@ from contracts.events import Line as PlacedLine
 from contracts.events import LineRef, OrderPaid, OrderPlaced, OrderRescheduled, ShipmentDelivered, ShipmentDispatched
 from worker.decide import exchange, expiry, keeping, ledger, maturity, redemption, rewards, subscriptions, tiers
 from worker.decide.account import Account
+from worker.decide.order_records import Bonus, Order, OrderLine
 from worker.decide.program import Version
-from worker.decide.state import Bonus, Mark, Order, OrderLine
+from worker.decide.state import Mark
 
 
 def content_of(body: bytes) -> str:

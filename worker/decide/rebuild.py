@@ -15,13 +15,14 @@ from msgspec.structs import replace
 
 from contracts.events import Event
 from worker.decide import messages
-from worker.decide.account import Account, Step
+from worker.decide.account import Account
 from worker.decide.change import AccountChange, AccountRow, StoredStep
 from worker.decide.explain import Posting
 from worker.decide.fold import fold, moment_of
 from worker.decide.program import Program
 from worker.decide.refold import Clock, corrections, net, number, overdrawn
 from worker.decide.state import Bucket, Decision, Head, ItemKey, Moment, blank
+from worker.decide.step import Step
 
 BEGINNING: Final = Moment(datetime.min.replace(tzinfo=UTC), 0, "", "")
 """Before everything: steps from here on are all steps."""

@@ -13,10 +13,12 @@ from msgspec.structs import replace
 from contracts.events import OrderPlaced
 from contracts.terms import Redemption
 from worker.decide import exchange, expiry, ledger
-from worker.decide.account import Account, Answer
+from worker.decide.account import Account
 from worker.decide.amounts import divide, fraction, part, spread_within
+from worker.decide.order_records import Order, OrderLine, Spent
 from worker.decide.program import Version
-from worker.decide.state import Decision, Order, OrderLine, Request, Spent
+from worker.decide.state import Decision, Request
+from worker.decide.step import Answer
 
 WAITS = frozenset({"not_a_member", "unknown_order", "unknown_redemption", "insufficient_points"})
 

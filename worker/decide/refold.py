@@ -18,12 +18,13 @@ from msgspec.structs import replace
 
 from contracts.events import Event
 from worker.decide import messages
-from worker.decide.account import Account, Step, item_key
+from worker.decide.account import Account, item_key
 from worker.decide.change import AccountChange, History, Loaded, PostedEntry, StoredStep
 from worker.decide.fold import fold, moment_of
 from worker.decide.needs import Needs
 from worker.decide.program import Program
 from worker.decide.state import Before, Bucket, Decision, Entry, Head, Item, ItemKey, Lot, Moment, blank
+from worker.decide.step import Step
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")

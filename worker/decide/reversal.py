@@ -24,8 +24,8 @@ from contracts.terms import UsedPoints
 from worker.decide import exchange, keeping, ledger, maturity, orders
 from worker.decide.account import Account
 from worker.decide.amounts import part
+from worker.decide.order_records import HandBack, Order, OrderLine, Spent
 from worker.decide.program import Version
-from worker.decide.state import HandBack, Order, OrderLine, Spent
 from worker.decide.working import Detached, Reversing
 
 Kind = Literal["cancel", "return", "exchange"]

@@ -8,7 +8,8 @@ from contracts.events import RewardRequested
 from contracts.terms import Rewards
 from worker.decide import deliveries, expiry, ledger, redemption, requests
 from worker.decide.account import Account
-from worker.decide.state import Order, Request
+from worker.decide.order_records import Order
+from worker.decide.state import Request
 
 
 def requested(account: Account, data: RewardRequested) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from contracts.events import Event, OrderPlaced
+from worker.decide.order_records import Order
 from worker.decide.orders import content_of
-from worker.decide.state import Item, ItemKey, Order
+from worker.decide.state import Item, ItemKey
 
 Key = tuple[str, str]
 

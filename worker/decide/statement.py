@@ -8,7 +8,8 @@ from datetime import date
 from contracts.statement import FindingOut, LotOut, OrderOut, RedemptionOut, RequestOut, Statement
 from worker.decide import expiry
 from worker.decide.account import Account
-from worker.decide.state import Finding, Order, Request
+from worker.decide.order_records import Order
+from worker.decide.state import Finding, Request
 
 _LAST = date.max
 

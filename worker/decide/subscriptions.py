@@ -14,7 +14,8 @@ from contracts.events import SubscriptionPointsSet
 from contracts.terms import Subscription
 from worker.decide import deliveries, expiry, keeping, ledger, redemption, requests
 from worker.decide.account import Account
-from worker.decide.state import Order, Request, Setting, Spent
+from worker.decide.order_records import Order, Spent
+from worker.decide.state import Request, Setting
 
 
 class _Target(NamedTuple):

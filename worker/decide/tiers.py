@@ -16,10 +16,12 @@ from msgspec.structs import replace
 
 from contracts.terms import Tiers
 from worker.decide import exchange
-from worker.decide.account import Account, TierMove
+from worker.decide.account import Account
 from worker.decide.amounts import part
+from worker.decide.order_records import Order, OrderLine
 from worker.decide.program import Version
-from worker.decide.state import Head, Order, OrderLine, Tier
+from worker.decide.state import Head, Tier
+from worker.decide.step import TierMove
 
 YEAR_MONTHS = 12
 

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from contracts.events import Event, OrderPlaced, PointsAdjusted
 from contracts.terms import Rule
 from worker.decide.explain import Explained, Explanation
+from worker.decide.order_records import Order, Portion
 from worker.decide.program import Program, Version
-from worker.decide.state import Order, Portion
 from worker.explain import arithmetic
 from worker.explain.words import ANY_TITLE, BACK_TITLE, CAUSES, CLOCK, EVENTS, MORE_TITLE, TITLES, Language, Words
 

@@ -13,10 +13,11 @@ from datetime import datetime
 from typing import Final
 
 from contracts.events import Event
-from worker.decide.account import Account, Step
+from worker.decide.account import Account
 from worker.decide.fold import fold, moment_of
 from worker.decide.program import Program
 from worker.decide.state import blank
+from worker.decide.step import Step
 
 NUMBERS: Final = ("available", "pending", "held", "earned", "used", "lapsed", "forfeited", "taken_back", "refused")
 """What is compared of each member, in points; `refused` counts redemptions. The totals count from the account's beginning."""

@@ -14,10 +14,11 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from worker.decide.account import Account, Defect, Step
+from worker.decide.account import Account, Defect
 from worker.decide.fold import fold, moment_of
 from worker.decide.program import Program
 from worker.decide.state import FORMAT, Entry, Moment, blank
+from worker.decide.step import Step
 from worker.persist.api import Store
 from worker.persist.rows import Dossier, Violation
 from worker.statements import NOTHING_CERTAIN

@@ -1,0 +1,175 @@
+"""What the fold keeps of one order: its lines, the pieces that mature together, the points used on it and what became of them.
+
+Units as in `state.py`.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+
+from msgspec import field
+
+from worker.decide.record import Kept, Record
+
+
+class OrderLine(Record, frozen=True):
+    """One line of an order (or of a replacement): what was bought, and what has become of the pieces.
+
+    Amounts are of the whole line: `goods` ex tax after discount, `tax`. `used`: the points of the order's redemption that sit
+    on this line. Pieces: `unshipped` and not removed, `cancelled`, `returned` (or exchanged), `delivered` and not removed;
+    `awaiting`: taken out at the request of a return and not yet received; `gone`: already out when points were put on the line.
+    """
+
+    line_id: str
+    sku: str
+    quantity: int
+    goods: int
+    tax: int
+    unshipped: int = 0
+    category: str | None = None
+    tags: tuple[str, ...] = ()
+    point_rate: str | None = None
+    earns: bool = True
+    used: int = 0
+    cancelled: int = 0
+    returned: int = 0
+    delivered: int = 0
+    awaiting: int = 0
+    gone: int = 0
+    replacement: bool = False  # sent in exchange: no points were used on it
+
+    @property
+    def detached(self) -> int:
+        """Used points that sat on pieces which have been cancelled or returned since (COM-Q4)."""
+        pieces = self.quantity - self.gone
+        return self.used * (pieces - self.kept) // pieces if pieces else 0
+
+    @property
+    def kept(self) -> int:
+        """Pieces that were neither cancelled nor returned."""
+        return self.quantity - self.cancelled - self.returned
+
+    @property
+    def shipped(self) -> int:
+        """Pieces that have shipped and stay with the member."""
+        return self.kept - self.unshipped
+
+
+class Portion(Record, frozen=True):
+    """Pieces of an order that mature together, with the points that the order holds for them by earning component.
+
+    `triggered_at` is None for pieces that still wait (to be shipped, paid, ...); `matures_at` for a date not yet known.
+    The key is that of its pieces (a line, or all), for a replacement with its exchange; `parted_from` is the key of the portion
+    that it left, which is then part of its own key.
+    """
+
+    key: str
+    pieces: dict[str, int]
+    triggered_at: datetime | None = None
+    matures_at: datetime | None = None
+    tier: str | None = None
+    points: dict[str, int] = field(default_factory=dict)
+    parted_from: str | None = None
+
+    @property
+    def root(self) -> str:
+        """The key of the portion that this one was parted from, or its own."""
+        return self.parted_from or self.key
+
+
+class Spent(Record, frozen=True):
+    """Points that a redemption took from one lot, with what is needed to put them back there."""
+
+    origin: str
+    part: str
+    kind: str
+    granted_at: datetime
+    lot_points: int
+    rule: str
+    points: int
+    back: int = 0
+    order_id: str | None = None
+    expires_on: date | None = None
+    lapses_at: datetime | None = None
+    pooled: bool = False
+    fixed: bool = False
+
+
+class Bonus(Record, frozen=True):
+    """Points that a product brings besides its rate, as the order said."""
+
+    line_id: str
+    points: int
+    kind: str
+    expires_on: date | None = None
+
+
+class HandBack(Record, frozen=True):
+    """Used points on their way back: `points` reach their lots at `at`."""
+
+    at: datetime
+    points: int
+    rule: str
+
+
+class Order(Kept, frozen=True):
+    """One order: its content, the verdict on the points used in it, and what has been credited for it.
+
+    `status`: `open`; `waiting` (its redemption is not decided yet); `rejected` (as sent: nothing moves). `points_used` is what
+    was taken (0 until accepted); `back`, `forfeited` and what is due back never exceed it. `content`: digest, to tell a
+    repeat of the order from another one under the same id.
+    """
+
+    order_id: str
+    source: str
+    id: str
+    placed_at: datetime
+    terms: str
+    lines: tuple[OrderLine, ...]
+    status: Literal["open", "waiting", "rejected"] = "open"
+    content: str = ""
+    store: str = ""
+    channel: str = "web"
+    course: str = "one_off"
+    subscription_id: str | None = None
+    currency: str = "JPY"
+    fees: int = 0
+    payment_method: str = ""
+    points_used: int = 0
+    fees_used: int = 0  # points that paid shipping and fees, because no goods were left for them
+    asks: bool = False  # whether it asked to use points
+    reserved: int = 0  # points set aside for it and not yet spent
+    reason: str | None = None
+    redemption_id: str | None = None
+    spent: tuple[Spent, ...] = ()
+    setting: str | None = None  # the request that set its points in advance
+    to_take: int = 0  # points set in advance that are taken later
+    detached: int = 0  # used points that came off it before the lines' own were put there
+    back: int = 0
+    forfeited: int = 0
+    due_back: tuple[HandBack, ...] = ()
+    earns: bool = True
+    tier: str | None = None
+    paid_at: datetime | None = None
+    card_brand: str | None = None
+    shipped_at: datetime | None = None  # of the latest shipment
+    delivered_at: datetime | None = None
+    planned_ship_date: date | None = None
+    planned_delivery_date: date | None = None
+    portions: tuple[Portion, ...] = ()
+    bonus: tuple[Bonus, ...] = ()
+    allowed: dict[str, int] = field(default_factory=dict)  # portion / source -> most points it may hold, where a cap cut it
+    capped: dict[str, int] = field(default_factory=dict)  # cap and period -> points of this order that use it up
+    counted: dict[str, int] = field(default_factory=dict)  # tier bucket -> amount counted toward tiers
+    judged: bool = False  # whether it has counted as a purchase for the tiers
+    count_at: datetime | None = None  # when what it has come to will count
+    credited: int = 0
+    written_off: int = 0  # points that should have been revoked and could not, so they stay credited
+    held: bool = False
+    due_at: datetime | None = None
+
+    @property
+    def standing(self) -> int:
+        """Used points that neither went back, nor are on their way, nor are lost."""
+        return self.points_used - self.back - self.forfeited - sum(each.points for each in self.due_back)
