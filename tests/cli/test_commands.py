@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import ROOT, Run, Shop
+from worker.cli.examples import EXAMPLES
 from worker.cli.failures import Exit
 from worker.cli.main import EPILOG
 
@@ -26,6 +27,21 @@ def test_help_needs_none_of_the_heavy_libraries() -> None:
 @pytest.mark.parametrize("command", [(), ("member",), ("ledger",), ("program",), ("topics",), ("simulate",), ("demo",)])
 def test_every_command_explains_itself(run: Run, command: tuple[str, ...]) -> None:
     assert run(*command, "--help").code == 0
+
+
+@pytest.mark.parametrize("command", EXAMPLES)
+def test_the_help_of_every_command_ends_with_an_example(run: Run, command: str) -> None:
+    help_ = " ".join(run(*command.split(), "--help").out.split())
+    assert EXAMPLES[command].split(" --")[0] in help_.partition("Example: ")[2]
+
+
+# Not `new`, which writes a file here.
+@pytest.mark.parametrize(
+    "command", ["simulate", "plan", *(f"program {one}" for one in ("validate", "show", "rules", "diff", "story", "schema"))]
+)
+def test_an_example_that_needs_no_server_works(run: Run, command: str) -> None:
+    answer = run(*EXAMPLES[command].partition(" > ")[0].split()[1:])
+    assert (answer.code, bool(answer.out)) == (0, True)
 
 
 def test_the_exit_codes_are_told_where_everyone_looks(run: Run) -> None:

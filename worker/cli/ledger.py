@@ -7,14 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from worker.cli import balances, rebuilding, restoring
+from worker.cli.examples import example
 from worker.cli.ledger_verify import verify
 from worker.cli.output import Format, Output, show, to_json
 
 app = typer.Typer(no_args_is_help=True, help="The ledger as a whole.")
 
-app.command(name="open")(balances.open_accounts)
-app.command(name="verify")(verify)
-app.command(name="rebuild")(rebuilding.rebuild)
+app.command(name="open", epilog=example("ledger open"))(balances.open_accounts)
+app.command(name="verify", epilog=example("ledger verify"))(verify)
+app.command(name="rebuild", epilog=example("ledger rebuild"))(rebuilding.rebuild)
 app.command(name="restored")(restoring.restored)
 
 
@@ -23,7 +24,7 @@ def whole() -> None:
     """The ledger as a whole."""
 
 
-@app.command()
+@app.command(epilog=example("ledger decisions"))
 def decisions(
     program: Annotated[str, typer.Argument(help="Program code.")],
     output: Output = Format.NDJSON,

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from worker.cli import doctor, ledger, member, plan, program, topics
+from worker.cli.examples import example
 from worker.cli.failures import Exit, Failure, explain
 from worker.cli.output import Format, Output, tell
 from worker.log import kind_and_places
@@ -97,7 +98,7 @@ def migrate(
         tell(line)
 
 
-@app.command()
+@app.command(epilog=example("simulate"))
 def simulate(
     program: Annotated[str, typer.Option(help="Code of a shipped program, or a terms file.")],
     events: Annotated[Path, typer.Option(help="Structured CloudEvents, one a line.")],
@@ -128,7 +129,7 @@ def simulate(
 
 
 app.command(name="doctor")(doctor.doctor)
-app.command(name="plan")(plan.plan)
+app.command(name="plan", epilog=example("plan"))(plan.plan)
 
 
 @app.command()

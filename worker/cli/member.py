@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from worker.cli.examples import example
 from worker.cli.explain import explain
 from worker.cli.output import Format, Output, show_json, show_lines, show_table
 
 app = typer.Typer(no_args_is_help=True, help="Members and their points.")
-app.command(name="explain")(explain)
+app.command(name="explain", epilog=example("member explain"))(explain)
 
 COLUMNS = ("member_id", "tier", "available", "pending", "on_hold", "reserved", "due_back", "lapsed_total", "version")
 _PARTS = {
@@ -27,7 +28,7 @@ def members() -> None:
     """Members and their points."""
 
 
-@app.command()
+@app.command(epilog=example("member statement"))
 def statement(
     program: Annotated[str, typer.Argument(help="Program code.")],
     member: Annotated[str, typer.Argument(help="Member id.")],

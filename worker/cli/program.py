@@ -10,6 +10,7 @@ import typer
 
 from worker.cli import authoring, story
 from worker.cli.diff import diff
+from worker.cli.examples import example
 from worker.cli.failures import Exit, Failure
 from worker.cli.output import Format, Output, show, tell
 
@@ -20,10 +21,10 @@ app = typer.Typer(no_args_is_help=True, help="Terms of the programs.")
 
 FILES_HELP = "Terms files."
 
-app.command(name="new")(authoring.new)
-app.command(name="schema")(authoring.schema)
-app.command(name="story")(story.story)
-app.command(name="diff")(diff)
+app.command(name="new", epilog=example("program new"))(authoring.new)
+app.command(name="schema", epilog=example("program schema"))(authoring.schema)
+app.command(name="story", epilog=example("program story"))(story.story)
+app.command(name="diff", epilog=example("program diff"))(diff)
 
 
 @app.callback()
@@ -31,7 +32,7 @@ def terms() -> None:
     """Terms of the programs."""
 
 
-@app.command()
+@app.command(epilog=example("program validate"))
 def validate(
     files: Annotated[list[Path], typer.Argument(help=FILES_HELP)],
     output: Output = Format.TABLE,
@@ -77,7 +78,7 @@ def _versions(program: Program) -> list[dict[str, Any]]:
     ]
 
 
-@app.command(name="show")
+@app.command(name="show", epilog=example("program show"))
 def show_program(
     code: Annotated[str, typer.Argument(help="Code of a shipped program, or a terms file.")],
     registered: Annotated[bool, typer.Option("--registered", help="As the database has it, instead of the file.")] = False,
@@ -109,7 +110,7 @@ async def _registered(code: str) -> Program:
         return await program_of(store, code)
 
 
-@app.command()
+@app.command(epilog=example("program apply"))
 def apply(
     file: Annotated[Path, typer.Argument(help="A terms file.")],
     replace: Annotated[
@@ -151,7 +152,7 @@ async def _apply(program: Program, replace: bool) -> tuple[int, list[date]]:
     return new, late if known else []
 
 
-@app.command()
+@app.command(epilog=example("program rules"))
 def rules(
     code: Annotated[str, typer.Argument(help="Code of a shipped program, or a terms file.")],
     registered: Annotated[bool, typer.Option("--registered", help="As the database has it, instead of the file.")] = False,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from worker.cli.examples import example
 from worker.cli.output import tell
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def topics() -> None:
     """Topics on Kafka."""
 
 
-@app.command()
+@app.command(epilog=example("topics create"))
 def create(
     partitions: Annotated[
         int, typer.Option(min=1, max=10_000, help="Partitions of each topic; a dead-letter topic has one.")
