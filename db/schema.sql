@@ -779,6 +779,13 @@ CREATE INDEX account_due ON public.account USING btree (shard, next_due_at) WHER
 
 
 --
+-- Name: account_fenced; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX account_fenced ON public.account USING btree (account_id) WHERE (fenced IS NOT NULL);
+
+
+--
 -- Name: erasure_waits; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -869,4 +876,5 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261122000000'),
     ('20261122000001'),
     ('20261122093000'),
-    ('20261122101500');
+    ('20261122101500'),
+    ('20261122102000');

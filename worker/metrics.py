@@ -38,6 +38,9 @@ event_delay_seconds = Histogram(
     "loyalty_event_delay_seconds", "From the record's time to its commit.", buckets=(*_SECONDS, 60, 300, 3_600), registry=REGISTRY
 )
 accounts_fenced = Counter("loyalty_accounts_fenced", "Accounts set aside because their fold failed.", registry=REGISTRY)
+accounts_fenced_now = Gauge(
+    "loyalty_accounts_fenced_now", "Accounts of the ledger that are set aside now, up to 500.", registry=REGISTRY
+)
 accounts_erased = Counter("loyalty_accounts_erased", "Accounts whose person was forgotten.", registry=REGISTRY)
 parked_too_long = Gauge("loyalty_orders_parked_too_long", "Orders that events have waited for too long.", registry=REGISTRY)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from uuid import UUID
 
 from worker import metrics, registry
 from worker.catalogue import Catalogue
@@ -43,6 +44,7 @@ class Sweeper:
         if routes:
             drained = await self._pipeline.drain(routes)
             log.info("parked_drained", orders=len(routes), events=drained)
+        metrics.accounts_fenced_now.set(len(await self._store.fenced(UUID(int=0), ROWS_MAX)))
         before = (await self._store.state()).now - timedelta(days=PARKED_DAYS_MAX)
         parked = await self._store.parked_since(before, ROWS_MAX)
         metrics.parked_too_long.set(len(parked))

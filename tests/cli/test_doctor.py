@@ -68,3 +68,14 @@ def test_topics_are_missed_then_created_and_uneven_ones_are_warned_of(
     assert created.err.startswith("18 topics are there: ")
     answer = doctor(run, environment)
     assert (answer.code, {one["result"] for one in answer.json}) == (0, {"ok"})
+
+
+def test_fenced_accounts_are_warned_of(run: Run, shop: Shop) -> None:
+    assert results(doctor(run, shop.environment))["accounts"] == ("ok", "")
+    columns = "account_id, program, member_id, revision, version, epoch, shard, available, pending, held, arrears, fenced, head"
+    execute(
+        shop.dsn,
+        f"INSERT INTO account ({columns}) VALUES (gen_random_uuid(), 'scolar', 'M', 1, 0, 1, 0, 0, 0, 0, 0, 'why', '{{}}')",
+    )
+    result, to_do = results(doctor(run, shop.environment))["accounts"]
+    assert (result, "ledger rebuild --fenced" in to_do) == ("warn", True)

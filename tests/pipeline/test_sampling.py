@@ -20,6 +20,7 @@ from worker.decide.refold import Clock
 from worker.decode import Record
 from worker.persist import SHARDS, PostgresStore, Violation, account_id, shard_of
 from worker.pipeline import Pipeline, PipelineOptions
+from worker.sweeper import Sweeper
 from worker.terms import read, shipped, versions
 from worker.upkeep.rebuild import rebuild
 from worker.upkeep.sampling import Sampler, SamplerOptions
@@ -88,6 +89,8 @@ async def test_an_account_that_is_wrong_is_set_aside_and_the_others_go_on(ledger
     assert again == found + 1  # set aside once, then it waits
     rows = await ledger.sql.fetch("SELECT account_id, fenced FROM account WHERE fenced IS NOT NULL")
     assert [(row["account_id"], row["fenced"][:13]) for row in rows] == [(ids[wrong.id], "found wrong: ")]
+    await Sweeper(ledger.store, ledger.pipeline, ledger.catalogue).turn()
+    assert metrics.REGISTRY.get_sample_value("loyalty_accounts_fenced_now") == 1
     versions = dict(await ledger.sql.fetch("SELECT account_id, version FROM account"))
     news = [
         replace(each, type="points.adjusted", id=f"new-{each.id}", time=DUMPED_AT - timedelta(hours=1)) for each in (wrong, right)

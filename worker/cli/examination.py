@@ -128,6 +128,7 @@ async def _ledger(connection: Connection, settings: Settings) -> list[Check]:
     checks.append(await _rights(connection))
     checks.append(await _key(connection, settings))
     checks.append(await _terms(connection))
+    checks.append(await _fenced(connection))
     return checks
 
 
@@ -166,6 +167,14 @@ async def _terms(connection: Connection) -> Check:
         to_do = "if it should run here: `loyalty program apply FILE`"
         return Check("terms", "ok", f"{', '.join(codes)}; shipped and not registered: {', '.join(missing)}", to_do)
     return Check("terms", "ok", ", ".join(codes))
+
+
+async def _fenced(connection: Connection) -> Check:
+    count = await connection.fetchval("SELECT count(*) FROM account WHERE fenced IS NOT NULL")
+    if count:
+        to_do = "`loyalty ledger verify` tells why; then `loyalty ledger rebuild --fenced` (deploy/runbook.md)"
+        return Check("accounts", "warn", f"{count:,} are fenced: they keep their events, and nothing is posted", to_do)
+    return Check("accounts", "ok", "none is fenced")
 
 
 def _words(error: BaseException) -> str:
