@@ -160,7 +160,14 @@ def _problem(error: Any) -> str:
     value = (
         "" if error["type"] == "missing" or isinstance(error.get("input"), dict | list) else f" (found: {error.get('input')!r})"
     )
-    return f"{path}: {error['msg'].removeprefix('Value error, ')}{value}"
+    return f"{path}: {error['msg'].removeprefix('Value error, ')}{_like(error['type'])}{value}"
+
+
+def _like(kind: str) -> str:
+    """For mistakes that pydantic tells without saying what would be right: an example of it."""
+    if kind.startswith(("datetime_", "timezone_")):
+        return '; write it with its offset, like "2026-04-01T00:00:00+09:00"'
+    return "; write it like 2026-04-01" if kind.startswith("date_") else ""
 
 
 def load(path: Path, changes: Mapping[str, Any] | None = None) -> Program:

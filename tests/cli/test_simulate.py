@@ -145,6 +145,14 @@ def test_decisions_of_a_worker_are_replayed(run: Run, file: Path, tmp_path: Path
     assert member["orders"][0]["redemption"] == {"decision": "rejected", "reason": "insufficient_points"}
 
 
+def test_a_file_of_something_else_is_not_told_of_line_by_line_without_end(run: Run, file: Path) -> None:
+    file.write_text("no event\n" * 200)
+    answer = run("simulate", "--program", "lenovo-pro", "--events", file, "--at", "2026-12-31T00:00:00Z", "--strict")
+    told = answer.err.splitlines()
+    assert (answer.code, len(told), told[-1]) == (1, 52, "200 broken")
+    assert told[-2].endswith("they are only counted")
+
+
 def test_broken_lines_are_told_with_their_number_and_the_rest_goes_on(run: Run, file: Path) -> None:
     broken = order("B", "2026-02-01T00:00:00Z").replace("10000", "100.5")
     unknown = event("u", "order.gift-wrapped", "2026-02-01T00:00:00Z")

@@ -105,10 +105,13 @@ def test_campaigns_that_can_hold_for_one_line_need_different_priorities(second: 
             },
             "expiry.pool.months: 1 months from what prolongs it may be over before points mature (40 days)",
         ),
-        ({"effective_from": "2024-07-05T00:00:00"}, "effective_from: Input should have timezone info"),
+        (
+            {"effective_from": "2024-07-05T00:00:00"},
+            "effective_from: Input should have timezone info; write it with its offset, like ",
+        ),
         (
             {"earning.campaigns": [campaign("c", {"since": 2026.0702})]},
-            "earning.campaigns.0.when.since: Input should be a valid date",
+            "earning.campaigns.0.when.since: Input should be a valid date; write it like 2026-04-01",
         ),
         (
             {"questions.0.alternatives": []},

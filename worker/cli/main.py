@@ -123,7 +123,9 @@ def simulate(
     told = read_decisions(decisions) if decisions is not None else Told()
     reading = Reading(events)
     show_simulation(run_simulation(terms, reading, instants, told), output, terms.code)
-    tell(", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in reading.counts.items() if count) or "no events")
+    words = {"unknown_program": "of other programs"}
+    counts = [f"{count:,} {words.get(what, what.replace('_', ' '))}" for what, count in reading.counts.items() if count]
+    tell(", ".join(counts) or "no events")
     if strict and reading.counts["broken"]:
         raise typer.Exit(Exit.FINDING)
 

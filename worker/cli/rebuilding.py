@@ -116,7 +116,8 @@ class _Report:
         self._pace.end()
         if self._output is not Format.NDJSON and (self._rows or self._output is Format.JSON):
             show(self._rows, self._output, "Accounts", COLUMNS)
-        tell(f"{self._done:,} accounts {what}, {self._announced:,} with a new version; {self.failed:,} could not be rebuilt")
+        accounts = "account" if self._done == 1 else "accounts"
+        tell(f"{self._done:,} {accounts} {what}, {self._announced:,} with a new version; {self.failed:,} could not be rebuilt")
 
 
 async def _into(dsn: str, announce: bool, output: Format) -> int:

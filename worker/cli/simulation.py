@@ -27,6 +27,8 @@ from worker.trial.simulate import Simulation
 # A simulation has no present: no event is too far ahead of it.
 _END_OF_TIME: Final = datetime(9000, 1, 1, tzinfo=UTC)
 _LIMITS: Final = Limits()
+LINES_TOLD_MAX: Final = 50
+"""Lines of a file that are told of one by one: a file of something else altogether has nothing but such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Reading:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._told_lines = 0
+        self._told = 0
         self.counts = _no_counts()
 
     def events(self) -> Iterator[Event]:
@@ -81,7 +84,11 @@ class Reading:
         """Tell of a line once, however often it is read."""
         if number > self._told_lines:
             self._told_lines = number
-            tell(f"{self._path}:{number}: {what}")
+            self._told += 1
+            if self._told <= LINES_TOLD_MAX:
+                tell(f"{self._path}:{number}: {what}")
+            elif self._told == LINES_TOLD_MAX + 1:
+                tell(f"{self._path}: there are more such lines; from here on they are only counted")
 
 
 def _no_counts() -> Counter[str]:

@@ -18,7 +18,7 @@ TITLES: Final[Mapping[tuple[str, str, str], Pair]] = {
     ("open", "granted", "pending"): ("{n}ポイント繰越（まだ使えません）", "{n} points taken over from before, not usable yet"),
     ("mature", "pending", "available"): ("{n}ポイントが使えるようになりました", "{n} points became usable"),
     ("split", "pending", "granted"): ("{n}ポイントを別の付与日へ移動", "{n} points moved to a date of their own"),
-    ("split", "granted", "pending"): ("{n}ポイントを別の付与日で保留", "{n} points wait for a date of their own"),
+    ("split", "granted", "pending"): ("{n}ポイントは別の付与日まで利用開始待ち", "{n} points wait for a date of their own"),
     ("lapse", "available", "lapsed"): ("{n}ポイント失効", "{n} points lapsed"),
     ("lapse", "spent", "lapsed"): (
         "使った{n}ポイントは戻る時に期限切れ",
@@ -36,7 +36,7 @@ TITLES: Final[Mapping[tuple[str, str, str], Pair]] = {
     ("forfeit", "spent", "forfeited"): ("使った{n}ポイントは戻りません", "{n} used points are lost"),
     ("void", "pending", "revoked"): ("使える前の{n}ポイントを取消", "{n} points taken back before they could be used"),
     ("revoke", "available", "revoked"): ("{n}ポイントを取消", "{n} points taken back"),
-    ("revoke", "held", "revoked"): ("保留の{n}ポイントを取消", "{n} points on hold taken back"),
+    ("revoke", "held", "revoked"): ("保留・取り置きの{n}ポイントを取消", "{n} points set aside taken back"),
     ("adjust", "adjusted", "available"): ("{n}ポイントを手動で付与", "{n} points granted by hand"),
     ("adjust", "available", "adjusted"): ("{n}ポイントを手動で減算", "{n} points deducted by hand"),
     ("hold", "available", "held"): ("{n}ポイントを保留", "{n} points held"),
@@ -49,9 +49,9 @@ BACK_TITLE: Final[Pair] = ("訂正（取り消し）：{what}", "Correction, und
 MORE_TITLE: Final[Pair] = ("訂正：{what}", "Correction: {what}")
 
 BUCKETS: Final[Mapping[str, Pair]] = {
-    "pending": ("保留中", "pending"),
+    "pending": ("利用開始待ち", "pending"),
     "available": ("利用可能", "available"),
-    "held": ("取り置き", "set aside"),
+    "held": ("保留・取り置き", "set aside"),
     "granted": ("付与", "granted"),
     "spent": ("利用済み", "used"),
     "lapsed": ("失効", "lapsed"),
@@ -172,7 +172,7 @@ LABELS: Final[Mapping[str, Pair]] = {
     "member": ("会員 {member}、{at} 現在", "Member {member}, as of {at}"),
     "order": ("注文 {order}", "Order {order}"),
     "balance": (
-        "利用可能 {available}　保留中 {pending}　取り置き {held}",
+        "利用可能 {available}　利用開始待ち {pending}　保留・取り置き {held}",
         "available {available}, pending {pending}, set aside {held}",
     ),
     "nothing": ("ポイントの動きはありません。", "No points have moved."),
