@@ -54,7 +54,7 @@ class Event(Struct, frozen=True):
         cls,
         source: str,
         id: str,  # noqa: A002 - the names of CloudEvents
-        type: str,  # noqa: A002
+        type: str,  # noqa: A002 - the names of CloudEvents
         time: datetime,
         program: str | None,
         traceparent: str | None,
@@ -86,13 +86,13 @@ class Event(Struct, frozen=True):
     @property
     def order_id(self) -> str | None:
         """The order that the event names, if any."""
-        order_id: str | None = getattr(self.data, "order_id") if self.type in _NAMES_ORDER else None  # noqa: B009
+        order_id: str | None = getattr(self.data, "order_id") if self.type in _NAMES_ORDER else None  # noqa: B009 - not of every type
         return order_id
 
     @property
     def member_id(self) -> str | None:
         """The member that the event names; None for a guest's order and for events that name the order alone."""
-        member_id: str | None = getattr(self.data, "member_id") if self.type in _NAMES_MEMBER else None  # noqa: B009
+        member_id: str | None = getattr(self.data, "member_id") if self.type in _NAMES_MEMBER else None  # noqa: B009 - not of every type
         return member_id
 
     @property

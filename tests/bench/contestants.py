@@ -81,7 +81,7 @@ async def against(bench: Bench) -> Outcome:
     rounds = await in_turn({**found, **peers}, sizes.rounds, tell)
     outcome = outcome_of(rounds, AGAINST)
     for figure, (what, unit) in COSTS.items():
-        outcome.rows.append(Row(what, unit, rounds.figures("worker")[figure], sizes.rounds))  # type: ignore[arg-type]
+        outcome.rows.append(Row(what, unit, rounds.figures("worker")[figure], sizes.rounds))  # type: ignore[arg-type]  # a name of COSTS
     outcome.details = {"without": absent}
     return outcome
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -157,7 +157,7 @@ class Replay:
             for exchange in exchanges:
                 if number:
                     async with moved:
-                        await moved.wait_for(lambda batch=exchange.batch: done[0] >= batch)  # type: ignore[misc]
+                        await moved.wait_for(lambda batch=exchange.batch: done[0] >= batch)  # type: ignore[misc]  # the batch of now
                 elif exchange.batch > done[0] + 1:
                     async with moved:
                         done[0] = exchange.batch - 1
@@ -220,12 +220,12 @@ class CopyOnly:
             self.stack.drop(dsn)
 
 
-async def _measured(stack: Stack, dsn: str, events: int, work: asyncio.Future[object] | object) -> Run:
+async def _measured(stack: Stack, dsn: str, events: int, work: Awaitable[object]) -> Run:
     pids = {"postgres": (stack.postgres.pid or 0,)}
     connection = await asyncpg.connect(dsn)
     try:
         first = await read(connection, time.monotonic(), pids)
-        await work  # type: ignore[misc]
+        await work
         last = await read(connection, time.monotonic(), pids)
     finally:
         await connection.close()

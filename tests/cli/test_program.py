@@ -31,9 +31,22 @@ def test_every_mistake_of_every_file_is_told(run: Run, tmp_path: Path) -> None:
 
 def test_rules_say_where_they_stand_in_both_languages_and_what_carries_them_out(run: Run) -> None:
     rules = {rule["id"]: rule for rule in run("program", "rules", "lenovo-pro", "-o", "json").json}
-    assert set(rules["LEN-10"]) == {"id", "document", "section", "ja", "en", "parameters", "status"}
+    assert set(rules["LEN-10"]) == {"id", "document", "section", "ja", "en", "parameters", "status", "cases"}
     assert rules["LEN-10"]["status"] == "carried out"
     assert all(rule["parameters"] or rule["status"].startswith("no effect: ") for rule in rules.values())
+
+
+def test_rules_tell_the_cases_that_they_leave_open(run: Run) -> None:
+    told = {
+        case["id"]: (rule["id"], case["rule"])
+        for rule in run("program", "rules", "scolar", "-o", "json").json
+        for case in rule["cases"]
+    }
+    cases = run("program", "show", "scolar", "-o", "json").json[-1]["cases"]
+    assert told == {case["id"]: (case["rule"], case["rule"]) for case in cases}
+    assert told["last-look-after-inactivity"] == ("SCO-17", "SCO-17")
+    table = run("program", "rules", "scolar").out
+    assert table.count("last-look-after-inactivity") == 1
 
 
 def test_show_gives_every_version_in_full(run: Run, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def load(uri: str) -> Resource[Any]:
     return Resource.from_contents(json.loads(path.read_text()), default_specification=DRAFT7)
 
 
-REGISTRY: Registry[Any] = Registry(retrieve=load).with_resource(BASE, Resource(contents=document(), specification=DRAFT7))  # type: ignore[call-arg]
+REGISTRY: Registry[Any] = Registry(retrieve=load).with_resource(BASE, Resource(contents=document(), specification=DRAFT7))  # type: ignore[call-arg]  # attrs
 
 
 def references(node: Any) -> Iterator[str]:

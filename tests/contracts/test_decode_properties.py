@@ -17,7 +17,7 @@ from worker.decode.record import BrokenRecordError
 from worker.decode.strict_json import canonical, parse
 
 text = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=20)
-day = st.dates(datetime(1970, 1, 1).date(), datetime(2200, 12, 31).date()).map(str)  # noqa: DTZ001
+day = st.dates(datetime(1970, 1, 1).date(), datetime(2200, 12, 31).date()).map(str)  # noqa: DTZ001 - a day
 scalar = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | text
 json_value = st.recursive(
     scalar, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(text, inner, max_size=4), max_leaves=12
@@ -61,7 +61,7 @@ def order(draw: st.DrawFn) -> dict[str, Any]:
 @st.composite
 def instant(draw: st.DrawFn) -> datetime:
     offset = timezone(timedelta(minutes=draw(st.integers(-14 * 60, 14 * 60))))
-    low, high = datetime(1970, 1, 2), datetime(2026, 11, 20)  # noqa: DTZ001
+    low, high = datetime(1970, 1, 2), datetime(2026, 11, 20)  # noqa: DTZ001 - an offset is put to it later
     return draw(st.datetimes(low, high)).replace(tzinfo=UTC).astimezone(offset)
 
 

@@ -208,9 +208,9 @@ def test_subscription_points_are_for_an_order_or_a_subscription() -> None:
 def test_an_accepted_event_is_immutable() -> None:
     placed = event(binary())
     with pytest.raises(AttributeError):
-        placed.id = "other"  # type: ignore[misc]
+        placed.id = "other"  # type: ignore[misc]  # must fail
     with pytest.raises(ValidationError):
-        placed.data.order_id = "other"  # type: ignore[misc, union-attr]
+        placed.data.order_id = "other"  # type: ignore[misc, union-attr]  # must fail
 
 
 def test_a_stored_event_comes_back_the_same() -> None:
@@ -251,7 +251,7 @@ def test_a_published_balance_reads_back_and_leaves_out_what_is_not_set() -> None
 
 def test_what_is_published_has_a_cause_and_a_time_with_an_offset() -> None:
     with pytest.raises(ValidationError):
-        balance(effective_at=datetime(2026, 11, 20))  # noqa: DTZ001
+        balance(effective_at=datetime(2026, 11, 20))  # noqa: DTZ001 - without an offset: to be refused
     with pytest.raises(ValidationError, match="be the clock"):
         CauseOut(type="order.placed", source="/shop")
     with pytest.raises(ValidationError, match="be the clock"):

@@ -25,7 +25,7 @@ async def places_of(connection: Any, needle: str | bytes) -> dict[str, int]:
         elif isinstance(needle, bytes):
             continue
         else:
-            forms, where = [needle], f"position($1::text in {name}::text) > 0"  # type: ignore[list-item]
+            forms, where = [needle], f"position($1::text in {name}::text) > 0"  # type: ignore[list-item]  # text, as nothing else is left
         count = await connection.fetchval(f'SELECT count(*) FROM "{row["table"]}" WHERE {where}', *forms)
         if count:
             found[f"{row['table']}.{row['column']}"] = count

@@ -203,7 +203,7 @@ async def test_a_batch_that_looked_before_the_erasure_looks_again(ledger: Ledger
 
     async def meanwhile(self: Folding, *arguments: object) -> object:
         tries.append(await ledger.erase())
-        return await fold(self, *arguments)  # type: ignore[arg-type]
+        return await fold(self, *arguments)  # type: ignore[arg-type]  # handed on as they came
 
     monkeypatch.setattr(Folding, "fold", meanwhile)
     past = sent("points.adjusted", 21, member_id=PERSON, points=5, reason="sorry")

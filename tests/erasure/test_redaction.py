@@ -41,7 +41,7 @@ def test_facts_without_the_person_fold_to_the_same_account(code: str) -> None:
         events = list(made.events)
         with_name = _folded(program, events)
         assert _folded(program, [_nameless(event) for event in events]) == with_name
-        moved += sum(len(entries) for entries in with_name[-1])  # type: ignore[misc, attr-defined]
+        moved += sum(len(entries) for entries in with_name[-1])  # type: ignore[misc, attr-defined]  # the last part are the entries
         (member,) = {event.member_id for event in events if event.member_id is not None}
         for event in events:
             assert f'"{member}"'.encode() not in without_person(event.type, event.body)

@@ -17,7 +17,7 @@ from worker.explain import Language, Told, tell
 class ExplainedStory(Story):
     """A story that keeps when everything was recorded."""
 
-    def __init__(self, code: str, set: Mapping[str, Any] | None = None) -> None:  # noqa: A002
+    def __init__(self, code: str, set: Mapping[str, Any] | None = None) -> None:  # noqa: A002 - as the terms call it
         super().__init__(code, set)
         self.known: list[Known] = []
         self.postings: list[Posting] = []

@@ -27,7 +27,7 @@ from worker.upkeep import verify
 
 KEY = b"a key for tests, not a secret"
 IN_ORDER_MAX = 16
-LATE_MAX = 40
+LATE_MAX = 44  # 23 in three rounds of loading, which ask for what was announced before a restore too; one asks who was erased
 
 
 @dataclass(slots=True)

@@ -74,7 +74,7 @@ def main() -> None:
     """Write the file anew, or print one ledger."""
     if len(sys.argv) > 1:
         for each in ledger(sys.argv[1], int(sys.argv[2])):
-            print(json.dumps(each, sort_keys=True, ensure_ascii=False))  # noqa: T201
+            print(json.dumps(each, sort_keys=True, ensure_ascii=False))  # noqa: T201 - a command: this is its answer
         return
     FILE.write_text(json.dumps({code: [digest(code, seed) for seed in SEEDS] for code in sorted(shipped())}, indent=1) + "\n")
 

@@ -126,7 +126,7 @@ def main() -> int:
     arguments = _arguments()
     if arguments.seed is not None:
         PLAYS[arguments.kind](Tally(arguments.kind, arguments.seed), arguments.seed)
-        print("nothing is wrong with it")  # noqa: T201
+        print("nothing is wrong with it")  # noqa: T201 - a command: this is its answer
         return 0
     results: Path = arguments.results
     results.parent.mkdir(parents=True, exist_ok=True)
@@ -134,7 +134,7 @@ def main() -> int:
     failed = False
     for kind, share in SHARES.items():
         if kind == "guided" and find_spec("atheris") is None:
-            print("without atheris: `pip install '.[fuzz]'` brings it, on Linux for x86")  # noqa: T201
+            print("without atheris: `pip install '.[fuzz]'` brings it, on Linux for x86")  # noqa: T201 - a command: this is its answer
             continue
         began = time.monotonic()
         first = max((line["first"] + line["outcomes"].get("seeds", 0) for line in earlier if line["kind"] == kind), default=0)
@@ -144,9 +144,9 @@ def main() -> int:
             file.write(json.dumps(line) + "\n")
         earlier.append(line)
         failed |= bool(tally.failures)
-        print(json.dumps(line))  # noqa: T201
+        print(json.dumps(line))  # noqa: T201 - a command: this is its answer
     cases = sum(line["cases"] for line in earlier)
-    print(f"{cases} cases, {sum(len(line['failures']) for line in earlier)} failures, in {results}")  # noqa: T201
+    print(f"{cases} cases, {sum(len(line['failures']) for line in earlier)} failures, in {results}")  # noqa: T201 - a command: this is its answer
     return int(failed)
 
 

@@ -58,7 +58,7 @@ def main(seconds: int, found: Path) -> None:
 
     with atheris.instrument_imports(include=["worker.decode", "contracts", "worker.terms", "json"]):
         import tests.hostile.verdict  # noqa: F401 - imported here so that its code is watched
-        import worker.terms  # noqa: F401
+        import worker.terms  # noqa: F401 - imported to be instrumented
 
     begin = found / "begin"
     begin.mkdir(parents=True, exist_ok=True)

@@ -49,7 +49,7 @@ def main() -> int:
     if not arguments.report:
         os.environ.update({name: os.environ.get(name, value) for name, value in FEW.items()})
         left = [mutant for mutant in mutants if _is_open(known.get(mutant.name), mutant, again=arguments.again)]
-        print(f"{len(mutants)} mutants, {len(left)} to be tried")  # noqa: T201
+        print(f"{len(mutants)} mutants, {len(left)} to be tried")  # noqa: T201 - a command: this is its answer
         if left:
             _try(left, arguments)
         known = read(arguments.results)
@@ -91,7 +91,7 @@ def _try(mutants: list[Mutant], arguments: argparse.Namespace) -> None:
         with results.open("a") as file:
             file.write(json.dumps(line) + "\n")
         if result.status not in KILLED:
-            print(f"{result.status}: {result.mutant.name} (line {result.mutant.line})", flush=True)  # noqa: T201
+            print(f"{result.status}: {result.mutant.name} (line {result.mutant.line})", flush=True)  # noqa: T201 - a command: this is its answer
 
     options = ["-qq", "-p", "no:cacheprovider", "-o", "timeout=0", "--no-header", "--no-summary"]
     code = pytest.main([*options, *SUITES], plugins=[Campaign(mutants, arguments.seconds, arguments.patience, keep)])
@@ -116,7 +116,7 @@ def report(found: list[tuple[Mutant, dict[str, Any] | None]]) -> int:
     total = sum(counts.values(), Counter[str]())
     for name, count in [*sorted(counts.items()), ("all", total)]:
         share = 100 * count["killed"] / max(count["tried"], 1)
-        print(  # noqa: T201
+        print(  # noqa: T201 - a command: this is its answer
             f"{name:14} {count['tried']:5} tried {count['killed']:5} killed ({share:3.0f} %) "
             f"{count['explained']:4} explained {count['survived']:4} not explained {count['not tried']:5} not tried"
         )

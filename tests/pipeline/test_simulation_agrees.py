@@ -93,7 +93,7 @@ async def test_the_worker_and_simulate_agree(name: str, at_once: bool) -> None:
             await desk.take(each)
             await desk.until(NOW)
         event = decode(Record("t", 0, number, 0, each.key, each.value, tuple(each.headers)), NOW, Limits())
-        simulation.deliver(event, NOW)  # type: ignore[arg-type]
+        simulation.deliver(event, NOW)  # type: ignore[arg-type]  # all of them are accepted
     simulation.run_clock(NOW)
     theirs = {each.member_id: as_json(each) for each in simulation.statements(NOW, "now")}
     dossiers = [each async for each in desk.store.dossiers()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, NoReturn
@@ -185,14 +185,14 @@ async def test_an_account_that_is_not_there_is_said() -> None:
 
 
 @pytest.fixture
-def next_release(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def next_release(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Called, this release becomes one that keeps accounts in another form."""
 
     def change(number: int = 2) -> None:
         for module in (state, rebuild, statements, verify):
             monkeypatch.setattr(module, "FORMAT", number)
 
-    return change  # type: ignore[return-value]
+    return change
 
 
 async def test_an_account_kept_in_another_form_is_folded_anew_when_it_is_touched(next_release: Any) -> None:

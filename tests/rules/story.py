@@ -79,7 +79,7 @@ def reading_of(code: str, question: str, alternative: str) -> dict[str, Any]:
 class Story:
     """What happens in one program's shop. `set`: values of the terms changed by dotted path; `reading`: question, alternative."""
 
-    def __init__(self, code: str, set: Mapping[str, Any] | None = None, reading: tuple[str, str] | None = None) -> None:  # noqa: A002
+    def __init__(self, code: str, set: Mapping[str, Any] | None = None, reading: tuple[str, str] | None = None) -> None:  # noqa: A002 - as the terms call it
         changes = {**(reading_of(code, *reading) if reading else {}), **(set or {})}
         self.program = _program(code, json.dumps(changes))
         self.simulation = Simulation(self.program)

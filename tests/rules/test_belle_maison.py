@@ -16,7 +16,7 @@ def shop(**changes: Any) -> Story:
     return Story(CODE, {path.replace("__", "."): value for path, value in changes.items()})
 
 
-def with_points(points: int, set: dict[str, Any] | None = None, **adjusted: Any) -> Story:  # noqa: A002
+def with_points(points: int, set: dict[str, Any] | None = None, **adjusted: Any) -> Story:  # noqa: A002 - as the terms call it
     """A story of a member who has points from 10 July 2024 on."""
     story = Story(CODE, set)
     story.adjusted(points, "2024-07-10", **adjusted)

@@ -187,7 +187,7 @@ def test_bel_22_only_the_members_own_points_pay() -> None:
     story.order("B", "2024-08-01", line(2_000), member=None, points_used=100)
     assert story.at("2024-08-02", "M2").orders[0].redemption is not None
     assert (story.at("2024-08-02").available, story.at("2024-08-02", "M2").available) == (500, 0)
-    assert story.at("2024-08-02", "M2").orders[0].redemption.reason == "insufficient_points"  # type: ignore[union-attr]
+    assert story.at("2024-08-02", "M2").orders[0].redemption.reason == "insufficient_points"  # type: ignore[union-attr]  # looked at above
 
 
 def test_bel_23_an_order_keeps_the_version_of_its_day() -> None:

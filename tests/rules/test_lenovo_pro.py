@@ -17,7 +17,7 @@ def lenovo(**changes: Any) -> Story:
     return story
 
 
-def with_points(points: int, set: dict[str, Any] | None = None) -> Story:  # noqa: A002
+def with_points(points: int, set: dict[str, Any] | None = None) -> Story:  # noqa: A002 - as the terms call it
     """A story of a member who has points from 10 January on."""
     story = Story(CODE, set)
     story.enrolled("2024-01-05")

@@ -101,7 +101,7 @@ async def make_worker(bootstrap: str) -> AsyncIterator[WorkerMaker]:
         topics: Collection[str], positions: Positions, group: str = "", stall_seconds: float = 30.0, **options: object
     ) -> Worker:
         incidents: list[Incident] = []
-        intake = Intake(positions, IntakeOptions(**options), incidents.append)  # type: ignore[arg-type]
+        intake = Intake(positions, IntakeOptions(**options), incidents.append)  # type: ignore[arg-type]  # named by the test
         subscription = Subscription(
             intake,
             SubscriptionOptions(

@@ -89,7 +89,7 @@ A, B = TopicPartition("a", 0), TopicPartition("b", 0)
 
 
 async def opened(*partitions: TopicPartition, **options: object) -> tuple[Intake, FakeReader]:
-    intake = Intake(Positions(), IntakeOptions(**options), [].append)  # type: ignore[arg-type]
+    intake = Intake(Positions(), IntakeOptions(**options), [].append)  # type: ignore[arg-type]  # named by the test
     reader = FakeReader(*partitions)
     intake.attach(reader)
     intake.assigned(partitions)

@@ -40,7 +40,7 @@ async def test_worker_and_relay_go_on_after_the_broker_was_restarted(own_kafka: 
             await producer.stop()
             store.rows = [Row(uuid.uuid4(), 1, 0, "out", b"k", b"v") for _ in range(10)]
             count = 200 if round_ == "before" else 400
-            await until(lambda count=count: len(worker.values) >= count and not store.rows, 60)  # type: ignore[misc]
+            await until(lambda count=count: len(worker.values) >= count and not store.rows, 60)  # type: ignore[misc]  # the count of this round
             if round_ == "before":
                 store.rows = [Row(uuid.uuid4(), 1, 0, "out", b"k", b"v") for _ in range(10)]
                 await asyncio.to_thread(kafka.restart)

@@ -29,7 +29,7 @@ def main() -> int:
     quiet()
     if arguments.seed is not None:
         found = attempt(arguments.seed, arguments.messages, arguments.steps)
-        print(found if isinstance(found, Outcome) else f"FAILED: {found.why}")  # noqa: T201
+        print(found if isinstance(found, Outcome) else f"FAILED: {found.why}")  # noqa: T201 - a command: this is its answer
         return int(isinstance(found, Failure))
     return soak(arguments.seconds, arguments.results, arguments.first)
 
@@ -56,7 +56,7 @@ def soak(seconds: float, results: Path, first: int | None = None) -> int:
     total = {name: sum(line[name] for line in earlier) for name in ("seeds", "messages", "core_seconds")}
     speed = total["messages"] / max(total["core_seconds"], 1e-9)
     failures = sum(len(line["failures"]) for line in earlier)
-    print(  # noqa: T201
+    print(  # noqa: T201 - a command: this is its answer
         f"{total['seeds']} seeds, {total['messages']} messages, {speed:.0f} a second of a core, {failures} failures, in {results}"
     )
     return int(failed > 0)
@@ -71,7 +71,7 @@ def some(first: int, end: float) -> dict[str, Any]:
         if isinstance(found, Failure):
             small = shrink(found)
             failures.append(small.command)
-            print(f"FAILED: {small.why}\n  {small.command}")  # noqa: T201
+            print(f"FAILED: {small.why}\n  {small.command}")  # noqa: T201 - a command: this is its answer
             continue
         for name in ("messages", "commits", "faults"):
             counts[name] += getattr(found, name)

@@ -160,7 +160,7 @@ def main() -> None:
                 found = compared_until_found(defect, MOST, first)
                 counts.append(found[0] - first + 1 if found else None)
                 how = how or (found[1] if found else "")
-        print(f"{defect.__name__}: within {counts} seeds: {how[:100]}")  # noqa: T201
+        print(f"{defect.__name__}: within {counts} seeds: {how[:100]}")  # noqa: T201 - a command: this is its answer
 
 
 if __name__ == "__main__":

@@ -158,8 +158,10 @@ def rules(
     registered: Annotated[bool, typer.Option("--registered", help="As the database has it, instead of the file.")] = False,
     output: Output = Format.TABLE,
 ) -> None:
-    """Every rule: where it stands in the published terms, what it says, and which parameters carry it out."""
+    """Every rule: where it stands in the published terms, what it says, and which parameters carry it out; and every case that
+    these leave open: under which rule it is decided, and how."""
     program = _found(code, registered)
+    terms = program.versions[-1].terms
     rows = [
         {
             "id": rule.id,
@@ -170,8 +172,13 @@ def rules(
             "parameters": list(rule.parameters),
             "status": "carried out" if rule.parameters else f"no effect: {rule.no_effect}",
         }
-        for rule in program.versions[-1].terms.rules
+        for rule in terms.rules
     ]
-    if output is Format.TABLE:
-        rows = [{**row, "parameters": ", ".join(row["parameters"])} for row in rows]
+    cases = [{"id": case.id, "rule": case.rule, "ja": case.says.ja, "en": case.says.en} for case in terms.cases]
+    if output is not Format.TABLE:
+        show([{**row, "cases": [case for case in cases if case["rule"] == row["id"]]} for row in rows], output, "", ())
+        return
+    rows = [{**row, "parameters": ", ".join(row["parameters"])} for row in rows]
     show(rows, output, f"Rules of {program.code}", ("id", "document", "section", "ja", "en", "parameters", "status"))
+    if cases:
+        show(cases, output, "Cases that these leave open, and the rule under which each is decided", ("id", "rule", "ja", "en"))
