@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from docker.errors import DockerException
 
-from worker.local import LocalKafka, MockKafka, choose_kafka, choose_real_kafka, open_kafka
-from worker.local.containers import KAFKA_IMAGE, DockerKafka
+from worker.local import LocalKafka, MockKafka, PartFailed, choose_kafka, choose_real_kafka, open_kafka
+from worker.local.containers import KAFKA_IMAGE, Container, DockerKafka, why_not
 
 NO_DOCKER = "no Docker daemon answers"
 NO_JAVA = "no Java (Kafka needs 17 or newer)"
@@ -52,6 +53,43 @@ def test_the_stand_in_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_
     assert NO_JAVA in choice.reason
     assert isinstance(open_kafka(choice, tmp_path), MockKafka)
     assert choose_real_kafka() == f"{NO_DOCKER}; {NO_JAVA}"
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("tcp://docker.example:2375", "Docker's daemon is on another machine"),
+        ("ssh://someone@docker.example", "Docker's daemon is on another machine"),
+        ("tcp://127.0.0.1:1", NO_DOCKER),
+        ("unix:///nowhere/docker.sock", NO_DOCKER),
+    ],
+)
+def test_only_a_docker_whose_ports_are_ours_is_taken(address: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", address)
+    assert why_not(KAFKA_IMAGE, pull=False) == why
+
+
+def test_a_container_opens_its_port_to_this_machine_only_and_is_removed_if_it_does_not_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What is asked of Docker, without one: its servers take everyone without a password."""
+    seen: list[object] = []
+
+    class Refused:
+        def __init__(self, image: str, env: dict[str, str]) -> None:
+            self.ports: dict[str, object] = {}
+
+        def start(self) -> None:
+            seen.append(self.ports)
+            raise DockerException("port is already allocated")
+
+        def stop(self) -> None:
+            seen.append("removed")
+
+    monkeypatch.setattr("testcontainers.core.container.DockerContainer", Refused)
+    with pytest.raises(PartFailed, match=f"{KAFKA_IMAGE} did not start: port is already allocated"):
+        Container(KAFKA_IMAGE, tmp_path).create({}, 29_092, 9_092)
+    assert seen == [{"9092": ("127.0.0.1", 29_092)}, "removed"]
 
 
 @pytest.mark.parametrize(("ci", "outcome", "code"), [("", "1 skipped", 0), ("true", "1 error", 1)], ids=["by hand", "under CI"])

@@ -6,18 +6,22 @@ The watchdog removes the containers should this Python die; testcontainers' own 
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import asyncpg
 
 from worker.local import watchdog
+from worker.local.kafka import JVM_OPTIONS
 from worker.local.kafka_jars import KAFKA_VERSION
-from worker.local.ports import free_ports
+from worker.local.ports import HOST, free_ports
 from worker.local.process import PartFailed
 from worker.local.sql import execute
 from worker.local.topics import create_topics
@@ -42,6 +46,8 @@ def why_not(image: str, *, pull: bool = True) -> str | None:
         from docker.errors import DockerException, ImageNotFound
     except ImportError:
         return "the Python package for Docker is not installed"
+    if not _daemon_is_here():
+        return "Docker's daemon is on another machine"
     try:
         docker.from_env(timeout=DAEMON_SECONDS).ping()
     except (DockerException, OSError):
@@ -59,15 +65,20 @@ def why_not(image: str, *, pull: bool = True) -> str | None:
     return None
 
 
+def _daemon_is_here() -> bool:
+    """Whether ports that the daemon opens on the loopback address are ours."""
+    address = urlsplit(os.environ.get("DOCKER_HOST", ""))
+    return address.scheme not in ("tcp", "http", "https", "ssh") or address.hostname in ("localhost", HOST, "::1")
+
+
 @dataclass(slots=True)
 class Container:
-    """One container that was started here, with a port of this machine that stays the same over restarts."""
+    """One container that was started here, with a port of this machine, and of no other, that stays the same over restarts."""
 
     image: str
     directory: Path
     keep: bool = False
     _container: Any = field(default=None, init=False, repr=False)
-    host: str = field(default="", init=False)
 
     def create(self, environment: Mapping[str, str], port: int, port_inside: int) -> None:
         """Make and start it; raises PartFailed if Docker refuses."""
@@ -76,10 +87,16 @@ class Container:
         from testcontainers.core.container import DockerContainer
 
         testcontainers_config.ryuk_disabled = True
-        made = DockerContainer(self.image, env=dict(environment)).with_bind_ports(port_inside, port)
+        try:
+            made: Any = DockerContainer(self.image, env=dict(environment))
+        except (DockerException, OSError) as error:
+            raise PartFailed(f"{self.image}: {error}") from error
+        made.ports[str(port_inside)] = (HOST, port)  # `with_bind_ports` knows no address and opens the port to everyone
         try:
             made.start()
-        except DockerException as error:
+        except (DockerException, OSError) as error:
+            with suppress(DockerException, OSError):
+                made.stop()  # made, though not started
             raise PartFailed(f"{self.image} did not start: {error}") from error
         self._container = made.get_wrapped_container()
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -146,7 +163,7 @@ class DockerKafka:
     @property
     def bootstrap(self) -> str:
         """Address of the broker."""
-        return f"127.0.0.1:{self.port}"
+        return f"{HOST}:{self.port}"
 
     @property
     def about(self) -> str:
@@ -216,6 +233,8 @@ class DockerKafka:
             "KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS": "500",
             "KAFKA_BROKER_SESSION_TIMEOUT_MS": "3000",
             "KAFKA_BROKER_HEARTBEAT_INTERVAL_MS": "500",
+            "KAFKA_HEAP_OPTS": JVM_OPTIONS[0],
+            "KAFKA_JVM_PERFORMANCE_OPTS": " ".join(JVM_OPTIONS[1:]),
         }
 
 
@@ -232,7 +251,7 @@ class DockerPostgres:
 
     def dsn(self, database: str = "postgres", user: str = "postgres") -> str:
         """Address of a database, as asyncpg and dbmate take it."""
-        return f"postgresql://{user}@127.0.0.1:{self.port}/{database}?sslmode=disable"
+        return f"postgresql://{user}@{HOST}:{self.port}/{database}?sslmode=disable"
 
     @property
     def about(self) -> str:
