@@ -289,9 +289,9 @@ def check_book(book: Book, program: Program) -> None:
     assert not head.arrears or not any(lot.available for lot in book.lots.values()), "what is owed is set off first"
     assert head.held >= 0
     for ref, lot in book.lots.items():
-        assert min(lot.pending, lot.available, lot.lapsed) >= 0, ref
-        assert lot.pending + lot.available + lot.lapsed > 0, ref
-        assert lot.pending + lot.available + lot.lapsed <= lot.points, f"{ref} holds more than was granted"
+        assert min(lot.pending, lot.available, lot.lapsed, lot.revoked) >= 0, ref
+        assert lot.pending + lot.available + lot.lapsed + lot.revoked > 0, ref
+        assert lot.pending + lot.available + lot.lapsed + lot.revoked <= lot.points, f"{ref} holds more than was granted"
         assert lot.pending == by_lot[ref, "pending"], ref
         # What a credit set off against arrears never reached its lot.
         assert lot.available <= by_lot[ref, "available"], ref

@@ -167,6 +167,28 @@ def test_bel_20_fraud_costs_all_points() -> None:
     assert story.rules("revoke") == {"BEL-20"}
 
 
+@pytest.mark.parametrize("held", [0, 8])
+def test_bel_20_goods_that_come_back_later_do_not_cost_the_same_points_again(held: int) -> None:
+    story = shop()
+    story.bought("A", "2024-08-01", line(2_000))
+    if held:
+        story.held("2024-08-01 12:00:00", points=held)
+    story.adjusted("all", "2024-08-02", reason="fraud")
+    story.returned("A", "2024-08-03")
+    now = story.at("2024-08-03")
+    assert (now.available, now.on_hold, now.revoked_total) == (0, 0, 10)
+
+
+def test_bel_20_points_that_were_spent_before_the_fraud_came_out_are_still_owed_for_what_comes_back() -> None:
+    story = shop()
+    story.bought("A", "2024-08-01", line(40_000))
+    story.order("B", "2024-08-20", line(1_000), points_used=50)
+    story.adjusted("all", "2024-08-21", reason="fraud")
+    story.returned("A", "2024-08-22")
+    now = story.at("2024-08-22")
+    assert (now.available, now.revoked_total) == (-50, 200)
+
+
 def test_bel_20_or_a_part_of_them() -> None:
     story = with_points(500)
     story.adjusted(-100, "2024-08-02", reason="breach")

@@ -315,7 +315,7 @@ class Account:
         ref = lot.ref
         if ref not in self._before_lots:
             self._before_lots[ref] = self.lots.get(ref)
-        if lot.pending or lot.available or lot.lapsed:
+        if lot.pending or lot.available or lot.lapsed or lot.revoked:
             self.lots[ref] = lot
         else:
             self.lots.pop(ref, None)

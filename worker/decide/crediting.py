@@ -246,14 +246,16 @@ class _Source:
                 left -= pending
                 lot = account.lot(lot.origin, lot.part)
         if lot is not None:
-            # What has lapsed meanwhile is gone already: taking it again from other points would charge it twice.
-            gone = min(max(left - lot.available, 0), lot.lapsed)
-            if gone:
-                lot = replace(lot, lapsed=lot.lapsed - gone)
+            # What has lapsed or was revoked meanwhile is gone already: taking it again from other points would charge it twice.
+            lapsed = min(max(left - lot.available, 0), lot.lapsed)
+            revoked = min(max(left - lot.available - lapsed, 0), lot.revoked)
+            if lapsed or revoked:
+                lot = replace(lot, lapsed=lot.lapsed - lapsed, revoked=lot.revoked - revoked)
                 account.put_lot(lot)
-                left -= gone
+                left -= lapsed + revoked
                 if self.working is not None:
-                    self.working.lapsed += gone
+                    self.working.lapsed += lapsed
+                    self.working.revoked += revoked
             own = [lot]
         if not left:
             return

@@ -191,7 +191,7 @@ def spent_of(lot: Lot, points: int) -> Spent:
     )
 
 
-def _lot_of(account: Account, spent: Spent) -> Lot:
+def lot_of(account: Account, spent: Spent) -> Lot:
     """The lot that points were taken from: as it stands, or anew if nothing was left in it."""
     kept = account.lot(spent.origin, spent.part)
     if kept is not None:
@@ -215,7 +215,7 @@ def give_back(
     account: Account, spent: Spent, points: int, source: Bucket, reason: Reason, rule: str, order_id: str | None
 ) -> None:
     """Used or held points return to their lot; if that has lapsed meanwhile they lapse at once (COM-Q5, BEL-15)."""
-    lot = _lot_of(account, spent)
+    lot = lot_of(account, spent)
     if reason == "hand_back":
         lot = expiry.for_hand_back(account, lot, points)
     lapses_at = expiry.lapses_at(account, lot)
@@ -231,6 +231,12 @@ def give_back(
 def forfeit(account: Account, points: int, rule: str, order_id: str | None) -> None:
     """Used points that a rule does not give back."""
     _post(account, "forfeit", points, "spent", "forfeited", rule, None, order_id)
+
+
+def remember_revoked(account: Account, lot: Lot, points: int) -> None:
+    """Note in the lot of an order that points of it were revoked for cause: a return of its goods does not take them again."""
+    if lot.order_id is not None:
+        account.put_lot(replace(lot, revoked=lot.revoked + points))
 
 
 def revoke_held(account: Account, points: int, rule: str) -> None:

@@ -22,6 +22,7 @@ from contracts.terms import Activity
 from worker.decide import crediting, expiry, keeping, ledger, orders, redemption, tiers
 from worker.decide.account import Account
 from worker.decide.amounts import fraction
+from worker.decide.lot_name import lot_name
 from worker.decide.order_records import Spent
 from worker.decide.state import Lot, Mark, Setting
 from worker.decide.working import Cut, Doing
@@ -218,14 +219,21 @@ def adjusted(account: Account, data: PointsAdjusted) -> None:
 
 def _revoke_all(account: Account, rule: str) -> None:
     account.need_wide()
+    hold = account.setting(f"hold:{MANUAL_HOLD}")
+    account.need(spent=hold.spent if hold is not None else ())
     for lot in sorted(account.lots.values(), key=lambda lot: lot.ref):
         if lot.pending:
             ledger.void(account, lot, lot.pending, rule)
+            ledger.remember_revoked(account, replace(lot, pending=0), lot.pending)
     if account.head.available > 0:
-        ledger.take(account, account.head.available, "revoke", "revoked", rule)
-    hold = account.setting(f"hold:{MANUAL_HOLD}")
+        open_lots = dict(account.lots)
+        for each in ledger.take(account, account.head.available, "revoke", "revoked", rule):
+            name = lot_name(each.origin, each.part)
+            ledger.remember_revoked(account, account.lots.get(name) or replace(open_lots[name], available=0), each.points)
     if hold is not None:
         ledger.revoke_held(account, hold.points, rule)
+        for each in hold.spent:
+            ledger.remember_revoked(account, ledger.lot_of(account, each), each.points - each.back)
         account.put("setting", f"hold:{MANUAL_HOLD}", None)
     if account.head.held:
         account.find("held_not_revoked", None, str(account.head.held))

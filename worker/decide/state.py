@@ -74,7 +74,7 @@ def clock_moment(at: datetime) -> Moment:
 
 
 class Lot(Record, frozen=True):
-    """Points of one grant that are still in the account, or were lost by lapse; a lot that is spent is not kept.
+    """Points of one grant that are still in the account, or were lost by lapse or revoked; a lot that is spent is not kept.
 
     `origin` is the order (`order:ID`) or the fact that granted it, `part` tells its lots apart; both name the lot for ever.
     `matures_at` is None until what it waits for has happened, `lapses_at` (after its last day) if the pool or nothing ends it.
@@ -89,6 +89,7 @@ class Lot(Record, frozen=True):
     pending: int = 0
     available: int = 0
     lapsed: int = 0
+    revoked: int = 0  # for cause, so that a return of its goods does not take them again
     order_id: str | None = None
     matures_at: datetime | None = None
     expires_on: date | None = None

@@ -58,8 +58,8 @@ class Cut(NamedTuple):
 class Settling:
     """What an order earns from one source, brought up to date. `total` is what its entries come to: granted less taken back.
 
-    `cut`: points that a cap did not let through. `lapsed`: of what is to be taken back, what had lapsed already;
-    `written_off`: what was spent and is not claimed.
+    `cut`: points that a cap did not let through. `lapsed`, `revoked`: of what is to be taken back, what had lapsed or been
+    revoked already; `written_off`: what was spent and is not claimed.
     """
 
     order_id: str
@@ -70,13 +70,14 @@ class Settling:
     cuts: list[Cut] = field(default_factory=list)
     cut: int = 0
     lapsed: int = 0
+    revoked: int = 0
     written_off: int = 0
 
     @property
     def total(self) -> int:
         """Points granted (or, below zero, taken back) by the entries of this working."""
         change = sum(share.should - share.held for share in self.shares)
-        return change - self.cut + self.lapsed + self.written_off
+        return change - self.cut + self.lapsed + self.revoked + self.written_off
 
 
 class Detached(NamedTuple):

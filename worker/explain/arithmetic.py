@@ -47,6 +47,8 @@ def _settling(words: Words, version: Version, working: Settling, entry: Entry) -
     yield from _cuts(words, working.cuts)
     if working.lapsed:
         yield words.line("lapsed", n=working.lapsed)
+    if working.revoked:
+        yield words.line("revoked", n=working.revoked)
     if working.written_off:
         yield words.line("written_off", n=working.written_off)
 

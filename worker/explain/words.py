@@ -128,6 +128,7 @@ LINES: Final[Mapping[str, Pair]] = {
         "limit {limit} for {period}, used before {used}: of {wanted} there was room for {allowed}",
     ),
     "lapsed": ("うち {n} はすでに失効", "{n} of them had lapsed already"),
+    "revoked": ("うち {n} はすでに取消し済み", "{n} of them had been revoked already"),
     "written_off": ("うち {n} は請求せず", "{n} of them were spent and are not claimed"),
     "parts": ("全部で {n}、ここはそのうち {points}", "{n} in all, of which {points} here"),
     "line": (
