@@ -22,5 +22,6 @@ def story(
     program = load(terms_file(code))
     file = steps or stories().get(program.code)
     if file is None:
-        raise Failure(Exit.USAGE, f"{program.code}: no story is shipped for it; give one with --steps")
+        like = next(iter(stories().values()))
+        raise Failure(Exit.USAGE, f"{program.code}: no story is shipped for it; give one with --steps, written like {like}")
     print(page(program, file), end="")  # noqa: T201 - the answer
