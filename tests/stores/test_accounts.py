@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from msgspec.structs import replace
 from tests.stores.examples import KEY, PROGRAM, T0, earned, fact, member, moment
 from worker.decide.change import AccountChange, Loaded, Wanted
 from worker.decide.state import Decision, Mark, Moment, clock_moment
-from worker.persist import AccountCollisionError, Batch, RefusedError, Store, account_id
+from worker.persist import AccountCollisionError, Batch, PostgresStore, RefusedError, Store, StoreOptions, account_id
 
 M1 = account_id(KEY, PROGRAM, "M1")
 WIDE = Wanted(M1, wide=True)
@@ -225,3 +226,14 @@ async def test_a_dossier_holds_all_of_an_account_as_known_at_a_time(store: Store
     assert ([event.id for event in then.facts], len(then.decisions), len(then.entries)) == (["e2"], 1, 1)
     (none,) = [dossier async for dossier in store.dossiers([UUID(int=7)])]
     assert (none.row, none.facts) == (None, [] if isinstance(none.facts, list) else ())
+
+
+async def test_a_store_is_closed_though_somebody_left_off_reading(database: str) -> None:
+    async with await PostgresStore.open(database, StoreOptions(acquire_seconds=0.2)) as store:
+        await post(store, *(earned(f"M{n}", 1) for n in range(3)))
+        left_off = store.dossiers()
+        async for dossier in left_off:
+            assert dossier.facts
+            break
+        async with asyncio.timeout(5):
+            await store.close()

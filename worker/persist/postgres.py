@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from io import BytesIO
@@ -177,8 +177,9 @@ class PostgresStore:
         return cls(pool, options)
 
     async def close(self) -> None:
-        """Waits for connections in use, then closes all."""
-        await self._pool.close()
+        """Waits for connections in use, as long as for one of them, then closes all."""
+        with suppress(TimeoutError):  # whoever was reading whole accounts has left off, and holds on to the connection
+            await asyncio.wait_for(self._pool.close(), self._options.acquire_seconds)
 
     async def __aenter__(self) -> Self:
         return self
