@@ -13,7 +13,7 @@ from uuid import UUID
 from contracts.events import Event
 from worker.catalogue import Catalogue
 from worker.decide.account import Defect
-from worker.decide.change import AccountChange, AccountRow
+from worker.decide.change import AccountChange, AccountRow, Wanted
 from worker.decide.fold import defect_of
 from worker.decide.program import Program
 from worker.decide.rebuild import Kept, rebuild_account
@@ -130,6 +130,7 @@ async def _rebuild(what: _Rebuild, accounts: Sequence[UUID]) -> list[Rebuilt]:
 
 async def _attempt(what: _Rebuild, accounts: Sequence[UUID]) -> list[Rebuilt]:
     found: dict[UUID, Rebuilt] = {}
+    failed: dict[UUID, int] = {}
     left: Collection[UUID] = accounts
     async with what.store.batch() as batch:
         changes: list[AccountChange] = []
@@ -137,6 +138,8 @@ async def _attempt(what: _Rebuild, accounts: Sequence[UUID]) -> list[Rebuilt]:
             tried: list[AccountChange] = []
             for dossier in await batch.dossiers(left):
                 found[dossier.account_id], change = _one(what, dossier)
+                if change is None and dossier.row is not None:
+                    failed[dossier.account_id] = dossier.row.revision
                 if change is not None and not what.preview:
                     tried.append(change)
             won = await batch.win(tried) if tried else set()
@@ -147,6 +150,10 @@ async def _attempt(what: _Rebuild, accounts: Sequence[UUID]) -> list[Rebuilt]:
                 break
         assert not left, "lost twice, although they were locked"
         await batch.write(changes)
+        # One that was written, or erased, while it was read may have been read in two states that do not go together.
+        loaded = await batch.load([Wanted(account) for account in failed])
+    again = [account for account, each in loaded.items() if each.row is not None and each.row.revision != failed[account]]
+    found.update({each.account_id: each for each in (await _rebuild(what, again) if again else ())})
     return list(found.values())
 
 
