@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from tests.parts.postgres import DEFAULT_VERSION, Servers
 from worker.catalogue import Catalogue
 from worker.cli.main import app
 from worker.cli.migration import bring_up
@@ -101,15 +102,24 @@ class Shop:
         return asyncio.run(ask())
 
 
+def _bring_up(dsn: str) -> None:
+    list(bring_up(dsn, KEY.encode()))
+
+
+def _bring_up_full(dsn: str) -> None:
+    _bring_up(dsn)
+    Shop(dsn).deliver(DAY.read_bytes().splitlines())
+
+
 @pytest.fixture
-def shop(database: str) -> Shop:
+def shop(postgres_servers: Servers) -> Iterator[Shop]:
     """A migrated ledger with the shipped programs registered, and nothing in it."""
-    list(bring_up(database, KEY.encode()))
-    return Shop(database)
+    yield Shop(postgres_servers.copy_database(DEFAULT_VERSION, "shop", "shop_template", _bring_up))
+    postgres_servers.drop_database(DEFAULT_VERSION, "shop")
 
 
 @pytest.fixture
-def full_shop(shop: Shop) -> Shop:
+def full_shop(postgres_servers: Servers) -> Iterator[Shop]:
     """The same with the whole day delivered."""
-    shop.deliver(DAY.read_bytes().splitlines())
-    return shop
+    yield Shop(postgres_servers.copy_database(DEFAULT_VERSION, "full_shop", "full_shop_template", _bring_up_full))
+    postgres_servers.drop_database(DEFAULT_VERSION, "full_shop")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import psutil
 import pytest
@@ -70,7 +72,11 @@ async def test_a_topic_with_a_wrong_setting_is_refused_in_words(kafka: Kafka, to
 
 
 @pytest.mark.parametrize("ending", ["restart", "crash"])
-async def test_what_was_acknowledged_is_there_after_a(ending: str, own_kafka: Callable[[], RealKafka]) -> None:
+async def test_what_was_acknowledged_is_there_after_a(
+    ending: str, own_kafka: Callable[[], RealKafka], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if ending == "restart":  # under an id that begins with a hyphen, as one of 64 does
+        monkeypatch.setattr("worker.local.kafka.uuid", SimpleNamespace(uuid4=lambda: UUID(int=0xF8 << 120)))
     server = own_kafka()
     await server.create_topics({"orders": 1})
     await write(server.bootstrap, "orders", b"order")

@@ -30,7 +30,7 @@ class Servers:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._running: dict[int, Postgres] = {}
-        self._with_template: set[int] = set()
+        self._templates: set[tuple[int, str]] = set()
 
     def get(self, version: int) -> Postgres:
         """The server of this version; skips the test if it cannot be had."""
@@ -42,13 +42,21 @@ class Servers:
 
     def create_database(self, version: int, name: str) -> str:
         """A database at the schema of this release, made from a template; returns its address."""
+        return self.copy_database(version, name, TEMPLATE, _migrate)
+
+    def copy_database(self, version: int, name: str, template: str, make: Callable[[str], None]) -> str:
+        """A database like the one called `template`, which `make` fills when first asked for; returns its address."""
         server = self.get(version)
-        if version not in self._with_template:
-            execute(server.dsn(), f"CREATE DATABASE {TEMPLATE}")
-            _migrate(server.dsn(TEMPLATE))
-            self._with_template.add(version)
-        execute(server.dsn(), f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY wal_log")
+        if (version, template) not in self._templates:
+            execute(server.dsn(), f"CREATE DATABASE {template}")
+            make(server.dsn(template))
+            self._templates.add((version, template))
+        execute(server.dsn(), f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log")
         return server.dsn(name)
+
+    def drop_database(self, version: int, name: str) -> None:
+        """Take a database away, whoever is connected to it."""
+        execute(self.get(version).dsn(), f"DROP DATABASE {name} WITH (FORCE)")
 
     def stop(self) -> None:
         """Stop all and take their data away."""
@@ -102,11 +110,11 @@ def postgres(postgres_servers: Servers, postgres_version: int) -> Postgres:
 
 
 @pytest.fixture
-def database(postgres: Postgres, postgres_servers: Servers, postgres_version: int) -> Iterator[str]:
+def database(postgres_servers: Servers, postgres_version: int) -> Iterator[str]:
     """Address of a database of this test's own, at the schema of this release, empty."""
     name = f"test_{next(_numbers)}"
     yield postgres_servers.create_database(postgres_version, name)
-    execute(postgres.dsn(), f"DROP DATABASE {name} WITH (FORCE)")
+    postgres_servers.drop_database(postgres_version, name)
 
 
 @pytest.fixture

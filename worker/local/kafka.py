@@ -165,7 +165,8 @@ class LocalKafka:
             lines = self._properties(node, controllers, home / f"broker-{node}")
             properties.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
             if not (home / f"broker-{node}" / "meta.properties").exists():
-                command = [*java, "kafka.tools.StorageTool", "format", "--cluster-id", cluster_id, "--config", str(properties)]
+                # In one word: an id may begin with a hyphen.
+                command = [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "--config", str(properties)]
                 storage_tool = Process(f"Kafka's storage tool for broker {node}", command, home / f"broker-{node}-format.log")
                 storage_tool.start()
                 storage_tool.wait_for_success(FORMAT_SECONDS)
