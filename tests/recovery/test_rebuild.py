@@ -173,6 +173,34 @@ async def test_what_is_told_after_a_fence_goes_on_from_what_was_told_before_it_a
     assert (await desk.statement("M")).available == sums["available"]
 
 
+@pytest.mark.parametrize("way", ["the clock", "a rebuild", "a fence and a rebuild"])
+async def test_a_redemption_that_waited_at_the_moment_of_the_backup_gets_the_verdict_that_was_announced(way: str) -> None:
+    desk = Desk()
+    desk.pipeline.know(NOW - 20 * HOUR)
+    await desk.take(gift("M", 10, "first", time=NOW - 9 * HOUR), order("A", "M", time=NOW - 8 * HOUR, points_used=100))
+    dossier = await desk.dossier("M")
+    assert dossier.row is not None
+    (waiting,) = dossier.row.head.waiting
+    told = [(dossier.account_id, state.Decision(*waiting.name, "accepted", 100))]
+    assert await desk.store.announce(told) == 1
+    if way == "a fence and a rebuild":
+        assert await desk.pipeline.fence(dossier.account_id, "a test")
+    if way == "the clock":
+        await desk.until(NOW)
+    else:
+
+        async def one() -> AsyncIterator[UUID]:
+            yield dossier.account_id
+
+        (done,) = await free(desk, one())
+        assert (done.defect, done.available) == (None, -100)
+    found = await desk.statement("M")
+    assert found.available == -90
+    assert [each.redemption.decision for each in found.orders if each.redemption is not None] == ["accepted"]
+    assert (await desk.dossier("M")).decisions == [told[0][1]]
+    assert await desk.store.announce(told) == 0
+
+
 async def test_an_account_that_is_not_there_is_said() -> None:
     async def nobody() -> AsyncIterator[UUID]:
         yield UUID(int=7)

@@ -187,7 +187,7 @@ class MemoryStore:
         self, accounts: Collection[UUID] | None = None, known_at: datetime | None = None
     ) -> AsyncIterator[Dossier]:
         for account_id in sorted(self.tables.accounts if accounts is None else set(accounts)):
-            yield dossier_of(account_id, self.tables.accounts.get(account_id), known_at)
+            yield dossier_of(self.tables, account_id, known_at)
 
     async def verify(self, accounts: Collection[UUID] | None = None) -> AsyncIterator[Violation]:
         for account_id, account in sorted(self.tables.accounts.items()):

@@ -167,7 +167,7 @@ class MemoryBatch:
         )
 
     async def dossiers(self, accounts: Collection[UUID]) -> list[Dossier]:
-        return [dossier_of(account_id, self._tables.accounts.get(account_id)) for account_id in sorted(set(accounts))]
+        return [dossier_of(self._tables, account_id) for account_id in sorted(set(accounts))]
 
     async def history(self, since: Mapping[UUID, Moment]) -> dict[UUID, History]:
         return {account_id: self._history(account_id, moment) for account_id, moment in since.items()}

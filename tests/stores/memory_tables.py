@@ -51,8 +51,9 @@ class Tables:
     key_check: bytes | None = None
 
 
-def dossier_of(account_id: UUID, account: Account | None, known_at: datetime | None = None) -> Dossier:
+def dossier_of(tables: Tables, account_id: UUID, known_at: datetime | None = None) -> Dossier:
     """All that is kept of an account, but what was recorded after `known_at`."""
+    account = tables.accounts.get(account_id)
     if account is None:
         return Dossier(None, account_id, (), (), (), {}, {})
 
@@ -70,4 +71,5 @@ def dossier_of(account_id: UUID, account: Account | None, known_at: datetime | N
         postings=[Posting(p.version, p.line, at, p.moment, p.entry, p.correction) for at, p in account.entries if known(at)],
         lot_names=list(account.lots),
         item_names=list(account.items),
+        announced=[decision for (of, _, _), decision in tables.announced.items() if of == account_id],
     )
