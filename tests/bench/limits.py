@@ -12,9 +12,7 @@ import time
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer
@@ -23,6 +21,7 @@ from contracts.events import TOPICS_IN
 from tests.bench.measure import Run, between, cpu_of, read
 from tests.bench.stack import Stack, batches, pipeline
 from tests.bench.workload import Delivery, records
+from tests.parts.wire import Wire
 from worker.persist.postgres import PostgresStore, StoreOptions
 
 REPLAYED = "replayed"
@@ -43,33 +42,13 @@ class Exchange:
     sent: bytearray = field(default_factory=bytearray)
 
 
-class Recorder:
+class Recorder(Wire):
     """A line to Postgres that keeps what clients send, by connection, in the portions that the server answers."""
 
     def __init__(self, dsn: str) -> None:
-        self._parts = urlsplit(dsn)
-        self._server: asyncio.Server | None = None
-        self._lines: set[asyncio.Task[None]] = set()
+        super().__init__(dsn)
         self.connections: list[list[Exchange]] = []
         self.batch = 0
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        assert self._server is not None
-        self._server.close()
-        for line in self._lines:
-            line.cancel()
-        await asyncio.gather(*self._lines, return_exceptions=True)
-
-    @property
-    def dsn(self) -> str:
-        """The address of the database through this line."""
-        assert self._server is not None
-        port = self._server.sockets[0].getsockname()[1]
-        return urlunsplit(self._parts._replace(netloc=f"{self._parts.username}@127.0.0.1:{port}"))
 
     async def _serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from random import Random
-from types import TracebackType
-from typing import Final, Literal, Self
-from urllib.parse import urlsplit, urlunsplit
+from typing import Final, Literal
+
+from tests.parts.wire import Wire
 
 Break = Literal["before", "answer", "overtaken"]
 """How a line breaks at a COMMIT. `before`: the server never hears it. `answer`: the server commits, and its answer is lost.
@@ -24,7 +24,7 @@ _LATE_SECONDS_MAX: Final = 0.6
 _ANSWER_SECONDS_MAX: Final = 30.0
 
 
-class Line:
+class Line(Wire):
     """Passes messages on between workers and a server.
 
     `share`: of how many COMMITs (0 to 1) the line breaks; may be changed at any time. `counts`: COMMITs that passed, by what
@@ -32,40 +32,20 @@ class Line:
     """
 
     def __init__(self, dsn: str, rng: Random, share: float = 0.0) -> None:
-        self._parts = urlsplit(dsn)
+        super().__init__(dsn)
         self._rng = rng
         self.share = share
         self.counts: Counter[str] = Counter()
-        self._server: asyncio.Server | None = None
-        self._calls: set[asyncio.Task[None]] = set()
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        assert self._server is not None
-        self._server.close()
-        for call in self._calls:
-            call.cancel()
-        await asyncio.gather(*self._calls, return_exceptions=True)
-
-    @property
-    def dsn(self) -> str:
-        """The address of the database through this line."""
-        assert self._server is not None
-        port = self._server.sockets[0].getsockname()[1]
-        return urlunsplit(self._parts._replace(netloc=f"{self._parts.username}@127.0.0.1:{port}"))
 
     async def _serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._calls.add(task)
+        self._lines.add(task)
         try:
             server, to_server = await asyncio.open_connection(self._parts.hostname, self._parts.port)
         except OSError:
             to_client.close()
-            self._calls.discard(task)
+            self._lines.discard(task)
             return
         back = asyncio.create_task(_pass_on(server, to_client))
         try:
@@ -76,7 +56,7 @@ class Line:
             back.cancel()
             to_client.transport.abort()
             to_server.close()
-            self._calls.discard(task)
+            self._lines.discard(task)
 
     async def _forward(
         self,
