@@ -173,6 +173,30 @@ def test_secrets_come_from_files_and_a_directory(environment: Environment, tmp_p
     assert "p@ss" not in repr(settings)
 
 
+def test_a_secret_within_a_group_comes_from_the_file_that_is_named(environment: Environment, tmp_path: Path) -> None:
+    (tmp_path / "postgres").write_text("of postgres\n")
+    (tmp_path / "kafka").write_text("of kafka\n")
+    sasl = {"SECURITY_PROTOCOL": "SASL_SSL", "SASL_MECHANISM": "PLAIN", "SASL_USER": "loyalty"}
+    environment(
+        {name: value for name, value in GOOD.items() if name != "LOYALTY_POSTGRES_PASSWORD"},
+        LOYALTY_POSTGRES_PASSWORD_FILE=str(tmp_path / "postgres"),
+        LOYALTY_KAFKA_SASL_PASSWORD_FILE=str(tmp_path / "kafka"),
+        LOYALTY_KAFKA_TLS_KEY_PASSWORD_FILE="",
+        **{f"LOYALTY_KAFKA_{name}": value for name, value in sasl.items()},
+    )
+    settings = load()
+    assert settings.postgres.password is not None
+    assert settings.postgres.password.get_secret_value() == "of postgres"
+    assert settings.kafka.sasl_password is not None
+    assert settings.kafka.sasl_password.get_secret_value() == "of kafka"
+    assert settings.kafka.tls_key_password is None
+
+
+def test_a_file_of_a_secret_within_a_group_that_is_not_there_is_one_line(environment: Environment) -> None:
+    environment(GOOD, LOYALTY_POSTGRES_PASSWORD_FILE="/nowhere")
+    assert mistakes() == ["LOYALTY_POSTGRES_PASSWORD_FILE=/nowhere: must be a file that can be read"]
+
+
 def test_tls_of_postgres_goes_into_the_dsn(environment: Environment, tmp_path: Path) -> None:
     ca = tmp_path / "ca.pem"
     ca.write_text("x")

@@ -98,8 +98,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The order of the places that values come from."""
         assert isinstance(env_settings, EnvSettingsSource), "as pydantic-settings makes it"
-        # Empty is unset, also within groups: compose files pass on what is not set as empty.
-        env_settings.env_vars = {name: value for name, value in env_settings.env_vars.items() if value}
+        # Empty is unset, also within groups: compose files pass on what is not set as empty. What names a file is no value of
+        # its group: `_FilesSource` reads it.
+        env_settings.env_vars = {
+            name: value for name, value in env_settings.env_vars.items() if value and not _names_a_file(name.upper())
+        }
         return (init_settings, env_settings, _FilesSource(settings_cls), *_config_source(settings_cls))
 
 
@@ -135,7 +138,7 @@ class _FilesSource(PydanticBaseSettingsSource):
         values: dict[str, Any] = {}
         directory = os.environ.get(SECRETS_DIR)
         for name, loc in _NAMES.items():
-            path = os.environ.get(name + FILE_SUFFIX) if name + FILE_SUFFIX not in _NAMES else None
+            path = os.environ.get(name + FILE_SUFFIX) or None if _names_a_file(name + FILE_SUFFIX) else None
             if path is None and directory is not None:
                 inside = Path(directory, "_".join(loc))
                 path = str(inside) if inside.is_file() else None
@@ -175,6 +178,11 @@ _FIELDS: Final = dict(every_setting())
 _NAMES: Final = {_name(loc): loc for loc in _FIELDS}
 
 
+def _names_a_file(name: str) -> bool:
+    """Whether this name in the environment is that of a file which holds a setting; `…_TLS_CA_FILE` is a setting itself."""
+    return name not in _NAMES and name.endswith(FILE_SUFFIX) and name.removesuffix(FILE_SUFFIX) in _NAMES
+
+
 def _read_secret(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
@@ -191,8 +199,8 @@ def _unknown_names() -> Iterator[str]:
         if name == SECRETS_DIR:
             if not Path(value).is_dir():
                 yield f"{name}={value}: must be a directory that exists"
-        elif name.endswith(FILE_SUFFIX) and name.removesuffix(FILE_SUFFIX) in _NAMES:
-            if _read_secret(Path(value)) is None:
+        elif _names_a_file(name):
+            if value and _read_secret(Path(value)) is None:
                 yield f"{name}={value}: must be a file that can be read"
         else:
             yield f"{name}: {_no_such(name)}"
