@@ -14,14 +14,17 @@ import pytest
 
 from contracts.events import PointsAdjusted
 from tests.flows.bad_records import HOUR, NOW, gift, order, shipped
+from tests.flows.shop import Sent
 from tests.flows.system import Raw
 from tests.pipeline.desk import Desk, programs
 from tests.stores.memory_batch import MemoryBatch
 from worker import statements
 from worker.catalogue import Catalogue
+from worker.consume.batch import Batch
 from worker.decide import fold, state
 from worker.decide.account import Account
 from worker.decide.refold import Clock
+from worker.decode import Record
 from worker.persist import RefusedError
 from worker.upkeep import rebuild, verify
 from worker.upkeep.rebuild import Rebuilt, fenced
@@ -199,6 +202,28 @@ async def test_a_redemption_that_waited_at_the_moment_of_the_backup_gets_the_ver
     assert [each.redemption.decision for each in found.orders if each.redemption is not None] == ["accepted"]
     assert (await desk.dossier("M")).decisions == [told[0][1]]
     assert await desk.store.announce(told) == 0
+
+
+async def test_what_is_taken_over_without_a_word_is_so_though_the_member_was_known_before() -> None:
+    desk, code = Desk(), "lenovo-pro"
+    lots = [{"points": 500}]
+
+    async def take(type_: str, hours: int, program: str = code, **data: Any) -> None:
+        event = Sent(type_, type_, "/shop", NOW - hours * HOUR, program, {"member_id": "M", **data}, "M")
+        record = Record("t", 0, hours, 0, None, event.value(), tuple(event.headers()))
+        assert (await desk.pipeline.process(Batch((record,), ()))).outcomes["applied"] == 1
+
+    await take("member.registered", 5)
+    await take("member.enrolled", 4)
+    await take("balance.opened", 9, lots=lots, announce=False)
+    dossier = await desk.dossier("M")
+    assert dossier.row is not None
+    assert (dossier.row.version, dossier.row.head.available, desk.store.tables.outbox) == (0, 500, {})
+    assert [(posting.version, posting.correction) for posting in dossier.postings] == [(0, False)]
+    await take("points.adjusted", 8, points=7, reason="late")
+    told = [msgspec.json.decode(message.value or b"") for message in desk.store.tables.outbox.values()]
+    assert [(each["version"], each["available"], each["change"]["available"]) for each in told] == [(1, 507, 7)]
+    assert (await desk.statement("M")).available == 507
 
 
 async def test_an_account_that_is_not_there_is_said() -> None:

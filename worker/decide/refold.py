@@ -303,10 +303,12 @@ def _difference(program: Program, change: AccountChange, before: Head, steps: Se
     folded = net((step.moment, entry) for step in steps for entry in step.entries)
     rows = corrections(folded, posted)
     first = min((stored.version for stored in history.steps), default=change.version)
-    told = messages.of_refold(program, change, before, change.version + 1, steps, rows)
+    # What is taken over without a word is taken over so where other facts, which told nothing, had come before it too.
+    quiet = change.version == 0 and not history.entries and all(step.unannounced for step in steps if step.tells)
+    told = messages.of_refold(program, change, before, change.version + 1, steps, rows) if not quiet else []
     if told:
         change.version += 1
-    change.entries.extend(number(change.version, before, rows, correction=True))
+    change.entries.extend(number(change.version, before, rows, correction=not quiet))
     change.messages.extend(told)
     change.steps.extend(StoredStep(step.moment, min(first, change.version), step.before) for step in steps)
     return change
