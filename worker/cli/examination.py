@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -62,17 +64,40 @@ async def examine() -> list[Check]:
 async def _kafka(settings: KafkaSettings) -> list[Check]:
     admin = AIOKafkaAdminClient(**settings.client_options("loyalty-doctor"))
     to_do = "start Kafka, or correct LOYALTY_KAFKA_BOOTSTRAP and its TLS and SASL settings"
+    said: list[str] = []
     try:
         async with asyncio.timeout(WAIT_SECONDS):
-            await admin.start()
+            with _overheard(said):
+                await admin.start()
             wanted = wanted_topics(settings, 1)
             described = {each["topic"]: each for each in await admin.describe_topics(list(wanted))}
     except (KafkaError, OSError, TimeoutError) as error:
-        return [Check("kafka", "fail", f"{settings.bootstrap}: {_words(error)}", to_do)]
+        return [Check("kafka", "fail", f"{settings.bootstrap}: {said[-1] if said else _words(error)}", to_do)]
     finally:
         await admin.close()
     counts = {name: len(each["partitions"]) for name, each in described.items() if each["error_code"] == 0}
     return [Check("kafka", "ok", f"{settings.bootstrap} answers"), *_topics(settings, list(wanted), counts)]
+
+
+@contextmanager
+def _overheard(said: list[str]) -> Iterator[None]:
+    """Why aiokafka cannot connect it says to its log only: a certificate, a password, nobody there."""
+
+    class Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(" ".join(record.getMessage().split()))
+
+    ear, log = Ear(), logging.getLogger("aiokafka")
+    level, passed_on = log.level, log.propagate
+    log.addHandler(ear)
+    log.setLevel(logging.ERROR)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(ear)
+        log.setLevel(level)
+        log.propagate = passed_on
 
 
 def _topics(settings: KafkaSettings, wanted: list[str], counts: dict[str, int]) -> Iterator[Check]:

@@ -60,6 +60,8 @@ class KafkaSettings(Group):
             raise ValueError("tls_cert_file and tls_key_file go together")
         if not self.security_protocol.endswith("SSL") and (self.tls_ca_file or self.tls_cert_file):
             raise ValueError("tls_… is set: security_protocol must be SSL or SASL_SSL")
+        if self.security_protocol.endswith("SSL"):
+            self._tls()
         return self
 
     def topic(self, name: str) -> str:
@@ -67,11 +69,7 @@ class KafkaSettings(Group):
         return self.topics_prefix + name
 
     def client_options(self, client_id: str) -> dict[str, Any]:
-        """aiokafka's options of a connection, for consumers, producers and admin clients.
-
-        Raises:
-            ssl.SSLError: a file of TLS does not hold what it should.
-        """
+        """aiokafka's options of a connection, for consumers, producers and admin clients."""
         options: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap,
             "client_id": client_id,
@@ -90,11 +88,27 @@ class KafkaSettings(Group):
         return options
 
     def _tls(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=self.tls_ca_file)
+        """Raises ValueError: a file does not hold what it should."""
+        try:
+            context = ssl.create_default_context(cafile=self.tls_ca_file)
+        except OSError as error:
+            raise ValueError(f"tls_ca_file should hold certificates in PEM: {_words(error)}") from error
         if self.tls_cert_file is not None:
-            password = None if self.tls_key_password is None else self.tls_key_password.get_secret_value()
-            context.load_cert_chain(self.tls_cert_file, self.tls_key_file, password)
+            # Never None: then OpenSSL would ask at the terminal for the password of an encrypted key.
+            password = "" if self.tls_key_password is None else self.tls_key_password.get_secret_value()
+            try:
+                context.load_cert_chain(self.tls_cert_file, self.tls_key_file, password)
+            except OSError as error:
+                what = "tls_cert_file, tls_key_file and tls_key_password should be a certificate and its key in PEM"
+                raise ValueError(f"{what}: {_words(error)}") from error
         return context
+
+
+def _words(error: OSError) -> str:
+    """What OpenSSL found, without where in its sources; what the system said, without the file's name."""
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "it cannot be read").lower().replace("_", " ")
+    return (error.strerror or "it cannot be read").lower()
 
 
 class PostgresSettings(Group):
