@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,8 @@ EXAMPLE = Path(__file__).parents[2] / "contracts" / "examples" / "in" / "points.
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    if shutil.which("openssl") is None:
+        cannot_run("servers with TLS", "no openssl to make certificates with", "install Debian's package openssl")
     authority = Authority(tmp_path_factory.mktemp("secured") / "authority")
     authority.begin()
     return authority
