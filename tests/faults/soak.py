@@ -44,7 +44,7 @@ async def soak(seconds: float, file: Path, only: Sequence[str] = tuple(MENU), se
     the logs of the workers stay where the line says."""
     end = time.monotonic() + seconds
     if seed is None:
-        earlier = [line["seed"] for line in results.read(file) if line["kind"] == "faults"]
+        earlier = [line["seed"] for line in results.so_far(file) if line["kind"] == "faults"]
         seed = max(earlier, default=-1) + 1
     failed = not_played = 0
     while time.monotonic() < end:

@@ -1,7 +1,8 @@
 """`python -m tests.soak`: simulation and faults beside each other for a time, results appended, and what all of it comes to.
 
 --seconds N [--results FILE] [--without simulation|faults]   goes on where the file ends; exit code 1 if a promise was broken
---table, --write                                             the totals so far; into tests/README.md
+--table                                                      the totals so far
+--write                                                      keep these rounds with the tests, and the totals in tests/README.md
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ def main() -> int:
     if arguments.seconds:
         _soak(arguments.seconds, arguments.results, arguments.without)
     lines = results.read(arguments.results)
-    everything = [*lines, *results.fuzzed()]
+    everything = [*results.so_far(arguments.results), *results.fuzzed()]
     if arguments.write:
-        results.write(everything)
+        results.keep(arguments.results)
+        results.write(results.read(results.KEPT))
     sys.stdout.write(results.table(everything) + "\n")
     broken = [text for line in lines[before:] for text in (*line.get("problems", ()), *line.get("failures", ()))]
     return int(bool(broken))

@@ -1,4 +1,4 @@
-"""The results file: one line a round, appended, never rewritten; what the lines sum up to, and the table of it."""
+"""Results: one line a round, appended to a file of this machine and kept with the tests from there; what the lines sum up to."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Any, Final
 RESULTS: Final = Path("build/soak.ndjson")
 FUZZED: Final = Path("build/fuzz.ndjson")
 """What `make fuzz` appends to."""
+KEPT: Final = Path(__file__).parent / "kept.ndjson"
+"""All rounds that the published table counts."""
 README: Final = Path(__file__).parents[1] / "README.md"
 BEGIN: Final = "<!-- figures: made by `python -m tests.soak --write`, not by hand -->"
 END: Final = "<!-- end of figures -->"
@@ -58,6 +60,19 @@ def fuzzed(results: Path = FUZZED) -> list[dict[str, Any]]:
         for line in read(results)
         if line["kind"] in ("record", "guided")
     ]
+
+
+def so_far(results: Path = RESULTS) -> list[dict[str, Any]]:
+    """The rounds that are kept, and those of this machine since: where a soak goes on."""
+    return [*read(KEPT), *read(results)]
+
+
+def keep(results: Path = RESULTS, fuzz: Path = FUZZED, kept: Path = KEPT) -> None:
+    """Move the rounds of this machine to those that are kept."""
+    for line in (*read(results), *fuzzed(fuzz)):
+        append(kept, line)
+    results.unlink(missing_ok=True)
+    fuzz.unlink(missing_ok=True)
 
 
 def append(results: Path, line: Mapping[str, Any]) -> None:

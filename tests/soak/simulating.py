@@ -18,7 +18,7 @@ def simulate(seconds: float, file: Path) -> None:
     os.nice(_YIELD)
     quiet()
     end = time.monotonic() + seconds
-    earlier = [line for line in results.read(file) if line["kind"] == "simulation"]
+    earlier = [line for line in results.so_far(file) if line["kind"] == "simulation"]
     seed = max((line["first"] + line["seeds"] for line in earlier), default=0)
     while time.monotonic() < end:
         line = some(seed, end)

@@ -32,3 +32,16 @@ def test_the_table_goes_where_the_last_one_was(tmp_path: Path) -> None:
     assert text.startswith(f"before\n{results.BEGIN}\n| what |")
     assert text.endswith(f"{results.END}\nafter\n")
     assert results.BEGIN in results.README.read_text()
+
+
+def test_the_published_table_is_that_of_the_rounds_that_are_kept() -> None:
+    assert results.table(results.read(results.KEPT)) in results.README.read_text()
+
+
+def test_rounds_of_this_machine_are_kept_once(tmp_path: Path) -> None:
+    soaked, fuzz, kept = tmp_path / "soak.ndjson", tmp_path / "fuzz.ndjson", tmp_path / "kept.ndjson"
+    results.append(soaked, {"kind": "simulation", "first": 0, "seeds": 100, "seconds": 360.0, "failures": []})
+    results.append(fuzz, {"kind": "record", "seconds": 1.0, "cases": 50, "failures": []})
+    results.keep(soaked, fuzz, kept)
+    results.keep(soaked, fuzz, kept)
+    assert results.totals(results.read(kept)) == {"seeds": 100, "hostile_records": 50, "lost": 0, "doubled": 0, "violations": 0}
