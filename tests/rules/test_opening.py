@@ -109,12 +109,14 @@ def test_where_something_was_told_before_the_opening_is_told_too(heard: Heard) -
     assert [data["available"] for data in heard.on("balance-changed")] == [5, 105]
 
 
-def test_an_opening_that_comes_late_is_told(heard: Heard) -> None:
+def test_a_silent_opening_that_comes_after_facts_which_told_nothing_stays_silent(heard: Heard) -> None:
     story = Story("lenovo-pro")
     story.enrolled("2024-04-10")
-    assert heard.messages == []
     story.tell("balance.opened", OPENED, member_id=MEMBER, lots=[{"points": 100}], announce=False)
-    assert [(data["version"], data["available"]) for data in heard.on("balance-changed")] == [(1, 100)]
+    assert heard.messages == []
+    story.adjusted(5, "2024-04-11")
+    (told,) = heard.on("balance-changed")
+    assert (told["version"], told["available"], told["change"]["available"]) == (1, 105, 5)
 
 
 def test_a_fact_from_before_a_silent_opening_repairs_it_aloud(heard: Heard) -> None:
