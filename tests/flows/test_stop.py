@@ -84,7 +84,13 @@ async def test_a_worker_that_is_told_to_stop_under_load_commits_publishes_and_en
 async def test_partitions_go_over_at_once_and_the_ledger_ends_as_simulated_however_workers_end(system: System) -> None:
     await system.prepare(dict.fromkeys(TOPICS_IN, PARTITIONS))
     events = _shop(12, 6000)
-    await system.publish(events, key=lambda event: event.order_id)
+    # A third each time, so that there is something left to read however fast workers are.
+    parts = [events[start : start + 2000] for start in range(0, len(events), 2000)]
+
+    async def publish_more() -> None:
+        await system.publish(parts.pop(0), key=lambda event: event.order_id)
+
+    await publish_more()
     (port,) = free_ports(1)
     small = {"LOYALTY_BATCH_RECORDS_MAX": "100"}
     first = system.start_worker("w1", **small, LOYALTY_KAFKA_SESSION_TIMEOUT_SECONDS=str(SESSION_SECONDS))
@@ -100,7 +106,13 @@ async def test_partitions_go_over_at_once_and_the_ledger_ends_as_simulated_howev
     await until(lambda: assigned(len(TOPICS_IN) * PARTITIONS), SESSION_SECONDS / 6, "the other has all of them")
 
     async with _ledger_locked(system):
+        await publish_more()
+
+        async def held_up() -> bool:
+            return await system.sql("SELECT FROM pg_locks WHERE NOT granted AND relation = 'fact'::regclass") != []
+
         # A batch under way cannot end now, so that the worker is still stopping when it is told again.
+        await until(held_up, 30, "a batch of w2 is held up")
         second.ask_to_stop()
 
         async def stopping() -> bool:
@@ -110,6 +122,8 @@ async def test_partitions_go_over_at_once_and_the_ledger_ends_as_simulated_howev
         second.ask_to_stop()
         assert await _exit_code(system, second, 2) == AT_ONCE_EXIT_CODE
 
+    await publish_more()
+    assert not parts
     third = system.start_worker("w3", **small, LOYALTY_KAFKA_SESSION_TIMEOUT_SECONDS="6")
     await _more_than(system, await _read(system) + 500)
     third.kill()
