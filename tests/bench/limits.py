@@ -31,7 +31,9 @@ OUTBOX_ROWS = 2_000
 COPIED_ROW_BYTES = 1_000
 READ_RECORDS = 1_000
 _HEADER = struct.Struct("!cI")
-_READY, _TERMINATE = b"Z", b"X"
+_READY = b"Z"
+_TERMINATE = _HEADER.pack(b"X", 4)
+"""The whole message: what is read may also begin with the letter in the middle of a COPY."""
 
 
 @dataclass(slots=True)
@@ -60,7 +62,7 @@ class Recorder(Wire):
         back = asyncio.create_task(self._answer(server, to_client, exchanges))
         try:
             while data := await client.read(2**20):
-                if data[:1] == _TERMINATE:
+                if data == _TERMINATE:
                     break
                 exchanges[-1].sent += data
                 exchanges[-1].batch = self.batch
