@@ -49,13 +49,13 @@ class Room:
 
 
 MEASURED: Final = Costs(
-    worker_cpu_us=226,
-    postgres_cpu_us=46,
-    kafka_cpu_us=40,
-    stored_bytes=2_521,
-    account_bytes=762,
-    wal_bytes=3_520,
-    source="tests/bench/results/2026-11-22-0908.json: 2 cores, embedded Postgres 18, Apache Kafka 4.1.0 from its own jars",
+    worker_cpu_us=221,
+    postgres_cpu_us=56,
+    kafka_cpu_us=12,
+    stored_bytes=2_452,
+    account_bytes=666,
+    wal_bytes=3_993,
+    source="tests/bench/results/2026-11-22-1048.json: 2 cores, embedded Postgres 18, Apache Kafka 4.1.0 from its own jars",
 )
 """The costs that `loyalty plan` goes by."""
 
