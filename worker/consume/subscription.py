@@ -36,14 +36,18 @@ RawRecords = tuple[ConsumerRecord[Any, Any], ...]
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionOptions:
-    """What is read and how. `client` are aiokafka's options of the connection (`bootstrap_servers`, security)."""
+    """What is read and how. `client` are aiokafka's options of the connection (`bootstrap_servers`, security).
+
+    `fetch_wait_ms`: how long a broker may wait for news. A broker is asked one thing at a time, and what was asked while busy
+    partitions still had records here is about quiet ones only: the busy ones then wait as long for theirs.
+    """
 
     topics: tuple[str, ...]
     group: str
     client: Mapping[str, Any]
     poll_records_max: int = 2_000
     poll_wait_ms: int = 10
-    fetch_wait_ms: int = 250
+    fetch_wait_ms: int = 25
     partition_fetch_bytes_max: int = 4 * 2**20
     session_timeout_ms: int = 10_000
     heartbeat_ms: int = 3_000
