@@ -86,7 +86,7 @@ async def read_accounts(dsn: str, accounts: Sequence[UUID], at: datetime) -> tup
         async for dossier in store.dossiers(accounts):
             row = dossier.row
             assert row is not None
-            found = list(verify.differences(dossier, programs))
+            found = [violation.detail for violation in verify.of_account(dossier, programs)]
             assert not found, found
             versions[f"{row.program}:{row.member_id}"] = row.version
             books.verdicts |= {(each.source, each.id): each for each in dossier.decisions}

@@ -5,7 +5,7 @@
 --seed N         draws the sample
 --patience N     how many seconds of tests are run against one mutant before it counts as a survivor
 --again          tries the survivors of earlier runs once more
---only TEXT      only mutants whose name contains it, e.g. "refold.overdrawn"
+--only TEXT      only mutants whose name contains it, e.g. "refold._overdrawn"
 --report         tries nothing, and says what the results come to
 """
 

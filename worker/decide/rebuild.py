@@ -18,9 +18,9 @@ from worker.decide import messages
 from worker.decide.account import Account
 from worker.decide.change import AccountChange, AccountRow, StoredStep
 from worker.decide.explain import Posting
-from worker.decide.fold import fold, moment_of
+from worker.decide.fold import moment_of
 from worker.decide.program import Program
-from worker.decide.refold import Clock, corrections, net, number, overdrawn
+from worker.decide.refold import Clock, corrections, fold_covered, net, number, taken_over_quietly
 from worker.decide.state import Bucket, Decision, Head, ItemKey, Moment, blank
 from worker.decide.step import Step
 
@@ -56,7 +56,13 @@ def rebuild_account(program: Program, kept: Kept, clock: Clock, epoch: int = 0, 
     told = {(each.source, each.id): each for each in kept.announced} | recorded
     facts = sorted((*kept.facts, *fresh), key=lambda fact: fact.key)
     until = max((at for at in (clock.until, last.at if last is not None else None) if at is not None), default=None)
-    account, steps = _folded(program, facts, told, until, clock, last)
+
+    def begin() -> Account:
+        account = Account(program, blank(), {}, {}, complete=True)
+        account.certain_until = clock.certain_until
+        return account
+
+    account, steps = fold_covered(begin, facts, until, told, last)
     new = account.decided.keys() - recorded.keys()
     change = AccountChange(
         account_id=row.account_id,
@@ -78,28 +84,6 @@ def rebuild_account(program: Program, kept: Kept, clock: Clock, epoch: int = 0, 
     return change
 
 
-def _folded(
-    program: Program,
-    facts: Sequence[Event],
-    told: dict[tuple[str, str], Decision],
-    until: datetime | None,
-    clock: Clock,
-    last: Moment | None,
-) -> tuple[Account, list[Step]]:
-    """All facts folded; a redemption nobody was told of yet is not accepted where the points were gone by now."""
-    refused: set[tuple[str, str]] = set()
-    while True:
-        account = Account(program, blank(), {}, {}, complete=True)
-        account.certain_until = clock.certain_until
-        account.decided.update(told)
-        account.overdrawing = refused
-        steps = fold(account, facts, until)
-        found = overdrawn(steps, set(account.decided) - set(told), last)
-        if found is None:
-            return account, steps
-        refused = refused | {found}
-
-
 def _post(program: Program, change: AccountChange, kept: Kept, facts: Sequence[Event], steps: Sequence[Step]) -> None:
     """What was folded minus what was posted, under one version; and what subscribers do not know yet."""
     # What subscribers were told is what was posted; the head may say otherwise.
@@ -107,8 +91,7 @@ def _post(program: Program, change: AccountChange, kept: Kept, facts: Sequence[E
     before = replace(kept.row.head, available=posted.available, pending=posted.pending, held=posted.held)
     folded = net((step.moment, entry) for step in steps for entry in step.entries)
     rows = corrections(folded, net((posting.moment, posting.entry) for posting in kept.postings))
-    # What was taken over without a word, and could not be folded then, is taken over without a word now.
-    quiet = change.version == 0 and not kept.postings and all(step.unannounced for step in steps if step.tells)
+    quiet = taken_over_quietly(change, kept.postings, steps)
     if not quiet:
         waited = next((fact for fact in facts if before.last is None or moment_of(fact) > before.last), None)
         change.messages.extend(messages.of_refold(program, change, before, change.version + 1, steps, rows, waited))

@@ -8,7 +8,7 @@ belong to.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self, TypeVar
@@ -219,16 +219,9 @@ def _late(work: _Work, change: AccountChange, facts: Sequence[Event], history: H
     recorded: _Told = {(decision.source, decision.id): decision for decision in history.decisions}
     told = {**work.told, **recorded}
     until = max((at for at in (work.clock.until, now.last.at if now.last else None) if at is not None), default=None)
-    refused: set[tuple[str, str]] = set()
-    while True:
-        account = work.account(replace(head, waiting=()), dict(lots), dict(items))
-        account.decided.update(told)
-        account.overdrawing = refused
-        steps = fold(account, every, until)
-        found = overdrawn(steps, set(account.decided) - set(told), now.last)
-        if found is None:
-            break
-        refused = refused | {found}
+    account, steps = fold_covered(
+        lambda: work.account(replace(head, waiting=()), dict(lots), dict(items)), every, until, told, now.last
+    )
     change.head = account.head
     change.undone_from = history.since
     change.late = sum(now.last is not None and moment_of(fact) < now.last for fact in facts)
@@ -245,7 +238,28 @@ def _restore(rows: dict[_K, _V], key: _K, row: _V | None) -> None:
         rows[key] = row
 
 
-def overdrawn(steps: Sequence[Step], new: set[tuple[str, str]], last: Moment | None) -> tuple[str, str] | None:
+def fold_covered(
+    begin: Callable[[], Account],
+    facts: Sequence[Event],
+    until: datetime | None,
+    told: Mapping[tuple[str, str], Decision],
+    last: Moment | None,
+) -> tuple[Account, list[Step]]:
+    """Fold facts into the account that `begin` makes, under the verdicts told. A redemption that nobody was told of yet is not
+    accepted where that would leave less than nothing at an instant up to `last`; each time one is found, all is folded again."""
+    refused: set[tuple[str, str]] = set()
+    while True:
+        account = begin()
+        account.decided.update(told)
+        account.overdrawing = refused
+        steps = fold(account, facts, until)
+        found = _overdrawn(steps, account.decided.keys() - told.keys(), last)
+        if found is None:
+            return account, steps
+        refused = refused | {found}
+
+
+def _overdrawn(steps: Sequence[Step], new: set[tuple[str, str]], last: Moment | None) -> tuple[str, str] | None:
     """A redemption newly accepted in the past that leaves less than nothing at an instant folded since; the latest first."""
     if last is None:
         return None
@@ -297,14 +311,19 @@ def _entry_order(key: _EntryKey) -> tuple[Moment, tuple[str, ...]]:
     return moment, tuple(name or "" for name in named)
 
 
+def taken_over_quietly(change: AccountChange, posted: Collection[object], steps: Iterable[Step]) -> bool:
+    """Whether all that is to be told is what was taken over without a word, so that it stays so: nothing was ever told or posted,
+    whatever other facts came before it."""
+    return change.version == 0 and not posted and all(step.unannounced for step in steps if step.tells)
+
+
 def _difference(program: Program, change: AccountChange, before: Head, steps: Sequence[Step], history: History) -> AccountChange:
     """Post what the new fold moved minus what was posted, all under one version, and tell what became different."""
     posted = net((stored.moment, stored.entry) for stored in history.entries)
     folded = net((step.moment, entry) for step in steps for entry in step.entries)
     rows = corrections(folded, posted)
     first = min((stored.version for stored in history.steps), default=change.version)
-    # What is taken over without a word is taken over so where other facts, which told nothing, had come before it too.
-    quiet = change.version == 0 and not history.entries and all(step.unannounced for step in steps if step.tells)
+    quiet = taken_over_quietly(change, history.entries, steps)
     told = messages.of_refold(program, change, before, change.version + 1, steps, rows) if not quiet else []
     if told:
         change.version += 1

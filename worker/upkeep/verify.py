@@ -7,17 +7,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from msgspec.structs import replace
 
 from worker.decide.account import Account, Defect
 from worker.decide.fold import fold, moment_of
 from worker.decide.program import Program
-from worker.decide.state import FORMAT, Entry, Moment, blank
+from worker.decide.refold import net
+from worker.decide.state import FORMAT, Entry, Item, ItemKey, Moment, blank
 from worker.decide.step import Step
 from worker.persist.api import Store
 from worker.persist.rows import Dossier, Violation
@@ -72,12 +72,6 @@ def of_account(dossier: Dossier, programs: Mapping[str, Program]) -> Iterator[Vi
         yield Violation(name, dossier.account_id, detail)
 
 
-def differences(dossier: Dossier, programs: Mapping[str, Program]) -> Iterator[str]:
-    """Where an account's state, or what was posted, is not what its facts say."""
-    for _, detail in _findings(dossier, programs):
-        yield detail
-
-
 def _findings(dossier: Dossier, programs: Mapping[str, Program]) -> Iterator[tuple[str, str]]:
     row = dossier.row
     if row is None:
@@ -96,12 +90,14 @@ def _findings(dossier: Dossier, programs: Mapping[str, Program]) -> Iterator[tup
         yield REFOLD, f"the facts cannot be folded: {defect}"
         return
     if row.head.format == FORMAT:  # what is kept in another form is not gone on from, but folded anew when it is touched next
-        items = {" ".join(key): item for key, item in dossier.items.items()}
-        rows = (*_of_rows("lot", dossier.lots, folded.lots), *_of_rows("item", items, _named(folded)))
+        rows = (
+            *_of_rows("lot", dossier.lots, folded.lots),
+            *_of_rows("item", _by_name(dossier.items), _by_name(folded.items)),
+        )
         for detail in (*_of_head(row.head, folded), *rows):
             yield REFOLD, detail
-    posted = _net((stored.moment, stored.entry) for stored in dossier.entries)
-    for detail in _of_entries(posted, _net((step.moment, entry) for step in steps for entry in step.entries)):
+    posted = net((stored.moment, stored.entry) for stored in dossier.entries)
+    for detail in _of_entries(posted, net((step.moment, entry) for step in steps for entry in step.entries)):
         yield ENTRIES, detail
 
 
@@ -117,8 +113,8 @@ def _refolded(dossier: Dossier, program: Program) -> tuple[Account, list[Step]]:
     return account, fold(account, sorted(dossier.facts, key=moment_of), until)
 
 
-def _named(account: Account) -> dict[str, Any]:
-    return {" ".join(key): item for key, item in account.items.items()}
+def _by_name(items: Mapping[ItemKey, Item]) -> dict[str, Item]:
+    return {" ".join(key): item for key, item in items.items()}
 
 
 def _of_head(kept: msgspec.Struct, folded: Account) -> Iterator[str]:
@@ -151,20 +147,7 @@ def _text(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-_Movement = tuple[Moment, Entry]
-
-
-def _net(entries: Iterable[_Movement]) -> Counter[_Movement]:
-    """Points by moment and movement, what was moved and moved back taken together."""
-    net: Counter[_Movement] = Counter()
-    for moment, entry in entries:
-        back = entry.source > entry.target
-        source, target = (entry.target, entry.source) if back else (entry.source, entry.target)
-        net[moment, replace(entry, points=0, source=source, target=target)] += -entry.points if back else entry.points
-    return net
-
-
-def _of_entries(posted: Counter[_Movement], folded: Counter[_Movement]) -> Iterator[str]:
+def _of_entries(posted: Counter[tuple[Moment, Entry]], folded: Counter[tuple[Moment, Entry]]) -> Iterator[str]:
     for moment, entry in sorted({*posted, *folded}, key=lambda each: (each[0], _text(each[1]))):
         ours, theirs = posted[moment, entry], folded[moment, entry]
         if ours != theirs:
