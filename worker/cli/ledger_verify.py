@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import time
 from collections.abc import Mapping
@@ -15,12 +13,12 @@ import typer
 
 from worker.cli.failures import Exit, Failure
 from worker.cli.output import Format, Output, show_json, show_lines, tell
+from worker.cli.resuming import Cursor
 
 if TYPE_CHECKING:
     from worker.persist import Violation
     from worker.settings import Settings
 
-_NIL: Final = UUID(int=0)
 PROGRESS_SECONDS: Final = 10.0
 """How often a line says how far it is, where nobody watches."""
 
@@ -57,7 +55,7 @@ async def _verify(names: list[str] | None, since: str | None, workers: int, resu
         raise Failure(Exit.USAGE, "--resume: is for looking at the whole ledger, not with --account")
     settings = load()
     asked_since = instant(since, "--since") if since is not None else None
-    cursor = _Cursor(resume, since)
+    cursor = Cursor(resume, "ledger verify", {"since": since})
     accounts = accounts_of(settings, names)
     if accounts and names:
         await _are_there(settings, dict(zip(accounts, names, strict=True)))
@@ -113,41 +111,6 @@ def _show(row: Mapping[str, Any], output: Format) -> None:
     else:
         whose = f"account {row['account_id']}" if row["account_id"] is not None else "the ledger"
         print(f"{whose}: {row['invariant']}: {row['detail']}; cure: {row['cure']}")  # noqa: T201 - the answer
-
-
-class _Cursor:
-    """How far it is, kept in a file after every chunk; the file goes when all is looked at. Without a file: only in memory."""
-
-    def __init__(self, file: Path | None, since: str | None) -> None:
-        self._file = file
-        self._since = since
-        self.after, self.accounts, self.found = _NIL, 0, 0
-        if file is None or not file.exists():
-            return
-        try:
-            kept = json.loads(file.read_text(encoding="utf-8"))
-            self.after, self.accounts, self.found = UUID(kept["after"]), int(kept["accounts"]), int(kept["found"])
-            other = kept["since"] != since
-        except (ValueError, KeyError, TypeError):
-            raise Failure(Exit.USAGE, f"{file}: is no file of `ledger verify --resume`; remove it to begin anew") from None
-        if other:
-            raise Failure(Exit.USAGE, f"{file}: was begun with --since {kept['since'] or 'left out'}: go on so, or remove it")
-        tell(f"loyalty: going on after {self.accounts:,} accounts")
-
-    def move(self, after: UUID, accounts: int, found: int) -> None:
-        """All accounts up to this one were looked at."""
-        self.after, self.accounts, self.found = after, self.accounts + accounts, self.found + found
-        if self._file is not None:
-            kept = {"after": str(after), "accounts": self.accounts, "found": self.found, "since": self._since}
-            # Beside it first: whoever is killed while writing leaves the last good one.
-            beside = self._file.with_name(self._file.name + ".new")
-            beside.write_text(json.dumps(kept), encoding="utf-8")
-            os.replace(beside, self._file)  # noqa: PTH105 - the same, and said to be atomic
-
-    def end(self) -> None:
-        """All is looked at."""
-        if self._file is not None:
-            self._file.unlink(missing_ok=True)
 
 
 class _Pace:

@@ -143,6 +143,10 @@ class Pace:
             self._told = time.monotonic()
             self._say(self._line())
 
+    def expect(self, of: int) -> None:
+        """So many there will have been in all, as far as is known by now."""
+        self._of = of
+
     def count(self, count: int) -> None:
         """So many more are done."""
         self._done += count

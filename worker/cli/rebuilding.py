@@ -6,13 +6,15 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from uuid import UUID
 
 import typer
 
 from worker.cli.failures import Exit, Failure
 from worker.cli.output import Format, Output, Pace, show, show_lines, tell
+from worker.cli.resuming import Cursor
 
 if TYPE_CHECKING:
     from worker.catalogue import Catalogue
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from worker.upkeep.rebuild import Rebuilt
 
 COLUMNS = ("account_id", "program", "facts", "version", "entries", "available", "pending", "fenced", "defect")
+TABLE_ROWS_MAX: Final = 1_000
+"""How many accounts of a program a table shows."""
 
 
 def rebuild(
@@ -28,6 +32,7 @@ def rebuild(
         list[str] | None, typer.Option(metavar="ID|PROGRAM:MEMBER", help="This account; may be given again.")
     ] = None,
     fenced: Annotated[bool, typer.Option("--fenced", help="Every account that is fenced.")] = False,
+    program: Annotated[str | None, typer.Option(metavar="CODE", help="Every account of this program.")] = None,
     into: Annotated[
         str | None, typer.Option(metavar="DSN", help="Build the whole ledger anew in this empty, migrated database.")
     ] = None,
@@ -35,10 +40,16 @@ def rebuild(
         bool, typer.Option("--announce", help="With --into: have every version of the new epoch published.")
     ] = False,
     preview: Annotated[bool, typer.Option("--preview", help="Show what would be, and write nothing.")] = False,
+    resume: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --program: keep in this file how far it is, and go on from there next time."),
+    ] = None,
     output: Output = Format.TABLE,
 ) -> None:
     """Fold accounts anew from their facts and free them if they were fenced. What was posted otherwise is corrected under one
     new version each; verdicts that were announced stand.
+
+    With --program, only accounts that change, were fenced or could not be rebuilt are listed; the others are counted.
 
     With --into, all accounts are built in another database from facts and announced verdicts alone, and compared row by row.
 
@@ -46,30 +57,82 @@ def rebuild(
     """
     from worker.cli.opening import finish
 
-    if [bool(account), fenced, into is not None].count(True) != 1:
-        raise Failure(Exit.USAGE, "give one of --account (which may be given again), --fenced and --into")
-    failed = finish(_accounts(account, preview, output) if into is None else _into(into, announce, output))
+    if [bool(account), fenced, program is not None, into is not None].count(True) != 1:
+        raise Failure(Exit.USAGE, "give one of --account (which may be given again), --fenced, --program and --into")
+    if resume is not None and program is None:
+        raise Failure(Exit.USAGE, "--resume: is for --program")
+    if into is not None:
+        failed = finish(_into(into, announce, output))
+    elif program is not None:
+        failed = finish(_program(program, resume, preview, output))
+    else:
+        failed = finish(_accounts(account, preview, output))
     raise typer.Exit(Exit.FINDING if failed else Exit.OK)
 
 
 async def _accounts(names: list[str] | None, preview: bool, output: Format) -> int:
     from worker.cli.opening import accounts_of, ledger
-    from worker.decide.refold import Clock
     from worker.settings import load
     from worker.upkeep.rebuild import fenced as all_fenced
-    from worker.upkeep.rebuild import rebuild as rebuild_accounts
 
     settings = load()
     chosen = accounts_of(settings, names)
+    report = _Report(output)
     async with ledger(settings) as store:
-        catalogue, state = await checked(store, settings), await store.state()
-        clock = Clock.known(await store.watermark(), state.now, timedelta(seconds=settings.watermark.grace_seconds))
+        catalogue = await checked(store, settings)
         accounts = all_fenced(store) if chosen is None else _each(chosen)
-        report = _Report(output, Pace("accounts"))
-        async for each in rebuild_accounts(store, catalogue, accounts, clock, state.epoch, preview=preview):
+        pace = Pace("accounts")
+        async for each in _rebuilt(store, settings, catalogue, accounts, preview):
             report.add(each)
-    report.end("would be rebuilt" if preview else "rebuilt")
+            pace.add(1)
+    pace.end()
+    report.end(preview)
     return report.failed
+
+
+async def _program(code: str, resume: Path | None, preview: bool, output: Format) -> int:
+    """How many accounts of the program could not be rebuilt, those of the runs that this one goes on with too."""
+    from worker.cli.opening import ledger, program_of
+    from worker.settings import load
+    from worker.upkeep.rebuild import ACCOUNTS_AT_ONCE, of_program
+
+    if output is Format.JSON:
+        raise Failure(Exit.USAGE, "--program: may be many accounts; give -o ndjson, which prints them as they are done")
+    settings = load()
+    report = _Report(output, changes_only=True)
+    async with ledger(settings) as store:
+        catalogue = await checked(store, settings)
+        await program_of(store, code)
+        cursor = Cursor(resume, "ledger rebuild", {"program": code, "preview": preview or None})
+        pace, done, failed = Pace("accounts", done=cursor.accounts), 0, 0
+        async for each in _rebuilt(store, settings, catalogue, of_program(store, code, cursor.after), preview):
+            report.add(each)
+            done, failed = done + 1, failed + (each.defect is not None)
+            # They come group by group, each one in a transaction, so that what is done is done when it is kept here.
+            if done == ACCOUNTS_AT_ONCE:
+                cursor.move(each.account_id, done, failed)
+                # Ids are digests, spread evenly: how far one is between the first and the last says how many are left.
+                pace.expect(round(cursor.accounts / (each.account_id.int / 2**128)))
+                pace.add(done)
+                done = failed = 0
+        cursor.move(cursor.after, done, failed)
+    pace.end()
+    cursor.end()
+    report.end(preview)
+    return cursor.found
+
+
+async def _rebuilt(
+    store: PostgresStore, settings: Settings, catalogue: Catalogue, accounts: AsyncIterator[UUID], preview: bool
+) -> AsyncIterator[Rebuilt]:
+    """Accounts as they are folded anew, up to the watermark."""
+    from worker.decide.refold import Clock
+    from worker.upkeep.rebuild import rebuild as rebuild_accounts
+
+    state = await store.state()
+    clock = Clock.known(await store.watermark(), state.now, timedelta(seconds=settings.watermark.grace_seconds))
+    async for each in rebuild_accounts(store, catalogue, accounts, clock, state.epoch, preview=preview):
+        yield each
 
 
 async def _each(accounts: Sequence[UUID]) -> AsyncIterator[UUID]:
@@ -89,34 +152,42 @@ async def checked(store: PostgresStore, settings: Settings) -> Catalogue:
 
 
 class _Report:
-    """The accounts as they are done: a line each, or a table at the end; and the count of those that could not be rebuilt."""
+    """The accounts as they are done: a line each, or a table at the end; and the count of those that could not be rebuilt.
 
-    def __init__(self, output: Format, pace: Pace) -> None:
+    `changes_only`: what is as it was is only counted, and a table is no longer than can be read.
+    """
+
+    def __init__(self, output: Format, *, changes_only: bool = False) -> None:
         self._output = output
-        self._pace = pace
+        self._changes_only = changes_only
         self._rows: list[dict[str, Any]] = []
+        self._not_shown = 0
         self._done = 0
         self._announced = 0
         self.failed = 0
 
     def add(self, one: Rebuilt) -> None:
         """One account more."""
-        row = {**asdict(one), "account_id": str(one.account_id)}
         self._done += one.defect is None
         self._announced += one.announced
         self.failed += one.defect is not None
+        if self._changes_only and not (one.entries or one.announced or one.fenced or one.defect):
+            return
+        row = {**asdict(one), "account_id": str(one.account_id)}
         if self._output is Format.NDJSON:
             show_lines([row])
+        elif self._changes_only and len(self._rows) == TABLE_ROWS_MAX:
+            self._not_shown += 1
         else:
             self._rows.append(row)
-        self._pace.add(1)
 
-    def end(self, what: str) -> None:
+    def end(self, preview: bool) -> None:
         """Print what is to be printed at the end."""
-        self._pace.end()
         if self._output is not Format.NDJSON and (self._rows or self._output is Format.JSON):
             show(self._rows, self._output, "Accounts", COLUMNS)
-        accounts = "account" if self._done == 1 else "accounts"
+        if self._not_shown:
+            tell(f"{self._not_shown:,} more are not shown: -o ndjson prints all of them")
+        accounts, what = "account" if self._done == 1 else "accounts", "would be rebuilt" if preview else "rebuilt"
         tell(f"{self._done:,} {accounts} {what}, {self._announced:,} with a new version; {self.failed:,} could not be rebuilt")
 
 

@@ -382,10 +382,12 @@ class PostgresStore:
             async for violation in invariants.whole(connection):
                 yield violation
 
-    async def written(self, after: UUID, since: datetime | None, limit: int) -> list[tuple[UUID, bool]]:
-        """Up to `limit` accounts behind an id, sorted, and whether each was written at or after an instant (None: always)."""
+    async def written(
+        self, after: UUID, since: datetime | None, limit: int, program: str | None = None
+    ) -> list[tuple[UUID, bool]]:
+        """Up to `limit` accounts behind an id, sorted, and whether each was written since and is of the program (None: any)."""
         async with self._link() as link:
-            return [(row["account_id"], row["wanted"]) for row in await link.fetch("accounts_written", after, since, limit)]
+            return [tuple(row) for row in await link.fetch("accounts_written", after, since, limit, program)]
 
 
 def _planning(options: StoreOptions) -> tuple[str, ...]:

@@ -19,12 +19,15 @@ from worker.decide.program import Program
 from worker.decide.rebuild import Kept, rebuild_account
 from worker.decide.refold import Clock
 from worker.decide.state import FORMAT
+from worker.persist import PostgresStore
 from worker.persist.api import Store
 from worker.persist.errors import RefusedError
 from worker.persist.rows import Dossier
 
 ACCOUNTS_AT_ONCE: Final = 50
 """How many accounts are read, folded and written in one transaction."""
+LOOKED_THROUGH_AT_ONCE: Final = 5_000
+"""How many heads one statement looks through for those of a program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,15 @@ async def fenced(store: Store) -> AsyncIterator[UUID]:
         for account in found:
             yield account
         after = found[-1]
+
+
+async def of_program(store: PostgresStore, program: str, after: UUID) -> AsyncIterator[UUID]:
+    """Every account of a program behind an id, by id."""
+    while rows := await store.written(after, None, LOOKED_THROUGH_AT_ONCE, program):
+        for account, wanted in rows:
+            if wanted:
+                yield account
+        after = rows[-1][0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,9 +79,12 @@ WHERE account_id > $1
 ORDER BY account_id
 LIMIT $2;
 
--- All of them are looked through: that a head was written lately is asked rarely, and an index would be kept up at every write.
+-- All of them are looked through: that a head was written lately, or which are of one program, is asked rarely, and an index
+-- would be kept up at every write. What an erasure left under the old id is nobody's account.
 -- name: accounts_written
-SELECT account_id, $2::timestamptz IS NULL OR updated_at >= $2 AS wanted
+SELECT
+    account_id,
+    ($2::timestamptz IS NULL OR updated_at >= $2) AND ($4::text IS NULL OR (program = $4 AND member_id <> '')) AS wanted
 FROM account
 WHERE account_id > $1
 ORDER BY account_id
