@@ -113,6 +113,33 @@ def _named_rules(part: object, path: str) -> Iterator[tuple[str, str]]:
             yield from _named_rules(each, f"{path}.{index}")
 
 
+# -- rates
+
+
+def shares_too_high(terms: Terms) -> Found:
+    """Shares of 1 and more: a point for every yen, and more, mostly meant as so many percent. `{points: 1, per: 1}` is plain.
+
+    A file is never read with one, not even for a what-if.
+    """
+    for number, component in enumerate(terms.earning.components):
+        here = f"earning.components.{number}"
+        yield from _share(component.rate_max, f"{here}.rate_max", bound=True)
+        for index, row in enumerate(component.rates):
+            yield from _share(row.rate.share, f"{here}.rates.{index}.rate")
+    for index, campaign in enumerate(terms.earning.campaigns):
+        yield from _share(campaign.rate.share if campaign.rate else None, f"earning.campaigns.{index}.rate")
+
+
+def _share(written: str | None, path: str, *, bound: bool = False) -> Found:
+    share = Decimal(written or 0)
+    if share < 1:
+        return
+    points, per = share.as_integer_ratio()
+    plainly = "leave it out if there is no maximum" if bound else f"{{points: {points}, per: {per}}} if that is meant"
+    whole, meant = ((share * 100).normalize(), share.normalize())
+    yield Contradiction(path, f'"{written}" is {whole:f} % of the amount; write "{meant / 100:f}" for {meant:f} %, or {plainly}')
+
+
 # -- names
 
 

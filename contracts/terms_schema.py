@@ -12,11 +12,13 @@ from typing import Any
 
 from contracts.schemas import schema_of
 from contracts.terms import ProgramFile
+from contracts.terms.values import SHARE_PATTERN
 
 _SHARE = {
-    "description": 'A share of the amount, such as "0.01".',
+    "description": 'A share of the amount, below 1, such as "0.01".',
     "type": ["string", "integer"],
-    "pattern": r"^[0-9]+(\.[0-9]{1,8})?$",
+    "pattern": SHARE_PATTERN,
+    "maximum": 0,
 }
 
 

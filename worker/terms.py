@@ -15,6 +15,7 @@ import yaml
 from pydantic import ValidationError
 
 from contracts.terms import ProgramFile, Terms
+from contracts.terms_checks import shares_too_high
 from contracts.terms_schema import nearest_names
 from worker.decide.program import Program
 
@@ -35,11 +36,14 @@ class TermsError(Exception):
         self.problems = tuple(problems)
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML without its surprises: dates stay text, only true and false are booleans, a key given twice is refused, and so is what
-    would make much of little: aliases, and nesting without end."""
+class StrictLoader(yaml.SafeLoader):
+    """YAML without its surprises: dates stay text, only true and false are booleans, only plain digits are numbers (not 010,
+    0x1F, 1_000, 1:30). Refused are a name without a value, a key that is not text or given twice, and what would make much of
+    little: aliases, and nesting without end."""
 
     depth = 0
+    key_types: tuple[type, ...] = (str,)
+    empty_is_null = False
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """One value; text takes no more room in memory than in the file."""
@@ -50,28 +54,37 @@ class _Loader(yaml.SafeLoader):
         if self.depth > DEPTH_MAX:
             raise yaml.composer.ComposerError(None, None, f"nested deeper than {DEPTH_MAX}", where)
         node = super().compose_node(parent, index)
+        if not self.empty_is_null and isinstance(node, yaml.ScalarNode) and node.style is None and not node.value:
+            raise yaml.composer.ComposerError(None, None, "there is no value; write one, or null, or leave the name out", where)
         self.depth -= 1
         return node
 
 
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool")]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), ["t", "f"])
+StrictLoader.yaml_implicit_resolvers = {}
+for _kind, _pattern, _first in (
+    ("bool", r"^(?:true|false)$", "tf"),
+    ("null", r"^(?:null|~)$", "n~"),
+    ("int", r"^-?(?:0|[1-9][0-9]*)$", "-0123456789"),
+    ("float", r"^-?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$", "-.0123456789"),
+):
+    StrictLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(_pattern), list(_first))
 
 
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+def _mapping(loader: StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
-    if any(isinstance(key, list | dict) for key in keys):
-        raise yaml.constructor.ConstructorError(None, None, "a key should be text, is a list or mapping", node.start_mark)
+    for key, (written, _) in zip(keys, node.value, strict=True):
+        if isinstance(key, list | dict):
+            raise yaml.constructor.ConstructorError(None, None, "a key should be text, is a list or mapping", node.start_mark)
+        if type(key) not in loader.key_types:
+            told = f'a key should be text, is {written.value}; write it in quotes: "{written.value}"'
+            raise yaml.constructor.ConstructorError(None, None, told, written.start_mark)
     twice = [str(key) for key, count in Counter(keys).items() if count > 1]
     if twice:
         raise yaml.constructor.ConstructorError(None, None, f"key given twice: {', '.join(sorted(twice))}", node.start_mark)
     return dict(zip(keys, (loader.construct_object(value, deep=True) for _, value in node.value), strict=True))
 
 
-_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+StrictLoader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
 def text_of(path: Path) -> str:
@@ -86,17 +99,22 @@ def text_of(path: Path) -> str:
         raise TermsError(path.name, [f"should be UTF-8, is not at byte {error.start}"]) from None
 
 
-def read(text: str, source: str = "terms") -> dict[str, Any]:
-    """The values of a terms file, not yet checked. Raises TermsError for what is not YAML."""
-    if len(text.encode("utf-8", "surrogatepass")) > FILE_BYTES_MAX:
-        raise TermsError(source, [f"larger than {FILE_BYTES_MAX} bytes"])
+def values_of(text: str, loader: type[StrictLoader], source: str) -> Any:
+    """What YAML says. Raises TermsError."""
     try:
-        values = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with less in it
-    except yaml.YAMLError as error:
+        return yaml.load(text, Loader=loader)  # noqa: S506 - a SafeLoader with less in it
+    except (yaml.YAMLError, RecursionError) as error:
         raise TermsError(source, [f"not YAML: {' '.join(str(error).split())}"]) from None
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         # PyYAML lets through what its constructors of numbers, dates and booleans raise.
         raise TermsError(source, [f"a value is not of the kind that its tag or form says: {str(error)[:200]}"]) from None
+
+
+def read(text: str, source: str = "terms") -> dict[str, Any]:
+    """The values of a terms file, not yet checked. Raises TermsError for what is not YAML."""
+    if len(text.encode("utf-8", "surrogatepass")) > FILE_BYTES_MAX:
+        raise TermsError(source, [f"larger than {FILE_BYTES_MAX} bytes"])
+    values = values_of(text, StrictLoader, source)
     if not isinstance(values, dict):
         raise TermsError(source, ["should be a mapping of sections such as `program`, `membership`, `earning`"])
     return values
@@ -130,24 +148,36 @@ def versions(values: Mapping[str, Any], source: str = "terms") -> list[Terms]:
     """All versions of a terms file, the first and one for each amendment. Raises TermsError naming every mistake."""
     whole = _validate(ProgramFile, values, source)
     current = {name: deepcopy(value) for name, value in values.items() if name != "amendments"}
-    found = [_validate(Terms, current, source)]
+    found = [_version(current, source)]
     for index in range(len(whole.amendments)):
         current = deepcopy(current)
         given = values["amendments"][index]
         current["effective_from"] = given["effective_from"]
         for path, value in given["set"].items():
             set_path(current, path, deepcopy(value), source)
-        found.append(_validate(Terms, current, f"{source} (amendment of {given['effective_from']})"))
+        found.append(_version(current, f"{source} (amendment of {given['effective_from']})"))
         if found[-1].effective_from <= found[-2].effective_from:
             raise TermsError(source, [f"amendments.{index}.effective_from: should be later than the version before it"])
     return found
+
+
+def _version(values: Mapping[str, Any], source: str) -> Terms:
+    terms = _validate(Terms, values, source)
+    if wrong := [str(each) for each in shares_too_high(terms)]:
+        raise TermsError(source, wrong)
+    return terms
 
 
 def _validate(model: type[_T], values: Mapping[str, Any], source: str) -> _T:
     try:
         return model.model_validate_json(json.dumps(values, allow_nan=False), strict=True)
     except ValidationError as error:
-        raise TermsError(source, [_problem(each) for each in error.errors()]) from None
+        found = error.errors()
+        # Of a list of which something is wrong, what is left is told as too short: that is no mistake of its own.
+        inner = {each["loc"][:depth] for each in found for depth in range(len(each["loc"]))}
+        raise TermsError(
+            source, [_problem(each) for each in found if each["type"] != "too_short" or each["loc"] not in inner]
+        ) from None
     except (TypeError, ValueError) as error:
         raise TermsError(source, [str(error)]) from None
 
@@ -160,11 +190,18 @@ def _problem(error: Any) -> str:
     value = (
         "" if error["type"] == "missing" or isinstance(error.get("input"), dict | list) else f" (found: {error.get('input')!r})"
     )
-    return f"{path}: {error['msg'].removeprefix('Value error, ')}{_like(error['type'])}{value}"
+    return f"{path}: {error['msg'].removeprefix('Value error, ')}{_like(error['type'], error.get('input'))}{value}"
 
 
-def _like(kind: str) -> str:
+def _like(kind: str, found: object) -> str:
     """For mistakes that pydantic tells without saying what would be right: an example of it."""
+    if kind == "int_type":
+        digits = isinstance(found, str) and re.fullmatch(r"-?(?:0|[1-9][0-9]*)", found)
+        return f"; write it without quotes: {found}" if digits else "; write a whole number, such as 30"
+    if kind == "bool_type":
+        return "; write true or false, without quotes"
+    if kind == "string_type" and isinstance(found, int | float):
+        return "; write it in quotes"
     if kind.startswith(("datetime_", "timezone_")):
         return '; write it with its offset, like "2026-04-01T00:00:00+09:00"'
     return "; write it like 2026-04-01" if kind.startswith("date_") else ""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
-from contracts.terms.values import Days, DecimalText, Months, Name, Part, Points, Rate, RuleId, When
+from contracts.terms.values import Day, Days, DecimalText, Instant, Months, Name, Part, Points, Rate, RuleId, Share, When
 
 
 class RateRow(Part):
@@ -29,7 +28,7 @@ class Component(Part):
     rule: RuleId
     rates: tuple[RateRow, ...]
     product_rate: Literal["replaces", "ignored"] = "ignored"
-    rate_max: DecimalText | None = None
+    rate_max: Share | None = None
 
     @model_validator(mode="after")
     def _within_maximum(self) -> Self:
@@ -86,7 +85,7 @@ class Calendar(Part):
 
     month_end: Literal["clamp", "roll_forward"] = "clamp"
     days_after: Literal["day_start", "exact"] = "day_start"
-    holidays: tuple[date, ...] = ()
+    holidays: tuple[Day, ...] = ()
     workdays: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ("mon", "tue", "wed", "thu", "fri")
 
 
@@ -106,7 +105,7 @@ class Membership(Part):
     registration_channels: tuple[str, ...] = ()
     earning_channels: tuple[str, ...] = ()
     signed_in: bool = False
-    starts_at: AwareDatetime | None = None
+    starts_at: Instant | None = None
     start_judged_at: Literal["order", "payment"] = "order"
 
 
@@ -114,7 +113,7 @@ class Exchange(Part):
     """How an order in another currency is turned into the program's: rate tables by date, and where it is rounded."""
 
     rule: RuleId
-    rates: dict[str, dict[date, DecimalText]] = Field(default={})
+    rates: dict[str, dict[Day, DecimalText]] = Field(default={})
     rounding: Literal["order_floor", "order_half_up", "line_floor"] = "order_floor"
     minor_units: dict[str, int] = Field(default={})
 

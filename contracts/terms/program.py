@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from contracts.terms.earning import Calendar, Earning, Expiry, Maturity, Membership
 from contracts.terms.members import Activity, Tiers
 from contracts.terms.published import Case, Question, Rule
 from contracts.terms.using import Adjustment, PayOut, Redemption, Reversal, Rewards
-from contracts.terms.values import Code, DecimalText, Part, RuleId, Text
+from contracts.terms.values import Code, DecimalText, Instant, Part, RuleId, Text
 
 
 class Terms(Part):
@@ -22,7 +22,7 @@ class Terms(Part):
 
     program: Code
     name: Text
-    effective_from: AwareDatetime
+    effective_from: Instant
     zone: str = "Asia/Tokyo"
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "JPY"
     point_value: DecimalText = "1"
@@ -49,7 +49,7 @@ class Terms(Part):
 class Amendment(Part):
     """A later version: from when, and which values change (dotted paths; a list's items by number)."""
 
-    effective_from: AwareDatetime
+    effective_from: Instant
     set: dict[str, Any]
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+import re
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
@@ -16,6 +17,11 @@ Days = Annotated[int, Field(ge=0, le=3660)]
 Months = Annotated[int, Field(ge=1, le=1200)]
 DECIMALS_MAX = 8
 DECIMAL_PATTERN = r"^[0-9]+(\.[0-9]{1,8})?$"
+SHARE_PATTERN = r"^0(\.[0-9]{1,8})?$"
+"""Of a share that a terms file may hold: one of 1 or more is refused there (`contracts.terms_checks`)."""
+_SIGNED_DECIMAL: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?")
 
 
 def _exact(value: object) -> object:
@@ -27,12 +33,10 @@ def _exact(value: object) -> object:
 def _decimal(value: object) -> object:
     value = _exact(value)
     if isinstance(value, str):
-        try:
-            number = Decimal(value)
-        except ArithmeticError:
-            raise ValueError(f'"{value}" is not a decimal number; write it like "0.015"') from None
-        if not number.is_finite() or number < 0 or -int(number.as_tuple().exponent) > DECIMALS_MAX:
-            raise ValueError(f'"{value}" should be 0 or more, with at most {DECIMALS_MAX} decimals')
+        if not _SIGNED_DECIMAL.fullmatch(value):
+            raise ValueError(f'"{value[:24]}" is not a decimal number; write it like "0.015"')
+        if value.startswith("-") or len(value.partition(".")[2]) > DECIMALS_MAX:
+            raise ValueError(f'"{value[:24]}" should be 0 or more, with at most {DECIMALS_MAX} decimals')
     elif isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value
@@ -44,6 +48,40 @@ DecimalText = Annotated[
     Field(max_length=24, pattern=DECIMAL_PATTERN),
     WithJsonSchema({"type": ["string", "integer"], "pattern": DECIMAL_PATTERN, "maxLength": 24}),
 ]
+Share = Annotated[
+    str,
+    BeforeValidator(_decimal),
+    Field(max_length=24, pattern=DECIMAL_PATTERN),
+    WithJsonSchema({"type": ["string", "integer"], "pattern": SHARE_PATTERN, "maxLength": 24, "maximum": 0}),
+]
+
+
+def _day(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        if _DAY.fullmatch(value):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise ValueError(f'"{value[:40]}" is not a date; write it like 2026-04-01')
+
+
+def _instant(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        if _INSTANT.fullmatch(value):
+            return datetime.fromisoformat(value)
+    except ValueError:
+        pass
+    raise ValueError(f'"{value[:40]}" is not an instant; write it with its offset, like "2026-04-01T00:00:00+09:00"')
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+"""A calendar date. Left to pydantic, a number of seconds written as text would be one as well."""
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
+"""A point in time with its offset."""
 
 
 class Part(BaseModel):
@@ -62,7 +100,7 @@ class Text(Part):
 class Rate(Part):
     """Points for an amount: a `share` of it ("0.015"), or so many `points` for every full `per` of it."""
 
-    share: DecimalText | None = None
+    share: Share | None = None
     points: Points | None = None
     per: Annotated[int, Field(ge=1)] | None = None
 
@@ -84,8 +122,8 @@ class When(Part):
     `since` and `until` are dates of the order, both inclusive, in the program's zone.
     """
 
-    since: date | None = None
-    until: date | None = None
+    since: Day | None = None
+    until: Day | None = None
     tiers: tuple[str, ...] = ()
     courses: tuple[str, ...] = ()
     stores: tuple[str, ...] = ()

@@ -119,7 +119,7 @@ def test_campaigns_that_can_hold_for_one_line_need_different_priorities(second: 
         ),
         (
             {"notice_days": [1.5]},
-            "notice_days.0: Input should be a valid integer (found: 1.5)",
+            "notice_days.0: Input should be a valid integer; write a whole number, such as 30 (found: 1.5)",
         ),
         ({"earning.rounding.mod": "floor"}, "earning.rounding.mod: there is no mod here; there may be mode"),
         ({"maturity.after.0.day": 3}, "maturity.after.0.day: there is no day here; there may be days"),
@@ -129,6 +129,37 @@ def test_campaigns_that_can_hold_for_one_line_need_different_priorities(second: 
             {"earning.components.0.rates.0.rate": 0.015},
             '0.015 is a float, which cannot be exact; write it as a string, such as "0.015"',
         ),
+        (
+            {"earning.components.1.rates.0.rate": "1"},
+            'earning.components.1.rates.0.rate: "1" is 100 % of the amount; write "0.01" for 1 %, or {points: 1, per: 1} if that',
+        ),
+        (
+            {"earning.components.1.rates.0.rate": "1.50"},
+            '"1.50" is 150 % of the amount; write "0.015" for 1.5 %, or {points: 3, per: 2} if that is meant',
+        ),
+        (
+            {"earning.components.1.rate_max": 5},
+            'earning.components.1.rate_max: "5" is 500 % of the amount; write "0.05" for 5 %, or leave it out if',
+        ),
+        (
+            {"amendments": [{"effective_from": "2025-01-01T00:00:00+09:00", "set": {"earning.components.1.rates.0.rate": "1"}}]},
+            'earning.components.1.rates.0.rate: "1" is 100 % of the amount',
+        ),
+        ({"earning.components.1.rates.0.rate": "1 %"}, '"1 %" is not a decimal number; write it like "0.015"'),
+        ({"point_value": "-1"}, 'point_value: "-1" should be 0 or more'),
+        ({"maturity.after.0.days": "10"}, "maturity.after.0.days: Input should be a valid integer; write it without quotes: 10"),
+        ({"maturity.after.0.days": 10.0}, "maturity.after.0.days: Input should be a valid integer; write a whole number"),
+        (
+            {"tiers.levels.1.threshold": "30,000"},
+            "tiers.levels.1.threshold: Input should be a valid integer; write a whole number",
+        ),
+        ({"tiers.levels.1.threshold": True}, "tiers.levels.1.threshold: Input should be a valid integer; write a whole number"),
+        ({"tiers.includes_current_order": "yes"}, "includes_current_order: Input should be a valid boolean; write true or false"),
+        ({"tiers.includes_current_order": 1}, "includes_current_order: Input should be a valid boolean; write true or false"),
+        ({"earning.excluded.0.skus": [4901]}, "earning.excluded.0.skus.0: Input should be a valid string; write it in quotes"),
+        ({"effective_from": "1720137600"}, '"1720137600" is not an instant; write it with its offset'),
+        ({"calendar.holidays": ["1720137600"]}, 'calendar.holidays.0: "1720137600" is not a date; write it like 2026-04-01'),
+        ({"calendar.holidays": ["2026-02-30"]}, 'calendar.holidays.0: "2026-02-30" is not a date'),
         (
             {"amendments": [{"effective_from": "2024-01-01T00:00:00+09:00", "set": {"point_value": "2"}}]},
             "amendments.0.effective_from: should be later than the version before it",
@@ -142,3 +173,10 @@ def test_campaigns_that_can_hold_for_one_line_need_different_priorities(second: 
 def test_a_contradiction_is_told_with_its_path_and_what_would_be_right(changes: dict[str, Any], told: str) -> None:
     found = problems("belle-maison", changes)
     assert any(told in problem for problem in found), found
+
+
+def test_a_list_that_is_wrong_inside_is_not_told_as_too_short_as_well() -> None:
+    assert len(problems("belle-maison", {"maturity.after.0.days": "10"})) == 1
+    assert problems("belle-maison", {"maturity.after": []}) == [
+        "maturity.after: Tuple should have at least 1 item after validation, not 0"
+    ]

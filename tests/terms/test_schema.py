@@ -33,6 +33,9 @@ def test_every_shipped_file_fulfils_it(path: Path) -> None:
 MISTAKES: tuple[tuple[str, object], ...] = (
     ("earning.components.0.rates.0.rate", 0.01),
     ("earning.components.0.rates.0.rate", "1 %"),
+    ("earning.components.0.rates.0.rate", "1"),
+    ("earning.components.0.rates.0.rate", 1),
+    ("earning.components.0.rate_max", "5"),
     ("earning.components.0.rates.0.rate", {"points": 1, "per": 0}),
     ("earning.components.0.kind", "two words"),
     ("earning.rounding.mode", "down"),
@@ -62,7 +65,8 @@ def test_schema_and_model_refuse_the_same_mistakes(path: str, value: object) -> 
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("earning.components.0.rates.0.rate", 1),
+        ("earning.components.0.rates.0.rate", 0),
+        ("earning.components.0.rates.0.rate", {"points": 1, "per": 1}),
         ("earning.components.0.rates.0.rate", {"share": "0.015"}),
         ("earning.components.0.rates.0.rate", {"points": 1, "per": 200}),
         ("point_value", 2),

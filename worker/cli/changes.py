@@ -7,27 +7,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from worker.decide.program import Program
-from worker.terms import TermsError, changed, read, text_of, versions
+from worker.terms import StrictLoader, TermsError, changed, read, text_of, values_of, versions
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which only whole numbers, true, false and null are more than text: rates and dates are text in the terms."""
+class _Loader(StrictLoader):
+    """As a terms file is read, but a number with decimals is text, as rates are in the terms; a list's items may go by number,
+    and nothing at all is null."""
+
+    key_types = (str, int)
+    empty_is_null = True
 
 
-_Loader.yaml_implicit_resolvers = {}
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), ["t", "f"])
-_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:null|~|)$"), ["n", "~", ""])
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^-?(?:0|[1-9][0-9]*)$"), list("-0123456789"))
+_FLOAT, _NULL = "tag:yaml.org,2002:float", "tag:yaml.org,2002:null"
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _FLOAT]
+    for first, resolvers in StrictLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(_NULL, re.compile("^$"), [""])
 
 
 def program_with(path: Path, overrides: Path | None, settings: Sequence[str]) -> Program:
     """The program of a terms file with an overrides file and then single settings put over it. Raises TermsError, OSError."""
     values = read(text_of(path), path.name)
     if overrides is not None:
-        over = _yaml(text_of(overrides), overrides.name)
+        over = values_of(text_of(overrides), _Loader, overrides.name)
         if not isinstance(over, dict):
             raise TermsError(overrides.name, ["should be a mapping: sections as in a terms file, or dotted paths"])
         for dotted, value in _paths(over, values, overrides.name):
@@ -37,17 +41,10 @@ def program_with(path: Path, overrides: Path | None, settings: Sequence[str]) ->
         if not equals or not all(dotted.split(".")):
             raise TermsError(f"--set {setting}", ["should be path=value, such as earning.rounding.mode=floor"])
         try:
-            values = changed(values, {dotted: _yaml(text, f"--set {setting}")})
+            values = changed(values, {dotted: values_of(text, _Loader, f"--set {setting}")})
         except TermsError as error:
             raise TermsError(f"--set {setting}", error.problems) from None
     return Program(versions(values, path.name))
-
-
-def _yaml(text: str, source: str) -> Any:
-    try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with less in it
-    except (yaml.YAMLError, RecursionError) as error:
-        raise TermsError(source, [f"not YAML: {' '.join(str(error).split())}"]) from None
 
 
 def _paths(over: Mapping[Any, Any], under: Any, source: str, before: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
