@@ -16,14 +16,17 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryFile
 from typing import Any, Final
 
 import structlog
 
 from tests.hostile.folding import fold
+from tests.hostile.guided import played_last
 from tests.hostile.lives import programs
 from tests.hostile.records import hostile
 from tests.hostile.terms_files import hostile_text, hostile_values, judge_text, judge_values
@@ -106,17 +109,24 @@ def run(kind: str, first: int, seconds: float) -> Tally:
     return tally
 
 
-def guided(seconds: float) -> Tally:
-    """Atheris, in a process of its own: it ends the process when it finds something."""
+def guided(seconds: float, found: Path = FOUND) -> Tally:
+    """Atheris, in a process of its own: it ends the process when it finds something. If that ends badly, all that it said and
+    the case it was playing are kept."""
     tally = Tally("guided", 0)
-    FOUND.mkdir(parents=True, exist_ok=True)
-    command = (sys.executable, "-m", "tests.hostile.guided", str(int(seconds)), str(FOUND))
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    found.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile("w+", errors="replace") as said:
+        command = (sys.executable, "-m", "tests.hostile.guided", str(int(seconds)), str(found))
+        code = subprocess.run(command, stdout=said, stderr=said, check=False).returncode
+        said.seek(0)
+        text = said.read()
     # It says how many there were, now and then and at its end.
-    counts = re.findall(r"^(?:#|stat::number_of_executed_units: )(\d+)", done.stderr, re.MULTILINE)
+    counts = re.findall(r"^(?:#|stat::number_of_executed_units: )(\d+)", text, re.MULTILINE)
     tally.cases = max(map(int, counts), default=0)
-    if done.returncode != 0:
-        tally.failures.append(f"ended with {done.returncode}: {done.stderr[-1_000:]}")
+    if code != 0:
+        kept = found / f"ended-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+        kept.with_suffix(".log").write_text(text)
+        kept.with_suffix(".case").write_bytes(played_last(found))
+        tally.failures.append(f"ended with {code} after {tally.cases} cases; {kept}.log, {kept}.case: {text[-1_000:]}")
     return tally
 
 

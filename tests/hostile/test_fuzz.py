@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.hostile import __main__ as fuzz
 from tests.hostile import guided
 from tests.hostile.__main__ import run
 from tests.hostile.records import CANARY, hostile
@@ -61,6 +63,29 @@ def test_the_corpus_begins_with_every_type_in_both_modes() -> None:
     assert len(cases) > 50
     for case in cases.values():
         guided.play(case)
+
+
+def test_a_guided_run_that_ends_badly_keeps_what_it_said_and_the_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = b"\x00a case that ends the process"
+    program = tmp_path / "python"
+    program.write_text(
+        f"#!{sys.executable}\n"
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from tests.hostile import guided\n"
+        "sys.stderr.write('#4711\\tREDUCE cov: 12\\n')\n"
+        "guided.play = lambda case: os.abort()\n"
+        f"guided.Playing(Path(sys.argv[-1])).play({case!r})\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    tally = fuzz.guided(1, tmp_path / "found")
+    assert tally.cases == 4711
+    assert tally.failures[0].startswith("ended with -6 after 4711 cases")
+    (log,), (kept,) = (tmp_path / "found").glob("*.log"), (tmp_path / "found").glob("*.case")
+    assert "REDUCE" in log.read_text()
+    assert kept.read_bytes() == case
 
 
 @pytest.mark.parametrize(

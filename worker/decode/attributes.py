@@ -10,6 +10,8 @@ from typing import Any, Final, NamedTuple
 from contracts.events import EVENT_TYPES
 from worker.decode.record import BrokenRecordError, Limits, Skipped
 
+READ: Final = frozenset({"specversion", "id", "source", "type", "time", "program", "subject", "recordedtime", "traceparent"})
+"""Names of the attributes that are looked at."""
 _CHARACTERS_MAX: Final = 200
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _RFC3339: Final = re.compile(

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from contracts.events import EVENT_TYPES, Event, digest_of
-from worker.decode.attributes import Attributes, read
+from worker.decode.attributes import READ, Attributes, read
 from worker.decode.problems import broken_data
 from worker.decode.record import BATCH_HEADER, Broken, BrokenRecordError, Limits, Record, Skipped
 from worker.decode.strict_json import canonical, parse
@@ -17,7 +17,6 @@ from worker.decode.strict_json import canonical, parse
 _STRUCTURED: Final = "application/cloudevents+json"
 _PREFIX: Final = "ce_"
 _VALIDATORS: Final = {name: model.model_validate_json for name, model in EVENT_TYPES.items()}
-_READ: Final = frozenset({"specversion", "id", "source", "type", "time", "program", "subject", "recordedtime", "traceparent"})
 
 
 def decode(record: Record, now: datetime, limits: Limits) -> Event | Skipped | Broken:
@@ -62,7 +61,7 @@ def _headers(headers: tuple[tuple[str, bytes | None], ...]) -> tuple[str | None,
     for name, content in headers:
         if name.startswith(_PREFIX):
             attribute = name[len(_PREFIX) :]
-            if attribute not in _READ:
+            if attribute not in READ:
                 sent.setdefault(attribute, "")
                 continue
             if attribute in sent:

@@ -14,7 +14,8 @@ from worker.decode.record import BrokenRecordError
 
 MONEY_FIELDS: Final = frozenset({"unit_price", "discount", "tax", "list_price", "shipping_fee", "other_fees"})
 _MODELS: Final = (*EVENT_TYPES.values(), Line, LineRef, BonusPoints, OpenedLot, CountedAmount)
-_FIELDS: Final = frozenset(name for model in _MODELS for name in model.model_fields)
+FIELDS: Final = frozenset(name for model in _MODELS for name in model.model_fields)
+"""Every name of a field of data: only these may be told, as any other was made by whoever sent it."""
 _PATTERNS: Final = {
     PRINTABLE_PATTERN: "should hold no control characters, holds some",
     CURRENCY_PATTERN: "should be three capital letters, is not",
@@ -53,7 +54,7 @@ def broken_data(error: ValidationError) -> BrokenRecordError:
 
 def _place(one: ErrorDetails) -> tuple[str | int, ...]:
     # Names of alternatives of a union stand in the location too; only fields and positions are kept.
-    return tuple(part for part in one["loc"] if isinstance(part, int) or part in _FIELDS)
+    return tuple(part for part in one["loc"] if isinstance(part, int) or part in FIELDS)
 
 
 def _path(place: tuple[str | int, ...]) -> str:

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import msgspec
 
+from worker.decode.attributes import READ
+from worker.decode.problems import FIELDS
 from worker.decode.record import BrokenRecordError, Limits
 
 _INTEGER_MIN: Final = -(2**63)
@@ -23,7 +25,7 @@ _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _DIGITS_ALIKE: Final = bytes.maketrans(b"123456789", b"000000000")
 # 19 digits are the fewest that may lie outside 64 bits.
 _MANY_DIGITS: Final = b"0" * 19
-_FIELD_NAME: Final = re.compile(r"[a-z][a-z_]{0,39}")
+_NAMED: Final = FIELDS | READ | {"data", "datacontenttype"}
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -102,8 +104,8 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> None:
     seen: set[str] = set()
     for name, _ in pairs:
         if name in seen:
-            # Only what looks like a field's name is repeated: a key made of somebody's data must not reach a log.
-            field = f"the field {name}" if _FIELD_NAME.fullmatch(name) else "a field"
+            # Only names of the contract are repeated: a key made of somebody's data must not reach a log.
+            field = f"the field {name}" if name in _NAMED else "a field"
             raise BrokenRecordError("duplicate_key", f"{field} should be there once in its object, is there more than once")
         seen.add(name)
 
