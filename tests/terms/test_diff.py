@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts.events import Event, OrderPlaced
 from tests.cli.conftest import DAY, Run, Shop, full_shop, run, shop
 from tests.fold import variants
 from tests.fold.histories import history
@@ -114,3 +115,27 @@ def test_events_may_come_before_the_order_that_they_are_about() -> None:
             }
         )
     assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("first", ["M1", None])
+def test_of_two_orders_of_one_id_the_first_stands_as_it_does_in_a_ledger(first: str | None) -> None:
+    program = load(shipped()["belle-maison"])
+    life = history(program, 11, members=1)
+    placed = next(event for event in life.events if isinstance(event.data, OrderPlaced))
+    events = [
+        _of(placed, "one", order_id="A", member_id=first),
+        _of(placed, "two", order_id="A", member_id="M2"),
+        _of(placed, "other", order_id="B", member_id="M2"),
+    ]
+    simulation, histories = Simulation(program), Histories([program])
+    for event in events:
+        simulation.deliver(event)
+        histories.add(event)
+    kept = {member: sorted(fact.id for fact in facts) for member, facts in histories.members()}
+    assert kept == {member: sorted(id_ for _, id_ in ledger.facts) for member, ledger in simulation.ledgers.items()}
+    assert kept.get("M2") == ["other"]
+
+
+def _of(event: Event, id_: str, **changes: str | None) -> Event:
+    body = json.dumps({**json.loads(event.body), **changes}).encode()
+    return Event.from_stored(event.source, id_, event.type, event.time, event.program, None, body)

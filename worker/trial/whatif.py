@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from contracts.events import Event
+from contracts.events import Event, OrderPlaced
+from worker.catalogue import OUTSIDE
 from worker.decide.account import Account
 from worker.decide.fold import fold, moment_of
 from worker.decide.program import Program
 from worker.decide.state import blank
 from worker.decide.step import Step
+from worker.routing import Home, home_of
 
 NUMBERS: Final = ("available", "pending", "held", "earned", "used", "lapsed", "forfeited", "taken_back", "refused")
 """What is compared of each member, in points; `refused` counts redemptions. The totals count from the account's beginning."""
@@ -110,7 +112,7 @@ class Histories:
 
     def __init__(self, programs: Iterable[Program]) -> None:
         self._programs = tuple(programs)
-        self._homes: dict[str, str | None] = {}
+        self._homes: dict[str, dict[str, str | None]] = {}
         self._facts: dict[str, dict[tuple[str, str], Event]] = {}
         self._waiting: dict[str, list[Event]] = {}
 
@@ -118,25 +120,36 @@ class Histories:
         """Take one event; a repeat of one is left out."""
         if event.program is not None and all(event.program != program.code for program in self._programs):
             return
-        order_id, member = event.order_id, event.member_id
-        if event.type == "order.placed" and order_id is not None:
-            member = member if self._ours(event) else None
-            if self._homes.get(order_id) is None:
-                self._homes[order_id] = member
-            for waiting in self._waiting.pop(order_id, []):
-                self._keep(member, waiting)
-        elif member is None and order_id is not None:
-            if order_id not in self._homes:
-                self._waiting.setdefault(order_id, []).append(event)
-            member = self._homes.get(order_id)
-        self._keep(member, event)
+        if isinstance(event.data, OrderPlaced):
+            self._place(event, event.data)
+        elif event.member_id is not None:
+            self._keep(event.member_id, event)
+        elif event.order_id is not None:
+            self._send_home(event.order_id, event)
 
-    def _ours(self, event: Event) -> bool:
-        if event.program is not None:
-            return True
-        store = getattr(event.data, "store", None)
-        stores = [program.at(event.time).terms.membership.stores for program in self._programs]
-        return any(store in each.eligible or store in each.excluded for each in stores)
+    def _place(self, event: Event, order: OrderPlaced) -> None:
+        """The first order of an id stands, a guest's too, as it does where a worker reads them."""
+        program = event.program or self._of_store(order.store, event.time)
+        member = order.member_id if program != OUTSIDE else None
+        if self._homes.setdefault(order.order_id, {}).setdefault(program, member) == member:
+            self._keep(member, event)
+        for waiting in self._waiting.pop(order.order_id, []):
+            self._send_home(order.order_id, waiting)
+
+    def _send_home(self, order_id: str, event: Event) -> None:
+        home = home_of(self._homes.get(order_id, {}), event.program)
+        if home is None:
+            self._waiting.setdefault(order_id, []).append(event)
+        elif isinstance(home, Home):
+            self._keep(home.owner, event)
+
+    def _of_store(self, store: str, at: datetime) -> str:
+        """The first program that names a store: two terms of one program need not name the same ones."""
+        for program in self._programs:
+            stores = program.at(at).terms.membership.stores
+            if store in stores.eligible or store in stores.excluded:
+                return program.code
+        return OUTSIDE
 
     def _keep(self, member: str | None, event: Event) -> None:
         if member is not None:
