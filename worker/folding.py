@@ -15,12 +15,13 @@ from contracts.events import Event
 from worker import metrics
 from worker.catalogue import Catalogue
 from worker.decide.account import Defect, NotLoaded
+from worker.decide.asked import Asked
 from worker.decide.change import FORGOTTEN, AccountChange, AccountRow, History, Loaded, Wanted, nameless
 from worker.decide.fold import defect_of
-from worker.decide.needs import ROUNDS_MAX, Needs, needs
+from worker.decide.needs import ROUNDS_MAX
 from worker.decide.refold import Clock, Late, change_account
 from worker.decide.sifting import Sifted, sift
-from worker.decide.state import Head, Item, ItemKey, Moment
+from worker.decide.state import Head, Item, ItemKey
 from worker.log import get_logger
 from worker.persist.api import Batch
 from worker.persist.errors import ErasedMeanwhileError
@@ -41,8 +42,7 @@ class Task:
     program: str = ""
     member_id: str = ""
     facts: list[Event] = field(default_factory=list)
-    needs: Needs = field(default_factory=Needs)
-    since: Moment | None = None
+    asked: Asked = field(default_factory=Asked)
     returns: bool = False
     sifted: Sifted = field(default_factory=Sifted)
 
@@ -51,9 +51,9 @@ class Task:
         return Wanted(
             account_id=self.account_id,
             seen=tuple((fact.source, fact.id) for fact in self.facts),
-            items=tuple(sorted(self.needs.items)),
-            origins=tuple(sorted(self.needs.origins)),
-            wide=self.needs.wide,
+            items=tuple(sorted(self.asked.needs.items)),
+            origins=tuple(sorted(self.asked.needs.origins)),
+            wide=self.asked.needs.wide,
         )
 
 
@@ -104,11 +104,11 @@ class Folding:
         left = list(tasks)
         for task in left:
             program = self._catalogue.program(task.program) if task.program else None
-            task.needs = task.needs.joined(needs(task.facts, program))
+            task.asked.facts(task.facts, program)
         for number in range(1, ROUNDS_MAX + 1):
             names = {task.account_id: (task.program, task.member_id) for task in left if task.member_id}
             loaded = await batch.load([task.wanted() for task in left], names)
-            histories = await batch.history({task.account_id: task.since for task in left if task.since is not None})
+            histories = await batch.history({task.account_id: task.asked.since for task in left if task.asked.since is not None})
             whole = await self._other_forms(batch, loaded)
             again: list[Task] = []
             for task in left:
@@ -120,11 +120,8 @@ class Folding:
                 task.sifted = _sifted(task, at_hand.row, at_hand.seen, at_hand.items)
                 try:
                     change = self._change(task, at_hand, histories.get(task.account_id), clock, last=number == ROUNDS_MAX)
-                except NotLoaded as missing:
-                    task.needs = task.needs.joined(Needs(set(missing.items), set(missing.origins), missing.wide))
-                    again.append(task)
-                except Late as late:
-                    task.since = late.since
+                except (NotLoaded, Late) as raised:
+                    task.asked.more(raised)
                     again.append(task)
                 else:
                     if change is not None:
@@ -132,9 +129,6 @@ class Folding:
             if not again:
                 return changes
             left = again
-            for task in left:
-                if task.since is not None:
-                    task.needs.wide = True
         raise AssertionError("the last round fences whoever still asks")
 
     @staticmethod
@@ -174,10 +168,9 @@ class Folding:
         if row is not None and row.fenced is not None:
             return self._kept_for_later(task, loaded, program.code, member_id, row.fenced) if sifted.fresh else None
         try:
-            more = needs(history.facts, program) if history is not None else Needs()
-            if not (more.items <= task.needs.items and more.origins <= task.needs.origins):
-                raise NotLoaded(items=tuple(more.items), origins=tuple(more.origins))
-            asked = (program, task.account_id, member_id, loaded, task.needs)
+            if history is not None and task.asked.facts(history.facts, program):
+                raise NotLoaded
+            asked = (program, task.account_id, member_id, loaded, task.asked.needs)
             change = change_account(*asked, sifted.fresh, clock, history, told=loaded.told, epoch=self._epoch)
             while sifted.doubtful and change is not None:
                 if sifted.settle(loaded.seen, {**loaded.items, **change.items}):

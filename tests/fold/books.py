@@ -15,15 +15,16 @@ from msgspec.structs import replace
 
 from contracts.events import Event, OrderPlaced
 from tests.fold.histories import History as Life
-from worker.decide.account import Account, NotLoaded, item_key
+from worker.decide.account import Account, item_key
 from worker.decide.change import AccountChange, AccountRow, History, Loaded, Message, PostedEntry, StoredEntry, StoredStep
 from worker.decide.fold import fold, moment_of
-from worker.decide.needs import Needs, needs
+from worker.decide.needs import Needs
 from worker.decide.order_records import Order
 from worker.decide.program import Program
 from worker.decide.refold import Clock, Late, change_account
 from worker.decide.state import Decision, Entry, Head, Item, ItemKey, Lot, Moment, Request, Setting
 from worker.decide.step import Step
+from worker.trial.asking import change_of
 
 KEPT = ("pending", "available", "held", "lapsed", "forfeited", "revoked")
 CHECK_EVERY = 7
@@ -67,7 +68,7 @@ class Book:
             since=since,
         )
 
-    def loaded(self, wanted: Needs | None) -> Loaded:
+    def load(self, wanted: Needs | None) -> Loaded:
         """The account as it stands: whole, or what was asked for of it."""
         if wanted is None:
             return Loaded(self.row, lots=dict(self.lots), items=dict(self.items), wide=True)
@@ -93,7 +94,6 @@ class Books:
         self.narrow = narrow
         self.checked = checked
         self.told = dict(told or {})
-        self.loads = 0
         self.writes = 0
         self._homes: dict[str, str] = {}
         self._parked: dict[str, list[Event]] = {}
@@ -139,7 +139,7 @@ class Books:
     def change(self, book: Book, facts: list[Event], clock: Clock) -> AccountChange | None:
         """Fold facts and clock into an account and write what comes out."""
         told = [self.told[key] for key in ((fact.source, fact.id) for fact in facts) if key in self.told]
-        change = self._fold_narrow(book, facts, clock, told) if self.narrow else self._fold_whole(book, facts, clock, told)
+        change = change_of(book, self.program, facts, clock, told) if self.narrow else self._fold_whole(book, facts, clock, told)
         if change is not None:
             before = (book.head, book.row.version if book.row else 0)
             write(book, change)
@@ -152,38 +152,11 @@ class Books:
         return change
 
     def _fold_whole(self, book: Book, facts: list[Event], clock: Clock, told: Sequence[Decision]) -> AccountChange | None:
-        arguments = (self.program, book.account_id, book.member_id, book.loaded(None), Needs(), facts, clock)
+        arguments = (self.program, book.account_id, book.member_id, book.load(None), Needs(), facts, clock)
         try:
             return change_account(*arguments, told=told, complete=True)
         except Late as late:
             return change_account(*arguments, history=book.history(late.since), told=told, complete=True)
-
-    def _fold_narrow(self, book: Book, facts: list[Event], clock: Clock, told: Sequence[Decision]) -> AccountChange | None:
-        """Load little, and more as the fold asks for it, as the worker does."""
-        wanted, history = needs(facts), None
-        for _ in range(12):
-            self.loads += 1
-            try:
-                return change_account(
-                    self.program,
-                    book.account_id,
-                    book.member_id,
-                    book.loaded(wanted),
-                    wanted,
-                    facts,
-                    clock,
-                    history,
-                    told=told,
-                )
-            except Late as late:
-                history = book.history(late.since)
-                more = needs(history.facts)
-                wanted = Needs(wanted.items | more.items, wanted.origins | more.origins, wide=True)
-            except NotLoaded as missing:
-                wanted = Needs(
-                    wanted.items | set(missing.items), wanted.origins | set(missing.origins), wanted.wide or missing.wide
-                )
-        raise AssertionError("the fold asks for rows without end")
 
 
 def write(book: Book, change: AccountChange) -> None:

@@ -13,16 +13,17 @@ from uuid import UUID, uuid5
 from contracts.events import Event, OrderPlaced
 from contracts.statement import Statement
 from worker.catalogue import OUTSIDE, Catalogue, Unresolved
-from worker.decide.account import Account, Defect, NotLoaded
+from worker.decide.account import Account
 from worker.decide.change import Loaded
 from worker.decide.fold import fold, moment_of
-from worker.decide.needs import ROUNDS_MAX, Needs, needs
+from worker.decide.needs import Needs, needs
 from worker.decide.program import Program
-from worker.decide.refold import Clock, Late, change_account
+from worker.decide.refold import Clock
 from worker.decide.sifting import sift
 from worker.decide.state import Decision, blank
 from worker.decide.statement import statement
 from worker.routing import home_of
+from worker.trial.asking import change_of
 from worker.trial.book import Book, Ledger
 
 _NAMESPACE = UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
@@ -105,38 +106,24 @@ class Simulation:
         ledger = self.ledgers.get(member)
         if ledger is None:
             ledger = self.ledgers[member] = self._book.open(member, uuid5(_NAMESPACE, f"{self.program.code}:{member}"))
-        asked = needs(facts, self.program)
-        loaded = ledger.load(asked)
+        loaded = ledger.load(needs(facts, self.program))
         digests = ((each, ledger.digest_of(*each)) for each in {(fact.source, fact.id) for fact in facts})
         sifted = sift(facts, {key: digest for key, digest in digests if digest is not None}, loaded.items)
         self.counts["duplicate"] += len(sifted.duplicates)
         self.counts.update(reason for _, reason, _ in sifted.conflicts)
         assert not sifted.doubtful, "one order at a time is delivered"
         if sifted.fresh:
-            self._change(ledger, sifted.fresh, Clock(until=now, certain_until=None), asked, loaded)
+            self._change(ledger, sifted.fresh, Clock(until=now, certain_until=None), loaded)
 
-    def _change(self, ledger: Ledger, facts: list[Event], clock: Clock, asked: Needs, loaded: Loaded) -> None:
+    def _change(self, ledger: Ledger, facts: list[Event], clock: Clock, loaded: Loaded) -> None:
         told = [self._told[key] for key in ((fact.source, fact.id) for fact in facts) if key in self._told]
         paid = self._paid.get(ledger.member_id, ())
-        history = None
-        for _ in range(ROUNDS_MAX):
-            arguments = (self.program, ledger.account_id, ledger.member_id, loaded, asked, facts, clock, history)
-            try:
-                change = change_account(*arguments, told=(*told, *paid))
-            except Late as late:
-                history = ledger.history(late.since)
-                asked = asked.joined(needs(history.facts, self.program)).joined(Needs(wide=True))
-            except NotLoaded as missing:
-                asked = asked.joined(Needs(set(missing.items), set(missing.origins), missing.wide))
-            else:
-                if change is not None:
-                    if paid:  # of all that was ever paid, only what was folded now happened now
-                        folded = {step.moment.name for step in change.steps}
-                        change.decisions = [each for each in change.decisions if (each.source, each.id) in folded]
-                    ledger.write(change)
-                return
-            loaded = ledger.load(asked)
-        raise Defect(f"the fold asks for rows without end: {asked}")
+        change = change_of(ledger, self.program, facts, clock, (*told, *paid), loaded)
+        if change is not None:
+            if paid:  # of all that was ever paid, only what was folded now happened now
+                folded = {step.moment.name for step in change.steps}
+                change.decisions = [each for each in change.decisions if (each.source, each.id) in folded]
+            ledger.write(change)
 
     @contextmanager
     def rehearsed(self) -> Iterator[None]:
@@ -151,7 +138,7 @@ class Simulation:
         """Let the clock of every account run up to an instant."""
         for ledger in self.ledgers.values():
             if ledger.row is not None and ledger.row.head.next_due_at is not None and ledger.row.head.next_due_at <= until:
-                self._change(ledger, [], Clock(until=until, certain_until=None), Needs(), ledger.load(Needs()))
+                self._change(ledger, [], Clock(until=until, certain_until=None), ledger.load(Needs()))
 
     def statements(self, at: datetime, asked: str) -> Iterator[Statement]:
         """Every member's statement at an instant up to which the clock has run, by member id, one at a time."""
