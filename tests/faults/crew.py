@@ -32,7 +32,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "LOYALTY_BREAKER_RECORDS_MIN": "1000",
 }
 _STARTED: Final = '"started"'
-_ASSIGNED: Final = '"partitions_assigned"'
+_GIVEN: Final = '"], "event": "partitions_assigned"'
+_REVOKED: Final = '"partitions_revoked"'
 
 
 @dataclass(slots=True)
@@ -46,9 +47,20 @@ class Place:
     paused: bool = False
 
     @property
+    def started(self) -> bool:
+        """Whether it has read its settings and its terms, and begun."""
+        return _STARTED in self.process.output
+
+    @property
+    def given(self) -> int:
+        """How many times it has been given partitions."""
+        return self.process.output.count(_GIVEN)
+
+    @property
     def at_work(self) -> bool:
-        """Whether it has been given partitions (of which it may not have any more by now)."""
-        return _ASSIGNED in self.process.output
+        """Whether it has partitions."""
+        output = self.process.output
+        return output.rfind(_GIVEN) > output.rfind(_REVOKED)
 
 
 @dataclass(slots=True)

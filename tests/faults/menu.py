@@ -38,7 +38,7 @@ class Course:
 
 
 MENU: Final[Mapping[str, Course]] = {
-    "kills": Course((kills,), 0.1, (10, 1)),
+    "kills": Course((kills,), 0.2, (10, 1)),
     "zombies": Course((zombies,), 0.1, (2, 1)),
     "commits": Course((), 0.5, (4, 0)),
     "connections": Course((cut_connections, locks), 0.1, (2, 0)),
@@ -46,8 +46,8 @@ MENU: Final[Mapping[str, Course]] = {
     "postgres": Course((postgres_restarts,), 0.1, (2, 0)),
     "broker": Course((broker_restarts,), 0.1, (3, 0)),
     "leaders": Course((leader_moves, broker_ends), 0.1, (0, 4)),
-    "clocks": Course((clock_steps, goings), 0.1, (1, 0)),
-    "disk": Course((full_disks,), 0.1, (2, 0)),
+    "clocks": Course((clock_steps, goings), 0.1, (2, 0)),
+    "disk": Course((full_disks,), 0.1, (3, 0)),
     "storm": Course((kills, zombies, rebalances, cut_connections, locks), 0.2, (2, 1)),
 }
 

@@ -31,8 +31,10 @@ def make_kafka(directory: Path, brokers: int) -> RealKafka:
 
 
 @asynccontextmanager
-async def own_theatre(directory: Path, prefix: str, seed: int, brokers: int = 1) -> AsyncIterator[Theatre]:
-    """Parts of its own that may be stopped and killed, and a system of three workers on them; all gone at the end.
+async def own_theatre(
+    directory: Path, prefix: str, seed: int, brokers: int = 1, workers: int = WORKERS
+) -> AsyncIterator[Theatre]:
+    """Parts of its own that may be stopped and killed, and a system of so many workers on them; all gone at the end.
 
     Postgres keeps its log on a small disk, where this machine lets it have one.
     """
@@ -46,7 +48,7 @@ async def own_theatre(directory: Path, prefix: str, seed: int, brokers: int = 1)
             await asyncio.to_thread(postgres.stop)
             small = Disk(postgres)
             await asyncio.to_thread(postgres.start)
-        async with system_on(kafka, postgres, directory, prefix, seed, brokers) as stage:
+        async with system_on(kafka, postgres, directory, prefix, seed, brokers, workers) as stage:
             stage.disk = small
             yield stage
     finally:
@@ -60,9 +62,9 @@ async def own_theatre(directory: Path, prefix: str, seed: int, brokers: int = 1)
 
 @asynccontextmanager
 async def system_on(
-    kafka: RealKafka, postgres: Postgres, directory: Path, prefix: str, seed: int, copies: int = 1
+    kafka: RealKafka, postgres: Postgres, directory: Path, prefix: str, seed: int, copies: int = 1, workers: int = WORKERS
 ) -> AsyncIterator[Theatre]:
     """A system on parts that run."""
     system = System(kafka.bootstrap, postgres.dsn(), prefix, directory, replicas=copies)
-    async with theatre(system, postgres, kafka, WORKERS, seed) as stage:
+    async with theatre(system, postgres, kafka, workers, seed) as stage:
         yield stage

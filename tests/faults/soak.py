@@ -16,7 +16,7 @@ from random import Random
 from tempfile import mkdtemp
 from typing import Any, Final
 
-from tests.faults.chapter import Theatre
+from tests.faults.chapter import Theatre, Told
 from tests.faults.menu import CLUSTER_BROKERS, MENU, chosen, missing
 from tests.faults.parts import own_theatre
 from tests.soak import results
@@ -24,6 +24,7 @@ from tests.soak import results
 EVENTS: Final = 2_500
 SECONDS_A_CHAPTER: Final = 30.0
 CHAPTERS_A_THEATRE: Final = 12
+WORKERS: Final = 4
 NOT_PLAYED_MAX: Final = 3
 PROBLEM_LENGTH_MAX: Final = 4_000
 
@@ -49,15 +50,17 @@ async def soak(seconds: float, file: Path, only: Sequence[str] = tuple(MENU), se
     failed = not_played = 0
     while time.monotonic() < end:
         directory = Path(mkdtemp(prefix="loyalty-faults-"))
-        right = False
+        right = True
         try:
             async for line in _chapters(directory, seed, frozenset(only), end):
                 results.append(file, line)
-                seed, right, not_played = line["seed"] + 1, not line["problems"], 0
-                failed += not right
+                seed, not_played = line["seed"] + 1, 0
+                right = right and not line["problems"]
+                failed += bool(line["problems"])
         except Exception as error:
             # The parts did not start, or broke where nobody broke them: nothing was learned about the ledger.
             not_played += 1
+            right = False
             why = f"{type(error).__name__}: {error}"[:PROBLEM_LENGTH_MAX]
             results.append(file, {"kind": "faults", "seed": seed, "seconds": 0.0, "not_played": 1, "why": why, "problems": []})
             seed += 1
@@ -69,16 +72,19 @@ async def soak(seconds: float, file: Path, only: Sequence[str] = tuple(MENU), se
 
 
 async def _chapters(directory: Path, seed: int, only: frozenset[str], end: float) -> AsyncIterator[dict[str, Any]]:
-    """Some chapters on parts of their own, up to one that ends badly."""
+    """Some chapters on parts of their own, up to one that ends badly; then the whole ledger is verified."""
     brokers = _brokers(seed, only)
-    async with own_theatre(directory, f"soak{seed}.", seed, brokers) as stage:
-        for number in range(seed, seed + CHAPTERS_A_THEATRE):
+    async with own_theatre(directory, f"soak{seed}.", seed, brokers, WORKERS) as stage:
+        last = seed + CHAPTERS_A_THEATRE - 1
+        for number in range(seed, last + 1):
             name = chosen(number, only, brokers)
             assert name is not None, f"nothing of {sorted(only)} can be played here: {[missing(each) for each in only]}"
             line = await _chapter(stage, number, name)
             yield line
             if line["problems"] or time.monotonic() >= end:
-                return
+                last = number
+                break
+        yield _line("verify", "the whole ledger", last, await stage.verify(), stage)
 
 
 def _brokers(seed: int, only: frozenset[str]) -> int:
@@ -90,12 +96,17 @@ def _brokers(seed: int, only: frozenset[str]) -> int:
 async def _chapter(stage: Theatre, seed: int, name: str) -> dict[str, Any]:
     course = MENU[name]
     told = await stage.play(course.torments, seed, EVENTS, SECONDS_A_CHAPTER, course.share)
-    about = {"kind": "faults", "seed": seed, "course": name, "seconds": round(told.seconds, 1)}
+    return _line("faults", name, seed, told, stage)
+
+
+def _line(kind: str, course: str, seed: int, told: Told, stage: Theatre) -> dict[str, Any]:
+    """A line of results, said as well."""
+    about = {"kind": kind, "seed": seed, "course": course, "seconds": round(told.seconds, 1)}
     if told.problems:
         about["kept"] = str(stage.system.directory)
     problems = [problem[:PROBLEM_LENGTH_MAX] for problem in told.problems]
     words = ", ".join(f"{count} {what}" for what, count in told.counts.items())
-    sys.stdout.write(f"faults {seed} ({name}) in {told.seconds:.0f} s {told.took}: {words}\n")
+    sys.stdout.write(f"faults {seed} ({course}) in {told.seconds:.0f} s {told.took}: {words}\n")
     sys.stdout.writelines(f"  PROBLEM {problem}\n" for problem in problems)
     sys.stdout.flush()
     return {**about, **told.counts, "problems": problems}

@@ -49,7 +49,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Theat
 @pytest.mark.parametrize(
     ("torments", "share", "counted"),
     [
-        ((kills, zombies), 0.3, ("sigkills", "zombies", "answers_lost")),
+        ((kills, zombies), 0.3, ("sigkills", "sigkills_at_work", "zombies", "answers_lost")),
         ((rebalances, goings, cut_connections, locks), 0.1, ("rebalances", "connections_cut", "locks_held")),
         ((postgres_restarts, broker_restarts), 0.0, ("postgres_restarts", "broker_restarts")),
         ((clock_steps, full_disks), 0.1, ("clock_steps", "disks_full")),

@@ -26,6 +26,8 @@ from worker.local import LocalKafka, Postgres, RealKafka
 
 _APPLICATION: Final = "loyalty"
 _SEGMENTS_MAX: Final = 500
+_SEEN_SECONDS_MAX: Final = 4.0
+_LOOK_SECONDS: Final = 0.05
 _LOCKS: Final = (
     "LOCK TABLE fact IN SHARE MODE",
     "LOCK TABLE account IN EXCLUSIVE MODE",
@@ -56,10 +58,11 @@ class Scene:
                 await self.over.wait()
         return self.over.is_set()
 
-    def anyone(self, age_seconds: float = 0.0) -> Place | None:
-        """A worker that nothing is being done to; taken, until `busy` is off again."""
+    def anyone(self, age_seconds: float = 0.0, started: bool = False) -> Place | None:
+        """A worker that nothing is being done to; taken, until `busy` is off again. `started`: only one that has said so."""
         now = time.monotonic()
         there = [each for each in self.crew.places if not each.busy and each.process.alive and now - each.born >= age_seconds]
+        there = [each for each in there if each.started] if started else there
         if not there:
             return None
         place = self.rng.choice(there)
@@ -71,16 +74,47 @@ Torment = Callable[[Scene], Coroutine[Any, Any, None]]
 
 
 async def kills(scene: Scene) -> None:
-    """SIGKILL at random moments, of one, some or all workers at once; others start in their places."""
-    while not await scene.pause(1.5, 4.5):
-        victims = [place for _ in range(scene.rng.choice((1, 2, 2, 3))) if (place := scene.anyone(0.3)) is not None]
+    """SIGKILL of one, some or all workers at once; others start in their places.
+
+    By turns at any moment; soon after a worker was given partitions, when it takes up what another left half done; and soon after
+    somebody's COMMIT, in the middle of batches. Those that have not got as far as starting are killed too, now and then, and
+    counted apart.
+    """
+    while not await scene.pause(0.1, 1.0):
+        moment = scene.rng.choice((None, _partitions_given, _commits))
+        if moment is not None:
+            await moment(scene)
+            await scene.pause(0.0, 0.5)
+        started = scene.rng.random() < 0.9
+        wanted = scene.rng.randint(1, len(scene.crew.places))
+        victims = [place for _ in range(wanted) if (place := scene.anyone(0.3, started)) is not None]
         for place in victims:
-            scene.counts["sigkills"] += 1
+            scene.counts["sigkills" if place.started else "sigkills_before_start"] += 1
             scene.counts["sigkills_at_work"] += place.at_work
         await asyncio.gather(*(scene.crew.kill(place) for place in victims))
         for place in victims:
             scene.crew.again(place)
             place.busy = False
+
+
+async def _partitions_given(scene: Scene) -> None:
+    """Wait until some worker is given partitions."""
+    before = {place.process.pid: place.given for place in scene.crew.places}
+    await _seen(scene, lambda: any(place.given > before.get(place.process.pid, 0) for place in scene.crew.places))
+
+
+async def _commits(scene: Scene) -> None:
+    """Wait until some COMMITs have passed."""
+    wanted = scene.line.counts["commits"] + scene.rng.randint(1, 6)
+    await _seen(scene, lambda: scene.line.counts["commits"] >= wanted)
+
+
+async def _seen(scene: Scene, condition: Callable[[], bool]) -> None:
+    """Wait for a condition; not for long, as it may not come."""
+    give_up = time.monotonic() + _SEEN_SECONDS_MAX
+    while not condition() and time.monotonic() < give_up:
+        if await scene.pause(_LOOK_SECONDS, _LOOK_SECONDS):
+            return
 
 
 async def goings(scene: Scene) -> None:

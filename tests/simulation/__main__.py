@@ -62,11 +62,11 @@ def soak(seconds: float, results: Path, first: int | None = None) -> int:
     return int(failed > 0)
 
 
-def some(first: int, end: float) -> dict[str, Any]:
-    """A line of results: up to a hundred seeds from `first` on, none begun after `end` (monotonic seconds)."""
+def some(first: int, end: float, count: int = SEEDS_A_LINE) -> dict[str, Any]:
+    """A line of results: up to so many seeds from `first` on, none begun after `end` (monotonic seconds)."""
     started, worked = time.monotonic(), time.process_time()
     counts, failures = {"seeds": 0, "messages": 0, "commits": 0, "faults": 0}, list[str]()
-    for found in _played(first, end):
+    for found in _played(range(first, first + count), end):
         counts["seeds"] += 1
         if isinstance(found, Failure):
             small = shrink(found)
@@ -79,8 +79,8 @@ def some(first: int, end: float) -> dict[str, Any]:
     return {"first": first, **counts, **spent, "failures": failures}
 
 
-def _played(first: int, end: float) -> Iterator[Outcome | Failure]:
-    for seed in range(first, first + SEEDS_A_LINE):
+def _played(seeds: range, end: float) -> Iterator[Outcome | Failure]:
+    for seed in seeds:
         if time.monotonic() >= end:
             return
         yield attempt(seed)

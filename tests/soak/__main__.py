@@ -1,8 +1,9 @@
 """`python -m tests.soak`: simulation and faults beside each other for a time, results appended, and what all of it comes to.
 
---seconds N [--results FILE] [--without simulation|faults]   goes on where the file ends; exit code 1 if a promise was broken
---table                                                      the totals so far
---write                                                      keep these rounds with the tests, and the totals in tests/README.md
+--seconds N [--results FILE] [--without simulation|faults] [--simulations N]
+                     goes on where the file ends, the simulation in so many processes; exit code 1 if a promise was broken
+--table              the totals so far
+--write              keep these rounds with the tests, and the totals in tests/README.md
 """
 
 from __future__ import annotations
@@ -10,12 +11,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from multiprocessing import get_context
 from pathlib import Path
 
 from tests.faults.soak import soak as soak_faults
 from tests.soak import results
-from tests.soak.simulating import simulate
+from tests.soak.simulating import simulating
 
 
 def main() -> int:
@@ -24,12 +24,13 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=0.0)
     parser.add_argument("--results", type=Path, default=results.RESULTS)
     parser.add_argument("--without", choices=("simulation", "faults"))
+    parser.add_argument("--simulations", type=int, default=1, help="processes that simulate")
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
     before = len(results.read(arguments.results))
     if arguments.seconds:
-        _soak(arguments.seconds, arguments.results, arguments.without)
+        _soak(arguments.seconds, arguments.results, arguments.without, arguments.simulations)
     lines = results.read(arguments.results)
     everything = [*results.so_far(arguments.results), *results.fuzzed()]
     if arguments.write:
@@ -40,14 +41,10 @@ def main() -> int:
     return int(bool(broken))
 
 
-def _soak(seconds: float, file: Path, without: str | None) -> None:
-    simulating = get_context("spawn").Process(target=simulate, args=(seconds, file), daemon=True)
-    if without != "simulation":
-        simulating.start()
-    if without != "faults":
-        asyncio.run(soak_faults(seconds, file))
-    if without != "simulation":
-        simulating.join()
+def _soak(seconds: float, file: Path, without: str | None, simulations: int) -> None:
+    with simulating(seconds, file, 0 if without == "simulation" else simulations):
+        if without != "faults":
+            asyncio.run(soak_faults(seconds, file))
 
 
 if __name__ == "__main__":

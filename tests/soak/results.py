@@ -36,6 +36,7 @@ ROWS: Final = (
     Row("simulation: messages", 10_000_000, ("simulated_messages",), {}),
     Row("messages through real parts", None, ("messages",), {}),
     Row("SIGKILLs of a worker", 1_000, ("sigkills",), {"sigkills_at_work": "while it had been given partitions"}),
+    Row("accounts verified whole, after the last chapter", None, ("accounts_verified",), {}),
     Row("zombie pauses past the session timeout", 100, ("zombies",), {}),
     Row("lost answers to COMMIT", 1_000, ("answers_lost",), {}),
     Row("connections cut otherwise", None, ("connections_cut", "cut_before"), {"cut_before": "just before COMMIT"}),
