@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from tests.oracle.records import Purchase, month_end, months_later
+from tests.oracle.records import Grant, Purchase, month_end, months_later
 from tests.oracle.rules import Rules
 
 
@@ -220,18 +220,39 @@ class BelleMaison(Rules):
         return True
 
     def entitled(self, order: Purchase) -> dict[str, tuple[int, date | None, str]]:
-        counting = [line for line in order.lines if line.sent and line.category not in self.NOT_EARNING]
-        units = sum(line.goods_shipped_and_kept for line in counting) // 200  # BEL-02, BEL-Q1
-        each = ("S0", "S1", "S2").index(order.tier)  # BEL-Q3
-        parts: dict[str, tuple[int, date | None, str]] = {
-            "1 basic": (units, self.today, "basic"),
-            "2 stage": (units * each, self.today, "stage"),
+        kinds = {"1": "basic", "2": "stage", "3": "special"}
+        return {part: (points, self.today, kinds[part[0]]) for part, points in self.earned(order, order.shipments).items()}
+
+    def earned(self, order: Purchase, parcels: int) -> dict[str, int]:
+        """By part: what the goods earn that went in the first so many parcels and were kept."""
+        counting = {
+            number: line for number, line in enumerate(order.lines) if line.sent and line.category not in self.NOT_EARNING
         }
-        for number, line in enumerate(order.lines):
-            if line.bonus and line in counting:
-                kept = line.bonus * (line.shipped - line.returned) // line.quantity
-                parts[f"3 special {number}"] = kept, self.today, "special"
+        goods = sum(line.goods * line.stayed(parcels) // line.quantity for line in counting.values())
+        units = goods // 200  # BEL-02, BEL-Q1
+        each = ("S0", "S1", "S2").index(order.tier)  # BEL-Q3
+        parts = {"1 basic": units, "2 stage": units * each}
+        for number, line in counting.items():
+            if line.bonus:
+                parts[f"3 special {number}"] = line.bonus * line.stayed(parcels) // line.quantity
         return parts
+
+    def too_much(self, order: Purchase, part: str, own: list[Grant], points: int) -> list[tuple[list[Grant], int]]:
+        """BEL-07, BEL-09, BEL-10: each parcel has points of its own, and keeps those of every 200 yen of its goods that are kept,
+        added up with the parcels before it. What is above that goes, where there is most of it first, and of two the later."""
+        over = {
+            grant.number: grant.kept
+            - self.earned(order, grant.shipment).get(part, 0)
+            + self.earned(order, grant.shipment - 1).get(part, 0)
+            for grant in own
+        }
+        gone = []
+        for grant in sorted(own, key=lambda grant: (-over[grant.number], -grant.number)):
+            some = max(min(over[grant.number], points), 0)
+            grant.kept -= some
+            points -= some
+            gone.append(([grant], some))
+        return gone
 
     def lasts_until(self, day: date) -> date:
         return month_end(day, 12)  # BEL-18

@@ -70,7 +70,8 @@ def months_later(day: date, months: int) -> date:
 
 @dataclass
 class Grant:
-    """Points of one grant. `usable_on`: pending until then. `last_day`: inclusive; None follows the whole balance."""
+    """Points of one grant. `usable_on`: pending until then. `last_day`: inclusive; None follows the whole balance. `kept`: what
+    was granted less what was taken back with goods, whether it was used or not."""
 
     number: int
     kind: str
@@ -84,6 +85,10 @@ class Grant:
     follows_pool: bool = False
     shipment: int = 0
     lapsed: int = 0
+    kept: int = 0
+
+    def __post_init__(self) -> None:
+        self.kept = self.points
 
 
 @dataclass
@@ -107,6 +112,11 @@ class Line:
     @property
     def shipped(self) -> int:
         return sum(pieces for _, _, pieces in self.sent)
+
+    def stayed(self, parcel: int) -> int:
+        """Pieces that went in the first so many parcels and stayed; of a line in several parcels all came back, or none."""
+        went = sum(pieces for _, number, pieces in self.sent if number <= parcel)
+        return max(went - self.returned, 0) if went == self.shipped or self.returned == self.shipped else went
 
     @property
     def gone(self) -> int:

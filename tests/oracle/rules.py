@@ -354,10 +354,17 @@ class Rules(Holding, ABC):
                 self.grants.append(Grant(len(self.grants), kind, self.today, some, usable_on, None, order.order_id, part, True))
 
     def take_away(self, order: Purchase, part: str, points: int) -> None:
-        """First what the shipment of what is gone had brought, then the order's latest (they got what the sum had left),
-        then others, then below zero."""
+        """From the order's own grants, then its others, then those of other orders, then below zero."""
         own = [grant for grant in self.grants if (grant.order_id, grant.part) == (order.order_id, part)]
-        own.sort(key=lambda grant: (grant.shipment not in order.touched, -grant.number))
+        for grants, some in self.too_much(order, part, own, points):
+            self.take_away_from(grants, order, some)
+
+    def too_much(self, order: Purchase, part: str, own: list[Grant], points: int) -> list[tuple[list[Grant], int]]:
+        """Which grants lose how much: first what the shipment of what is gone had brought, then the latest (they got what the sum
+        had left)."""
+        return [(sorted(own, key=lambda grant: (grant.shipment not in order.touched, -grant.number)), points)]
+
+    def take_away_from(self, own: list[Grant], order: Purchase, points: int) -> None:
         for grant in own:
             if grant.pending:
                 some = min(points, grant.points)

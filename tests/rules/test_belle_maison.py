@@ -252,6 +252,18 @@ def test_bel_10_what_a_replacement_earns_lasts_from_its_own_month_also_where_a_r
     assert [(str(lot.expires_on), lot.points) for lot in story.at("2024-09-03").lots] == [("2025-08-31", 1), ("2025-09-30", 1)]
 
 
+def test_bel_10_each_parcel_keeps_the_points_of_its_goods_that_are_kept() -> None:
+    story = shop()
+    story.bought("A", "2024-08-20", line(1_001), line(300))
+    story.exchange("shipped", "A", "2024-09-01", line(99, line_id="R1"))
+    assert [(str(lot.expires_on), lot.points) for lot in story.at("2024-09-01").lots] == [("2025-08-31", 6), ("2025-09-30", 1)]
+    story.exchange("received", "A", "2024-09-03", pieces("1"))
+    lots = [(str(lot.expires_on), lot.points) for lot in story.at("2024-09-03").lots]
+    assert lots == [("2025-08-31", 1)], (
+        "300 yen of August earn a point; the 99 yen of September brought one only with the goods gone"
+    )
+
+
 def test_bel_10_a_replacement_that_is_returned_loses_its_points_too() -> None:
     story = shop()
     story.bought("A", "2024-08-20", line(2_000))

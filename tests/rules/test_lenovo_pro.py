@@ -291,6 +291,15 @@ def test_len_20_a_cut_falls_on_the_lines_in_their_order() -> None:
     assert story.at("2024-04-01").pending == 100
 
 
+def test_len_20_of_the_pieces_of_a_line_those_that_shipped_first_come_before_the_cut() -> None:
+    story = lenovo(earning__caps__0__points=150)
+    story.order("A", "2024-03-01", line(10_000, 3))
+    story.shipped("A", "2024-03-02", pieces("1", 2))
+    assert (story.at("2024-04-02").available, story.at("2024-04-02").pending) == (150, 0)
+    story.cancelled("A", "2024-04-03", pieces("1"))
+    assert story.at("2024-04-03").available == 150, "a cancel of what was cut brings no points"
+
+
 def test_len_20_an_earlier_order_that_comes_late_takes_its_room_from_the_later_ones() -> None:
     story = Story(CODE, year_limit())
     story.enrolled("2024-01-05")

@@ -109,7 +109,8 @@ class _Source:
         rules = self.version.terms.reversal.earned_points
         left = dict(self.order.allowed)
         wanted: dict[str, int] = {}
-        for portion in self.order.portions:
+        # In turn, so that a cut falls on what has not shipped: what shipped would else rise when the rest is cancelled.
+        for portion in earning.in_turn(self.order) if left else self.order.portions:
             points = earned[portion.key] if self._shown(portion) else 0
             if left:
                 limits = [limit for limit in (self._limit("order", portion), self._limit("grant", portion)) if limit in left]

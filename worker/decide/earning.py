@@ -177,7 +177,7 @@ def _amount(version: Version, order: Order, base: Base) -> int:
 def _units(version: Version, order: Order) -> Iterator[tuple[tuple[Portion, ...], frozenset[str] | None]]:
     """What is added up before rounding: portions in turn, of all lines (None) or of some."""
     scope = version.terms.earning.rounding.scope
-    portions = _in_turn(order)
+    portions = in_turn(order)
     if scope == "order":
         yield portions, None
     elif scope == "shipment":
@@ -188,7 +188,7 @@ def _units(version: Version, order: Order) -> Iterator[tuple[tuple[Portion, ...]
             yield tuple(portion for portion in portions if line.line_id in portion.pieces), frozenset({line.line_id})
 
 
-def _in_turn(order: Order) -> tuple[Portion, ...]:
+def in_turn(order: Order) -> tuple[Portion, ...]:
     """The portions as they shipped, what still waits last: a later shipment gets what is left of a running sum (BEL-Q1)."""
     if len(order.portions) == 1:
         return order.portions
@@ -220,7 +220,7 @@ def _add_bonus(order: Order, source: Source, wanted: dict[str, int], working: li
     if not line.earns:
         return
     pieces = 0
-    for portion in _in_turn(order):
+    for portion in in_turn(order):
         before = part(bonus.points, pieces, line.quantity)
         pieces += portion.pieces.get(line.line_id, 0)
         points = part(bonus.points, pieces, line.quantity)
