@@ -34,6 +34,7 @@ class Row:
 ROWS: Final = (
     Row("simulation: seeds", 10_000, ("seeds",), {}),
     Row("simulation: messages", 10_000_000, ("simulated_messages",), {}),
+    Row("lives of members, compared with the naive rules", 10_000, ("lives",), {}),
     Row("messages through real parts", None, ("messages",), {}),
     Row("SIGKILLs of a worker", 1_000, ("sigkills",), {"sigkills_at_work": "while it had been given partitions"}),
     Row("accounts verified whole, after the last chapter", None, ("accounts_verified",), {}),
