@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
+from contracts.counting import counted
 from contracts.terms import Campaign, Terms, When
 
 _MONTH_DAYS_MIN: Final = 28
@@ -303,7 +304,7 @@ def _expiry_before_maturity(terms: Terms) -> Found:
     if days >= pool.months * _MONTH_DAYS_MIN:
         yield Contradiction(
             "expiry.pool.months",
-            f"{pool.months} months from what prolongs it may be over before points mature ({days} days): "
+            f"{counted(pool.months, 'month')} from what prolongs it may be over before points mature ({counted(days, 'day')}): "
             "write more months, or let `available` prolong it",
         )
 

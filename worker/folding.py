@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from contracts.counting import counted
 from contracts.events import Event
 from worker import metrics
 from worker.catalogue import Catalogue
@@ -88,7 +89,7 @@ class Folding:
                 return _folded(tasks, changes)
             metrics.commit_retries.labels(why="head").inc(len(lost))
             open_tasks = [task for task in open_tasks if task.account_id in lost]
-        raise RuntimeError(f"{len(open_tasks)} accounts were lost twice, although they were locked")
+        raise RuntimeError(f"{counted(len(open_tasks), 'account was', 'accounts were')} lost twice, although locked")
 
     async def fence(self, batch: Batch, account_id: UUID, why: str, revision: int | None = None) -> list[AccountChange]:
         """Fence an account that cannot be written; the caller writes the changes that it gets (none: it is gone on)."""

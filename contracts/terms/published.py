@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
@@ -10,11 +10,14 @@ from contracts.terms.values import Name, Part, RuleId, Text
 
 
 class Rule(Part):
-    """One rule of the published terms: where it stands, what it says in our words, and which parameters carry it out."""
+    """One rule of the published terms: where it stands, what it says in our words, and which parameters carry it out.
+
+    `document`, `section`: in both languages, or as they are called in the one that they are written in.
+    """
 
     id: RuleId
-    document: str
-    section: str
+    document: Text | str
+    section: Text | str
     says: Text
     parameters: tuple[str, ...] = ()
     no_effect: str | None = None
@@ -24,6 +27,11 @@ class Rule(Part):
         if bool(self.parameters) == bool(self.no_effect):
             raise ValueError("a rule names the parameters that carry it out, or says why it has no effect on the ledger")
         return self
+
+    def place(self, language: Literal["ja", "en"]) -> tuple[str, str]:
+        """Document and section, as far as the file has them in this language."""
+        document, section = (each.told(language) if isinstance(each, Text) else each for each in (self.document, self.section))
+        return document, section
 
 
 class Alternative(Part):

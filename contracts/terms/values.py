@@ -96,6 +96,10 @@ class Text(Part):
     ja: str
     en: str
 
+    def told(self, language: Literal["ja", "en"]) -> str:
+        """The words in one language."""
+        return self.ja if language == "ja" else self.en
+
 
 class Rate(Part):
     """Points for an amount: a `share` of it ("0.015"), or so many `points` for every full `per` of it."""

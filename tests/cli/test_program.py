@@ -60,7 +60,7 @@ def test_show_gives_every_version_in_full(run: Run, tmp_path: Path) -> None:
 def test_apply_registers_once_and_refuses_other_content_for_the_same_date(run: Run, shop: Shop, tmp_path: Path) -> None:
     again = run("program", "apply", LENOVO, environment=shop.environment)
     assert (again.code, again.out) == (0, "")
-    assert again.err.startswith("lenovo-pro: 0 of 1 versions registered now")
+    assert again.err.startswith("lenovo-pro: 0 of 1 version registered now")
     other = tmp_path / "other.yaml"
     other.write_text(LENOVO.read_text().replace('rate: "0.01"', 'rate: "0.02"'))
     refused = run("program", "apply", other, environment=shop.environment)
@@ -96,7 +96,7 @@ def test_migrate_says_what_it_did_and_can_be_run_again(run: Run, empty_database:
     assert (first.code, first.out) == (0, "")
     assert first.mistakes[0].startswith("schema: ")
     assert "migrations applied" in first.mistakes[0]
-    assert "terms: lenovo-pro: 1 of 1 versions registered now" in first.mistakes
+    assert "terms: lenovo-pro: 1 of 1 version registered now" in first.mistakes
     second = run("migrate", environment=environment)
     assert second.mistakes[0] == "schema: was up to date"
     assert "terms: lenovo-pro: was registered" in second.mistakes

@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from contracts.counting import counted
 from tests.cli.conftest import Run, Shop
 from worker.decide.program import Program
 from worker.local.sql import execute
@@ -58,7 +59,7 @@ def test_damage_is_found_and_ends_with_one(run: Run, full_shop: Shop, what: str)
     assert answer.code == 1
     assert any(detail in violation["detail"] for violation in answer.json), answer.out
     assert {"invariant", "account_id", "detail", "cure"} == set(answer.json[0])
-    assert answer.mistakes == [f"{len(answer.json)} violations"]
+    assert answer.mistakes == [counted(len(answer.json), "violation")]
 
 
 def test_only_the_accounts_asked_for_are_looked_at(run: Run, full_shop: Shop) -> None:
@@ -137,7 +138,7 @@ def test_it_goes_on_where_it_was_stopped(run: Run, full_shop: Shop, tmp_path: Pa
     begun = len(looked.accounts)
     rest = run("ledger", "verify", "-o", "ndjson", "--resume", file, environment=full_shop.environment)
     assert not set(looked.accounts[:6]) & set(looked.accounts[begun:])
-    assert rest.mistakes == ["going on after 6 accounts", f"{len(whole.out.splitlines())} violations"]
+    assert rest.mistakes == ["going on after 6 accounts", counted(len(whole.out.splitlines()), "violation")]
     assert whole.out.endswith(rest.out)
     assert not file.exists()
     file.write_text("{}")

@@ -33,6 +33,36 @@ def test_the_base_amount_the_rate_and_the_rounding_are_told() -> None:
     )
 
 
+def test_one_point_is_told_in_the_singular() -> None:
+    story = lenovo(reversal__used_points__0__days=1)
+    story.tell("points.adjusted", "2024-02-01", member_id="M1", points=1, reason="sorry")
+    story.order("A", "2024-03-01", line(100), points_used=1)
+    story.cancelled("A", "2024-03-02")
+    assert [posting.title for posting in story.told("2024-03-04").postings] == [
+        "1 point granted by hand",
+        "1 point used",
+        "1 point granted, not usable yet",
+        "1 point taken back before the first day of use",
+        "1 used point came back",
+    ]
+    back = story.how("1 used point came back", "2024-03-04")
+    assert "SKU: 1 of 1 piece, 1 point on it → 1" in back
+
+
+def test_where_a_rule_stands_is_told_in_the_language_of_the_reader() -> None:
+    story = lenovo()
+    story.order("A", "2024-03-01", line(12_345))
+    places = {}
+    for language in LANGUAGES:
+        told = story.told("2024-03-02", language)
+        rule = told.postings[0].rule
+        places[language] = (rule.document, rule.section)
+        place = f"({rule.document}, {rule.section})"
+        assert place in text(told)
+        assert str(rule.section) in page(told)
+    assert places == {"ja": ("Lenovo Pro リワード FAQ", "Q14とQ26"), "en": ("Lenovo Pro Rewards FAQ", "Q14 and Q26")}
+
+
 def test_a_cap_tells_its_limit_what_was_used_and_the_room_left() -> None:
     story = lenovo(earning__caps=[{"rule": "LEN-11", "points": 500_000}])
     story.order("A", "2024-03-01", line(49_995_000))
@@ -159,4 +189,4 @@ def test_both_languages_have_the_same_places_for_values() -> None:
 
 
 def places(pattern: str) -> set[str]:
-    return {part.split("}")[0] for part in pattern.split("{")[1:]}
+    return {part.split("}")[0].partition(":")[0] for part in pattern.split("{")[1:]}

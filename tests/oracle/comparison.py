@@ -111,9 +111,15 @@ def differences(one: Said, other: Said) -> list[str]:
 
 def disagreement(code: str, seed: int) -> str:
     """How the two differ on the history of a seed, in the middle of it and when it is over; empty if they do not."""
-    events = life(code, seed)
+    if found := difference(code, life(code, seed)):
+        return f"{code}, seed {seed}, {found}"
+    return ""
+
+
+def difference(code: str, events: list[Event]) -> str:
+    """How the two differ on a life; empty if they do not."""
     instants = [events[len(events) // 2].time + timedelta(hours=5), events[-1].time + timedelta(days=40)]
     for at, one in zip(instants, folded(code, events, instants), strict=True):
         if found := differences(one, naive(code, events, at)):
-            return f"{code}, seed {seed}, at {at}: " + "; ".join(found)
+            return f"at {at}: " + "; ".join(found)
     return ""

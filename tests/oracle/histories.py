@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 
 from contracts.events import Event
 
+KEPT = Path(__file__).with_name("kept.ndjson")
 START = datetime(2024, 8, 1, tzinfo=UTC)
 STORES = {
     "lenovo-pro": ("lenovo_pro_jp", "lenovo_outlet"),
-    "scolar": ("scolar_web", "scolar_web"),
-    "belle-maison": ("bellemaison", "bellemaison"),
+    "scolar": ("scolar_web", "scolar_shop_counter"),
+    "belle-maison": ("bellemaison", "external_mall"),
 }
 CATEGORIES = {
     "lenovo-pro": ("managed_service", "software_subscription"),
@@ -191,6 +193,29 @@ class Maker:
             self.add("review.posted", at, member_id="M", review_id=f"V{len(self.events)}", sku=rng.choice(SKUS))
         else:
             self.add("survey.won", at, member_id="M", survey_id=f"S{len(self.events)}", points=rng.randrange(1, 500))
+
+
+def kept() -> list[tuple[str, list[Event]]]:
+    """Lives in which fold and naive rules once differed, whichever was wrong, and what about."""
+    lives = [json.loads(line) for line in KEPT.read_text(encoding="utf-8").splitlines()]
+    return [
+        (
+            told["why"],
+            [
+                Event.from_stored(
+                    "//shop",
+                    id_,
+                    type_,
+                    datetime.fromisoformat(at),
+                    told["program"],
+                    None,
+                    json.dumps(data, sort_keys=True).encode(),
+                )
+                for at, type_, id_, data in told["events"]
+            ],
+        )
+        for told in lives
+    ]
 
 
 def life(code: str, seed: int) -> list[Event]:

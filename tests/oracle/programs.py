@@ -98,6 +98,7 @@ class Scolar(Rules):
 
     lowest = "Member"
     minimum, maximum = 500, 10_000  # SCO-20, SCO-21
+    excluded_store = "scolar_shop_counter"  # SCO-10
     STAGES = (("Member", 0, 1), ("Silver", 50_000, 2), ("Gold", 150_000, 3), ("VIP", 300_000, 5))  # SCO-04
 
     def __init__(self) -> None:
@@ -204,6 +205,7 @@ class BelleMaison(Rules):
     lowest = "S0"
     kind = "basic"
     adjusted_kind = "special"
+    excluded_store = "external_mall"  # BEL-05
     not_payable = ("voucher",)  # BEL-12
     NOT_EARNING = ("sale", "outlet", "cashback", "voucher", "donation", "subscription_group")  # BEL-05
 
@@ -265,7 +267,7 @@ class BelleMaison(Rules):
         ordered = sum(
             sum(line.goods_kept for line in each.lines)
             for each in self.orders.values()
-            if first <= each.ordered_on < self.today and each.verdict != "rejected"
+            if first <= each.ordered_on < self.today and each.earns
         )
         self.tier = "S2" if ordered >= 60_000 else "S1" if ordered >= 30_000 else "S0"
 

@@ -6,7 +6,9 @@ import os
 
 import pytest
 
-from tests.oracle.comparison import disagreement
+from contracts.events import Event
+from tests.oracle.comparison import difference, disagreement
+from tests.oracle.histories import kept
 from tests.oracle.programs import PROGRAMS
 
 EXAMPLES = int(os.environ.get("ORACLE_EXAMPLES", "60"))
@@ -19,13 +21,6 @@ def test_fold_and_naive_rules_agree(code: str) -> None:
         assert not disagreement(code, seed)
 
 
-KEPT = (
-    *(("belle-maison", seed) for seed in (748, 1074, 2026, 2127, 2532, 2642, 3196, 3237)),  # BEL-10: which parcel loses what
-    ("lenovo-pro", 3937),  # LEN-20: a cut within a line that ships in parts
-)
-"""Lives in which the two once differed."""
-
-
-@pytest.mark.parametrize(("code", "seed"), KEPT)
-def test_they_agree_where_they_once_did_not(code: str, seed: int) -> None:
-    assert not disagreement(code, seed)
+@pytest.mark.parametrize(("why", "events"), kept())
+def test_they_agree_where_they_once_did_not(why: str, events: list[Event]) -> None:
+    assert not difference(str(events[0].program), events), why

@@ -161,7 +161,7 @@ async def test_a_fenced_account_is_free_in_the_new_ledger_and_what_was_changed_b
         "(SELECT account_id FROM account WHERE fenced IS NOT NULL) LIMIT 1) RETURNING account_id",
     )
     said = await into(database, other, "-o", "ndjson", code=1)
-    assert "1 differences; 1 accounts had no state to compare with" in said
+    assert "1 difference; 1 account had no state to compare with" in said
     assert len(changed) == 1
     assert await rows(other, "SELECT count(*) FROM account WHERE fenced IS NOT NULL") == [(0,)]
     await sound(other)

@@ -103,7 +103,7 @@ def test_campaigns_that_can_hold_for_one_line_need_different_priorities(second: 
                 "expiry": {"pool": {"rule": "BEL-18", "months": 1, "prolonged_by": ["grant"]}},
                 "maturity.after.0.days": 40,
             },
-            "expiry.pool.months: 1 months from what prolongs it may be over before points mature (40 days)",
+            "expiry.pool.months: 1 month from what prolongs it may be over before points mature (40 days)",
         ),
         (
             {"effective_from": "2024-07-05T00:00:00"},

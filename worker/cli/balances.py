@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from contracts.counting import counted
 from worker.cli.failures import Exit, Failure
 from worker.cli.output import Progress, tell
 
@@ -59,7 +60,8 @@ async def _open(code: str, path: Path, at: datetime, announce: bool) -> None:
             file.tell(mistake)
         file.refuse(found)
         total = await take_over(pipeline, file.lines("taken over"))
-    tell(f"{path}: {members:,} accounts with {points:,} points: {total['applied']:,} opened now, {total['duplicate']:,} before")
+    all_ = f"{counted(members, 'account')} with {counted(points, 'point')}"
+    tell(f"{path}: {all_}: {total['applied']:,} opened now, {total['duplicate']:,} before")
     if total["dead_letter"]:
         raise Failure(Exit.FINDING, f"{path}: {total['dead_letter']:,} were opened otherwise meanwhile, and are dead letters")
 
@@ -122,4 +124,4 @@ class _File:
     def refuse(self, mistakes: int) -> None:
         """End here if there is anything wrong."""
         if mistakes:
-            raise Failure(Exit.USAGE, f"{self.path}: {mistakes:,} mistakes; nothing was taken over")
+            raise Failure(Exit.USAGE, f"{self.path}: {counted(mistakes, 'mistake')}; nothing was taken over")

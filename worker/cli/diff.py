@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from contracts.counting import counted
 from worker.cli.failures import Exit, Failure
 from worker.cli.output import Format, Output, Progress, show_json, show_lines, show_table
 
@@ -148,7 +149,8 @@ def _show_tables(changed: Iterator[Difference], total: Total, members_max: int) 
     rows = [
         (name.replace("_", " "), total.old[name], total.new[name], _plus(total.new[name] - total.old[name])) for name in NUMBERS
     ]
-    show_table(f"{total.changed:,} of {total.members:,} members change", ("", "old", "new", "change"), rows)
+    change = "changes" if total.changed == 1 else "change"
+    show_table(f"{total.changed:,} of {counted(total.members, 'member')} {change}", ("", "old", "new", "change"), rows)
     if total.tiers:
         moves = [(old or "none", new or "none", count) for (old, new), count in sorted(total.tiers.items(), key=str)]
         show_table("Tiers", ("from", "to", "members"), moves)

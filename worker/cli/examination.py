@@ -13,6 +13,7 @@ import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from contracts.counting import counted
 from contracts.events import DLQ_SUFFIX, TOPICS_IN
 from db.migrate import applied, migrations, schema_version
 from worker.cli.topics import wanted_topics
@@ -198,7 +199,8 @@ async def _fenced(connection: Connection) -> Check:
     count = await connection.fetchval("SELECT count(*) FROM account WHERE fenced IS NOT NULL")
     if count:
         to_do = "`loyalty ledger verify` tells why; then `loyalty ledger rebuild --fenced` (deploy/runbook.md)"
-        return Check("accounts", "warn", f"{count:,} are fenced: they keep their events, and nothing is posted", to_do)
+        fenced = counted(count, "is fenced: it keeps its events", "are fenced: they keep their events")
+        return Check("accounts", "warn", f"{fenced}, and nothing is posted", to_do)
     return Check("accounts", "ok", "none is fenced")
 
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
 
+from contracts.counting import counted
 from worker.cli.failures import Exit, Failure
-from worker.cli.output import Format, Output, show_json, show_lines, tell
+from worker.cli.output import Format, Output, Pace, show_json, show_lines, tell
 from worker.cli.resuming import Cursor
 
 if TYPE_CHECKING:
     from worker.persist import Violation
     from worker.settings import Settings
-
-PROGRESS_SECONDS: Final = 10.0
-"""How often a line says how far it is, where nobody watches."""
 
 
 def verify(
@@ -61,18 +57,18 @@ async def _verify(names: list[str] | None, since: str | None, workers: int, resu
         await _are_there(settings, dict(zip(accounts, names, strict=True)))
     asked = Asked(asked_since, accounts, cursor.after, workers)
     options = StoreOptions(connections_max=2, role=settings.postgres.role, read_only=True)
-    progress = _Pace("accounts looked at", cursor.accounts)
+    pace = Pace("account looked at", "accounts looked at", done=cursor.accounts)
     found: list[dict[str, Any]] = []
     async for looked in look(settings.postgres.full_dsn(), options, asked):
         for violation in looked.found:
             row = _row(violation)
             found.append(row)
             if output is not Format.JSON:
-                progress.end()
+                pace.end()
                 _show(row, output)
         cursor.move(looked.after, looked.accounts, len(looked.found))
-        progress.at(cursor.accounts)
-    progress.end()
+        pace.add(looked.accounts)
+    pace.end()
     cursor.end()
     if output is Format.JSON:
         show_json(found)
@@ -80,7 +76,7 @@ async def _verify(names: list[str] | None, since: str | None, workers: int, resu
         # What was found before the stop was told then, and is counted on.
         print("The ledger is sound: every invariant holds, and every account is what its facts say.")  # noqa: T201 - the answer
     if cursor.found:
-        tell(f"loyalty: {cursor.found} violations")
+        tell(f"loyalty: {counted(cursor.found, 'violation')}")
     return cursor.found
 
 
@@ -111,32 +107,3 @@ def _show(row: Mapping[str, Any], output: Format) -> None:
     else:
         whose = f"account {row['account_id']}" if row["account_id"] is not None else "the ledger"
         print(f"{whose}: {row['invariant']}: {row['detail']}; cure: {row['cure']}")  # noqa: T201 - the answer
-
-
-class _Pace:
-    """A count on stderr: rewritten in place where a person watches; elsewhere a line now and then, if it takes long."""
-
-    def __init__(self, what: str, count: int = 0) -> None:
-        self._what = what
-        self._began = count
-        self._shown = False
-        self._watched = sys.stderr.isatty()
-        self._started = self._told = time.monotonic()
-
-    def at(self, count: int) -> None:
-        """Say how far it is."""
-        now = time.monotonic()
-        text = f"{count:,} {self._what}, {round((count - self._began) / max(now - self._started, 0.001)):,} a second"
-        if self._watched:
-            sys.stderr.write(f"\r\033[K{text}")
-            sys.stderr.flush()
-            self._shown = True
-        elif now - self._told >= PROGRESS_SECONDS:
-            self._told = now
-            tell(f"loyalty: {text}")
-
-    def end(self) -> None:
-        """Clear the line."""
-        if self._shown:
-            sys.stderr.write("\r\033[K")
-            self._shown = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from contracts.counting import counted
 from db.migrate import migrate
 from worker.cli.opening import finish, ledger
 from worker.persist import key_check
@@ -15,7 +16,7 @@ def bring_up(dsn: str, account_key: bytes, *, only_before: bool = False) -> Iter
     """Bring the database of an owner's DSN up to date; says what was done, as it is done."""
     missing = finish(_missing(dsn))
     migrate(dsn, only_before=only_before)
-    yield f"schema: {len(missing)} migrations applied ({', '.join(missing)})" if missing else "schema: was up to date"
+    yield f"schema: {counted(len(missing), 'migration')} applied ({', '.join(missing)})" if missing else "schema: was up to date"
     yield from finish(_register(dsn, account_key))
 
 
@@ -35,7 +36,6 @@ async def _register(dsn: str, key: bytes) -> list[str]:
             except TermsChanged as changed:
                 done.append(f"terms: left as they are registered: {changed}")
                 continue
-            done.append(
-                f"terms: {code}: {new} of {len(found)} versions registered now" if new else f"terms: {code}: was registered"
-            )
+            registered = f"{new} of {counted(len(found), 'version')} registered now" if new else "was registered"
+            done.append(f"terms: {code}: {registered}")
     return done

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from contracts.counting import counted
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -127,9 +129,11 @@ class Pace:
     done of all (0: not known), per second, and how long the rest will take.
     """
 
-    def __init__(self, what: str, of: int = 0, done: int = 0, every_seconds: float = PACE_SECONDS) -> None:
-        """`done`: what an earlier run did, which says nothing about the pace of this one."""
-        self._what = what
+    def __init__(
+        self, one: str, many: str | None = None, *, of: int = 0, done: int = 0, every_seconds: float = PACE_SECONDS
+    ) -> None:
+        """`one`, `many`: what is counted. `done`: what an earlier run did, which says nothing about the pace of this one."""
+        self._one, self._many = one, many
         self._of = of
         self._before = self._done = done
         self._every = every_seconds if not sys.stderr.isatty() else 1.0
@@ -163,7 +167,8 @@ class Pace:
 
     def _line(self) -> str:
         pace = self.per_second
-        line = f"{self._done:,}{f' of {self._of:,}' if self._of else ''} {self._what}, {pace:,.0f}/s"
+        all_ = counted(self._of or self._done, self._one, self._many)
+        line = f"{self._done:,} of {all_}, {pace:,.0f}/s" if self._of else f"{all_}, {pace:,.0f}/s"
         left = self._of - self._done
         return f"{line}, {left / pace:,.0f} s left" if left > 0 and pace > 0 else line
 

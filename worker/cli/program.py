@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from contracts.counting import counted
 from worker.cli import authoring, story
 from worker.cli.diff import diff
 from worker.cli.examples import example
@@ -133,7 +134,7 @@ def apply(
             f"{program.code}: the version of {begun} is in force already: what was folded by the terms before is found by "
             "`loyalty ledger verify`; to have it folded anew see deploy/runbook.md, terms change"
         )
-    tell(f"{program.code}: {new} of {len(program.versions)} versions registered now; {taken_up}")
+    tell(f"{program.code}: {new} of {counted(len(program.versions), 'version')} registered now; {taken_up}")
 
 
 async def _apply(program: Program, replace: bool) -> tuple[int, list[date]]:
@@ -165,8 +166,7 @@ def rules(
     rows = [
         {
             "id": rule.id,
-            "document": rule.document,
-            "section": rule.section,
+            **dict(zip(("document", "section"), rule.place("en"), strict=True)),
             "ja": rule.says.ja,
             "en": rule.says.en,
             "parameters": list(rule.parameters),

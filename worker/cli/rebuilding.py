@@ -12,6 +12,7 @@ from uuid import UUID
 
 import typer
 
+from contracts.counting import counted
 from worker.cli.failures import Exit, Failure
 from worker.cli.output import Format, Output, Pace, show, show_lines, tell
 from worker.cli.resuming import Cursor
@@ -81,7 +82,7 @@ async def _accounts(names: list[str] | None, preview: bool, output: Format) -> i
     async with ledger(settings) as store:
         catalogue = await checked(store, settings)
         accounts = all_fenced(store) if chosen is None else _each(chosen)
-        pace = Pace("accounts")
+        pace = Pace("account")
         async for each in _rebuilt(store, settings, catalogue, accounts, preview):
             report.add(each)
             pace.add(1)
@@ -104,7 +105,7 @@ async def _program(code: str, resume: Path | None, preview: bool, output: Format
         catalogue = await checked(store, settings)
         await program_of(store, code)
         cursor = Cursor(resume, "ledger rebuild", {"program": code, "preview": preview or None})
-        pace, done, failed = Pace("accounts", done=cursor.accounts), 0, 0
+        pace, done, failed = Pace("account", done=cursor.accounts), 0, 0
         async for each in _rebuilt(store, settings, catalogue, of_program(store, code, cursor.after), preview):
             report.add(each)
             done, failed = done + 1, failed + (each.defect is not None)
@@ -186,9 +187,9 @@ class _Report:
         if self._output is not Format.NDJSON and (self._rows or self._output is Format.JSON):
             show(self._rows, self._output, "Accounts", COLUMNS)
         if self._not_shown:
-            tell(f"{self._not_shown:,} more are not shown: -o ndjson prints all of them")
-        accounts, what = "account" if self._done == 1 else "accounts", "would be rebuilt" if preview else "rebuilt"
-        tell(f"{self._done:,} {accounts} {what}, {self._announced:,} with a new version; {self.failed:,} could not be rebuilt")
+            tell(f"{self._not_shown:,} more {'is' if self._not_shown == 1 else 'are'} not shown: -o ndjson prints all of them")
+        done = f"{counted(self._done, 'account')} {'would be rebuilt' if preview else 'rebuilt'}"
+        tell(f"{done}, {self._announced:,} with a new version; {self.failed:,} could not be rebuilt")
 
 
 async def _into(dsn: str, announce: bool, output: Format) -> int:
@@ -209,7 +210,7 @@ async def _into(dsn: str, announce: bool, output: Format) -> int:
         transfer = Transfer(source, target, key_check(key_of(settings)).hex())
         try:
             left = await transfer.begin()
-            facts, accounts = Pace("facts"), Pace("accounts", left)
+            facts, accounts = Pace("fact"), Pace("account", of=left)
             epoch = (await target.state()).epoch
             async with aclosing(rebuild_into(transfer, catalogue, epoch, announce=announce)) as parts:
                 async for part in parts:
@@ -222,8 +223,8 @@ async def _into(dsn: str, announce: bool, output: Format) -> int:
     rows = [{"account_id": account, "difference": what} for account, what in whole.differences]
     if output is not Format.TABLE or rows:
         show(rows, output, "Differences", ("account_id", "difference"))
-    equal = ", ".join(f"{count:,} {'entries' if table == 'entry' else f'{table}s'}" for table, count in whole.equal.items())
-    tell(f"{whole.accounts:,} accounts built from {whole.facts:,} facts, {facts.per_second:,.0f} facts/s")
-    tell(f"equal: {equal or 'nothing'}; the entries of {whole.line_by_line:,} accounts line by line")
-    tell(f"{whole.differ:,} differences; {whole.not_compared:,} accounts had no state to compare with")
+    equal = ", ".join(counted(count, table, "entries" if table == "entry" else None) for table, count in whole.equal.items())
+    tell(f"{counted(whole.accounts, 'account')} built from {counted(whole.facts, 'fact')}, {facts.per_second:,.0f} facts/s")
+    tell(f"equal: {equal or 'nothing'}; the entries of {counted(whole.line_by_line, 'account')} line by line")
+    tell(f"{counted(whole.differ, 'difference')}; {counted(whole.not_compared, 'account')} had no state to compare with")
     return whole.differ

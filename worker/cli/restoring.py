@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contracts.counting import counted
 from worker.cli.failures import Exit, Failure
 from worker.cli.output import Pace, tell
 
@@ -26,16 +27,17 @@ async def _restored() -> None:
     kafka = settings.kafka
     async with ledger(settings) as store:
         await checked(store, settings)
-        before, pace = (await store.state()).epoch, Pace("messages read back")
+        before, pace = (await store.state()).epoch, Pace("message read back", "messages read back")
         client = kafka.client_options("loyalty-restored")
         try:
             found = await read_back(store, client, kafka.topic, kafka.group, key_of(settings), pace.add)
         except WorkersRunError as error:
             raise Failure(Exit.USAGE, str(error)) from None
         pace.end()
-    what = f"{found.verdicts:,} announced verdicts" + (f" and {found.paid:,} payments" if found.paid else "")
+    what = counted(found.verdicts, "announced verdict") + (f" and {counted(found.paid, 'payment')}" if found.paid else "")
     tell(f"{what} read back, {found.new:,} of them not known to the database")
     if found.unreadable:
-        tell(f"{found.unreadable:,} messages do not say which event asked: what they say is decided anew")
+        silent = counted(found.unreadable, "message does", "messages do")
+        tell(f"{silent} not say which event asked: what is said there is decided anew")
     tell(f"the database stood at epoch {before}, published was up to {found.highest}: epoch {found.epoch} begins")
     tell("start the workers: they read again what came since the moment of the backup")

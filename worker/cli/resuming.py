@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from contracts.counting import counted
 from worker.cli.failures import Exit, Failure
 from worker.cli.output import tell
 
@@ -36,7 +37,7 @@ class Cursor:
         for name, value in begun.items():
             if value != self._asked[name]:
                 raise Failure(Exit.USAGE, f"{file}: was begun with --{name} {value or 'left out'}: go on so, or remove it")
-        tell(f"loyalty: going on after {self.accounts:,} accounts")
+        tell(f"loyalty: going on after {counted(self.accounts, 'account')}")
 
     def move(self, after: UUID, accounts: int, found: int) -> None:
         """All accounts up to this one are done, so many more of them, and so much more was found."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from contracts.counting import counted
 from worker.cli.examples import example
 from worker.cli.output import tell
 
@@ -40,7 +41,7 @@ def create(
     bootstrap = client.pop("bootstrap_servers")
     wanted = wanted_topics(kafka, partitions)
     finish(create_topics(bootstrap, wanted, replicas=replicas, client=client))
-    tell(f"{len(wanted)} topics are there: {', '.join(wanted)}")
+    tell(f"{counted(len(wanted), 'topic is', 'topics are')} there: {', '.join(wanted)}")
 
 
 def wanted_topics(kafka: KafkaSettings, partitions: int) -> dict[str, int]:

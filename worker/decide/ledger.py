@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
+from contracts.counting import counted
 from worker.decide import expiry
 from worker.decide.account import Account
 from worker.decide.lot_name import lot_name
@@ -31,7 +32,7 @@ def _post(
     order_id: str | None,
 ) -> None:
     if points <= 0:
-        account.fail(f"an entry of {points} points")
+        account.fail(f"an entry of {counted(points, 'point')}")
     head = account.head
     moved: dict[str, int] = {}
     for bucket, change in ((source, -points), (target, points)):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from contracts.counting import counted
 from contracts.events import EVENT_TYPES
 from worker.decode.record import BrokenRecordError, Limits, Skipped
 
@@ -51,9 +52,8 @@ def read(sent: Mapping[str, Any], now: datetime, limits: Limits) -> Attributes |
         return Skipped(type_)
     time = _instant(_required(sent, "time"), "time")
     if time > now and time > now + timedelta(seconds=limits.skew_seconds_max):
-        raise BrokenRecordError(
-            "time_too_far_ahead", f"time should be at most {limits.skew_seconds_max} seconds ahead of now, is further ahead"
-        )
+        most = counted(limits.skew_seconds_max, "second")
+        raise BrokenRecordError("time_too_far_ahead", f"time should be at most {most} ahead of now, is further ahead")
     recorded = _optional(sent, "recordedtime")
     return Attributes(
         id=_required(sent, "id"),

@@ -88,7 +88,7 @@ def tell(
     return Told(
         language=language,
         program=program.code,
-        name=version.terms.name.ja if language == "ja" else version.terms.name.en,
+        name=version.terms.name.told(language),
         member_id=member_id,
         order_id=order_id,
         at=_local(version, at),
@@ -167,7 +167,7 @@ class _Teller:
         rule = self.rules.get(rule_id)
         if rule is None:
             return RuleTold(rule_id, None, None, None)
-        return RuleTold(rule_id, rule.document, rule.section, rule.says.ja if self.words.language == "ja" else rule.says.en)
+        return RuleTold(rule_id, *rule.place(self.words.language), rule.says.told(self.words.language))
 
     def _late(self, version: Version, each: Explained) -> Iterator[str]:
         change = each.change

@@ -6,45 +6,51 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final, Literal
 
+from contracts.counting import counted
+
 Language = Literal["ja", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = ("ja", "en")
 
 Pair = tuple[str, str]
+"""Japanese and English. In English `{n:point}` counts: "1 point", "2 points"; `{n:point is|points are}` says both forms."""
 
 TITLES: Final[Mapping[tuple[str, str, str], Pair]] = {
-    ("earn", "granted", "pending"): ("{n}ポイント付与（まだ使えません）", "{n} points granted, not usable yet"),
-    ("earn", "granted", "available"): ("{n}ポイント付与（すぐ使えます）", "{n} points granted, usable at once"),
-    ("open", "granted", "available"): ("{n}ポイント繰越", "{n} points taken over from before"),
-    ("open", "granted", "pending"): ("{n}ポイント繰越（まだ使えません）", "{n} points taken over from before, not usable yet"),
-    ("mature", "pending", "available"): ("{n}ポイントが使えるようになりました", "{n} points became usable"),
-    ("split", "pending", "granted"): ("{n}ポイントを別の付与日へ移動", "{n} points moved to a date of their own"),
-    ("split", "granted", "pending"): ("{n}ポイントは別の付与日まで利用開始待ち", "{n} points wait for a date of their own"),
-    ("lapse", "available", "lapsed"): ("{n}ポイント失効", "{n} points lapsed"),
+    ("earn", "granted", "pending"): ("{n}ポイント付与（まだ使えません）", "{n:point} granted, not usable yet"),
+    ("earn", "granted", "available"): ("{n}ポイント付与（すぐ使えます）", "{n:point} granted, usable at once"),
+    ("open", "granted", "available"): ("{n}ポイント繰越", "{n:point} taken over from before"),
+    ("open", "granted", "pending"): ("{n}ポイント繰越（まだ使えません）", "{n:point} taken over from before, not usable yet"),
+    ("mature", "pending", "available"): ("{n}ポイントが使えるようになりました", "{n:point} became usable"),
+    ("split", "pending", "granted"): ("{n}ポイントを別の付与日へ移動", "{n:point} moved to another date"),
+    ("split", "granted", "pending"): ("{n}ポイントは別の付与日まで利用開始待ち", "{n:point waits|points wait} for another date"),
+    ("lapse", "available", "lapsed"): ("{n}ポイント失効", "{n:point} lapsed"),
     ("lapse", "spent", "lapsed"): (
         "使った{n}ポイントは戻る時に期限切れ",
-        "{n} used points had lapsed by the time they came back",
+        "{n:used point} had lapsed before coming back",
     ),
     ("lapse", "held", "lapsed"): (
         "取り置きの{n}ポイントは戻る時に期限切れ",
-        "{n} points set aside had lapsed when they were let go",
+        "{n:point} set aside had lapsed before being let go",
     ),
-    ("redeem", "available", "spent"): ("{n}ポイント利用", "{n} points used"),
-    ("redeem", "held", "spent"): ("取り置いた{n}ポイントを利用", "{n} points that were set aside are used"),
-    ("reserve", "available", "held"): ("{n}ポイントを利用のため取り置き", "{n} points set aside to be used"),
-    ("hand_back", "spent", "available"): ("使った{n}ポイントが戻りました", "{n} used points came back"),
-    ("hand_back", "held", "available"): ("取り置いた{n}ポイントが戻りました", "{n} points set aside came back"),
-    ("forfeit", "spent", "forfeited"): ("使った{n}ポイントは戻りません", "{n} used points are lost"),
-    ("void", "pending", "revoked"): ("使える前の{n}ポイントを取消", "{n} points taken back before they could be used"),
-    ("revoke", "available", "revoked"): ("{n}ポイントを取消", "{n} points taken back"),
-    ("revoke", "held", "revoked"): ("保留・取り置きの{n}ポイントを取消", "{n} points set aside taken back"),
-    ("adjust", "adjusted", "available"): ("{n}ポイントを手動で付与", "{n} points granted by hand"),
-    ("adjust", "available", "adjusted"): ("{n}ポイントを手動で減算", "{n} points deducted by hand"),
-    ("hold", "available", "held"): ("{n}ポイントを保留", "{n} points held"),
-    ("release", "held", "available"): ("{n}ポイントの保留・取り置きを解除", "{n} points released"),
-    ("pay_out", "available", "spent"): ("{n}ポイントを支払い", "{n} points paid out"),
+    ("redeem", "available", "spent"): ("{n}ポイント利用", "{n:point} used"),
+    ("redeem", "held", "spent"): (
+        "取り置いた{n}ポイントを利用",
+        "{n:point that was set aside is|points that were set aside are} used",
+    ),
+    ("reserve", "available", "held"): ("{n}ポイントを利用のため取り置き", "{n:point} set aside to be used"),
+    ("hand_back", "spent", "available"): ("使った{n}ポイントが戻りました", "{n:used point} came back"),
+    ("hand_back", "held", "available"): ("取り置いた{n}ポイントが戻りました", "{n:point} set aside came back"),
+    ("forfeit", "spent", "forfeited"): ("使った{n}ポイントは戻りません", "{n:used point is|used points are} lost"),
+    ("void", "pending", "revoked"): ("使える前の{n}ポイントを取消", "{n:point} taken back before the first day of use"),
+    ("revoke", "available", "revoked"): ("{n}ポイントを取消", "{n:point} taken back"),
+    ("revoke", "held", "revoked"): ("保留・取り置きの{n}ポイントを取消", "{n:point} set aside taken back"),
+    ("adjust", "adjusted", "available"): ("{n}ポイントを手動で付与", "{n:point} granted by hand"),
+    ("adjust", "available", "adjusted"): ("{n}ポイントを手動で減算", "{n:point} deducted by hand"),
+    ("hold", "available", "held"): ("{n}ポイントを保留", "{n:point} held"),
+    ("release", "held", "available"): ("{n}ポイントの保留・取り置きを解除", "{n:point} released"),
+    ("pay_out", "available", "spent"): ("{n}ポイントを支払い", "{n:point} paid out"),
 }
 """What a movement is called, by its reason and buckets."""
-ANY_TITLE: Final[Pair] = ("{n}ポイントが{source}から{target}へ", "{n} points moved from {source} to {target}")
+ANY_TITLE: Final[Pair] = ("{n}ポイントが{source}から{target}へ", "{n:point} moved from {source} to {target}")
 BACK_TITLE: Final[Pair] = ("訂正（取り消し）：{what}", "Correction, undone: {what}")
 MORE_TITLE: Final[Pair] = ("訂正：{what}", "Correction: {what}")
 
@@ -101,7 +107,7 @@ LINES: Final[Mapping[str, Pair]] = {
     "share": ("{amount} × {rate} = {exact} → {rounding} {points}", "{amount} × {rate} = {exact}, {rounding}: {points}"),
     "per": (
         "{amount} ÷ {unit}ごと = {full}回 × {each} = {points}",
-        "{amount} holds {unit} in full {full} times: {full} × {each} = {points}",
+        "{amount} holds {unit} in full {full:time}: {full} × {each} = {points}",
     ),
     "sum": ("合計 {points}", "together {points}"),
     "earlier": (
@@ -113,7 +119,7 @@ LINES: Final[Mapping[str, Pair]] = {
     "campaign": ("キャンペーン {names}", "campaign {names}"),
     "bonus": (
         "商品のボーナス {bonus} のうち {of}個中{pieces}個分 = {points}",
-        "{bonus} bonus points of the product, for {pieces} of {of} pieces: {points}",
+        "{bonus:bonus point} of the product, for {pieces} of {of:piece}: {points}",
     ),
     "earns": (
         "この品に付くのは {earned}、これまで {held}、差 {change}",
@@ -129,19 +135,19 @@ LINES: Final[Mapping[str, Pair]] = {
     ),
     "lapsed": ("うち {n} はすでに失効", "{n} of them had lapsed already"),
     "revoked": ("うち {n} はすでに取消し済み", "{n} of them had been revoked already"),
-    "written_off": ("うち {n} は請求せず", "{n} of them were spent and are not claimed"),
+    "written_off": ("うち {n} は請求せず", "{n} of them had been spent; that is not claimed"),
     "parts": ("全部で {n}、ここはそのうち {points}", "{n} in all, of which {points} here"),
     "line": (
         "{line}：{quantity}個中{gone}個、割り当て {used} → {detached}",
-        "{line}: {gone} of {quantity} pieces, {used} points on it → {detached}",
+        "{line}: {gone} of {quantity:piece}, {used:point} on it → {detached}",
     ),
     "by_cash": ("現金を先に返す計算で {detached}", "cash is refunded first: {detached}"),
     "by_points": ("ポイントを先に返す計算で {detached}", "points are refunded first: {detached}"),
     "done": ("合計 {detached}、すでに処理 {done}、今回 {rest}", "{detached} in all, {done} dealt with before: {rest} now"),
-    "later": ("うち {n} は {date} に戻る", "{n} of them come back on {date}"),
+    "later": ("うち {n} は {date} に戻る", "{n} of them due back on {date}"),
     "times": ("{each} × {times} = {amount}", "{each} × {times} = {amount}"),
-    "each": ("{each}ポイント", "{each} points"),
-    "matures": ("{date} から：{event}（{happened}）の{days}日後", "from {date}: {days} days after {event} ({happened})"),
+    "each": ("{each}ポイント", "{each:point}"),
+    "matures": ("{date} から：{event}（{happened}）の{days}日後", "from {date}: {days:day} after {event} ({happened})"),
     "matures_at_once": ("{date} から：{event}（{happened}）のとき", "from {date}: at {event} ({happened})"),
     "last_day": ("使える最後の日 {date} が過ぎました", "the last day, {date}, is over"),
     "pooled": ("残高全体の期限が過ぎました", "the last day of the whole balance is over"),
@@ -184,6 +190,18 @@ _NO_DECIMALS: Final = frozenset({"JPY", "KRW", "VND", "CLP", "ISK"})
 _MINOR_DIGITS: Final = 2
 
 
+class _Number(int):
+    """A whole number in a text: with commas, and with the noun that it counts."""
+
+    def __format__(self, counts: str) -> str:
+        one, _, many = counts.partition("|")
+        return counted(int(self), one, many or None) if counts else f"{int(self):,}"
+
+
+def _number(value: object) -> object:
+    return _Number(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 class Words:
     """One language's words."""
 
@@ -193,7 +211,7 @@ class Words:
 
     def of(self, pair: Pair, /, **values: object) -> str:
         """A text with its values in place."""
-        return pair[self._place].format(**{name: self.number(value) for name, value in values.items()})
+        return pair[self._place].format(**{name: _number(value) for name, value in values.items()})
 
     def line(self, name: str, /, **values: object) -> str:
         """One line of a working."""
@@ -206,11 +224,6 @@ class Words:
     def bucket(self, name: str) -> str:
         """What a bucket is called."""
         return self.of(BUCKETS[name])
-
-    @staticmethod
-    def number(value: object) -> object:
-        """Whole numbers with commas; anything else as it is."""
-        return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value
 
     def money(self, amount: int, currency: str) -> str:
         """An amount of a currency, given in its minor unit."""

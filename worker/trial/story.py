@@ -109,7 +109,7 @@ def _rules(program: Program, used: set[str]) -> Iterator[str]:
     yield ""
     for rule in program.versions[-1].terms.rules:
         if rule.id in used:
-            yield f"- **{rule.id}** ({rule.document}, {rule.section}): {rule.says.en}"
+            yield f"- **{rule.id}** ({', '.join(rule.place('en'))}): {rule.says.en}"
 
 
 def _account(statement: Statement) -> Iterator[str]:

@@ -18,6 +18,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from contracts.counting import counted
 from worker import registry
 from worker.decide.change import NAMELESS
 from worker.decide.messages import CLOCK
@@ -204,9 +205,10 @@ async def _nobody_reads(client: Mapping[str, Any], group: str) -> None:
         for answer in await admin.describe_consumer_groups([group]):
             for each in answer.groups:
                 if members := each[_MEMBERS]:
+                    at_work = counted(len(members), "worker is", "workers are")
                     raise WorkersRunError(
-                        f"{len(members)} workers of group {group} are running: stop them first (one that was killed counts until "
-                        "its session has ended)"
+                        f"{at_work} running in group {group}: stop them first (one that was killed counts until its session "
+                        "has ended)"
                     )
     finally:
         await admin.close()

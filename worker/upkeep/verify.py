@@ -13,6 +13,7 @@ from uuid import UUID
 
 import msgspec
 
+from contracts.counting import counted
 from worker.decide.account import Account, Defect
 from worker.decide.fold import fold, moment_of
 from worker.decide.program import Program
@@ -76,7 +77,7 @@ def _findings(dossier: Dossier, programs: Mapping[str, Program]) -> Iterator[tup
     row = dossier.row
     if row is None:
         if dossier.facts:
-            yield REFOLD, f"{len(dossier.facts)} facts and no account"
+            yield REFOLD, f"{counted(len(dossier.facts), 'fact')} and no account"
         return
     if row.fenced is not None:
         yield FENCED, f"fenced: {row.fenced}"

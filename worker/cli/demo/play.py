@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from types import FrameType
 from typing import NoReturn
 
+from contracts.counting import counted
 from worker.cli.asking import all_statements, violations
 from worker.cli.demo.day import broken_record, lines, records
 from worker.cli.demo.stage import PROGRAMS, Stage
@@ -86,10 +87,10 @@ async def _day(stage: Stage, settings: Settings) -> Outcome:
     day, years = lines(now)
     sent = list(records(day))
     sent_at = await send(settings.kafka, sent)
-    back = f", all of it {years} years earlier" if years else ""
+    back = f", all of it {counted(years, 'year')} earlier" if years else ""
     topics = len({each.topic for each in sent})
     _said(
-        f"Sent      {len(sent)} records to {topics} topics: one twice, one too early, one broken{back}",
+        f"Sent      {counted(len(sent), 'record')} to {counted(topics, 'topic')}: one twice, one too early, one broken{back}",
         time.monotonic() - started,
     )
     started = time.monotonic()
@@ -119,7 +120,7 @@ def _show(outcome: Outcome) -> None:
     )
     show_table("Some of it", ("account", "version", "event"), _some(published))
     verdict = "every version from 1 on, none missing" if published.gapless else "VERSIONS ARE MISSING"
-    out.print(f"Versions of {len(published.accounts)} accounts: {verdict}.\n")
+    out.print(f"Versions of {counted(len(published.accounts), 'account')}: {verdict}.\n")
     sent = broken_record()
     show_table(
         "Dead letters",
@@ -147,11 +148,11 @@ def _some(published: Published) -> list[tuple[str, int, str]]:
     for data in published.events["loyalty.redemption-decided"]:
         what = data.get("order_id") or data.get("request_id") or data.get("redemption_id")
         why = f": {data['reason']}" if "reason" in data else ""
-        rows.append(_row(data, f"{data['points']:,} points for {what} {data['decision']}{why}"))
+        rows.append(_row(data, f"{counted(data['points'], 'point')} for {what} {data['decision']}{why}"))
     for data in published.events["loyalty.tier-changed"]:
         rows.append(_row(data, f"tier {data.get('previous_tier') or '-'} → {data['tier']} ({data['rule']})"))
     for data in published.events["loyalty.points-expiring"]:
-        rows.append(_row(data, f"{data['points']:,} points lapse after {data['expires_on']}"))
+        rows.append(_row(data, f"{counted(data['points'], 'point lapses', 'points lapse')} after {data['expires_on']}"))
     for data in reversed(published.events["loyalty.balance-changed"]):
         reasons = ", ".join(f"{entry['reason']} {entry['points']:,} ({entry['rule']})" for entry in data["entries"])
         rows.append(_row(data, f"available {data['available']:,}, pending {data['pending']:,}: {reasons or 'no points moved'}"))

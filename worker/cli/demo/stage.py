@@ -20,6 +20,7 @@ from urllib.request import urlopen
 
 from aiokafka.admin import AIOKafkaAdminClient
 
+from contracts.counting import counted
 from worker.cli.failures import Exit, Failure
 from worker.cli.migration import bring_up
 from worker.cli.opening import finish
@@ -129,7 +130,7 @@ class Stage:
         roles = [f"CREATE ROLE demo_{name} LOGIN IN ROLE loyalty_{name}" for name in ("worker", "reader")]
         execute(self.postgres.dsn(), *roles)
         registered = sum(line.startswith("terms:") for line in done)
-        self.say(f"Ledger    {done[0]}; terms of {registered} programs registered", time.monotonic() - started)
+        self.say(f"Ledger    {done[0]}; terms of {counted(registered, 'program')} registered", time.monotonic() - started)
 
     def _topics(self, settings: Settings) -> None:
         started = time.monotonic()

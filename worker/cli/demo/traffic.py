@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from contracts.counting import counted
 from contracts.events import DLQ_SUFFIX, TOPICS_IN, TOPICS_OUT
 from worker.cli.demo.day import Sent
 from worker.local import PartFailed
@@ -62,7 +63,7 @@ async def _undrained(settings: KafkaSettings, store: PostgresStore, consumer: AI
     if await store.drainable(1) or await store.due(range(SHARDS), watermark, 1):
         return "something is due"
     waiting, _ = await store.backlog()
-    return f"{waiting} messages wait to be published" if waiting else ""
+    return f"{counted(waiting, 'message waits', 'messages wait')} to be published" if waiting else ""
 
 
 @dataclass(slots=True)
