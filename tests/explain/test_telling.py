@@ -138,6 +138,30 @@ def test_a_correction_tells_what_came_late_and_what_it_changed() -> None:
     assert first.how[0] == "20,000 yen holds 200 yen in full 100 times: 100 × 1 = 100 (tier S0)"
 
 
+def test_a_correction_of_what_lies_before_other_facts_names_those_alone_that_came_late() -> None:
+    story = ExplainedStory("belle-maison")
+    story.order("A", "2026-01-03", line(10_000, 2))
+    story.shipped("A", "2026-01-20")
+    story.order("B", "2026-01-25", line(10_000))
+    story.shipped("B", "2026-01-26")
+    story.cancelled("A", "2026-01-10", pieces("1"), recorded="2026-02-01")
+    (corrected,) = [each for each in story.told("2026-02-02").postings if each.correction]
+    assert corrected.late[2:] == ("came late: Cancel of order A (of 2026-01-10 12:00)",)
+
+
+def test_bonus_points_of_a_product_are_told_with_the_pieces_that_brought_them() -> None:
+    story = ExplainedStory("belle-maison")
+    story.order("A", "2026-01-03", line(100, 3, bonus_points=[{"points": 100}]))
+    story.shipped("A", "2026-01-20", pieces("1"))
+    story.shipped("A", "2026-01-21", pieces("1", 2))
+    told = {each.title: each.how for each in story.told("2026-01-22").postings}
+    assert told["33 points granted, usable at once"][0] == "100 bonus points of the product, for 1 of 3 pieces: 33"
+    assert told["67 points granted, usable at once"][:2] == (
+        "100 bonus points of the product, for 3 of 3 pieces: 100",
+        "of which earlier parts of the order hold 33; this part 67",
+    )
+
+
 def test_only_an_order_is_told_where_it_is_asked_for() -> None:
     story = lenovo()
     story.order("A", "2024-03-01", line(10_000))

@@ -205,3 +205,15 @@ def test_points_shown_before_their_date_come_under_the_limit_of_that_date() -> N
     story.shipped("A", "2024-03-02")
     assert story.at("2024-03-02").pending == 100
     assert story.at("2024-04-02").available == 100
+
+
+# -- versions
+
+
+def test_a_version_of_the_terms_is_called_by_the_instant_from_which_it_holds() -> None:
+    story = shop(amendments=[{"effective_from": "2025-01-01T00:00:00+09:00", "set": {"earning.fees": "earn"}}])
+    first, second = story.program.versions
+    assert second.id == "2024-12-31T15:00:00Z"
+    assert (story.program.named(second.id), story.program.named(first.id)) == (second, first)
+    assert story.program.named("2024-12-31T14:59:59Z") is first, "one that is not registered any more is what held then"
+    assert story.program.named("2025-06-30T15:00:00Z") is second

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.rules.heard import Heard
-from tests.rules.story import MEMBER, Story, line
+from tests.rules.story import MEMBER, Story, instant, line
 
 OPENED = "2024-04-01T00:00:00+09:00"
 
@@ -54,6 +54,17 @@ def test_who_has_a_balance_takes_part_without_being_welcomed() -> None:
     assert story.at("2024-04-06").available == 500
     story.order("A", "2024-04-07", line(10_000), points_used=500)
     assert story.order_at("A", "2024-04-08").points_used == 500
+
+
+def test_who_took_part_before_the_days_that_the_opening_names_took_part_since_then() -> None:
+    for days in ({}, {"registered_on": "2024-03-20", "enrolled_on": "2024-03-20"}):
+        story = Story("lenovo-pro")
+        story.registered("2024-03-05")
+        story.enrolled("2024-03-06")
+        story.tell("balance.opened", OPENED, member_id=MEMBER, lots=[], **days)
+        row = story.simulation.ledgers[MEMBER].row
+        assert row is not None
+        assert (row.head.registered_at, row.head.enrolled_at) == (instant("2024-03-05"), instant("2024-03-06"))
 
 
 def test_the_tier_is_taken_over_and_goes_on_from_what_had_counted() -> None:

@@ -170,3 +170,15 @@ def test_money_that_was_paid_out_stays_paid_whatever_comes_late() -> None:
     assert (paid, story.at("2024-04-03").available) == (900, -300)
     bought(story, "C", "2024-04-05", 60_000)
     assert story.at("2024-04-30").available == 600
+
+
+def test_money_that_was_paid_out_stays_paid_though_later_terms_pay_none_out() -> None:
+    ended = {"effective_from": "2024-05-01T00:00:00+02:00", "set": {"pay_out": None}}
+    story = Story("cash", {"amendments": [ended]})
+    bought(story, "A", "2024-03-05", 40_000)
+    assert story.at("2024-04-02").available == 0
+    story.returned("A", "2024-03-25", recorded="2024-04-03")
+    paid = sum(each.points * (1 if each.target == "spent" else -1) for each in story.entries() if each.reason == "pay_out")
+    assert (paid, story.at("2024-04-03").available) == (600, -600)
+    bought(story, "B", "2024-04-05", 60_000)
+    assert story.at("2024-06-02").available == 300, "nothing is paid out any more"

@@ -318,7 +318,8 @@ def _reviews(version: Version, tiers: Tiers, head: Head, at: datetime) -> list[d
         found = [days.month_first(today, n) for n in range(1, months + 2)]
     elif tiers.judged == "yearly" or tiers.yearly_review != "none":
         found = [date.fromisoformat(f"{year}-{tiers.yearly_on}") for year in (today.year, today.year + 1, today.year + 2)]
-    elif tiers.falls == "with_window":
+    elif tiers.falls == "with_window" or tiers.window.type in ("whole_months", "previous_calendar_year"):
+        # An amount comes into a window of whole periods when the period is over, so that time alone raises a level too.
         if tiers.window.type == "rolling_months":
             for bucket in buckets:
                 end = days.add_months(bucket, tiers.window.months)
@@ -339,7 +340,8 @@ def _changes(version: Version, tiers: Tiers, head: Head, counted: Counted, at: d
         reached = level_for(tiers, last_year(version, head, at))
         return reached > now or (reached < now and tiers.yearly_review == "set")
     reached = level_for(tiers, window_sum(version, tiers, counted, at))
-    return reached > now or (reached < now and tiers.falls != "never")
+    falls = tiers.falls == "with_window" or (tiers.falls == "one_level" and tiers.judged != "at_once")
+    return reached > now or (reached < now and falls)
 
 
 def last_year(version: Version, head: Head, at: datetime) -> int:

@@ -1,0 +1,174 @@
+"""What the fold asks for: all rows of one kind at one go, and time, where news could still turn a refusal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from contracts.events import Event
+from tests.fold.books import Books
+from tests.fold.variants import as_shipped
+from tests.rules.story import instant, line
+from worker.decide.account import Account
+from worker.decide.program import Program
+from worker.decide.state import Request
+from worker.decide.statement import statement
+
+MANY = 30
+"""More than a fold may ask for one by one."""
+
+
+class Told:
+    """One member's events, told in order; by default with no more rows loaded than the facts need."""
+
+    def __init__(self, code: str, *, narrow: bool = True) -> None:
+        self.program: Program = as_shipped(code)
+        self.books = Books(self.program, narrow=narrow)
+        self._events = 0
+
+    def tell(self, type_: str, at: str, certain: str | None = None, **data: Any) -> None:
+        """Deliver an event; `certain`: up to where everything has been read, always if it is not given."""
+        self._events += 1
+        body = json.dumps({"member_id": "M1", **data}, sort_keys=True).encode()
+        if type_.startswith(("order.", "shipment.", "return.")) and type_ != "order.placed":
+            body = json.dumps(data, sort_keys=True).encode()
+        event = Event.from_stored("story", f"e{self._events:03}", type_, instant(at), self.program.code, None, body)
+        self.books.deliver([event], certain_until=instant(certain) if certain else None)
+
+    def clock(self, at: str, certain: str | None = None) -> None:
+        self.books.run_clock(instant(at), instant(certain) if certain else None)
+
+    def order(self, order_id: str, at: str, *lines: Any, certain: str | None = None, **data: Any) -> None:
+        store = self.program.versions[0].terms.membership.stores.eligible[0]
+        told = {"store": store, "payment_method": "credit_card", **data}
+        self.tell("order.placed", at, certain, order_id=order_id, lines=lines or [line(10_000)], **told)
+
+    def lots(self, points: int = 10) -> None:
+        """Many lots, each of a grant of its own."""
+        for number in range(MANY):
+            self.tell("points.adjusted", f"2024-02-{1 + number % 28:02} 1{number % 2}:00:00", points=points, reason="support")
+
+    @property
+    def available(self) -> int:
+        return self.books.books["M1"].head.available
+
+
+# -- rows
+
+
+def _order_called_off(told: Told) -> int:
+    told.lots()
+    told.order("A", "2024-03-01", points_used=10 * MANY)
+    told.tell("order.cancelled", "2024-03-02", order_id="A", lines="all", reason="customer_request")
+    told.clock("2024-04-30")
+    return told.available
+
+
+def _held_and_released(told: Told) -> int:
+    told.lots()
+    told.tell("points.held", "2024-03-01", points=10 * MANY, reason="support")
+    told.tell("points.released", "2024-03-02", points=10 * MANY, reason="support")
+    return told.available
+
+
+def _held_and_revoked(told: Told) -> int:
+    told.lots()
+    told.tell("points.held", "2024-03-01", points=10 * MANY, reason="support")
+    told.tell("points.adjusted", "2024-03-02", points="all", reason="fraud")
+    return told.available + 10 * MANY
+
+
+def _reservation_given_up(told: Told) -> int:
+    told.lots()
+    store = told.program.versions[0].terms.membership.stores.eligible[0]
+    told.tell("redemption.requested", "2024-03-01", redemption_id="R", points=10 * MANY, store=store)
+    told.tell("redemption.released", "2024-03-01 12:01:00", redemption_id="R")
+    return told.available
+
+
+@pytest.mark.parametrize("happens", [_order_called_off, _held_and_released, _held_and_revoked, _reservation_given_up])
+def test_however_many_lots_points_go_back_to_they_are_asked_for_at_one_go(happens: Callable[[Told], int]) -> None:
+    told = Told("lenovo-pro")
+    told.tell("member.enrolled", "2024-01-05")
+    assert happens(told) == 10 * MANY
+
+
+@pytest.mark.parametrize("goes", ["lowered", "order names its own"])
+def test_points_set_in_advance_go_back_to_many_lots_at_one_go(goes: str) -> None:
+    told = Told("ansage")
+    told.tell("member.registered", "2024-01-05", channel="web")
+    told.lots()
+    told.tell("subscription.points-set", "2024-03-01", request_id="R1", subscription_id="S1", points=10 * MANY)
+    if goes == "lowered":
+        told.tell("subscription.points-set", "2024-03-02", request_id="R2", subscription_id="S1", points=0)
+    else:
+        told.order("A", "2024-03-02", course="subscription", subscription_id="S1", points_used=1)
+    assert told.available == 10 * MANY - (goes != "lowered")
+
+
+def test_many_products_bought_many_orders_that_mature_and_many_rewards_are_asked_for_at_one_go() -> None:
+    told = Told("scolar")
+    told.tell("member.registered", "2024-01-05")
+    told.order("A", "2024-03-01", *(line(100, sku=f"S{number}") for number in range(MANY)))
+    told = Told("lenovo-pro")
+    told.tell("member.enrolled", "2024-01-05")
+    for number in range(MANY):
+        told.order(f"A{number}", "2024-03-01", line(1_000))
+        told.tell("shipment.dispatched", f"2024-03-02 {number % 24:02}:00:00", order_id=f"A{number}", lines="all")
+    told.clock("2024-04-10")
+    assert told.available == 10 * MANY
+    told = Told("ansage")
+    told.tell("member.registered", "2024-01-05", channel="web")
+    told.tell("points.adjusted", "2024-01-06", points=700 * MANY, reason="support")
+    for number in range(MANY):
+        told.tell("reward.requested", "2024-03-01", request_id=f"R{number}", reward_sku="CUTTING_BOARD", quantity=1)
+    told.order("A", "2024-03-02")
+    requests = [each for each in told.books.books["M1"].items.values() if isinstance(each, Request)]
+    assert [each.ships_with for each in requests] == ["A"] * MANY
+
+
+# -- time
+
+
+def _pays(told: Told, at: str, certain: str) -> None:
+    told.order("A", at, line(10_000), certain=certain, points_used=50)
+
+
+def _reserves(told: Told, at: str, certain: str) -> None:
+    told.tell("redemption.requested", at, certain, redemption_id="A", points=50, store="ansage_online")
+
+
+def _asks(told: Told, at: str, certain: str) -> None:
+    told.tell("reward.requested", at, certain, request_id="A", reward_sku="CUTTING_BOARD", quantity=1)
+
+
+def _sets(told: Told, at: str, certain: str) -> None:
+    told.tell("subscription.points-set", at, certain, request_id="A", subscription_id="S1", points=50)
+
+
+@pytest.mark.parametrize("asks", [_pays, _reserves, _asks, _sets])
+@pytest.mark.parametrize("comes", [True, False])
+def test_a_refusal_that_news_could_turn_waits_until_all_news_is_read(asks: Callable[[Told, str, str], None], comes: bool) -> None:
+    told = Told("ansage", narrow=False)
+    told.tell("member.registered", "2024-01-05", channel="web")
+    asks(told, "2024-03-02", "2024-03-01")
+    assert (_decisions(told, "2024-03-02"), told.books.decisions) == (["waiting"], {})
+    if comes:
+        told.tell("points.adjusted", "2024-03-01 15:00:00", "2024-03-01 16:00:00", points=700, reason="support")
+        assert _decisions(told, "2024-03-02") == ["accepted"], "an acceptance waits for nothing"
+    told.clock("2024-03-02", "2024-03-02")
+    assert _decisions(told, "2024-03-02") == ["accepted" if comes else "rejected"]
+    (decision,) = told.books.decisions.values()
+    assert decision.reason == (None if comes else "insufficient_points")
+
+
+def _decisions(told: Told, at: str) -> list[str]:
+    """What the member's statement says of everything that was asked for."""
+    book = told.books.books["M1"]
+    account = Account(told.program, book.head, dict(book.lots), dict(book.items), complete=True)
+    account.at = instant(at)
+    found = statement(account, "M1", 0, at)
+    return [*(each.decision for each in found.requests), *(each.redemption.decision for each in found.orders if each.redemption)]

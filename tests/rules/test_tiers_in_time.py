@@ -1,0 +1,145 @@
+"""Levels: what counts toward them, what time alone does to them, and what is forgotten."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.rules.heard import Heard
+from tests.rules.story import MEMBER, Story, line, pieces
+
+
+def scolar(**set_: Any) -> Story:
+    """Silver from 50,000 yen on, Gold from 150,000, VIP from 300,000; a year without a purchase costs a level."""
+    story = Story("scolar", {f"tiers.{path.replace('__', '.')}": value for path, value in set_.items()})
+    story.registered("2023-06-01")
+    return story
+
+
+def shop(**set_: Any) -> Story:
+    """S1 from 30,000 yen of the six whole months before, S2 from 60,000; looked at on the first of a month."""
+    return Story("belle-maison", {path.replace("__", "."): value for path, value in set_.items()})
+
+
+def levels(story: Story, *days: str) -> list[str | None]:
+    return [story.at(day).tier for day in days]
+
+
+# -- what counts
+
+
+@pytest.mark.parametrize(("returns", "level"), [("ignored", "S2"), ("deducted", "S1")])
+@pytest.mark.parametrize("counted_at", ["delivery", "shipment", "order"])
+def test_goods_that_come_back_count_where_the_terms_ignore_returns(counted_at: str, returns: str, level: str) -> None:
+    story = shop(tiers__measure__counted_at=counted_at, tiers__measure__returns=returns)
+    story.bought("A", "2024-08-10", line(30_000, 2))
+    story.delivered("A", "2024-08-11")
+    story.returned("A", "2024-08-20", pieces("1"))
+    assert levels(story, "2024-08-31", "2024-09-01") == ["S0", level]
+
+
+@pytest.mark.parametrize(("origins", "level"), [(["purchase"], "S1"), (["activity"], "S0")])
+def test_points_of_purchases_count_where_the_terms_name_them(origins: list[str], level: str) -> None:
+    story = shop(tiers__measure__of="points", tiers__measure__points_from=origins, tiers__levels__S1__threshold=100)
+    story.bought("A", "2024-08-10", line(20_000))
+    assert levels(story, "2024-09-01") == [level]
+
+
+# -- when a level changes with time alone
+
+
+def test_a_level_follows_its_whole_months_as_they_come_and_go() -> None:
+    story = shop(tiers__judged="at_once")
+    story.bought("A", "2024-08-10", line(30_000))
+    assert levels(story, "2024-08-31", "2024-09-01 00:00:00") == ["S0", "S1"]
+    assert story.one_second_before("2025-03-01 00:00:00").tier == "S1"
+    assert levels(story, "2025-03-01 00:00:00") == ["S0"]
+
+
+@pytest.mark.parametrize(
+    ("window", "reached", "over"),
+    [
+        ({"type": "whole_months", "months": 6}, "2024-09-01", "2025-03-02"),
+        ({"type": "previous_calendar_year"}, "2025-01-01", "2026-01-02"),
+    ],
+)
+def test_a_level_that_nobody_loses_is_reached_when_the_amount_comes_into_the_window(
+    window: dict[str, Any], reached: str, over: str
+) -> None:
+    story = shop(tiers__judged="at_once", tiers__falls="never", tiers__window=window)
+    story.bought("A", "2024-08-10", line(30_000))
+    assert story.one_second_before(f"{reached} 00:00:00").tier == "S0"
+    assert levels(story, f"{reached} 00:00:00", over) == ["S1", "S1"]
+
+
+def test_a_monthly_level_is_not_looked_at_when_something_else_happens_at_midnight() -> None:
+    story = shop(tiers__measure__counted_at="shipment")
+    story.adjusted(10, "2024-08-01", expires_on="2024-08-19")
+    story.order("A", "2024-07-31", line(30_000))
+    story.shipped("A", "2024-08-15")
+    assert levels(story, "2024-08-20", "2024-09-01") == ["S0", "S1"]
+
+
+@pytest.mark.parametrize("judged", ["monthly", "yearly"])
+def test_a_look_at_levels_that_nobody_loses_costs_none(judged: str) -> None:
+    story = shop(tiers__judged=judged, tiers__falls="never")
+    story.bought("A", "2024-12-10", line(30_000))
+    assert levels(story, "2025-01-01", "2026-01-02") == ["S1", "S1"]
+
+
+@pytest.mark.parametrize(("rule", "told"), [("SCO-17", "SCO-17"), (None, "SCO-16")])
+def test_a_level_that_the_year_before_does_not_carry_is_lost_under_the_rule_of_that_look(
+    heard: Heard, rule: str | None, told: str
+) -> None:
+    story = scolar(yearly_review="set", yearly_rule=rule, inactivity=None)
+    story.bought("A", "2023-10-01", line(60_000))
+    assert levels(story, "2024-01-10", "2025-01-09", "2025-01-10") == ["Silver", "Silver", "Member"]
+    assert [(each["tier"], each["rule"]) for each in heard.on("tier-changed")] == [("Silver", "SCO-16"), ("Member", told)]
+
+
+# -- inactivity
+
+
+def test_an_order_that_does_not_take_part_saves_no_level() -> None:
+    story = scolar()
+    story.bought("A", "2024-01-15", line(60_000))
+    story.order("B", "2025-01-10", line(60_000), store="scolar_shop_counter")
+    assert levels(story, "2025-01-14", "2025-01-15") == ["Silver", "Member"]
+
+
+def test_an_order_of_which_something_is_left_saves_a_level_though_some_of_it_is_called_off() -> None:
+    story = scolar()
+    story.bought("A", "2024-01-15", line(60_000))
+    story.order("B", "2025-01-10", line(1_000), line(2_000))
+    story.cancelled("B", "2025-01-11", pieces("1"))
+    assert levels(story, "2025-01-15", "2026-01-09", "2026-01-10") == ["Silver", "Silver", "Member"]
+
+
+def test_a_level_that_the_year_before_gives_back_is_not_given_back_again_by_a_purchase() -> None:
+    story = scolar()
+    story.bought("A", "2024-01-06", line(160_000))
+    assert levels(story, "2025-01-05", "2025-01-06", "2025-01-10") == ["Gold", "Silver", "Gold"]
+    story.bought("B", "2025-02-01", line(1_000))
+    assert levels(story, "2025-02-11") == ["Gold"]
+
+
+def test_inactivity_goes_on_from_what_had_counted_elsewhere() -> None:
+    story = Story("scolar")
+    counted = [{"on": "2023-07-10", "amount": 20_000}, {"on": "2023-10-01", "amount": 160_000}, {"on": "2023-12-01", "amount": 0}]
+    story.tell("balance.opened", "2024-04-01", member_id=MEMBER, lots=[], tier="Gold", counted=counted)
+    assert story.one_second_before("2024-10-01 00:00:00").tier == "Gold"
+    assert levels(story, "2024-10-01 00:00:00") == ["Silver"]
+
+
+# -- what is forgotten
+
+
+def test_amounts_that_no_window_reaches_any_more_are_forgotten() -> None:
+    story = shop()
+    for year in range(2020, 2027):
+        story.bought(f"A{year}", f"{year}-05-10", line(30_000))
+    assert levels(story, "2026-06-02") == ["S1"]
+    row = story.simulation.ledgers[MEMBER].row
+    assert row is not None
+    assert list(row.head.windows) == ["2023-05-01", "2024-05-01", "2025-05-01", "2026-05-01"]
