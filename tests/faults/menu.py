@@ -48,13 +48,16 @@ MENU: Final[Mapping[str, Course]] = {
     "leaders": Course((leader_moves, broker_ends), 0.1, (0, 4)),
     "clocks": Course((clock_steps, goings), 0.1, (2, 0)),
     "disk": Course((full_disks,), 0.1, (3, 0)),
+    "machines": Course((kills, clock_steps, full_disks), 0.1, (3, 0)),
+    "blackouts": Course((kills, postgres_restarts, broker_restarts), 0.1, (3, 0)),
     "storm": Course((kills, zombies, rebalances, cut_connections, locks), 0.2, (2, 1)),
 }
 
 
 def missing(name: str) -> str | None:
     """Why a course cannot be played on this machine; None if it can."""
-    return {"clocks": clock.missing, "disk": disk.missing}.get(name, lambda: None)()
+    torments = MENU[name].torments
+    return (clock.missing() if clock_steps in torments else None) or (disk.missing() if full_disks in torments else None)
 
 
 def chosen(seed: int, only: frozenset[str], brokers: int) -> str | None:

@@ -70,6 +70,22 @@ async def test_whatever_breaks_the_ledger_ends_right(
     assert all(told.counts[what] > 0 for what in counted), told.counts
 
 
+async def test_after_the_last_chapter_the_whole_ledger_is_verified(stage: Theatre) -> None:
+    told = await stage.play((), 9, 100, 0.5)
+    assert not told.problems, "\n".join(told.problems)
+    told = await stage.verify()
+    assert not told.problems, "\n".join(told.problems)
+    assert told.counts["accounts_verified"] > 0
+    rows = await stage.system.sql(
+        "UPDATE account SET available = available + 1 "
+        "WHERE account_id = (SELECT account_id FROM account ORDER BY account_id LIMIT 1) RETURNING account_id"
+    )
+    damaged = str(rows[0]["account_id"])
+    told = await stage.verify()
+    assert told.problems
+    assert all(damaged in problem for problem in told.problems)
+
+
 async def test_leaders_that_move_leave_the_ledger_right(tmp_path: Path) -> None:
     if why := jars_missing():
         cannot_run("a Kafka of three brokers", why, "install Java 17 and Maven")
