@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
@@ -84,6 +85,41 @@ async def test_a_topic_made_anew_and_grown_past_the_position_is_read_from_its_be
     assert "the topic was made anew" in worker.output
     await sound(system)
     assert len(await system.sql("SELECT FROM fact")) == 140
+
+
+async def test_a_topic_made_anew_while_its_partition_is_paused_is_read_from_its_beginning(system: System) -> None:
+    """The database holds the worker up, so its buffer is full and no broker is asked about the partition."""
+    await system.prepare(FEW)
+    (port,) = free_ports(1)
+    probes = Probes(port)
+    system.send(gifts(0, 50))
+    worker = system.start_worker("w1", LOYALTY_PROBE_PORT=str(port), LOYALTY_BATCH_BUFFER_RECORDS_MAX="10")
+    await has(system, 50)
+    held = await asyncpg.connect(system.dsn)
+    try:
+        async with held.transaction():
+            await held.execute("LOCK TABLE fact IN ACCESS EXCLUSIVE MODE")
+            system.send(gifts(50, 1))
+
+            async def waits() -> bool:
+                return bool(await system.sql("SELECT FROM pg_locks WHERE relation = 'fact'::regclass AND NOT granted"))
+
+            await until(waits, WAIT_SECONDS, "the worker waits for the database")
+            system.send(gifts(51, 40))
+
+            async def full() -> bool:
+                return await probes.metric("loyalty_records_buffered") > 10
+
+            await until(full, WAIT_SECONDS, "the buffer is full")
+            await make_anew(system, gifts(60, 140))
+    finally:
+        await held.close()
+    await system.drained(WAIT_SECONDS)
+    found = {row["id"] for row in await system.sql("SELECT id FROM fact")}
+    assert {f"old-{number}" for number in range(60, 200)} <= found
+    assert await available(system) == len(found)
+    assert "TopicReplaced" in worker.output
+    await sound(system)
 
 
 async def test_records_removed_before_they_were_read_stop_their_partition_until_an_operator_decides(system: System) -> None:

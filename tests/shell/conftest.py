@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from dataclasses import dataclass, field
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from worker.consume.batch import Batch, PartitionKey
@@ -75,6 +75,11 @@ class Worker:
             else:
                 self.lost_batches += 1
                 self.intake.lost([move.key for move in batch.moves])
+
+    def paused(self) -> set[TopicPartition]:
+        """Partitions about which no broker is asked now."""
+        consumer = self.subscription._consumer
+        return set() if consumer is None else set(consumer.paused())
 
     def start(self, drain: bool = True) -> None:
         self.tasks.append(asyncio.create_task(self.subscription.run()))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import time
 import uuid
+from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from tests.shell.conftest import Positions, TopicMaker, WorkerMaker, send, until
+from worker.consume.consumer import UNASKED_SECONDS_MAX
 from worker.consume.positions import GapFound, StoredPosition, TopicReplaced
 
 
@@ -152,16 +155,12 @@ async def test_a_full_buffer_pauses_its_partition_alone_and_resumes(
     worker = make_worker([topic], Positions(), buffer_records_max=1_000)
     worker.start(drain=False)
 
-    def paused() -> set[TopicPartition]:
-        consumer = worker.subscription._consumer
-        return set() if consumer is None else set(consumer.paused())
-
-    await until(lambda: paused() == {TopicPartition(topic, 0)})
+    await until(lambda: worker.paused() == {TopicPartition(topic, 0)})
     await send(producer, topic, ["1:0"], 1)
     worker.tasks.append(asyncio.create_task(worker.drain()))
     await until(lambda: len(worker.values) == 5_001)
     assert texts([value for value in worker.values if value.startswith(b"0:")]) == numbered(5_000, "0:")
-    assert paused() == set()
+    assert worker.paused() == set()
 
 
 async def test_a_topic_made_anew_that_grew_past_the_position_is_read_from_its_beginning(
@@ -197,6 +196,59 @@ async def test_a_topic_made_anew_under_a_running_worker_is_read_from_its_beginni
     await send(producer, topic, numbered(2, "new"))
     await until(lambda: len(worker.values) == 7)
     assert texts(worker.values)[5:] == numbered(2, "new")
+    assert [type(incident) for incident in worker.incidents] == [TopicReplaced]
+
+
+async def test_a_topic_made_anew_while_its_partition_is_paused_for_a_full_buffer_is_read_from_its_beginning(
+    make_topic: TopicMaker, make_worker: WorkerMaker, producer: AIOKafkaProducer, admin: AIOKafkaAdminClient
+) -> None:
+    """Nothing is asked about a paused partition, so no broker says that it did not know it for a moment."""
+    topic, positions = await make_topic(1), Positions()
+    await send(producer, topic, numbered(3, "read"))
+    worker = make_worker([topic], positions, buffer_records_max=10)
+    worker.subscription._subscriber.max_records = 20
+    worker.start()
+    await until(lambda: len(worker.values) == 3)
+    worker.tasks.pop().cancel()
+    await send(producer, topic, numbered(60, "old"))
+    await until(lambda: worker.paused() == {TopicPartition(topic, 0)})
+    await admin.delete_topics([topic])
+    await make_topic(1, name=topic)
+    await send(producer, topic, numbered(100, "new"))
+    assert worker.paused() == {TopicPartition(topic, 0)}
+    worker.tasks.append(asyncio.create_task(worker.drain()))
+    await until(lambda: worker.values[-1:] == [b"new99"])
+    assert [value for value in texts(worker.values) if value.startswith("new")] == numbered(100, "new")
+    assert [type(incident) for incident in worker.incidents] == [TopicReplaced]
+    assert positions.stored[(topic, 0)].offset == 100
+
+
+async def test_a_topic_made_anew_while_its_worker_was_frozen_is_read_from_its_beginning(
+    make_topic: TopicMaker, make_worker: WorkerMaker, producer: AIOKafkaProducer, admin: AIOKafkaAdminClient
+) -> None:
+    topic, positions = await make_topic(1), Positions()
+    await send(producer, topic, numbered(5, "old"))
+    worker = make_worker([topic], positions)
+    worker.start()
+    await until(lambda: len(worker.values) == 5)
+    consumer = worker.subscription._consumer
+    assert consumer is not None
+    gate = asyncio.Event()
+    send_on = consumer._client.send
+
+    async def frozen(*arguments: Any, **options: Any) -> Any:
+        await gate.wait()
+        return await send_on(*arguments, **options)
+
+    consumer._client.send = frozen
+    await admin.delete_topics([topic])
+    await make_topic(1, name=topic)
+    await send(producer, topic, numbered(9, "new"))
+    began = time.monotonic()
+    await until(lambda: time.monotonic() - began > UNASKED_SECONDS_MAX)
+    gate.set()
+    await until(lambda: len(worker.values) == 14)
+    assert texts(worker.values)[5:] == numbered(9, "new")
     assert [type(incident) for incident in worker.incidents] == [TopicReplaced]
 
 

@@ -14,6 +14,7 @@ from aiokafka.errors import IllegalStateError, KafkaConnectionError
 from tests.shell.conftest import Positions, until
 from worker.consume.batch import time_of
 from worker.consume.breaker import Breaker, BreakerRule
+from worker.consume.consumer import to_record
 from worker.consume.intake import Intake, IntakeOptions
 from worker.consume.positions import Incident
 from worker.decode.record import Record
@@ -55,7 +56,7 @@ class FakeReader:
         return int(time.time() * 1000)
 
     async def record_at(self, partition: TopicPartition, offset: int) -> Record | None:
-        return None
+        return to_record(raw(partition, offset)) if offset < self.ends[partition] else None
 
     async def beginning_offsets(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
         return dict.fromkeys(partitions, 0)
@@ -178,7 +179,38 @@ async def test_partitions_share_the_bound_on_all_buffers() -> None:
     assert reader.paused == {A}
     batch = await intake.next_batch(15)
     assert batch is not None
-    assert reader.paused == set()
+    await until(lambda: reader.paused == set())
+
+
+@pytest.mark.parametrize("found", ["another record", "nothing", "no broker"])
+async def test_a_paused_partition_that_is_not_what_was_read_begins_again(found: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    intake, reader = await opened(A, buffer_records_max=4)
+    reader.give(intake, A, *range(6))
+    assert reader.paused == {A}
+
+    async def record_at(partition: TopicPartition, offset: int) -> Record | None:
+        assert offset == 5
+        if found == "no broker":
+            raise KafkaConnectionError("away")
+        return to_record(raw(partition, offset + 1)) if found == "another record" else None
+
+    monkeypatch.setattr(reader, "record_at", record_at)
+    batch = await intake.next_batch(4)
+    assert batch is not None
+    assert [record.offset for record in batch.records] == [0, 1, 2, 3]
+    assert reader.paused == {A}
+    await until(lambda: not reader.paused)
+    assert reader.positions[A] == 0
+    assert intake.waiting == 0
+
+
+async def test_a_partition_in_doubt_is_read_on_where_it_was_with_all_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    intake, reader = await opened(A)
+    reader.give(intake, A, 0, 1, 2)
+    intake.doubted([A, B])
+    assert reader.paused == {A}
+    await until(lambda: not reader.paused)
+    assert (reader.positions[A], intake.waiting) == (3, 3)
 
 
 async def test_records_fetched_before_a_seek_are_not_taken() -> None:

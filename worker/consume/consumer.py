@@ -39,6 +39,8 @@ from worker.decode.record import BATCH_HEADER, Record
 
 ONE_RECORD_WAIT_MS = 100
 HEADERS_SINCE_FORMAT = 2
+UNASKED_SECONDS_MAX = 2.0
+"""After so long without an answer about it a partition may be another one of the same name, grown past the position."""
 UNKNOWN_CODES = (UnknownTopicOrPartitionError.errno, 100, 103)
 """Answers to a fetch after which the topic may be another one of the same name; the last two are unknown and other topic ids."""
 
@@ -54,12 +56,17 @@ class StrictConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships 
         self,
         *topics: str,
         on_lost: Callable[[Collection[TopicPartition]], None],
+        on_doubt: Callable[[Collection[TopicPartition]], None],
         poll_bytes_max: Callable[[], int],
         **options: Any,
     ) -> None:
-        """`poll_bytes_max`: a poll ends with the record with which it has that many bytes."""
+        """`on_doubt`: told of partitions that no broker was asked about for a while, before what came now is given out.
+        `poll_bytes_max`: a poll ends with the record with which it has that many bytes.
+        """
         super().__init__(*topics, **options)
         self._on_lost = on_lost
+        self._on_doubt = on_doubt
+        self._known_at: dict[TopicPartition, float] = {}  # monotonic time at which it was last known to be the same log
         self._poll_bytes_max = poll_bytes_max
         self.failing_since: float | None = None
         """Monotonic time (seconds) since when every poll failed; None while polls succeed."""
@@ -79,12 +86,21 @@ class StrictConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships 
     async def _send_and_listen(self, send: Callable[..., Awaitable[Any]], node: int, request: Any, **options: Any) -> Any:
         response = await send(node, request, **options)
         if isinstance(request, FetchRequest):
-            told = ((TopicPartition(topic, part[0]), part[1]) for topic, parts in response.topics for part in parts)
+            told = [(TopicPartition(topic, part[0]), part[1]) for topic, parts in response.topics for part in parts]
             # Those that are asked about by hand are being looked at already.
-            unknown = [partition for partition, code in told if code in UNKNOWN_CODES and partition not in self.paused()]
-            if unknown:
+            asked, now = [(partition, code) for partition, code in told if partition not in self.paused()], time.monotonic()
+            if unknown := [partition for partition, code in asked if code in UNKNOWN_CODES]:
                 self._on_lost(unknown)
+            answered = [partition for partition, code in asked if code == 0]
+            if doubted := [each for each in answered if now - self._known_at.get(each, now) > UNASKED_SECONDS_MAX]:
+                self._on_doubt(doubted)
+            self._known_at.update(dict.fromkeys(answered, now))
         return response
+
+    def resume(self, *partitions: TopicPartition) -> None:
+        """As the parent's. Whoever resumes has made sure that it is the same log."""
+        self._known_at.update(dict.fromkeys(partitions, time.monotonic()))
+        super().resume(*partitions)
 
     async def getmany(self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None) -> Any:
         """As the parent's, but what concerns one partition does not fail the poll.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,11 +18,13 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from worker import metrics
-from worker.consume.batch import Batch, Move, PartitionKey, PartitionProgress, digest_of, time_of
+from worker.consume.batch import Batch, Move, PartitionKey, PartitionProgress
 from worker.consume.breaker import Breaker
 from worker.consume.consumer import to_record
+from worker.consume.footing import examine, goes_on
 from worker.consume.lane import BATCH_BYTES_MAX, Lane, Step, take_in_step
-from worker.consume.positions import GapPolicy, Incident, LogState, PositionStore, ReadFrom, Stop, judge, offset_to_check
+from worker.consume.positions import GapPolicy, Incident, PositionStore, ReadFrom, Stop
+from worker.consume.progress import progress_of, read_to_end
 from worker.consume.reader import Reader
 from worker.decode.record import Record
 from worker.log import get_logger
@@ -151,7 +153,7 @@ class Intake:
 
     def progress(self) -> tuple[PartitionProgress, ...]:
         """How far each assigned partition is read and settled."""
-        return tuple(self._progress_of(lane) for lane in self._lanes.values())
+        return tuple(progress_of(self._reader, lane, self._options.answer_age_seconds_max) for lane in self._lanes.values())
 
     @property
     def lane_bytes_max(self) -> int:
@@ -218,6 +220,13 @@ class Intake:
         log.warning("partitions_begin_again", partitions=[f"{p.topic}[{p.partition}]" for p in partitions])
         self._begin([key for p in partitions if (key := (p.topic, p.partition)) in self._lanes])
 
+    def doubted(self, partitions: Iterable[TopicPartition]) -> None:
+        """Partitions that no broker was asked about for a while: looked at before they are read on."""
+        for partition in partitions:
+            if (lane := self._lanes.get((partition.topic, partition.partition))) is not None and lane.state == "open":
+                self._pause(partition)
+                self._look(lane)
+
     def offer(self, raw: Sequence[ConsumerRecord[Any, Any]]) -> None:
         """Take over what one poll gave. Never blocks, never raises."""
         reader = self._reader
@@ -251,18 +260,17 @@ class Intake:
         self._refresh(lanes)
         records, runs = take_in_step(lanes, self._step, records_max, _monotonic_ms(), self._options.batch_bytes_max)
         self._taken.set()
-        moves = [lane.move(run, self._read_to_end(lane)) for lane, run in runs]
+        moves = [lane.move(run, self._at_end(lane)) for lane, run in runs]
         for lane, _ in runs:
             if lane.full and self._is_half_empty(lane):
-                lane.full = False
-                self._resume(TopicPartition(*lane.key))
+                self._look(lane)
         return Batch(tuple(records), (*moves, *self._moves_alone(time.monotonic())) if records else ())
 
     def _moves_alone(self, now: float) -> tuple[Move, ...]:
         self._moved_alone_at = now
         lanes = list(self._lanes.values())
         self._refresh(lanes)
-        return tuple(lane.move((), self._read_to_end(lane)) for lane in lanes if lane.moved_alone)
+        return tuple(lane.move((), self._at_end(lane)) for lane in lanes if lane.moved_alone)
 
     def _refresh(self, lanes: Iterable[Lane]) -> None:
         """Note positions that moved without records (markers, aborted transactions) and ends of empty lanes."""
@@ -284,28 +292,8 @@ class Intake:
     def _is_half_empty(self, lane: Lane) -> bool:
         return len(lane.records) <= self._options.buffer_records_max // 2 and lane.buffered_bytes <= self.lane_bytes_max // 2
 
-    def _read_to_end(self, lane: Lane) -> bool:
-        """Was everything up to the end of the log read, as far as the broker said lately?"""
-        reader, partition = self._reader, TopicPartition(*lane.key)
-        if reader is None or lane.state != "open" or lane.records or partition in reader.in_hand:
-            return False
-        position, end, answered = reader.position_now(partition), reader.log_end(partition), reader.answered_ms(partition)
-        if position is None or end is None or answered is None:
-            return False
-        return position >= end and time.time() * 1000 - answered <= self._options.answer_age_seconds_max * 1000
-
-    def _progress_of(self, lane: Lane) -> PartitionProgress:
-        at_end = not lane.unsettled and self._read_to_end(lane)
-        oldest = lane.oldest_ms if lane.oldest_ms is not None else lane.last_ms
-        position = None if self._reader is None else self._reader.position_now(TopicPartition(*lane.key))
-        return PartitionProgress(
-            topic=lane.key[0],
-            partition=lane.key[1],
-            position=position if lane.state == "open" else None,
-            settled_offset=lane.settled,
-            oldest_time=None if at_end or oldest is None else time_of(oldest),
-            at_end=at_end,
-        )
+    def _at_end(self, lane: Lane) -> bool:
+        return read_to_end(self._reader, lane, self._options.answer_age_seconds_max)
 
     def _begin(self, keys: Collection[PartitionKey]) -> None:
         lanes = [Lane(key) for key in keys]
@@ -314,17 +302,41 @@ class Intake:
         for lane in lanes:
             self._lanes[lane.key] = lane
             self._hold(TopicPartition(*lane.key))
-        task = asyncio.get_running_loop().create_task(self._settle(lanes))
+        self._beside(self._settle(lanes))
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)
 
+    def _look(self, lane: Lane) -> None:
+        """Read on a partition that is paused once it is known to be the same log. What waits of it can be taken meanwhile."""
+        if not lane.looked_at and not self._closed:
+            lane.full = lane.looked_at = True
+            self._beside(self._go_on(lane))
+
+    async def _go_on(self, lane: Lane) -> None:
+        same, reader = False, self._reader
+        if reader is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._options.settle_timeout_seconds):
+                    same = await goes_on(reader, lane.key, lane.newest)
+        if self._lanes.get(lane.key) is not lane:
+            return
+        if same:
+            lane.full = lane.looked_at = False
+            self._resume(TopicPartition(*lane.key))
+        else:
+            self.lost_footing([TopicPartition(*lane.key)])
+
     async def _settle(self, lanes: Collection[Lane]) -> None:
         """Load, check and seek, until it worked or the lanes are gone."""
-        backoff = 0.1
+        backoff, reader = 0.1, self._reader
+        assert reader is not None, "partitions are assigned by a consumer"
         while mine := [lane for lane in lanes if self._lanes.get(lane.key) is lane and lane.state == "settling"]:
             try:
                 async with asyncio.timeout(self._options.settle_timeout_seconds):
-                    verdicts = await self._examine([lane.key for lane in mine])
+                    verdicts = await examine(reader, self._store, [lane.key for lane in mine], self._options.gap_policy)
             except Exception as error:  # noqa: BLE001  # the store and the broker fail in many ways, all are tried again
                 log.warning("positions_not_loaded", error=type(error).__name__, detail=str(error)[:200], retry_seconds=backoff)
                 await asyncio.sleep(backoff)
@@ -334,25 +346,6 @@ class Intake:
                 if self._lanes.get(lane.key) is lane:
                     self._open(lane, *verdicts[lane.key])
             self._changed.set()
-
-    async def _examine(self, keys: Collection[PartitionKey]) -> dict[PartitionKey, tuple[ReadFrom | Stop, int]]:
-        """For each partition where to read from, and up to where can be read."""
-        reader = self._reader
-        assert reader is not None, "partitions are assigned by a consumer"
-        partitions = [TopicPartition(*key) for key in keys]
-        stored = await self._store.load(keys)
-        starts = await reader.beginning_offsets(partitions)
-        ends = await reader.end_offsets(partitions)
-        verdicts: dict[PartitionKey, tuple[ReadFrom | Stop, int]] = {}
-        for partition in partitions:
-            key = (partition.topic, partition.partition)
-            start, end, known = starts[partition], ends[partition], stored.get(key)
-            found = None
-            if known is not None and (offset := offset_to_check(known, start, end)) is not None:
-                record = await reader.record_at(partition, offset)
-                found = None if record is None else digest_of(record)
-            verdicts[key] = (judge(key, known, LogState(start, end, found), self._options.gap_policy), end)
-        return verdicts
 
     def _open(self, lane: Lane, verdict: ReadFrom | Stop, end: int) -> None:
         if verdict.incident is not None:

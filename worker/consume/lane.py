@@ -34,6 +34,9 @@ class Lane:
     sizes: deque[int] = field(default_factory=deque)
     buffered_bytes: int = 0
     full: bool = False
+    """Nothing more is read of it for now."""
+    looked_at: bool = False
+    """It is being made sure that it is still the same log, to read on."""
     stored: int | None = None
     """The position that the database must hold when the next move is committed."""
     settled: int | None = None
@@ -57,6 +60,11 @@ class Lane:
     @property
     def takeable(self) -> bool:
         return self.state == "open" and bool(self.records) and self.allowance != 0
+
+    @property
+    def newest(self) -> bytes:
+        """The digest of the last record that was read; empty: none was."""
+        return digest_of(self.records[-1]) if self.records else self.digest
 
     @property
     def moved_alone(self) -> bool:

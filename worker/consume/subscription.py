@@ -107,6 +107,7 @@ class Subscription:
     def _consumer_of(self, **options: Any) -> StrictConsumer:
         consumer = StrictConsumer(
             on_lost=self._intake.lost_footing,
+            on_doubt=self._intake.doubted,
             poll_bytes_max=lambda: self._intake.lane_bytes_max,
             **{**options, **self._options.client},
         )
