@@ -143,3 +143,48 @@ def test_amounts_that_no_window_reaches_any_more_are_forgotten() -> None:
     row = story.simulation.ledgers[MEMBER].row
     assert row is not None
     assert list(row.head.windows) == ["2023-05-01", "2024-05-01", "2025-05-01", "2026-05-01"]
+
+
+def _days(story: Story) -> list[str]:
+    row = story.simulation.ledgers[MEMBER].row
+    assert row is not None
+    return list(row.head.windows)
+
+
+def test_days_that_no_window_reaches_any_more_are_forgotten_though_no_level_ever_changes() -> None:
+    story = Story("ansage")
+    story.registered("2020-01-01")
+    for year in range(2020, 2027):
+        story.bought(f"A{year}", f"{year}-05-10", line(1_000))
+    assert levels(story, "2026-06-02") == ["regular"]
+    assert _days(story) == ["2023-05-10", "2024-05-10", "2025-05-10", "2026-05-10"]
+
+
+def test_a_return_of_what_was_forgotten_takes_nothing_from_what_counts() -> None:
+    story = Story("ansage")
+    story.registered("2020-01-01")
+    story.bought("old", "2020-05-10", line(20_000))
+    story.bought("new", "2026-05-10", line(28_000))
+    assert levels(story, "2026-05-11") == ["silver"], "30,800 yen with tax"
+    story.returned("old", "2026-05-12")
+    assert levels(story, "2026-05-13") == ["silver"]
+    assert _days(story) == ["2026-05-10"]
+
+
+def test_an_order_that_comes_years_late_ends_as_if_it_had_come_in_time() -> None:
+    told = []
+    for recorded in ("2023-05-10", "2026-06-01"):
+        story = Story("ansage")
+        story.registered("2020-01-01")
+        late = [line(30_000)]
+        if recorded == "2023-05-10":
+            story.order("late", "2023-05-10", *late)
+            story.shipped("late", "2023-05-10")
+        for year in (2024, 2025, 2026):
+            story.bought(f"A{year}", f"{year}-05-10", line(20_000))
+        if recorded != "2023-05-10":
+            story.order("late", "2023-05-10", *late, recorded=recorded)
+            story.shipped("late", "2023-05-10", recorded=recorded)
+        told.append((_days(story), levels(story, "2023-06-01", "2024-06-01", "2026-06-02")))
+    assert told[0] == told[1]
+    assert told[0][1] == ["silver", "regular", "regular"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec.structs import replace
 
@@ -73,8 +73,7 @@ def _review(account: Account, version: Version, terms: Tiers) -> None:
 
 def _forget_old(account: Account, version: Version, terms: Tiers) -> None:
     """Buckets that no window will reach again are dropped, so that the head stays small."""
-    months = max(terms.window.months, 2 * tiers.YEAR_MONTHS) + tiers.YEAR_MONTHS
-    oldest = (version.days.add_months(version.days.date_of(account.at), -months) - timedelta(days=31)).isoformat()
+    oldest = tiers.oldest(version, terms, account.at)
     if any(bucket < oldest for bucket in account.head.windows):
         kept = {bucket: amount for bucket, amount in account.head.windows.items() if bucket >= oldest}
         account.head = replace(account.head, windows=kept)

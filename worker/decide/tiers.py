@@ -153,12 +153,35 @@ def _recount(counted: Mapping[str, int], worth: int, bucket: str) -> dict[str, i
 
 
 def add(account: Account, bucket: str, amount: int) -> None:
-    """Count an amount (below zero: less) toward tiers."""
+    """Count an amount (below zero: less) toward tiers. A day or month that begins drops those that no window will reach again."""
     windows = dict(account.head.windows)
     windows[bucket] = windows.get(bucket, 0) + amount
     if not windows[bucket]:
         del windows[bucket]
+    elif bucket not in account.head.windows:
+        version = account.program.at(account.at)
+        tiers = version.terms.tiers
+        if tiers is not None:
+            windows = reachable(version, tiers, windows, account.at)
+            if amount < 0 and bucket < oldest(version, tiers, account.at):
+                windows.pop(bucket, None)  # less of what was dropped
     account.head = replace(account.head, windows=windows)
+
+
+def oldest(version: Version, tiers: Tiers, at: datetime) -> str:
+    """The first bucket that a window may reach at an instant or later. Longer than the windows are now, so that an amendment of
+    the terms may lengthen them to two years, or else by one."""
+    months = max(tiers.window.months, 2 * YEAR_MONTHS) + YEAR_MONTHS
+    return (version.days.add_months(version.days.date_of(at), -months) - timedelta(days=31)).isoformat()
+
+
+def reachable(version: Version, tiers: Tiers, windows: dict[str, int], at: datetime) -> dict[str, int]:
+    """Amounts by bucket without the days and months that no window will reach again. Years are kept, for they are few, and what
+    counts late for a year that is over may still raise a level (LEN-31)."""
+    if tiers.window.type in ("calendar_year", "previous_calendar_year"):
+        return windows
+    first = oldest(version, tiers, at)
+    return windows if min(windows, default=first) >= first else {each: windows[each] for each in windows if each >= first}
 
 
 def ordered(account: Account, order: Order) -> None:

@@ -23,9 +23,7 @@ from worker.decide.state import FORMAT, blank
 from worker.persist.rows import Dossier
 from worker.persist.transfer import Transfer
 from worker.statements import NOTHING_CERTAIN
-
-LOOKS_AHEAD = frozenset({"clock_due_at", "next_due_at"})
-"""When to look again may have been kept earlier than need be."""
+from worker.upkeep.heads import LOOKS_AHEAD, comparable
 
 DIFFERENCES_MAX = 1_000
 
@@ -77,7 +75,9 @@ async def rebuild_into(
                     part.differences.append((str(dossier.account_id), f"cannot be folded: {defect}"))
             there = {each.account_id: each for each in await transfer.write(group, changes)}
             for dossier in group.dossiers:
-                _compare(part, dossier, there[dossier.account_id])
+                code = dossier.row.program if dossier.row is not None else None
+                program = catalogue.program(code) if code in catalogue.codes else None
+                _compare(part, program, dossier, there[dossier.account_id])
             yield part
     await transfer.end()
 
@@ -132,7 +132,7 @@ def _kept(dossier: Dossier, epoch: int, why: str) -> AccountChange:
 # -- the comparison
 
 
-def _compare(part: Part, ours: Dossier, theirs: Dossier) -> None:
+def _compare(part: Part, program: Program | None, ours: Dossier, theirs: Dossier) -> None:
     """Row by row, what was written beside what it was built to equal."""
     assert ours.row is not None
     assert theirs.row is not None
@@ -142,14 +142,14 @@ def _compare(part: Part, ours: Dossier, theirs: Dossier) -> None:
     decisions = ({(each.source, each.id): each for each in dossier.decisions} for dossier in (ours, theirs))
     found += _of_rows(part, "decision", *decisions)
     if ours.row.fenced is None and ours.row.head.format == FORMAT:
-        found += _of_state(part, ours, theirs)
+        found += _of_state(part, program, ours, theirs)
     else:
         part.not_compared += 1
     part.differences += [(str(ours.account_id), each) for each in found]
 
 
-def _of_state(part: Part, ours: Dossier, theirs: Dossier) -> Iterator[str]:
-    yield from _of_rows(part, "head", {"": _head(ours)}, {"": _head(theirs)})
+def _of_state(part: Part, program: Program | None, ours: Dossier, theirs: Dossier) -> Iterator[str]:
+    yield from _of_rows(part, "head", {"": _head(program, ours)}, {"": _head(program, theirs)})
     yield from _of_rows(part, "lot", ours.lots, theirs.lots)
     yield from _of_rows(part, "item", ours.items, theirs.items)
     moved = [net((each.moment, each.entry) for each in dossier.postings) for dossier in (ours, theirs)]
@@ -164,11 +164,11 @@ def _facts(dossier: Dossier) -> dict[Any, Any]:
     return {(fact.source, fact.id): (fact.digest, at) for fact, at in zip(dossier.facts, dossier.recorded, strict=True)}
 
 
-def _head(dossier: Dossier) -> dict[str, Any]:
+def _head(program: Program | None, dossier: Dossier) -> dict[str, Any]:
     """The head, and whose it is, without what depends on how often it was written and looked at."""
     row = dossier.row
     assert row is not None
-    fields = {name: getattr(row.head, name) for name in row.head.__struct_fields__ if name not in LOOKS_AHEAD}
+    fields = {name: value for name, value in comparable(program, row.head).items() if name not in LOOKS_AHEAD}
     return {**fields, "program": row.program, "member_id": row.member_id, "fenced": row.fenced}
 
 

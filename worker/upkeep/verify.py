@@ -18,18 +18,16 @@ from worker.decide.account import Account, Defect
 from worker.decide.fold import fold, moment_of
 from worker.decide.program import Program
 from worker.decide.refold import net
-from worker.decide.state import FORMAT, Entry, Item, ItemKey, Moment, blank
+from worker.decide.state import FORMAT, Entry, Head, Item, ItemKey, Moment, blank
 from worker.decide.step import Step
 from worker.persist.api import Store
 from worker.persist.rows import Dossier, Violation
 from worker.statements import NOTHING_CERTAIN
+from worker.upkeep.heads import LOOKS_AHEAD, comparable
 
 REFOLD: Final = "refold_of_facts_is_state"
 ENTRIES: Final = "refold_of_facts_is_posted"
 FENCED: Final = "fenced"
-_LOOKS_AHEAD: Final = frozenset({"clock_due_at", "next_due_at"})
-"""When to look again may be kept earlier than need be; never later."""
-
 _FROM_FACTS: Final = "the facts are right and what is kept beside them is not: rebuild the account (`loyalty ledger rebuild`)"
 _WRITTEN_BY_HAND: Final = (
     "rows that no worker can change were changed or removed: find out who could (db/roles.sql), restore them from a backup"
@@ -118,10 +116,11 @@ def _by_name(items: Mapping[ItemKey, Item]) -> dict[str, Item]:
     return {" ".join(key): item for key, item in items.items()}
 
 
-def _of_head(kept: msgspec.Struct, folded: Account) -> Iterator[str]:
-    for field in kept.__struct_fields__:
-        ours, theirs = getattr(kept, field), getattr(folded.head, field)
-        if field in _LOOKS_AHEAD:
+def _of_head(kept: Head, folded: Account) -> Iterator[str]:
+    facts = comparable(folded.program, folded.head)
+    for field, ours in comparable(folded.program, kept).items():
+        theirs = facts[field]
+        if field in LOOKS_AHEAD:
             if theirs is not None and (ours is None or ours > theirs):
                 yield f"{field} is {_text(ours)}, the facts give {_text(theirs)}"
         elif ours != theirs:
