@@ -91,12 +91,13 @@ async def variants(bench: Bench) -> Outcome:
     events = bench.sizes.short_events
     found: Contestants = {
         "uniform": await bench.worker(STEADY, events),
-        "uniform_2": await bench.worker(STEADY, events, workers=2),
+        # One of two is dealt its partitions when the other has begun already.
+        "uniform_2": await bench.worker("steady_2", 2 * events, workers=2),
         "hot": await bench.worker("hot", events, HOT),
         "hot_in_order": await bench.worker("hot_in_order", events, HOT_IN_ORDER),
         "late": await bench.worker("late", events, LATE),
         "by_order": await bench.worker("by_order", events, key=by_order),
-        "by_order_2": await bench.worker("by_order", events, key=by_order, workers=2),
+        "by_order_2": await bench.worker("by_order_2", 2 * events, key=by_order, workers=2),
     }
     return outcome_of(await in_turn(found, bench.sizes.rounds, tell), VARIANTS)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -14,12 +15,14 @@ import asyncpg
 from tests.bench.measure import Run, between, read
 from tests.bench.stack import Stack
 from tests.flows.system import System
+from worker.local.process import Process
 
 POLL_SECONDS = 0.05
 WAIT_SECONDS = 120.0
 SLOWEST_PER_SECOND = 20
 """A run that takes longer than this rate and that wait hangs."""
 BEGUN_SHARE = 0.1
+BEGUN_SHARE_MAX = 0.5
 READ_TO = "SELECT coalesce(sum(next_offset), 0)::bigint FROM position"
 LEFT_TO_PUBLISH = "SELECT EXISTS (SELECT FROM outbox)"
 
@@ -59,7 +62,11 @@ class Ours:
 
 
 async def drain(stack: Stack, system: System, events: int, workers: int = 1) -> Run:
-    """Start workers and measure from the first tenth until `events` are in the ledger and told; the workers run on."""
+    """Start workers and measure until `events` are in the ledger and told; the workers run on.
+
+    From the first tenth on, and not before the partitions are dealt: one of several workers joins first, and would be measured
+    alone for up to a heartbeat.
+    """
     for number in range(workers):
         system.start_worker(f"w{number}-{uuid.uuid4().hex[:6]}")
     pids = {
@@ -67,7 +74,23 @@ async def drain(stack: Stack, system: System, events: int, workers: int = 1) -> 
         "postgres": [stack.postgres.pid or 0],
         "kafka": stack.kafka.pids,
     }
-    return await drained(system.dsn, pids, events, READ_TO, LEFT_TO_PUBLISH, system.check_alive)
+    return await drained(system.dsn, pids, events, READ_TO, LEFT_TO_PUBLISH, system.check_alive, lambda: dealt(system.workers))
+
+
+def dealt(workers: Sequence[Process]) -> bool:
+    """Whether every worker has partitions, and none of them has what another one was given."""
+    given = [_assigned(worker.output) for worker in workers]
+    return all(given) and sum(map(len, given)) == len(frozenset().union(*given))
+
+
+def _assigned(output: str) -> frozenset[str]:
+    """The partitions that a worker says it was given last; none if they were taken from it since."""
+    for line in reversed(output.splitlines()):
+        if '"partitions_assigned"' in line:
+            return frozenset(json.loads(line)["partitions"])
+        if '"partitions_revoked"' in line:
+            break
+    return frozenset()
 
 
 async def drained(
@@ -77,13 +100,18 @@ async def drained(
     read_to: str,
     left: str,
     check: Callable[[], None],
+    joined: Callable[[], bool] = lambda: True,
 ) -> Run:
-    """Measure from the first tenth, when all have joined and settled, to the end: `events` read to, nothing left to publish."""
+    """Measure from the first tenth, when all have `joined` and settled, to the end: `events` read to, nothing left to publish.
+
+    Raises AssertionError if the topics are not drained in time, or less than half of them is left when all have joined.
+    """
     connection = await asyncpg.connect(dsn)
     try:
         give_up = time.monotonic() + WAIT_SECONDS + events / SLOWEST_PER_SECOND
-        while (begun := await connection.fetchval(read_to)) < events * BEGUN_SHARE:
+        while (begun := await connection.fetchval(read_to)) < events * BEGUN_SHARE or not joined():
             await _again(check, give_up)
+        assert begun <= events * BEGUN_SHARE_MAX, f"{begun} of {events} events were read before all workers had joined: too few"
         first = await read(connection, time.monotonic(), pids)
         while await connection.fetchval(read_to) < events or await connection.fetchval(left):
             await _again(check, give_up)

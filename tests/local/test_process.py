@@ -22,6 +22,13 @@ STUBBORN = [
     "-c",
     "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True)\nwhile True: signal.pause()",
 ]
+COUNTING = [
+    sys.executable,
+    "-c",
+    "import itertools, signal\nnumbers = itertools.count(1)\n"
+    "signal.signal(signal.SIGTERM, lambda *_: print('asked', next(numbers), flush=True)); print('up', flush=True)\n"
+    "while True: signal.pause()",
+]
 WAIT_SECONDS = 30.0
 
 
@@ -41,6 +48,15 @@ def test_stop_ends_it_and_gives_its_exit_code(tmp_path: Path) -> None:
     process = started(SLEEPER, tmp_path / "log")
     assert process.stop() == -signal.SIGTERM
     assert not process.alive
+
+
+def test_one_that_was_asked_to_end_is_not_asked_again(tmp_path: Path) -> None:
+    """A worker takes a second SIGTERM as "at once", and would leave its group without a word."""
+    process = started(COUNTING, tmp_path / "log")
+    process.ask_to_stop()
+    process.wait_until(lambda: "asked 1" in process.output, WAIT_SECONDS)
+    process.stop(timeout_seconds=0.3)
+    assert "asked 2" not in process.output
 
 
 def test_stop_insists_when_it_is_not_heard(tmp_path: Path) -> None:

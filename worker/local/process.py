@@ -53,6 +53,7 @@ class Process:
     keep: bool = False
     _running: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
     _log_start: int = field(default=0, init=False, repr=False)
+    _asked: bool = field(default=False, init=False, repr=False)
 
     def start(self) -> None:
         """Start it; raises PartFailed if it runs already or the program is not there."""
@@ -76,6 +77,7 @@ class Process:
                 )
             except OSError as error:
                 raise PartFailed(f"{self.name} did not start: {error}") from error
+        self._asked = False
         if self.keep:
             self._note.write_text(json.dumps(_identity(self._running.pid, self.stop_signal)))
         else:
@@ -124,13 +126,15 @@ class Process:
         """Ask it to end, and return at once."""
         if self._running is not None and self.alive:
             self._running.send_signal(self.stop_signal)
+            self._asked = True
 
     def stop(self, timeout_seconds: float = STOP_SECONDS) -> int | None:
-        """Ask it to end, insist after the timeout; returns its exit code, None if it was never started."""
+        """Ask it to end unless it was asked, insist after the timeout; returns its exit code, None if it was never started."""
         if self._running is None:
             return None
         if self.alive:
-            self.ask_to_stop()
+            if not self._asked:  # to be asked twice means "at once" to a worker: it would not leave its group
+                self.ask_to_stop()
             try:
                 self._running.wait(timeout_seconds)
             except subprocess.TimeoutExpired:
