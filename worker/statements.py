@@ -6,19 +6,17 @@ Both ways give the same statement (a test holds them together). Nothing is writt
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from contracts.statement import Statement
 from worker.decide.account import Account
 from worker.decide.fold import fold, moment_of
 from worker.decide.program import Program
+from worker.decide.refold import NOTHING_CERTAIN
 from worker.decide.state import FORMAT, blank
 from worker.decide.statement import statement
 from worker.persist.rows import Dossier
-
-NOTHING_CERTAIN = datetime.min.replace(tzinfo=UTC)
-"""A redemption that no verdict was recorded for still waits: a fold that only reads must not refuse it."""
 
 
 class AccountFenced(Exception):
@@ -41,7 +39,7 @@ def of_facts(dossier: Dossier, program: Program, at: datetime | None) -> Account
 
 
 def _folded(account: Account, dossier: Dossier, at: datetime | None, *, facts: bool) -> Account:
-    account.certain_until = NOTHING_CERTAIN
+    account.certain_until = NOTHING_CERTAIN  # a redemption without a recorded verdict waits: a fold that only reads refuses none
     account.decided.update({(each.source, each.id): each for each in dossier.decisions})
     ordered = sorted((fact for fact in dossier.facts if at is None or fact.time <= at), key=moment_of) if facts else []
     account.version = account.program.at(at) if at is not None else account.version

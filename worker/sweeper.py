@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from uuid import UUID
 
@@ -10,8 +9,8 @@ from worker import metrics, registry
 from worker.catalogue import Catalogue
 from worker.log import get_logger
 from worker.persist.api import Store
-from worker.persist.errors import StoreError
 from worker.pipeline import Pipeline
+from worker.rounds import rounds
 
 log = get_logger(__name__)
 
@@ -30,12 +29,7 @@ class Sweeper:
 
     async def run(self) -> None:
         """Go on until cancelled."""
-        while True:
-            await asyncio.sleep(PERIOD_SECONDS)
-            try:
-                await self.turn()
-            except StoreError as error:
-                log.warning("sweep_failed", error=type(error).__name__)
+        await rounds(self.turn, PERIOD_SECONDS, log, "sweep_failed")
 
     async def turn(self) -> None:
         """One round. Terms first: what is drained may belong to a program that is new."""

@@ -44,22 +44,25 @@ def by_line(version: Version, order: Order) -> bool:
     return exchange is not None and exchange.rounding == "line_floor" and order.currency != version.terms.currency
 
 
-def worth(version: Version, order: Order, points: int) -> int:
-    """What points pay, in minor units of the order's currency; 0 without a rate."""
+def _point(version: Version, order: Order) -> tuple[int, int] | None:
+    """What one point pays, in minor units of the order's currency, as a fraction. None: there is no rate."""
     rate = rate_of(version, order)
     if rate is None:
-        return 0
+        return None
     numerator, denominator = fraction(version.terms.point_value)
-    return points * numerator * rate[1] // (denominator * rate[0])
+    return numerator * rate[1], denominator * rate[0]
+
+
+def worth(version: Version, order: Order, points: int) -> int:
+    """What points pay, in minor units of the order's currency; 0 without a rate."""
+    point = _point(version, order)
+    return 0 if point is None else points * point[0] // point[1]
 
 
 def points_for(version: Version, order: Order, amount: int) -> int:
     """The most points that are worth no more than an amount of the order's currency; 0 without a rate."""
-    rate = rate_of(version, order)
-    if rate is None:
-        return 0
-    numerator, denominator = fraction(version.terms.point_value)
-    return amount * denominator * rate[0] // (numerator * rate[1])
+    point = _point(version, order)
+    return 0 if point is None else amount * point[1] // point[0]
 
 
 def worth_at_home(version: Version, points: int) -> int:

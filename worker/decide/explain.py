@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from msgspec.structs import replace
 
@@ -20,10 +20,9 @@ from worker.decide.account import Account
 from worker.decide.fold import fold, moment_of
 from worker.decide.order_records import Order
 from worker.decide.program import Program
+from worker.decide.refold import NOTHING_CERTAIN
 from worker.decide.state import Decision, Entry, Lot, Moment, blank
 from worker.decide.working import Journal, Noted, Reversing, Working
-
-_NOTHING_CERTAIN = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,7 @@ def journal_of(
 ) -> tuple[Account, Journal]:
     """An account folded from nothing by facts up to an instant and the verdicts given, with the working of every movement."""
     account = Account(program, blank(), {}, {}, complete=True)
-    account.certain_until = _NOTHING_CERTAIN
+    account.certain_until = NOTHING_CERTAIN
     account.decided.update({(each.source, each.id): each for each in decisions})
     account.journal = journal = Journal()
     fold(account, sorted((fact for fact in facts if fact.time <= until), key=moment_of), until)

@@ -38,9 +38,10 @@ class _Joining(Protocol):
     def country(self) -> str | None: ...
 
 
-def _introduce(account: Account, data: _Joining) -> None:
+def _introduce(account: Account, data: _Joining, event: str) -> None:
     head = account.head
     account.head = replace(head, channel=data.channel or head.channel, country=data.country or head.country)
+    _earn(account, event, None, "", None)
 
 
 def registered(account: Account, data: MemberRegistered) -> None:
@@ -48,8 +49,7 @@ def registered(account: Account, data: MemberRegistered) -> None:
     tiers.start(account)
     if account.head.registered_at is None:
         account.head = replace(account.head, registered_at=account.at)
-        _introduce(account, data)
-        _earn(account, "member.registered", None, "", None)
+        _introduce(account, data, "member.registered")
 
 
 def enrolled(account: Account, data: MemberEnrolled) -> None:
@@ -57,8 +57,7 @@ def enrolled(account: Account, data: MemberEnrolled) -> None:
     tiers.start(account)
     if account.head.enrolled_at is None:
         account.head = replace(account.head, enrolled_at=account.at)
-        _introduce(account, data)
-        _earn(account, "member.enrolled", None, "", None)
+        _introduce(account, data, "member.enrolled")
 
 
 def erased(account: Account, data: MemberErased) -> None:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -29,6 +29,10 @@ from worker.decide.step import Step
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 _Told = dict[tuple[str, str], Decision]
+
+
+NOTHING_CERTAIN: Final = datetime.min.replace(tzinfo=UTC)
+"""No fact is known to have been the last of its time: a redemption that is not covered waits."""
 
 
 class Late(Exception):
@@ -52,7 +56,7 @@ class Clock:
     def known(cls, watermark: datetime | None, now: datetime, grace: timedelta) -> Self:
         """The clock of a worker: everything up to the watermark, less the grace; nothing while there is no watermark."""
         if watermark is None:
-            return cls(until=None, certain_until=datetime.min.replace(tzinfo=UTC))
+            return cls(until=None, certain_until=NOTHING_CERTAIN)
         until = min(watermark, now) - grace
         return cls(until=until, certain_until=until)
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from contracts.events import RedemptionReleased, RedemptionRequested
 from worker.decide import ledger, redemption
 from worker.decide.account import Account
-from worker.decide.state import Decision, Request
+from worker.decide.state import Decision, Request, RequestType
 
 
 def decide(account: Account, reason: str | None, points: int) -> Decision | None:
@@ -31,11 +31,34 @@ def decide(account: Account, reason: str | None, points: int) -> Decision | None
     return verdict
 
 
+def made_before(account: Account, type_: RequestType, request_id: str, order_id: str | None = None) -> bool:
+    """Whether a request of this id stands already, which is a finding; one that was rejected, or waits, may be made again."""
+    known = account.request(type_, request_id)
+    twice = known is not None and known.status not in ("rejected", "waiting")
+    if twice:
+        account.find("setting_twice" if type_ == "subscription" else f"{type_}_twice", order_id, request_id)
+    return twice
+
+
+def stands(account: Account, request: Request, verdict: Decision | None, *, offered: bool = True, **named: str | None) -> bool:
+    """Tell the verdict, and keep a request that waits or is rejected. True: it is accepted, and the caller carries it out.
+
+    `offered`: whether the terms know of such requests; `named`: under which ids the verdict is told.
+    """
+    if verdict is None:
+        account.put_request(replace(request, status="waiting"))
+        account.wait()
+        return False
+    redemption.answer(account, verdict, **named)
+    if verdict.verdict == "rejected" or not offered:
+        account.put_request(replace(request, status="rejected", reason=verdict.reason))
+        return False
+    return True
+
+
 def reservation_requested(account: Account, data: RedemptionRequested) -> None:
     """Hold points until an order names the reservation, it is released, or its time is over."""
-    known = account.request("redemption", data.redemption_id)
-    if known is not None and known.status not in ("rejected", "waiting"):
-        account.find("redemption_twice", None, data.redemption_id)
+    if made_before(account, "redemption", data.redemption_id):
         return
     rules = account.version.terms.redemption
     verdict = decide(account, _against(account, data), data.points)
@@ -49,16 +72,9 @@ def reservation_requested(account: Account, data: RedemptionRequested) -> None:
         store=data.store,
         ends_at=ends_at,
     )
-    if verdict is None:
-        account.put_request(replace(request, status="waiting"))
-        account.wait()
-        return
-    redemption.answer(account, verdict, redemption_id=data.redemption_id)
-    if verdict.verdict == "rejected":
-        account.put_request(replace(request, status="rejected", reason=verdict.reason))
-        return
-    spent = ledger.hold(account, data.points, "reserve", rules.rule)
-    account.put_request(replace(request, status="accepted", spent=spent, due_at=ends_at))
+    if stands(account, request, verdict, redemption_id=data.redemption_id):
+        spent = ledger.hold(account, data.points, "reserve", rules.rule)
+        account.put_request(replace(request, status="accepted", spent=spent, due_at=ends_at))
 
 
 def _against(account: Account, data: RedemptionRequested) -> str | None:

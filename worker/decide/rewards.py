@@ -14,9 +14,7 @@ from worker.decide.state import Request
 
 def requested(account: Account, data: RewardRequested) -> None:
     """An item is asked for: decided now, its points taken now or when it ships; then it waits for a delivery."""
-    known = account.request("reward", data.request_id)
-    if known is not None and known.status not in ("rejected", "waiting"):
-        account.find("reward_twice", None, data.request_id)
+    if requests.made_before(account, "reward", data.request_id):
         return
     rules = account.version.terms.rewards
     price = rules.items.get(data.reward_sku) if rules is not None else None
@@ -30,13 +28,7 @@ def requested(account: Account, data: RewardRequested) -> None:
         sku=data.reward_sku,
         quantity=data.quantity,
     )
-    if verdict is None:
-        account.put_request(replace(request, status="waiting"))
-        account.wait()
-        return
-    redemption.answer(account, verdict, request_id=data.request_id)
-    if verdict.verdict == "rejected" or rules is None:
-        account.put_request(replace(request, status="rejected", reason=verdict.reason))
+    if not requests.stands(account, request, verdict, offered=rules is not None, request_id=data.request_id) or rules is None:
         return
     if rules.deducted_at == "request":
         request = _pay(account, rules, request)

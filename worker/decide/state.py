@@ -161,11 +161,14 @@ def blank() -> Head:
     return Head(format=FORMAT)
 
 
+RequestType = Literal["reward", "redemption", "subscription"]
+
+
 class Request(Kept, frozen=True):
     """A request that stands for itself: a reward item, a two-step redemption, or a subscription's points."""
 
     request_id: str
-    type: Literal["reward", "redemption", "subscription"]
+    type: RequestType
     made_at: datetime
     points: int
     status: Literal["open", "waiting", "accepted", "rejected", "captured", "released", "ended", "shipped"] = "open"

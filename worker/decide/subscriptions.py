@@ -33,9 +33,7 @@ def setting_name(subscription_id: str | None) -> str:
 
 def points_set(account: Account, data: SubscriptionPointsSet) -> None:
     """A member sets how many points the next delivery uses; 0 withdraws an earlier setting."""
-    known = account.request("subscription", data.request_id)
-    if known is not None and known.status not in ("rejected", "waiting"):
-        account.find("setting_twice", data.order_id, data.request_id)
+    if requests.made_before(account, "subscription", data.request_id, data.order_id):
         return
     target = _target(account, data)
     earlier = _earlier(account, target)
@@ -51,14 +49,9 @@ def points_set(account: Account, data: SubscriptionPointsSet) -> None:
         order_id=target.order.order_id if target.order else data.order_id,
         subscription_id=data.subscription_id,
     )
-    if verdict is None:
-        account.put_request(replace(request, status="waiting"))
-        account.wait()
-        return
-    redemption.answer(account, verdict, order_id=data.order_id, request_id=data.request_id)
     rules = account.version.terms.redemption.subscription
-    if verdict.verdict == "rejected" or rules is None:
-        account.put_request(replace(request, status="rejected", reason=verdict.reason))
+    named = {"order_id": data.order_id, "request_id": data.request_id}
+    if not requests.stands(account, request, verdict, offered=rules is not None, **named) or rules is None or verdict is None:
         return
     request = replace(request, points=verdict.points, status="accepted")
     if earlier is not None:

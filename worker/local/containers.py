@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -150,14 +151,52 @@ class Container:
 
 
 @dataclass(slots=True)
-class DockerKafka:
+class _Contained(ABC):
+    """A part that lives in one container: what is done to it is done to that."""
+
+    _container: Container | None = field(default=None, init=False, repr=False)
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start it, on the first time with nothing in it; raises PartFailed."""
+
+    def stop(self) -> None:
+        """Stop it in good order; its data stays until `remove_data`."""
+        if self._container:
+            self._container.stop()
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        if self._container:
+            self._container.kill()
+
+    def restart(self) -> None:
+        """Stop in good order and start again."""
+        self.stop()
+        self.start()
+
+    def remove_data(self) -> None:
+        """Remove the container with all that it holds."""
+        if self._container:
+            self._container.remove()
+            self._container = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.remove_data()
+
+
+@dataclass(slots=True)
+class DockerKafka(_Contained):
     """A Kafka of one broker in Docker."""
 
     directory: Path
     keep: bool = False
     image: str = KAFKA_IMAGE
     port: int = field(default=0, init=False)
-    _container: Container | None = field(default=None, init=False, repr=False)
     _starts: int = field(default=0, init=False, repr=False)
 
     @property
@@ -182,37 +221,9 @@ class DockerKafka:
         container = self._container
         container.wait_until(lambda: container.output.count(STARTED) >= self._starts)
 
-    def stop(self) -> None:
-        """Stop it in good order; its data stays until `remove_data`."""
-        if self._container:
-            self._container.stop()
-
-    def kill(self) -> None:
-        """End it at once, as a crash would."""
-        if self._container:
-            self._container.kill()
-
-    def restart(self) -> None:
-        """Stop in good order and start again."""
-        self.stop()
-        self.start()
-
-    def remove_data(self) -> None:
-        """Remove the container with all that it holds."""
-        if self._container:
-            self._container.remove()
-            self._container = None
-
     async def create_topics(self, topics: Mapping[str, int], configs: Mapping[str, str] | None = None) -> None:
         """Create these topics with these numbers of partitions; returns when all can be written."""
         await create_topics(self.bootstrap, topics, configs=configs)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.remove_data()
 
     def _environment(self) -> dict[str, str]:
         return {
@@ -239,7 +250,7 @@ class DockerKafka:
 
 
 @dataclass(slots=True)
-class DockerPostgres:
+class DockerPostgres(_Contained):
     """A Postgres of one major version in Docker; every role enters without a password, from this machine only."""
 
     directory: Path
@@ -247,7 +258,6 @@ class DockerPostgres:
     settings: Mapping[str, str] = field(default_factory=dict)
     keep: bool = False
     port: int = field(default=0, init=False)
-    _container: Container | None = field(default=None, init=False, repr=False)
 
     def dsn(self, database: str = "postgres", user: str = "postgres") -> str:
         """Address of a database, as asyncpg and dbmate take it."""
@@ -273,34 +283,6 @@ class DockerPostgres:
         else:
             self._container.start()
             self._container.wait_until(self._answers)
-
-    def stop(self) -> None:
-        """Stop it in good order; its data stays until `remove_data`."""
-        if self._container:
-            self._container.stop()
-
-    def kill(self) -> None:
-        """End it at once, as a crash would."""
-        if self._container:
-            self._container.kill()
-
-    def restart(self) -> None:
-        """Stop in good order and start again."""
-        self.stop()
-        self.start()
-
-    def remove_data(self) -> None:
-        """Remove the container with all that it holds."""
-        if self._container:
-            self._container.remove()
-            self._container = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.remove_data()
 
     def _answers(self) -> bool:
         try:

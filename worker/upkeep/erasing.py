@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,6 +11,7 @@ from worker import metrics
 from worker.log import get_logger
 from worker.persist import PostgresStore, UnavailableError
 from worker.persist.errors import StoreError
+from worker.rounds import rounds
 
 log = get_logger(__name__)
 
@@ -34,12 +34,7 @@ class Eraser:
 
     async def run(self) -> None:
         """Go on until cancelled."""
-        while True:
-            await asyncio.sleep(PERIOD_SECONDS)
-            try:
-                await self.turn()
-            except StoreError as error:
-                log.warning("erasing_failed", error=type(error).__name__)
+        await rounds(self.turn, PERIOD_SECONDS, log, "erasing_failed")
 
     async def turn(self) -> int:
         """Erase the accounts whose time has come; returns how many. One that cannot be erased now is tried again later."""

@@ -18,11 +18,10 @@ from worker.decide.change import FORGOTTEN, AccountChange, Loaded
 from worker.decide.fold import defect_of
 from worker.decide.needs import Needs
 from worker.decide.program import Program
-from worker.decide.refold import Clock, change_account, net
+from worker.decide.refold import NOTHING_CERTAIN, Clock, change_account, net
 from worker.decide.state import FORMAT, blank
 from worker.persist.rows import Dossier
 from worker.persist.transfer import Transfer
-from worker.statements import NOTHING_CERTAIN
 from worker.upkeep.heads import LOOKS_AHEAD, comparable
 
 DIFFERENCES_MAX = 1_000

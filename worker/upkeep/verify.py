@@ -17,12 +17,11 @@ from contracts.counting import counted
 from worker.decide.account import Account, Defect
 from worker.decide.fold import fold, moment_of
 from worker.decide.program import Program
-from worker.decide.refold import net
+from worker.decide.refold import NOTHING_CERTAIN, net
 from worker.decide.state import FORMAT, Entry, Head, Item, ItemKey, Moment, blank
 from worker.decide.step import Step
 from worker.persist.api import Store
 from worker.persist.rows import Dossier, Violation
-from worker.statements import NOTHING_CERTAIN
 from worker.upkeep.heads import LOOKS_AHEAD, comparable
 
 REFOLD: Final = "refold_of_facts_is_state"

@@ -1,0 +1,20 @@
+"""What runs beside the work for as long as the worker does: a round now and then."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from structlog.stdlib import BoundLogger
+
+from worker.persist.errors import StoreError
+
+
+async def rounds(turn: Callable[[], Awaitable[object]], period_seconds: float, log: BoundLogger, failure: str) -> None:
+    """A turn after every period, until cancelled. A database that is away is logged as `failure`, and tried again."""
+    while True:
+        await asyncio.sleep(period_seconds)
+        try:
+            await turn()
+        except StoreError as error:
+            log.warning(failure, error=type(error).__name__)
