@@ -149,7 +149,7 @@ def as_shipped(code: str) -> Program:
 
 
 @lru_cache
-def _values(code: str) -> dict[str, Any]:
+def values_of(code: str) -> dict[str, Any]:
     """A program's file, read once: reading takes far longer than what is made of it."""
     path = shipped()[code]
     return read(path.read_text(encoding="utf-8"), path.name)
@@ -163,6 +163,6 @@ def variant(code: str, seed: int) -> Program:
         paths = rng.sample(sorted(CHOICES), rng.randrange(1, 9))
         changes = {path: rng.choice(CHOICES[path]) for path in paths}
         try:
-            return Program(versions(changed(_values(code), changes), code))
+            return Program(versions(changed(values_of(code), changes), code))
         except TermsError:
             continue  # choices that do not go together

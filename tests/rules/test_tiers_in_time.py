@@ -188,3 +188,13 @@ def test_an_order_that_comes_years_late_ends_as_if_it_had_come_in_time() -> None
         told.append((_days(story), levels(story, "2023-06-01", "2024-06-01", "2026-06-02")))
     assert told[0] == told[1]
     assert told[0][1] == ["silver", "regular", "regular"]
+
+
+def test_terms_that_have_no_tiers_any_more_leave_each_level_as_it_is(heard: Heard) -> None:
+    ended = {"effective_from": "2025-02-01T00:00:00+09:00", "set": {"tiers": None, "earning.components.1.rates": []}}
+    story = shop(amendments=[ended])
+    story.bought("A", "2024-12-10", line(30_000))
+    assert levels(story, "2025-01-01", "2025-02-01", "2026-12-31") == ["S1", "S1", "S1"]
+    story.order("B", "2025-01-10", line(30_000), recorded="2026-12-31")
+    assert levels(story, "2026-12-31") == ["S1"]
+    assert [each["tier"] for each in heard.on("tier-changed")] == ["S1"]

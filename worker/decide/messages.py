@@ -69,11 +69,14 @@ def of_refold(
 def _tier_move(program: Program, before: Head, after: Head, steps: Sequence[Step]) -> tuple[TierMove, datetime] | None:
     """The change of tier from what was told to what holds now, said once, at the moment since when it holds."""
     at = after.tier.since if after.tier is not None and after.tier.since is not None else steps[-1].moment.at
-    version = program.at(at)
+    # An order may still count under its own terms when those in force have no tiers any more.
+    version = program.judging(at)
+    if version is None:
+        return None
     # An account without a tier has the lowest one: nobody was told so, and nobody has to be.
     previous = before.tier.name if before.tier is not None else version.lowest_tier
     tier = after.tier.name if after.tier is not None else version.lowest_tier
-    if previous is None or tier is None or previous == tier or version.terms.tiers is None:
+    if previous is None or tier is None or previous == tier:
         return None
     rule = next((step.tier.rule for step in reversed(steps) if step.tier and step.tier.tier == tier), None)
     return tiers.move(version, previous, tier, rule), at

@@ -95,6 +95,12 @@ class Program:
         """The version in force at an instant (before the first one: the first)."""
         return self.versions[bisect_right(self._starts, instant)]
 
+    def judging(self, instant: datetime) -> Version | None:
+        """The version whose tiers hold at an instant: the one in force, or the nearest that has tiers, earlier ones first."""
+        known = bisect_right(self._starts, instant)
+        nearest = (*self.versions[known::-1], *self.versions[known + 1 :])
+        return next((version for version in nearest if version.terms.tiers is not None), None)
+
     def named(self, version_id: str) -> Version:
         """The version that an order keeps; the one in force from that date if it is no longer registered."""
         found = self._by_id.get(version_id)

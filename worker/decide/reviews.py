@@ -28,9 +28,12 @@ def review_due(account: Account) -> None:
     """The clock's part: inactivity and reviews whose instant has come, or for which something counted at this very instant."""
     account.version = version = account.program.at(account.at)
     terms, tier = version.terms.tiers, account.head.tier
-    if terms is None or tier is None:
-        return
     due = account.head.tier_due_at
+    if terms is None or tier is None:
+        if due is not None and due <= account.at:
+            # The terms have no tiers any more: the level stays, and nothing looks at it again.
+            account.head = replace(account.head, tier_due_at=None)
+        return
     if not _reviewed_at(version, terms, account.at) and (due is None or due > account.at):
         return
     inactive = tiers.inactive_at(version, terms, account.head)
