@@ -31,6 +31,9 @@ BEGIN
     END LOOP;
     ALTER FUNCTION refuse_change() OWNER TO loyalty_owner;
     ALTER FUNCTION erase_account(uuid, uuid, text[], text[], bytea[], bytea[]) OWNER TO loyalty_owner;
+    ALTER FUNCTION without_person(text, jsonb) OWNER TO loyalty_owner;
+    ALTER FUNCTION kept_part(jsonb, jsonb) OWNER TO loyalty_owner;
+    ALTER FUNCTION kept_fields() OWNER TO loyalty_owner;
 END
 $$;
 
@@ -48,6 +51,7 @@ GRANT UPDATE ON watermark, ledger_state TO loyalty_worker;
 GRANT INSERT, UPDATE, DELETE ON lot, item, step, lease TO loyalty_worker;
 GRANT INSERT, DELETE ON parked, outbox TO loyalty_worker;
 
--- The only way to take facts away: of an account that was asked to be erased, and of nobody else.
+-- The only way to take facts away: of an account that was asked to be erased, and of nobody else; and of them only what names a
+-- person, which the function sees to itself.
 REVOKE ALL ON FUNCTION erase_account(uuid, uuid, text[], text[], bytea[], bytea[]) FROM PUBLIC, loyalty_reader;
 GRANT EXECUTE ON FUNCTION erase_account(uuid, uuid, text[], text[], bytea[], bytea[]) TO loyalty_worker;

@@ -19,6 +19,7 @@ CREATE FUNCTION public.erase_account(p_from uuid, p_to uuid, p_sources text[], p
     AS $$
 DECLARE
     whose record;
+    given record;
     quoted bytea;
     moved bigint;
 BEGIN
@@ -29,6 +30,17 @@ BEGIN
       OR EXISTS (SELECT FROM fact f WHERE f.account_id = p_to) THEN
         RAISE EXCEPTION 'nobody asked to erase account %', p_from USING ERRCODE = 'insufficient_privilege';
     END IF;
+    FOR given IN
+        SELECT f.type, f.body AS was, w.body
+        FROM fact f
+        JOIN unnest(p_sources, p_ids, p_bodies) AS w (source, id, body) ON w.source = f.source AND w.id = f.id
+        WHERE f.account_id = p_from
+    LOOP
+        IF convert_from(given.body, 'UTF8')::jsonb
+            IS DISTINCT FROM without_person(given.type, convert_from(given.was, 'UTF8')::jsonb) THEN
+            RAISE EXCEPTION 'an erasure takes away what names a person and leaves all else' USING ERRCODE = 'check_violation';
+        END IF;
+    END LOOP;
     PERFORM set_config('loyalty.erasing', p_from::text, true);
     INSERT INTO fact (account_id, source, id, type, business_at, rank, program, order_id, digest, body, recorded_at)
     SELECT p_to, f.source, f.id, f.type, f.business_at, f.rank, f.program, f.order_id, w.digest, w.body, f.recorded_at
@@ -61,6 +73,89 @@ $$;
 
 
 --
+-- Name: kept_fields(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.kept_fields() RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+SELECT '{
+    "activity.completed": {"activity": true, "member_id": "erased", "points": true, "reference": true},
+    "balance.opened": {"announce": true, "counted": {"amount": true, "on": true}, "enrolled_on": true,
+        "last_change_on": true, "lots": {"expires_on": true, "granted_on": true, "kind": true, "points": true},
+        "member_id": "erased", "registered_on": true, "tier": true},
+    "exchange.received": {"exchange_id": true, "lines": {"line_id": true, "quantity": true, "sku": true},
+        "order_id": true},
+    "exchange.requested": {"exchange_id": true, "lines": {"line_id": true, "quantity": true, "sku": true},
+        "order_id": true},
+    "exchange.shipped": {"exchange_id": true, "lines": {"bonus_points": {"expires_on": true, "kind": true,
+        "points": true}, "category": true, "discount": true, "line_id": true, "list_price": true, "point_rate": true,
+        "quantity": true, "sku": true, "tags": true, "tax": true, "unit_price": true}, "order_id": true},
+    "member.enrolled": {"channel": true, "country": true, "member_id": "erased"},
+    "member.erased": {"member_id": "erased"},
+    "member.registered": {"channel": true, "country": true, "member_id": "erased"},
+    "order.cancelled": {"lines": {"line_id": true, "quantity": true, "sku": true}, "order_id": true, "reason": true},
+    "order.paid": {"order_id": true},
+    "order.placed": {"card_brand": true, "channel": true, "course": true, "currency": true,
+        "lines": {"bonus_points": {"expires_on": true, "kind": true, "points": true}, "category": true, "discount": true,
+        "line_id": true, "list_price": true, "point_rate": true, "quantity": true, "sku": true, "tags": true, "tax": true,
+        "unit_price": true}, "member_id": "erased", "order_id": true, "other_fees": true, "payment_method": true,
+        "planned_delivery_date": true, "planned_ship_date": true, "points_used": true, "redemption_id": true,
+        "shipping_fee": true, "signed_in": true, "store": true, "subscription_id": true, "use_all_points": true},
+    "order.rescheduled": {"order_id": true, "planned_delivery_date": true, "planned_ship_date": true},
+    "points.adjusted": {"expires_on": true, "kind": true, "member_id": "erased", "points": true, "reason": "erased"},
+    "points.held": {"member_id": "erased", "order_id": true, "points": true, "reason": "erased"},
+    "points.released": {"member_id": "erased", "order_id": true, "points": true, "reason": "erased"},
+    "redemption.released": {"member_id": "erased", "redemption_id": true},
+    "redemption.requested": {"expires_in_seconds": true, "member_id": "erased", "points": true, "redemption_id": true,
+        "store": true},
+    "return.received": {"lines": {"line_id": true, "quantity": true, "sku": true}, "order_id": true, "reason": true,
+        "return_id": true},
+    "return.requested": {"lines": {"line_id": true, "quantity": true, "sku": true}, "order_id": true, "reason": true,
+        "return_id": true},
+    "review.posted": {"member_id": "erased", "order_id": true, "review_id": true, "sku": true},
+    "reward.requested": {"member_id": "erased", "quantity": true, "request_id": true, "reward_sku": true},
+    "shipment.delivered": {"lines": {"line_id": true, "quantity": true, "sku": true}, "order_id": true,
+        "shipment_id": true},
+    "shipment.dispatched": {"lines": {"line_id": true, "quantity": true, "sku": true}, "order_id": true,
+        "shipment_id": true},
+    "subscription.points-set": {"member_id": "erased", "order_id": true, "points": true, "request_id": true,
+        "subscription_id": true},
+    "survey.won": {"member_id": "erased", "points": true, "survey_id": true}
+}'::jsonb
+$$;
+
+
+--
+-- Name: kept_part(jsonb, jsonb); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.kept_part(p_kept jsonb, p_value jsonb) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+BEGIN
+    IF jsonb_typeof(p_value) = 'array' THEN
+        RETURN (
+            SELECT coalesce(jsonb_agg(public.kept_part(p_kept, e.value) ORDER BY e.place), '[]')
+            FROM jsonb_array_elements(p_value) WITH ORDINALITY AS e (value, place)
+        );
+    ELSIF jsonb_typeof(p_value) = 'object' THEN
+        RETURN (
+            SELECT coalesce(jsonb_object_agg(e.key, CASE
+                WHEN jsonb_typeof(p_kept -> e.key) = 'boolean' OR e.value = 'null' THEN e.value
+                WHEN jsonb_typeof(p_kept -> e.key) = 'string' THEN p_kept -> e.key
+                ELSE public.kept_part(p_kept -> e.key, e.value)
+            END), '{}')
+            FROM jsonb_each(p_value) AS e (key, value)
+            WHERE p_kept ? e.key
+        );
+    END IF;
+    RETURN p_value;
+END
+$$;
+
+
+--
 -- Name: refuse_change(); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -75,6 +170,17 @@ BEGIN
     END IF;
     RAISE EXCEPTION '% is append-only: % refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'insufficient_privilege';
 END
+$$;
+
+
+--
+-- Name: without_person(text, jsonb); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.without_person(p_type text, p_body jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+SELECT public.kept_part(public.kept_fields() -> p_type, p_body)
 $$;
 
 
@@ -877,4 +983,5 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261122000001'),
     ('20261122093000'),
     ('20261122101500'),
-    ('20261122102000');
+    ('20261122102000'),
+    ('20261122124000');

@@ -12,10 +12,12 @@ SELECT account_id, done_until
 FROM erasure
 WHERE account_id = ANY($1::uuid[]) AND done_until IS NOT NULL;
 
+-- Whoever may not erase finds nothing to do.
 -- name: erasures_due
 SELECT account_id
 FROM erasure
 WHERE asked_until <= $1 AND (done_until IS NULL OR done_until < asked_until)
+    AND has_function_privilege('erase_account(uuid, uuid, text[], text[], bytea[], bytea[])', 'EXECUTE')
 ORDER BY asked_until
 LIMIT $2;
 
