@@ -42,18 +42,10 @@ def _decimal(value: object) -> object:
     return value
 
 
-DecimalText = Annotated[
-    str,
-    BeforeValidator(_decimal),
-    Field(max_length=24, pattern=DECIMAL_PATTERN),
-    WithJsonSchema({"type": ["string", "integer"], "pattern": DECIMAL_PATTERN, "maxLength": 24}),
-]
-Share = Annotated[
-    str,
-    BeforeValidator(_decimal),
-    Field(max_length=24, pattern=DECIMAL_PATTERN),
-    WithJsonSchema({"type": ["string", "integer"], "pattern": SHARE_PATTERN, "maxLength": 24, "maximum": 0}),
-]
+_Decimal = Annotated[str, BeforeValidator(_decimal), Field(max_length=24, pattern=DECIMAL_PATTERN)]
+_WRITTEN: Final = {"type": ["string", "integer"], "maxLength": 24}
+DecimalText = Annotated[_Decimal, WithJsonSchema({**_WRITTEN, "pattern": DECIMAL_PATTERN})]
+Share = Annotated[_Decimal, WithJsonSchema({**_WRITTEN, "pattern": SHARE_PATTERN, "maximum": 0})]
 
 
 def _day(value: object) -> object:

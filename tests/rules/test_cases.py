@@ -26,6 +26,17 @@ def test_full_redemption_before_may_2024(method: str, outcome: str) -> None:
     assert verdict(story, at="2024-02-02") == outcome
 
 
+def test_rank_by_orders_that_take_part() -> None:
+    story = Story("lenovo-pro")
+    story.bought("before", "2024-01-02", line(300_000))
+    story.enrolled("2024-01-05")
+    story.bought("unknown", "2024-02-01", line(300_000), signed_in=False)
+    story.bought("outlet", "2024-02-02", line(300_000), store="lenovo_outlet")
+    assert story.at("2024-02-03").tier == "Pro"
+    story.bought("counts", "2024-02-04", line(300_000))
+    assert story.at("2024-02-05").tier == "Plus"
+
+
 def test_released_after_the_date() -> None:
     story = lenovo()
     story.order("A", "2024-03-01", line(10_000))

@@ -130,6 +130,14 @@ def test_pup_09_any_number_of_points_or_all_of_them() -> None:
     assert story.order_at("rest", "2024-04-03").points_used == 999
 
 
+def test_pup_09_points_pay_on_the_web_only() -> None:
+    story = bought()
+    story.order("phone", "2024-04-01", line(500), points_used=1, channel="phone")
+    told = story.order_at("phone", "2024-04-02").redemption
+    assert told is not None
+    assert (told.decision, told.reason) == ("rejected", "channel_not_eligible")
+
+
 def test_pup_10_points_pay_at_most_the_total() -> None:
     story = bought()
     story.order("B", "2024-04-01", line(500, tax=50), shipping_fee=100, points_used=651)
