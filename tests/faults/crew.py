@@ -12,6 +12,7 @@ from typing import Final
 
 from tests.faults import clock
 from tests.faults.clock import Clock
+from tests.faults.forked import Forked
 from tests.flows.system import System
 from worker.local.process import Process
 
@@ -74,11 +75,16 @@ class Crew:
     problems: list[str] = field(default_factory=list)
     starts: int = 0
 
+    @property
+    def forked(self) -> bool:
+        """Whether they are forked, and their clocks cannot be moved."""
+        return self.system.kind is Forked
+
     def start(self, count: int) -> None:
         """Start so many workers more."""
         for _ in range(count):
             name = f"worker-{len(self.places)}"
-            own = None if clock.missing() else Clock(self.system.directory / f"{name}.clock")
+            own = None if self.forked or clock.missing() else Clock(self.system.directory / f"{name}.clock")
             environment = {} if own is None else own.environment
             settings = {**SETTINGS, **self.settings, **environment, "LOYALTY_POSTGRES_DSN": self.dsn}
             process = self.system.start_worker(name, **settings)

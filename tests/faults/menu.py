@@ -30,15 +30,16 @@ CLUSTER_BROKERS: Final = 3
 @dataclass(frozen=True, slots=True)
 class Course:
     """What is done in a chapter. `share`: of how many COMMITs the line breaks. `weight`: how often it is played, on one broker
-    and on three."""
+    and on three. `events`: about how many are told; fewer where workers get little done."""
 
     torments: tuple[Torment, ...]
     share: float
     weight: tuple[int, int]
+    events: int = 2_500
 
 
 MENU: Final[Mapping[str, Course]] = {
-    "kills": Course((kills,), 0.2, (10, 1)),
+    "kills": Course((kills,), 0.2, (10, 1), 1_500),
     "zombies": Course((zombies,), 0.1, (2, 1)),
     "commits": Course((), 0.5, (4, 0)),
     "connections": Course((cut_connections, locks), 0.1, (2, 0)),
@@ -48,8 +49,8 @@ MENU: Final[Mapping[str, Course]] = {
     "leaders": Course((leader_moves, broker_ends), 0.1, (0, 4)),
     "clocks": Course((clock_steps, goings), 0.1, (2, 0)),
     "disk": Course((full_disks,), 0.1, (3, 0)),
-    "machines": Course((kills, clock_steps, full_disks), 0.1, (3, 0)),
-    "blackouts": Course((kills, postgres_restarts, broker_restarts), 0.1, (3, 0)),
+    "machines": Course((kills, clock_steps, full_disks), 0.1, (3, 0), 1_500),
+    "blackouts": Course((kills, postgres_restarts, broker_restarts), 0.1, (3, 0), 1_500),
     "storm": Course((kills, zombies, rebalances, cut_connections, locks), 0.2, (2, 1)),
 }
 
@@ -58,6 +59,11 @@ def missing(name: str) -> str | None:
     """Why a course cannot be played on this machine; None if it can."""
     torments = MENU[name].torments
     return (clock.missing() if clock_steps in torments else None) or (disk.missing() if full_disks in torments else None)
+
+
+def without_clocks(names: frozenset[str]) -> frozenset[str]:
+    """The courses in which no clock has to step."""
+    return frozenset(name for name in names if clock_steps not in MENU[name].torments)
 
 
 def chosen(seed: int, only: frozenset[str], brokers: int) -> str | None:

@@ -11,11 +11,13 @@ from db.migrate import migrate
 from tests.faults import disk, leaders
 from tests.faults.chapter import Theatre, theatre
 from tests.faults.disk import Disk
+from tests.faults.forked import Forked
 from tests.flows.system import System
 from tests.parts.postgres import DEFAULT_VERSION, SETTINGS, make_server
 from worker.local import LocalKafka, LocalPostgres, Postgres, RealKafka
 from worker.local.choose import choose_real_kafka
 from worker.local.containers import DockerKafka
+from worker.local.process import Process
 
 WORKERS = 3
 
@@ -32,7 +34,7 @@ def make_kafka(directory: Path, brokers: int) -> RealKafka:
 
 @asynccontextmanager
 async def own_theatre(
-    directory: Path, prefix: str, seed: int, brokers: int = 1, workers: int = WORKERS
+    directory: Path, prefix: str, seed: int, brokers: int = 1, workers: int = WORKERS, forked: bool = False
 ) -> AsyncIterator[Theatre]:
     """Parts of its own that may be stopped and killed, and a system of so many workers on them; all gone at the end.
 
@@ -48,7 +50,7 @@ async def own_theatre(
             await asyncio.to_thread(postgres.stop)
             small = Disk(postgres)
             await asyncio.to_thread(postgres.start)
-        async with system_on(kafka, postgres, directory, prefix, seed, brokers, workers) as stage:
+        async with system_on(kafka, postgres, directory, prefix, seed, brokers, workers, forked) as stage:
             stage.disk = small
             yield stage
     finally:
@@ -62,9 +64,10 @@ async def own_theatre(
 
 @asynccontextmanager
 async def system_on(
-    kafka: RealKafka, postgres: Postgres, directory: Path, prefix: str, seed: int, copies: int = 1, workers: int = WORKERS
+    kafka: RealKafka, postgres: Postgres, directory: Path, prefix: str, seed: int, copies: int, workers: int, forked: bool
 ) -> AsyncIterator[Theatre]:
     """A system on parts that run."""
-    system = System(kafka.bootstrap, postgres.dsn(), prefix, directory, replicas=copies)
+    kind = Forked if forked else Process
+    system = System(kafka.bootstrap, postgres.dsn(), prefix, directory, replicas=copies, kind=kind)
     async with theatre(system, postgres, kafka, workers, seed) as stage:
         yield stage

@@ -17,14 +17,15 @@ from tempfile import mkdtemp
 from typing import Any, Final
 
 from tests.faults.chapter import Theatre, Told
-from tests.faults.menu import CLUSTER_BROKERS, MENU, chosen, missing
+from tests.faults.menu import CLUSTER_BROKERS, MENU, chosen, missing, without_clocks
 from tests.faults.parts import own_theatre
 from tests.soak import results
 
-EVENTS: Final = 2_500
 SECONDS_A_CHAPTER: Final = 30.0
 CHAPTERS_A_THEATRE: Final = 12
 WORKERS: Final = 4
+FORKED: Final = 0.5
+"""Of the theatres: those whose workers are forked, and whose clocks stand still."""
 NOT_PLAYED_MAX: Final = 3
 PROBLEM_LENGTH_MAX: Final = 4_000
 
@@ -73,8 +74,11 @@ async def soak(seconds: float, file: Path, only: Sequence[str] = tuple(MENU), se
 
 async def _chapters(directory: Path, seed: int, only: frozenset[str], end: float) -> AsyncIterator[dict[str, Any]]:
     """Some chapters on parts of their own, up to one that ends badly; then the whole ledger is verified."""
+    still = without_clocks(only)
+    forked = bool(still) and (still == only or Random(seed).random() < FORKED)
+    only = still if forked else only
     brokers = _brokers(seed, only)
-    async with own_theatre(directory, f"soak{seed}.", seed, brokers, WORKERS) as stage:
+    async with own_theatre(directory, f"soak{seed}.", seed, brokers, WORKERS, forked) as stage:
         last = seed + CHAPTERS_A_THEATRE - 1
         for number in range(seed, last + 1):
             name = chosen(number, only, brokers)
@@ -95,7 +99,7 @@ def _brokers(seed: int, only: frozenset[str]) -> int:
 
 async def _chapter(stage: Theatre, seed: int, name: str) -> dict[str, Any]:
     course = MENU[name]
-    told = await stage.play(course.torments, seed, EVENTS, SECONDS_A_CHAPTER, course.share)
+    told = await stage.play(course.torments, seed, course.events, SECONDS_A_CHAPTER, course.share)
     return _line("faults", name, seed, told, stage)
 
 

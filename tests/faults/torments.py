@@ -91,6 +91,7 @@ async def kills(scene: Scene) -> None:
         for place in victims:
             scene.counts["sigkills" if place.started else "sigkills_before_start"] += 1
             scene.counts["sigkills_at_work"] += place.at_work
+            scene.counts["sigkills_forked"] += place.started and scene.crew.forked
         await asyncio.gather(*(scene.crew.kill(place) for place in victims))
         for place in victims:
             scene.crew.again(place)

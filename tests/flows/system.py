@@ -74,7 +74,7 @@ class Published:
 
 @dataclass(slots=True)
 class System:
-    """Topics with a prefix of their own, a database, and the processes started on them."""
+    """Topics with a prefix of their own, a database, and the processes started on them. `kind`: how workers are started."""
 
     bootstrap: str
     dsn: str
@@ -82,6 +82,7 @@ class System:
     directory: Path
     settings: dict[str, str] = field(default_factory=dict)
     replicas: int = 1
+    kind: type[Process] = Process
     workers: list[Process] = field(default_factory=list)
     said: str = ""  # what the last command wrote to stderr
 
@@ -140,7 +141,7 @@ class System:
 
     def start_worker(self, name: str, *, module: str = "worker", **settings: str) -> Process:
         """Start `loyalty run` as a process of its own. `module`: what runs it."""
-        process = Process(
+        process = self.kind(
             name=name,
             command=(sys.executable, "-m", module, "run"),
             log=self.directory / f"{name}.log",

@@ -31,12 +31,16 @@ class Row:
     of_which: Mapping[str, str]
 
 
+_KILLED: Final = {
+    "sigkills_at_work": "while it had been given partitions",
+    "sigkills_forked": "of workers forked from a Python that had imported them",
+}
 ROWS: Final = (
     Row("simulation: seeds", 10_000, ("seeds",), {}),
     Row("simulation: messages", 10_000_000, ("simulated_messages",), {}),
     Row("lives of members, compared with the naive rules", 10_000, ("lives",), {}),
     Row("messages through real parts", None, ("messages",), {}),
-    Row("SIGKILLs of a worker", 1_000, ("sigkills",), {"sigkills_at_work": "while it had been given partitions"}),
+    Row("SIGKILLs of a worker", 1_000, ("sigkills",), _KILLED),
     Row("accounts verified whole, after the last chapter", None, ("accounts_verified",), {}),
     Row("zombie pauses past the session timeout", 100, ("zombies",), {}),
     Row("lost answers to COMMIT", 1_000, ("answers_lost",), {}),
