@@ -9,6 +9,8 @@ import pytest
 
 from tests.rules.story import MEMBER, Story, line, pieces
 from tests.rules.test_ansage import joined, request, reward, set_points
+from worker.decide.state import Decision
+from worker.trial.simulate import Simulation
 
 
 def told(code: str, **set_: Any) -> Story:
@@ -116,6 +118,15 @@ def test_the_level_at_the_shipment_stays_that_of_what_shipped(by: str) -> None:
     assert story.at("2025-03-02").tier == "S0"
     story.returned("B", "2025-03-02", pieces("1"))
     assert credited(story, "2025-03-02", "B") == 40
+
+
+def test_points_that_are_voided_while_their_order_is_held_name_the_last_day_that_they_would_have_had() -> None:
+    story = lenovo()
+    story.order("A", "2024-03-01", line(10_000))
+    story.held("2024-03-01", order_id="A")
+    story.shipped("A", "2024-03-02")
+    story.returned("A", "2024-03-20")
+    assert [(each.points, str(each.expires_on)) for each in story.entries() if each.reason == "void"] == [(100, "2024-10-31")]
 
 
 # -- taken back once
@@ -229,3 +240,28 @@ def test_a_reward_whose_delivery_is_called_off_gives_its_points_back_under_that_
     assert (story.at("2024-07-03").available, story.rules("hand_back")) == (700, {posted})
     kept = story.simulation.ledgers[MEMBER].items["request", "reward:R"]
     assert (kept.status, kept.spent) == ("released", ())  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("gone", ["rewards", "redemption.subscription"])
+def test_what_was_accepted_under_terms_that_offered_it_moves_nothing_under_terms_that_do_not(gone: str) -> None:
+    story = Story("ansage", {gone: None})
+    told = Decision(source="story", id="asked", verdict="accepted", points=700)
+    story.simulation = Simulation(story.program, {("story", "asked"): told})
+    joined(1_000, story)
+    if gone == "rewards":
+        item: dict[str, Any] = {"reward_sku": "CUTTING_BOARD", "quantity": 1}
+        story.tell("reward.requested", "2024-07-02", id_="asked", member_id=MEMBER, request_id="R", **item)
+    else:
+        told_of: dict[str, Any] = {"subscription_id": "S1", "points": 700}
+        story.tell("subscription.points-set", "2024-07-02", id_="asked", member_id=MEMBER, request_id="R", **told_of)
+    assert (request(story, "R", "2024-07-02").decision, story.at("2024-07-02").available) == ("rejected", 1_000)
+
+
+def test_rewards_that_wait_when_the_terms_offer_none_any_more_wait_on_and_harm_nobody() -> None:
+    ended = {"effective_from": "2024-07-08T00:00:00+09:00", "set": {"rewards": None}}
+    story = joined(1_000, Story("ansage", {"amendments": [ended], "rewards.deducted_at": "shipment"}))
+    reward(story, "R", "2024-07-02")
+    story.order("A", "2024-07-09", line(1_000, category="points_excluded"), planned_ship_date="2024-07-19")
+    assert rewards(story, "2024-07-09") == {"R": None}
+    story.shipped("A", "2024-07-19")
+    assert (rewards(story, "2024-07-19"), story.at("2024-07-19").available) == ({"R": None}, 1_000)

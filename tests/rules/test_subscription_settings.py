@@ -160,3 +160,59 @@ def test_a_setting_that_was_cut_to_what_was_there_stays_at_that_number_when_poin
     story.adjusted(-100, "2024-06-30", recorded="2024-07-03")
     assert (request(story, "R1", "2024-07-03").points, used(story, "2024-07-03")) == (400, {"A": 400})
     assert story.at("2024-07-03").available == -100
+
+
+# -- a verdict stands, though the points are found late to have gone before
+
+
+@pytest.fixture
+def gone() -> Story:
+    """300 points were set aside for the next delivery, and had been taken back before, as it turned out."""
+    story = joined(300)
+    set_points(story, "R1", "2024-06-20", 300, subscription_id="S1")
+    story.adjusted(-300, "2024-06-10", recorded="2024-06-21")
+    now = story.at("2024-06-21")
+    assert (now.available, now.reserved, now.on_hold) == (-300, 300, 0)
+    return story
+
+
+def test_what_is_withdrawn_sets_off_what_is_owed(gone: Story) -> None:
+    set_points(gone, "R2", "2024-06-22", 100, subscription_id="S1")
+    assert request(gone, "R2", "2024-06-22").reason == "insufficient_points", "a lower setting is a new one"
+    set_points(gone, "R3", "2024-06-23", 0, subscription_id="S1")
+    now = gone.at("2024-06-23")
+    assert (now.available, now.reserved, now.on_hold) == (0, 0, 0)
+
+
+def test_what_the_order_cannot_take_sets_off_what_is_owed(gone: Story) -> None:
+    gone.order("A", "2024-07-01", line(300), **PLAN)
+    now = gone.at("2024-07-01")
+    assert (used(gone, "2024-07-01"), now.available, now.reserved, now.on_hold) == ({"A": 230}, -230, 0, 0)
+
+
+def test_points_named_by_the_order_take_the_place_of_all_that_was_set_aside(gone: Story) -> None:
+    gone.order("A", "2024-07-01", line(5_000), points_used=1, **PLAN)
+    assert used(gone, "2024-07-01") == {"A": 0}, "nothing is there to pay with"
+    gone.adjusted(301, "2024-07-02")
+    gone.order("B", "2024-07-03", line(5_000), points_used=1, **PLAN)
+    now = gone.at("2024-07-03")
+    assert (used(gone, "2024-07-03"), now.available, now.reserved, now.on_hold) == ({"A": 0, "B": 1}, 300, 0, 0)
+
+
+@pytest.mark.parametrize(("before", "since"), [("setting", "shipment"), ("shipment", "setting")])
+def test_a_setting_made_under_other_terms_is_replaced_and_used_whole(before: str, since: str) -> None:
+    path = "redemption.subscription.taken_at"
+    other = {"effective_from": "2024-06-25T00:00:00+09:00", "set": {path: since}}
+    for replaced in (False, True):
+        story = joined(1_000, Story("ansage", {path: before, "amendments": [other]}))
+        set_points(story, "R1", "2024-06-20", 300, subscription_id="S1")
+        assert story.at("2024-06-20").reserved == (300 if before == "setting" else 0)
+        if replaced:
+            set_points(story, "R2", "2024-06-26", 200, subscription_id="S1")
+            assert story.at("2024-06-26").reserved == (200 if since == "setting" else 0)
+        story.order("A", "2024-07-01", line(5_000), **PLAN)
+        story.shipped("A", "2024-07-15")
+        points = 200 if replaced else 300
+        now = story.at("2024-07-15")
+        assert (used(story, "2024-07-15"), now.reserved, now.on_hold) == ({"A": points}, 0, 0)
+        assert now.available == 1_000 - points + (5_500 - points) * 3 // 100

@@ -34,7 +34,7 @@ def placed(account: Account, data: OrderPlaced) -> None:
     version = account.version
     kept = subscriptions.kept_for(account, order)
     if order.asks:
-        verdict = redemption.decide(account, order, data, subscriptions.set_aside(kept))
+        verdict = redemption.decide(account, order, data, subscriptions.set_aside(account, kept))
         if verdict is None:
             account.put_order(replace(order, status="waiting"))
             account.wait()

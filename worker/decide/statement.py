@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from contracts.statement import FindingOut, LotOut, OrderOut, RedemptionOut, RequestOut, Statement
-from worker.decide import expiry
+from worker.decide import expiry, subscriptions
 from worker.decide.account import Account
 from worker.decide.order_records import Order
 from worker.decide.state import Finding, Request
@@ -22,7 +22,7 @@ def statement(account: Account, member_id: str, version: int, at: str) -> Statem
     requests = sorted((item for item in items if isinstance(item, Request)), key=lambda each: (each.made_at, each.request_id))
     findings = sorted((item for item in items if isinstance(item, Finding)), key=lambda each: (each.at, each.code, each.detail))
     reserved = sum(each.points for each in requests if each.type == "redemption" and each.status == "accepted")
-    reserved += sum(each.points for request in requests if request.type == "subscription" for each in request.spent)
+    reserved += subscriptions.all_set_aside(account)
     reserved += sum(order.reserved for order in orders)
     return Statement(
         program=account.program.code,

@@ -6,7 +6,7 @@ subscription's name and used on the next order, as far as that can take it.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from msgspec.structs import replace
 
@@ -16,6 +16,8 @@ from worker.decide import deliveries, expiry, keeping, ledger, redemption, reque
 from worker.decide.account import Account
 from worker.decide.order_records import Order, Spent
 from worker.decide.state import Request, Setting
+
+_NAME: Final = "points:"
 
 
 class _Target(NamedTuple):
@@ -28,7 +30,7 @@ class _Target(NamedTuple):
 
 def setting_name(subscription_id: str | None) -> str:
     """Under which name the setting of a subscription is kept; one name for all orders that name no subscription."""
-    return f"points:{subscription_id or ''}"
+    return f"{_NAME}{subscription_id or ''}"
 
 
 def points_set(account: Account, data: SubscriptionPointsSet) -> None:
@@ -120,7 +122,7 @@ def _check(account: Account, target: _Target, points: int, earlier: Request | No
         return redemption.Finding(points, "above_maximum")
     if points % rules.unit:
         return redemption.Finding(points, "not_a_multiple")
-    held = sum(each.points for each in earlier.spent) if earlier else 0
+    held = set_aside(account, earlier)
     return redemption.Finding(points, "insufficient_points" if points > available + held else None)
 
 
@@ -173,7 +175,7 @@ def _less(
             left -= n
         if each.points > n:
             kept.append(replace(each, points=each.points - n))
-    if left and order_id is not None:
+    if left:
         ledger.give_back_unnamed(account, left, source, rule, order_id)
     return tuple(reversed(kept))
 
@@ -210,13 +212,12 @@ def at_cut_off(account: Account, order: Order) -> Order:
 def _keep_for_next(account: Account, rules: Subscription, name: str, request: Request, earlier: Request | None) -> None:
     """Set points aside under the subscription's name, in place of what was set aside before."""
     spent = earlier.spent if earlier else ()
-    change = request.points - sum(each.points for each in spent)
-    if rules.taken_at == "setting":
-        if change > 0:
-            spent = (*spent, *ledger.hold(account, change, "reserve", rules.rule))
-        elif change < 0:
-            account.need_wide()
-            spent = _less(account, spent, -change, "held", rules.rule, None)
+    change = (request.points if rules.taken_at == "setting" else 0) - set_aside(account, earlier)
+    if change > 0:
+        spent = (*spent, *ledger.hold(account, change, "reserve", rules.rule))
+    elif change < 0:
+        account.need_wide()
+        spent = _less(account, spent, -change, "held", rules.rule, None)
     account.put_request(replace(request, spent=spent))
     setting = Setting(name=name, values=(request.request_id,), points=request.points) if request.points else None
     account.put("setting", name, setting)
@@ -234,16 +235,27 @@ def kept_for(account: Account, order: Order) -> Request | None:
     return request
 
 
-def set_aside(request: Request | None) -> int:
-    """Points that a kept setting holds."""
-    return sum(each.points for each in request.spent) if request else 0
+def set_aside(account: Account, request: Request | None) -> int:
+    """Points that a setting holds while it waits for its order: all of it, where the terms took it then, though a verdict that
+    stands may have found fewer in lots."""
+    if request is None:
+        return 0
+    rules = account.program.at(request.made_at).terms.redemption.subscription
+    return request.points if rules is not None and rules.taken_at == "setting" else 0
+
+
+def all_set_aside(account: Account) -> int:
+    """Points that all settings hold which wait for their orders, of a complete account."""
+    waiting = [item for (kind, name), item in account.items.items() if kind == "setting" and name.startswith(_NAME)]
+    settings = [item for item in waiting if isinstance(item, Setting)]
+    return sum(set_aside(account, account.request("subscription", setting.values[0])) for setting in settings)
 
 
 def free(account: Account, request: Request, order: Order) -> None:
     """An order that names its own points takes the place of the setting: what was set aside can be used on it."""
     rules = account.version.terms.redemption
     account.need_wide()
-    _less(account, request.spent, set_aside(request), "held", rules.rule, None)
+    _less(account, request.spent, set_aside(account, request), "held", rules.rule, None)
     account.put_request(replace(request, status="released", spent=(), order_id=order.order_id))
     account.put("setting", setting_name(order.subscription_id), None)
 
@@ -255,11 +267,12 @@ def use_kept(account: Account, request: Request, order: Order) -> Order:
     account.put("setting", setting_name(order.subscription_id), None)
     points = redemption.at_most(account, order, request.points)
     _tell_cut(account, order, request.points - points)
-    if rules.taken_at != "setting":
+    held = set_aside(account, request)
+    if not held:
         account.put_request(replace(request, order_id=order.order_id))
         return replace(order, setting=request.request_id, to_take=points)
     account.need_wide()
-    spent = _less(account, request.spent, set_aside(request) - points, "held", rules.rule, None)
+    spent = _less(account, request.spent, held - points, "held", rules.rule, None)
     account.put_request(replace(request, status="captured", spent=(), order_id=order.order_id))
     if points:
         ledger.capture(account, points, rules.rule, order.order_id)
