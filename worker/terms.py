@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from hashlib import sha256
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
+from contracts.strict_yaml import StrictLoader
 from contracts.terms import ProgramFile, Terms
 from contracts.terms_checks import shares_too_high
 from contracts.terms_schema import nearest_names
@@ -25,7 +25,6 @@ PROGRAMS = Path(__file__).parent.parent / "contracts" / "programs"
 """The programs that are shipped."""
 FILE_BYTES_MAX = 1024 * 1024
 """Of a terms file; the longest that is shipped has 30 KB."""
-DEPTH_MAX = 50
 
 
 class TermsError(Exception):
@@ -34,57 +33,6 @@ class TermsError(Exception):
     def __init__(self, source: str, problems: Sequence[str]) -> None:
         super().__init__("\n".join(f"{source}: {problem}" for problem in problems))
         self.problems = tuple(problems)
-
-
-class StrictLoader(yaml.SafeLoader):
-    """YAML without its surprises: dates stay text, only true and false are booleans, only plain digits are numbers (not 010,
-    0x1F, 1_000, 1:30). Refused are a name without a value, a key that is not text or given twice, and what would make much of
-    little: aliases, and nesting without end."""
-
-    depth = 0
-    key_types: tuple[type, ...] = (str,)
-    empty_is_null = False
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """One value; text takes no more room in memory than in the file."""
-        where = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # not in the stubs
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not read", where)
-        self.depth += 1
-        if self.depth > DEPTH_MAX:
-            raise yaml.composer.ComposerError(None, None, f"nested deeper than {DEPTH_MAX}", where)
-        node = super().compose_node(parent, index)
-        if not self.empty_is_null and isinstance(node, yaml.ScalarNode) and node.style is None and not node.value:
-            raise yaml.composer.ComposerError(None, None, "there is no value; write one, or null, or leave the name out", where)
-        self.depth -= 1
-        return node
-
-
-StrictLoader.yaml_implicit_resolvers = {}
-for _kind, _pattern, _first in (
-    ("bool", r"^(?:true|false)$", "tf"),
-    ("null", r"^(?:null|~)$", "n~"),
-    ("int", r"^-?(?:0|[1-9][0-9]*)$", "-0123456789"),
-    ("float", r"^-?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$", "-.0123456789"),
-):
-    StrictLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(_pattern), list(_first))
-
-
-def _mapping(loader: StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
-    for key, (written, _) in zip(keys, node.value, strict=True):
-        if isinstance(key, list | dict):
-            raise yaml.constructor.ConstructorError(None, None, "a key should be text, is a list or mapping", node.start_mark)
-        if type(key) not in loader.key_types:
-            told = f'a key should be text, is {written.value}; write it in quotes: "{written.value}"'
-            raise yaml.constructor.ConstructorError(None, None, told, written.start_mark)
-    twice = [str(key) for key, count in Counter(keys).items() if count > 1]
-    if twice:
-        raise yaml.constructor.ConstructorError(None, None, f"key given twice: {', '.join(sorted(twice))}", node.start_mark)
-    return dict(zip(keys, (loader.construct_object(value, deep=True) for _, value in node.value), strict=True))
-
-
-StrictLoader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
 def text_of(path: Path) -> str:

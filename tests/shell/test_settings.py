@@ -162,6 +162,32 @@ def test_a_file_that_is_no_yaml_is_one_line(environment: Environment, tmp_path: 
     assert mistakes()[0].startswith(f"LOYALTY_CONFIG={file}: cannot be read: ")
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("log: {level: debug}\nlog: {level: error}\n", "key given twice: log"),
+        ("batch: {records_max: 7, records_max: 8}\n", "key given twice: records_max"),
+        ("batch: {7: 7}\n", "a key should be text, is 7"),
+        ("- log\n", "should be a mapping of groups"),
+        ("batch:\nlog: {level: debug}\n", "there is no value; write one, or null, or leave the name out"),
+    ],
+)
+def test_what_a_file_says_twice_or_not_at_all_is_one_line(environment: Environment, tmp_path: Path, text: str, told: str) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(text)
+    environment(GOOD, LOYALTY_CONFIG=str(file))
+    (mistake,) = mistakes()
+    assert mistake.startswith(f"LOYALTY_CONFIG={file}: cannot be read: {told}")
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n"])
+def test_a_file_may_be_empty(environment: Environment, tmp_path: Path, text: str) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(text)
+    environment(GOOD, LOYALTY_CONFIG=str(file))
+    assert load().batch.records_max > 0
+
+
 def test_secrets_come_from_files_and_a_directory(environment: Environment, tmp_path: Path) -> None:
     (tmp_path / "postgres_password").write_text("p@ss/wörd\n")
     (tmp_path / "key").write_text("fedcba9876543210\n")

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from contracts.strict_yaml import StrictLoader
 from worker.decide.program import Program
-from worker.terms import StrictLoader, TermsError, changed, read, text_of, values_of, versions
+from worker.terms import TermsError, changed, read, text_of, values_of, versions
 
 
 class _Loader(StrictLoader):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+import yaml
 from pydantic import Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
@@ -19,8 +20,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
     YamlConfigSettingsSource,
 )
-from yaml import YAMLError
 
+from contracts.strict_yaml import StrictLoader
 from worker.settings.groups import (
     BatchSettings,
     BreakerSettings,
@@ -119,7 +120,7 @@ def load() -> Settings:
     except ValidationError as error:
         lines = (_line(one["loc"], one["type"], one["msg"], one["input"]) for one in error.errors(include_url=False))
         mistakes += [line for line in lines if line is not None]
-    except (OSError, ValueError, YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         mistakes.append(f"{CONFIG}={os.environ.get(CONFIG, '')}: cannot be read: {_first_line(error)}")
     else:
         if not mistakes:
@@ -148,6 +149,16 @@ class _FilesSource(PydanticBaseSettingsSource):
         return values
 
 
+class _YamlSource(YamlConfigSettingsSource):
+    """A file in which a name that is there twice is a mistake: the last one would win without a word."""
+
+    def _read_file(self, file_path: Any) -> dict[str, Any]:
+        values = yaml.load(file_path.read_bytes(), Loader=StrictLoader)  # noqa: S506 - a SafeLoader with less in it
+        if not isinstance(values, dict | None):
+            raise ValueError("should be a mapping of groups")
+        return values or {}
+
+
 def _config_source(settings_cls: type[BaseSettings]) -> tuple[PydanticBaseSettingsSource, ...]:
     path = os.environ.get(CONFIG)
     if path is None:
@@ -157,7 +168,7 @@ def _config_source(settings_cls: type[BaseSettings]) -> tuple[PydanticBaseSettin
     if path.endswith(".toml"):
         return (TomlConfigSettingsSource(settings_cls, Path(path)),)
     if path.endswith((".yaml", ".yml")):
-        return (YamlConfigSettingsSource(settings_cls, Path(path)),)
+        return (_YamlSource(settings_cls, Path(path)),)
     raise ValueError("the name must end in .yaml or .toml")
 
 
