@@ -129,6 +129,16 @@ def test_points_that_are_voided_while_their_order_is_held_name_the_last_day_that
     assert [(each.points, str(each.expires_on)) for each in story.entries() if each.reason == "void"] == [(100, "2024-10-31")]
 
 
+def test_of_pieces_that_shipped_one_by_one_the_last_to_go_comes_back_first() -> None:
+    story = lenovo()
+    story.order("A", "2024-02-28", line(3_000, 3))
+    for day in ("01", "05", "10"):
+        story.shipped("A", f"2024-03-{day}", pieces("1"))
+    story.returned("A", "2024-04-01", pieces("1"))
+    assert (story.at("2024-04-01").available, story.at("2024-04-01").pending) == (30, 30)
+    assert (story.at("2024-04-04").available, story.at("2024-04-04").pending) == (60, 0), "30 days after the second"
+
+
 # -- taken back once
 
 
@@ -178,6 +188,21 @@ def test_what_a_limit_cut_is_not_made_up_for_when_there_is_room_again() -> None:
     assert credited(story, "2024-03-04", "B") == 60
     story.shipped("B", "2024-03-05", pieces("1"))
     assert credited(story, "2024-03-05", "B") == 60
+
+
+@pytest.mark.parametrize("dated_by", ["order", "grant"])
+def test_parts_that_ship_into_a_limit_keep_what_it_left_them(dated_by: str) -> None:
+    story = lenovo(earning__caps=[{"rule": "LEN-20", "points": 100, "dated_by": dated_by}], maturity__shown="trigger")
+    story.bought("A", "2024-03-01", line(2_500))
+    story.order("B", "2024-03-02", line(3_000, 3))
+    for day, points in ((3, 30), (4, 60), (5, 75)):
+        story.shipped("B", f"2024-03-0{day}", pieces("1"))
+        assert credited(story, f"2024-03-0{day}", "B") == points
+    story.cancelled("A", "2024-03-06")
+    story.delivered("B", "2024-03-07")
+    assert [credited(story, "2024-03-07", each) for each in "AB"] == [0, 75]
+    story.returned("B", "2024-03-08", pieces("1"))
+    assert credited(story, "2024-03-08", "B") == 60
 
 
 def test_points_that_had_not_yet_come_under_a_limit_leave_no_room_in_it_when_they_are_taken_back() -> None:

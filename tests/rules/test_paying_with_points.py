@@ -69,6 +69,43 @@ def test_a_reservation_may_hold_all_there_is_and_no_more() -> None:
     assert (now.available, now.reserved) == (0, 100)
 
 
+@pytest.mark.parametrize(
+    ("points", "store", "reason"),
+    [
+        (0, "bellemaison", "below_minimum"),
+        (90, "bellemaison", "below_minimum"),
+        (100, "bellemaison", None),
+        (150, "bellemaison", "not_a_multiple"),
+        (500, "bellemaison", None),
+        (600, "bellemaison", "above_maximum"),
+        (100, "elsewhere", "store_not_eligible"),
+    ],
+)
+def test_a_reservation_keeps_within_what_one_order_may_use(points: int, store: str, reason: str | None) -> None:
+    story = shop(redemption__minimum=100, redemption__maximum=500, redemption__unit=100)
+    story.adjusted(1_000, "2024-08-01")
+    told: dict[str, Any] = {"member_id": MEMBER, "redemption_id": "R", "points": points, "store": store}
+    story.tell("redemption.requested", "2024-08-02 10:00:00", **told)
+    (found,) = story.at("2024-08-02 10:00:00").requests
+    assert (found.reason, story.at("2024-08-02 10:00:00").reserved) == (reason, 0 if reason else points)
+
+
+def test_a_reservation_ends_at_its_time_and_what_has_ended_is_not_given_up() -> None:
+    story = shop()
+    story.adjusted(100, "2024-08-01")
+    reserved(story, 40, "2024-08-02 10:00:00", expires_in_seconds=600)
+    assert story.at("2024-08-02 10:09:59").reserved == 40
+    assert (story.at("2024-08-02 10:10:00").reserved, story.at("2024-08-02 10:10:00").available) == (0, 100)
+    for name in ("R", "nobody's"):
+        story.tell("redemption.released", "2024-08-02 10:20:00", member_id=MEMBER, redemption_id=name)
+    now = story.at("2024-08-02 10:20:00")
+    assert [(each.code, each.detail) for each in now.findings] == [
+        ("release_without_reservation", "R"),
+        ("release_without_reservation", "nobody's"),
+    ]
+    assert now.available == 100
+
+
 def test_an_order_whose_reservation_is_found_late_to_have_ended_keeps_its_points_from_what_is_there() -> None:
     story = shop()
     story.adjusted(100, "2024-08-01")

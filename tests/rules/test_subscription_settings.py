@@ -57,6 +57,46 @@ def test_a_delivery_of_a_store_that_takes_no_points_takes_none_that_were_set() -
     assert request(story, "R1", "2024-07-02").reason == "store_not_eligible"
 
 
+def test_a_setting_too_late_for_its_order_is_for_the_next_of_the_same_subscription() -> None:
+    story = subscribed(1_000, ansage(subscription__late="next_delivery"))
+    other = {**PLAN, "subscription_id": "S2", "planned_delivery_date": "2024-07-24"}
+    story.order("other", "2024-07-01", line(5_000), **other)
+    set_points(story, "R1", "2024-07-13", 300, order_id="A")
+    assert (used(story, "2024-07-13"), story.at("2024-07-13").reserved) == ({"A": 0, "other": 0}, 300)
+    story.order("B", "2024-07-14", line(5_000), **{**PLAN, "planned_delivery_date": "2024-08-16"})
+    assert used(story, "2024-07-14") == {"A": 0, "B": 300, "other": 0}
+
+
+def test_who_takes_no_part_sets_no_points() -> None:
+    story = Story("ansage")
+    story.order("A", "2024-07-01", line(5_000), **PLAN)
+    set_points(story, "R1", "2024-07-02", 1, order_id="A")
+    assert request(story, "R1", "2024-07-02").reason == "not_a_member"
+
+
+@pytest.mark.parametrize(
+    ("points", "reason"),
+    [(99, "below_minimum"), (100, None), (150, "not_a_multiple"), (500, None), (600, "above_maximum"), (0, None)],
+)
+def test_a_setting_before_its_order_keeps_within_what_one_order_may_use(points: int, reason: str | None) -> None:
+    story = joined(1_000, ansage(minimum=100, maximum=500, unit=100))
+    set_points(story, "R1", "2024-06-20", points, subscription_id="S1")
+    assert (request(story, "R1", "2024-06-20").reason, story.at("2024-06-20").reserved) == (reason, 0 if reason else points)
+
+
+def test_a_lower_setting_gives_back_what_was_taken_last_and_keeps_to_the_rest() -> None:
+    story = joined(0)
+    for points, last in ((100, "2024-12-31"), (200, "2025-01-31")):
+        story.adjusted(points, "2024-06-01", expires_on=last)
+    for number, points in enumerate((300, 100, 50)):
+        set_points(story, f"R{number}", f"2024-06-2{number}", points, subscription_id="S1")
+        kept = story.simulation.ledgers[MEMBER].items["request", f"subscription:R{number}"]
+        assert isinstance(kept, Request)
+        assert [each.points for each in kept.spent] == [[100, 200], [100], [50]][number]
+    found = {str(lot.expires_on): lot.points for lot in story.at("2024-06-23").lots}
+    assert found == {"2024-12-31": 50, "2025-01-31": 200}
+
+
 # -- one after the other
 
 

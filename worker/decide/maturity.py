@@ -55,15 +55,17 @@ def part_off(account: Account, order: Order, event: str, pieces: Mapping[str, in
 def remove(portions: tuple[Portion, ...], line_id: str, pieces: int, *, open_first: bool) -> tuple[Portion, ...]:
     """Take pieces of a line out of its portions: waiting ones first (a cancel), or the latest triggered first (a return)."""
     waiting = [index for index, portion in enumerate(portions) if portion.triggered_at is None]
-    triggered = [index for index, portion in enumerate(portions) if portion.triggered_at is not None][::-1]
+    # The portion that the others parted from stands before them, and may have been the last to go.
+    gone = sorted(((portion.triggered_at, index) for index, portion in enumerate(portions) if portion.triggered_at), reverse=True)
+    triggered = [index for _, index in gone]
     kept = list(portions)
     left = pieces
     for index in (*waiting, *triggered) if open_first else (*triggered, *waiting):
-        gone = min(left, kept[index].pieces.get(line_id, 0))
-        if gone:
-            stay = {**kept[index].pieces, line_id: kept[index].pieces[line_id] - gone}
+        taken = min(left, kept[index].pieces.get(line_id, 0))
+        if taken:
+            stay = {**kept[index].pieces, line_id: kept[index].pieces[line_id] - taken}
             kept[index] = replace(kept[index], pieces={line: n for line, n in stay.items() if n})
-            left -= gone
+            left -= taken
     return tuple(kept)
 
 
