@@ -173,6 +173,9 @@ def write(book: Book, change: AccountChange) -> None:
     )
     _put(book.lots, change.lots)
     _put(book.items, change.items)
+    # A database gives rows in no order that means anything.
+    book.lots = dict(reversed(book.lots.items()))
+    book.items = dict(reversed(book.items.items()))
     for fact in change.facts:
         assert (fact.source, fact.id) not in book.facts, "a fact is written once"
         book.facts[fact.source, fact.id] = fact

@@ -219,6 +219,8 @@ def give_back(
     lot = lot_of(account, spent)
     if reason == "hand_back":
         lot = expiry.for_hand_back(account, lot, points)
+    # A lot that was emptied is forgotten, with what was granted in it, and may have begun anew since: this was granted too.
+    lot = replace(lot, points=max(lot.points, lot.pending + lot.available + lot.lapsed + lot.revoked + points))
     lapses_at = expiry.lapses_at(account, lot)
     if lapses_at is not None and lapses_at <= account.at:
         account.put_lot(replace(lot, lapsed=lot.lapsed + points))

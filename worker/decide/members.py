@@ -246,7 +246,9 @@ def held(account: Account, data: PointsHeld) -> None:
         if order is not None:
             account.put_order(replace(order, held=True))
             account.need_wide()
-            for lot in [lot for lot in account.lots.values() if lot.order_id == order.order_id and lot.available]:
+            mine = [lot for lot in account.lots.values() if lot.order_id == order.order_id]
+            # In an order of its own, not as the lots were loaded: a part that is released goes to the first of them.
+            for lot in ledger.in_spend_order(account, mine):
                 _add_hold(
                     account,
                     ledger.take(account, lot.available, "hold", "held", rules.rule, order.order_id, [lot]),

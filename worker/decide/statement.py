@@ -20,7 +20,10 @@ def statement(account: Account, member_id: str, version: int, at: str) -> Statem
     items = list(account.items.values())
     orders = sorted((item for item in items if isinstance(item, Order)), key=lambda order: (order.placed_at, order.order_id))
     requests = sorted((item for item in items if isinstance(item, Request)), key=lambda each: (each.made_at, each.request_id))
-    findings = sorted((item for item in items if isinstance(item, Finding)), key=lambda each: (each.at, each.code, each.detail))
+    findings = sorted(
+        (item for item in items if isinstance(item, Finding)),
+        key=lambda each: (each.at, each.code, each.order_id or "", each.detail),
+    )
     reserved = sum(each.points for each in requests if each.type == "redemption" and each.status == "accepted")
     reserved += subscriptions.all_set_aside(account)
     reserved += sum(order.reserved for order in orders)
