@@ -1,6 +1,7 @@
 """`python -m tests.hostile`: hostile records, terms files and lives for a time; the counts are appended to a file.
 
---seconds N [--results FILE]   goes on where the file ends; each kind has its part of the time, atheris too where it is installed
+--seconds N [--results FILE]   goes on where the file ends, or what is kept with the tests; each kind has its part of the time,
+                               atheris too where it is installed
 --seed N --kind KIND           one case again: record, terms, or life (in every program)
 """
 
@@ -31,6 +32,7 @@ from tests.hostile.lives import programs
 from tests.hostile.records import hostile
 from tests.hostile.terms_files import hostile_text, hostile_values, judge_text, judge_values
 from tests.hostile.verdict import judge
+from tests.soak.results import to_fuzz
 
 RESULTS: Final = Path("build/fuzz.ndjson")
 FOUND: Final = Path("build/fuzz-found")
@@ -147,7 +149,7 @@ def main() -> int:
             print("without atheris: `pip install '.[fuzz]'` brings it, on Linux for x86")  # noqa: T201 - a command: this is its answer
             continue
         began = time.monotonic()
-        first = max((line["first"] + line["outcomes"].get("seeds", 0) for line in earlier if line["kind"] == kind), default=0)
+        first = to_fuzz(kind, results)
         tally = guided(arguments.seconds * share) if kind == "guided" else run(kind, first, arguments.seconds * share)
         line = tally.line(time.monotonic() - began)
         with results.open("a") as file:

@@ -19,6 +19,8 @@ BEGIN: Final = "<!-- figures: made by `python -m tests.soak --write`, not by han
 END: Final = "<!-- end of figures -->"
 KINDS: Final = ("lost", "doubled")
 _TEXTS: Final = ("problems", "failures")
+_PLACES: Final = ("seed", "first", "next")
+"""Numbers of seeds, of which there is no sum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,27 @@ def read(results: Path) -> list[dict[str, Any]]:
 
 
 def fuzzed(results: Path = FUZZED) -> list[dict[str, Any]]:
-    """What fuzzing came to, as lines like those of a soak."""
+    """What fuzzing came to, as lines like those of a soak. `next`: the first seed of its kind (`of`) that it did not play."""
     return [
-        {"kind": "fuzz", "seconds": line["seconds"], "hostile_records": line["cases"], "failures": line["failures"]}
+        {
+            "kind": "fuzz",
+            "of": line["kind"],
+            "seconds": line["seconds"],
+            "first": line["first"],
+            "next": line["first"] + line["outcomes"].get("seeds", 0),
+            "hostile_records": line["cases"] if line["kind"] in ("record", "guided") else 0,
+            "failures": line["failures"],
+        }
         for line in read(results)
-        if line["kind"] in ("record", "guided")
     ]
+
+
+def to_fuzz(kind: str, results: Path, kept: Path = KEPT) -> int:
+    """The first seed of a kind that was not played so far."""
+    lines = [*(line for line in read(kept) if line["kind"] == "fuzz"), *fuzzed(results)]
+    # Of the first rounds that were kept it is not known which seeds they had, but that there were not more than cases.
+    unknown = sum(int(line["hostile_records"]) for line in lines if "next" not in line)
+    return max((int(line["next"]) for line in lines if line.get("of") == kind), default=unknown)
 
 
 def so_far(results: Path = RESULTS) -> list[dict[str, Any]]:
@@ -95,7 +112,7 @@ def totals(lines: Sequence[Mapping[str, Any]]) -> Counter[str]:
         for name, value in line.items():
             if name in _TEXTS:
                 sums.update(kind if (kind := text.partition(":")[0]) in KINDS else "violations" for text in value)
-            elif isinstance(value, int) and name not in ("seed", "first"):
+            elif isinstance(value, int) and name not in _PLACES:
                 sums[name] += value
     return sums
 

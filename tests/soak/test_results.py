@@ -38,10 +38,16 @@ def test_the_published_table_is_that_of_the_rounds_that_are_kept() -> None:
     assert results.table(results.read(results.KEPT)) in results.README.read_text()
 
 
-def test_rounds_of_this_machine_are_kept_once(tmp_path: Path) -> None:
+def test_rounds_of_this_machine_are_kept_once_and_their_seeds_not_played_again(tmp_path: Path) -> None:
     soaked, fuzz, kept = tmp_path / "soak.ndjson", tmp_path / "fuzz.ndjson", tmp_path / "kept.ndjson"
+    results.append(kept, {"kind": "fuzz", "seconds": 1.0, "hostile_records": 7, "failures": []})
+    assert results.to_fuzz("record", fuzz, kept) == 7
     results.append(soaked, {"kind": "simulation", "first": 0, "seeds": 100, "seconds": 360.0, "failures": []})
-    results.append(fuzz, {"kind": "record", "seconds": 1.0, "cases": 50, "failures": []})
-    results.keep(soaked, fuzz, kept)
-    results.keep(soaked, fuzz, kept)
-    assert results.totals(results.read(kept)) == {"seeds": 100, "hostile_records": 50, "lost": 0, "doubled": 0, "violations": 0}
+    line = {"seconds": 1.0, "failures": [], "first": 10}
+    results.append(fuzz, {"kind": "record", "cases": 50, "outcomes": {"seeds": 50, "event": 20}, **line})
+    results.append(fuzz, {"kind": "life", "cases": 900, "outcomes": {"seeds": 3}, **line})
+    for _ in range(2):
+        assert results.to_fuzz("record", fuzz, kept) == 60
+        assert results.to_fuzz("life", fuzz, kept) == 13
+        results.keep(soaked, fuzz, kept)
+    assert results.totals(results.read(kept)) == {"seeds": 100, "hostile_records": 57, "lost": 0, "doubled": 0, "violations": 0}
