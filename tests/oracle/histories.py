@@ -1,5 +1,4 @@
-"""Random lives of a member that keep to what the naive rules know: cancels come before goods ship, returns after, of goods of
-one parcel; what ships in parts comes back as a whole."""
+"""Random lives of a member that keep to what the naive rules know: cancels come before goods ship, returns after."""
 
 from __future__ import annotations
 
@@ -133,13 +132,21 @@ class Maker:
             shipped = [each for each in shipped if each]
 
     def ship_in_parts(self, order_id: str, at: datetime, left: dict[str, int]) -> None:
-        """Pieces of a line go one after the other; once all have gone, all may come back."""
+        """Pieces of a line go one after the other, and some may come back, or all."""
         rng = self.rng
+        gone: dict[str, int] = {}
         while left and rng.random() < 0.9:
-            at = self.after(at, 12)
+            at, before = self.after(at, 12), dict(left)
             self.back("shipment.dispatched", at, order_id, left)
-        if not left and rng.random() < 0.4:
-            self.add("return.received", self.after(at, 60), order_id=order_id, lines="all")
+            for name, count in before.items():
+                gone[name] = gone.get(name, 0) + count - left.get(name, 0)
+            gone = {name: count for name, count in gone.items() if count}
+            if gone and rng.random() < 0.1:
+                at = self.after(at, 12)
+                self.back("return.received", at, order_id, gone)
+        while gone and rng.random() < 0.4:
+            at = self.after(at, 60)
+            self.back("return.received", at, order_id, gone)
 
     def exchange(self, at: datetime, sent_at: datetime, order_id: str, left: dict[str, int]) -> None:
         """Some pieces come back, and others go out for them, sooner or later."""

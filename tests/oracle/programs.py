@@ -51,13 +51,10 @@ class LenovoPro(Rules):
             goods = 0 if line.category in self.not_payable else line.goods_kept
             if name not in order.at_most:
                 order.at_most[name] = min(goods // 100, self.room(order))  # LEN-Q6: cut, in the order of the lines
-            left, before, pieces = order.at_most[name], 0, 0
+            left, before = order.at_most[name], 0
             whole = line.shipped == line.quantity - line.cancelled and len(line.sent) == 1
-            for day, shipment, count in line.sent:
-                pieces += line.quantity - line.gone if whole else count
-                points = (
-                    0 if line.gone == line.quantity else goods * pieces // (line.quantity - line.gone) // 100 - before
-                )  # LEN-Q1
+            for day, shipment, _ in line.sent:
+                points = (line.goods * line.stayed(shipment) // line.quantity // 100 if goods else 0) - before  # LEN-Q1
                 before += points
                 points = min(points, left)
                 left -= points

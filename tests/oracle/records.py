@@ -93,7 +93,8 @@ class Grant:
 
 @dataclass
 class Line:
-    """One line of an order. `sent`: day, number of the shipment, and pieces. `replacement`: came with an exchange."""
+    """One line of an order. `sent`: day, number of the shipment, and pieces that stayed, of `shipped` in all. `replacement`: came
+    with an exchange."""
 
     name: str
     sku: str
@@ -105,18 +106,27 @@ class Line:
     percent: int | None = None
     replacement: bool = False
     sent: list[tuple[date, int, int]] = field(default_factory=list)
+    shipped: int = 0
     cancelled: int = 0
     returned: int = 0
     used: int = 0
 
-    @property
-    def shipped(self) -> int:
-        return sum(pieces for _, _, pieces in self.sent)
+    def send(self, day: date, parcel: int, pieces: int) -> None:
+        """Pieces leave."""
+        self.sent.append((day, parcel, pieces))
+        self.shipped += pieces
+
+    def take_back(self, pieces: int) -> None:
+        """Pieces come back: what went last first."""
+        self.returned += pieces
+        for place, (day, parcel, there) in reversed(list(enumerate(self.sent))):
+            some = min(pieces, there)
+            self.sent[place] = day, parcel, there - some
+            pieces -= some
 
     def stayed(self, parcel: int) -> int:
-        """Pieces that went in the first so many parcels and stayed; of a line in several parcels all came back, or none."""
-        went = sum(pieces for _, number, pieces in self.sent if number <= parcel)
-        return max(went - self.returned, 0) if went == self.shipped or self.returned == self.shipped else went
+        """Pieces that went in the first so many parcels and stayed."""
+        return sum(pieces for _, number, pieces in self.sent if number <= parcel)
 
     @property
     def gone(self) -> int:

@@ -1,8 +1,7 @@
 """What the published terms of three programs say, once more: plain lists, one pass over all days, nothing kept between questions.
 
 Written from the terms alone. Shares no code with `worker.decide`: it reads the JSON of the events and does its own arithmetic.
-It knows cancels of what has not shipped and returns of what has, and of lines that shipped in parts only returns of everything;
-`histories.py` keeps to that. Points set aside are in `holding.py`.
+It knows cancels of what has not shipped and returns of what has; `histories.py` keeps to that. Points set aside: `holding.py`.
 """
 
 from __future__ import annotations
@@ -276,23 +275,24 @@ class Rules(Holding, ABC):
         if type_ == "exchange.shipped":
             for each in data["lines"]:
                 new = line_of(each, f"{data['exchange_id']}:")
-                new.replacement, new.sent = True, [(self.today, order.shipments, new.quantity)]
+                new.replacement = True
+                new.send(self.today, order.shipments, new.quantity)
                 order.lines.append(new)
             self.settle(order)
             return
         names = None if data["lines"] == "all" else {each["line_id"]: each["quantity"] for each in data["lines"]}
         for line in order.lines:
-            left = line.quantity - line.gone - (line.shipped if type_ == "shipment.dispatched" else 0)
+            left = line.quantity - (line.cancelled + line.shipped if type_ == "shipment.dispatched" else line.gone)
             count = left if names is None else min(left, names.get(line.name, 0))
             if not count:
                 continue
             order.touched |= {number for _, number, _ in line.sent}
             if type_ == "shipment.dispatched":
-                line.sent.append((self.today, order.shipments, count))
+                line.send(self.today, order.shipments, count)
             elif type_ == "order.cancelled":
                 line.cancelled += count
             else:
-                line.returned += count
+                line.take_back(count)
         if type_ != "shipment.dispatched":
             self.reverse(order, forfeits=type_ == "order.cancelled" and data["reason"] in self.forfeiting())
         self.settle(order)

@@ -203,7 +203,7 @@ class _Source:
         """Grant points to the portions that hold too few. What others hold too much makes up for the earliest of them, and is not
         moved: what is new belongs to what shipped last (BEL-10)."""
         spare = sum(each for each in over.values() if each > 0)
-        for portion in self.order.portions:
+        for portion in earning.in_turn(self.order):
             short = -over[portion.key]
             if short > 0:
                 covered = min(short, spare)
@@ -224,7 +224,7 @@ class _Source:
 
     def _revoke(self, over: dict[str, int], points: int) -> None:
         """Take points back, from the portions that hold the most too much, and of those the latest, first."""
-        order = {portion.key: index for index, portion in enumerate(self.order.portions)}
+        order = {portion.key: index for index, portion in enumerate(earning.in_turn(self.order))}
         left = points
         for key in sorted(over, key=lambda key: (-over[key], -order[key])):
             gone = min(over[key], left)
