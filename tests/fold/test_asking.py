@@ -11,21 +11,28 @@ import pytest
 from contracts.events import Event
 from tests.fold.books import Books
 from tests.fold.variants import as_shipped
-from tests.rules.story import instant, line
+from tests.rules.story import Story, instant, line
 from worker.decide.account import Account
 from worker.decide.program import Program
 from worker.decide.state import Request
 from worker.decide.statement import statement
+from worker.trial import asking
 
 MANY = 30
-"""More than a fold may ask for one by one."""
+LOADS_MAX = 7
+"""So often a fact may ask for more, however many rows it touches: one by one would be far more often."""
+
+
+@pytest.fixture(autouse=True)
+def _few_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "ROUNDS_MAX", LOADS_MAX)
 
 
 class Told:
     """One member's events, told in order; by default with no more rows loaded than the facts need."""
 
-    def __init__(self, code: str, *, narrow: bool = True) -> None:
-        self.program: Program = as_shipped(code)
+    def __init__(self, of: str | Program, *, narrow: bool = True) -> None:
+        self.program = as_shipped(of) if isinstance(of, str) else of
         self.books = Books(self.program, narrow=narrow)
         self._events = 0
 
@@ -107,6 +114,17 @@ def test_points_set_in_advance_go_back_to_many_lots_at_one_go(goes: str) -> None
     else:
         told.order("A", "2024-03-02", course="subscription", subscription_id="S1", points_used=1)
     assert told.available == 10 * MANY - (goes != "lowered")
+
+
+def test_a_reward_whose_delivery_is_called_off_gives_points_back_to_many_lots_at_one_go() -> None:
+    told = Told(Story("ansage", {"rewards.carrier_reversed": "back_if_unshipped"}).program)
+    told.tell("member.registered", "2024-01-05", channel="web")
+    told.lots(30)
+    told.order("A", "2024-03-02", line(1_000, category="points_excluded"))
+    told.tell("reward.requested", "2024-03-03", request_id="R", reward_sku="CUTTING_BOARD", quantity=1)
+    assert told.available == 30 * MANY - 700
+    told.tell("order.cancelled", "2024-03-04", order_id="A", lines="all", reason="customer_request")
+    assert told.available == 30 * MANY
 
 
 def test_many_products_bought_many_orders_that_mature_and_many_rewards_are_asked_for_at_one_go() -> None:
