@@ -264,6 +264,19 @@ def test_bel_10_each_parcel_keeps_the_points_of_its_goods_that_are_kept() -> Non
     )
 
 
+def test_bel_07_the_last_goods_of_an_order_bring_points_of_their_own_month_also_after_a_return_left_the_running_sum_uneven() -> (
+    None
+):
+    story = shop()
+    story.order("A", "2024-08-20", line(150), line(100), line(250), line(200))
+    story.shipped("A", "2024-08-20", pieces("1"), pieces("2"))
+    story.shipped("A", "2024-08-21", pieces("3"))
+    story.returned("A", "2024-08-25", pieces("2"))
+    assert story.at("2024-08-25").available == 2, "400 yen are kept"
+    story.shipped("A", "2024-09-02")
+    assert [(str(lot.expires_on), lot.points) for lot in story.at("2024-09-02").lots] == [("2025-08-31", 2), ("2025-09-30", 1)]
+
+
 def test_bel_10_a_replacement_that_is_returned_loses_its_points_too() -> None:
     story = shop()
     story.bought("A", "2024-08-20", line(2_000))
