@@ -11,11 +11,17 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 STAMP := $(VENV)/.installed
 LOCK_OPTIONS := --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 --quiet
 ARGS ?=
+# Code as it runs in the image: installed beside the work tree, of which only the tests are taken then.
+COMPILED := build/compiled
+COMPILED_STAMP := $(COMPILED)/.installed
+AS_COMPILED := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/$(COMPILED)/site
+# How the worker that is measured folds: compiled where there is a C compiler, or FOLD=interpreted.
+FOLD ?= $(if $(shell command -v cc),compiled,interpreted)
 SECONDS ?= 600
 # Examples of the conservation property in a soak, for each of the five programs.
 CONSERVED ?= 4000
 
-.PHONY: help install demo test bench soak fuzz mutants lint types layers migrations-lint lock lock-check check
+.PHONY: help install demo test compiled compiled-test bench soak fuzz mutants lint types layers migrations-lint lock lock-check check
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -35,8 +41,21 @@ demo: $(STAMP)  ## a day of a shop's life through a real worker; KEEP=1 leaves i
 test: $(STAMP)  ## everything, on real Kafka and real Postgres; ARGS="-k name" narrows it
 	$(BIN)/python -m pytest $(ARGS)
 
-bench: $(STAMP)  ## how fast, against what people would use instead; ARGS=--quick shows within minutes that it works
-	$(BIN)/python -m tests.bench.run $(ARGS)
+compiled: $(COMPILED_STAMP)  ## the worker with its fold compiled (needs a C compiler): a wheel in build/compiled, installed in its site
+
+$(COMPILED_STAMP): $(STAMP) $(shell find worker contracts db -type f -not -name '*.pyc')
+	rm -rf $(COMPILED) && mkdir -p $(COMPILED)/source
+	cp -r pyproject.toml README.md LICENSE worker contracts db $(COMPILED)/source
+	cd $(COMPILED)/source && HATCH_BUILD_HOOK_ENABLE_MYPYC=true $(CURDIR)/$(BIN)/python -m pip wheel --quiet \
+		--disable-pip-version-check --no-deps --no-build-isolation --wheel-dir .. .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-index --target $(COMPILED)/site $(COMPILED)/*.whl
+	@touch $@
+
+compiled-test: $(COMPILED_STAMP)  ## the rules and the fold's properties with the fold compiled, and that its ledgers are the same
+	$(AS_COMPILED) LOYALTY_TEST_FOLD=compiled FOLD_EXAMPLES=4 CONSERVATION_EXAMPLES=50 $(BIN)/python -m pytest -q -o pythonpath= tests/compiled tests/rules tests/fold $(ARGS)
+
+bench: $(STAMP) $(if $(filter compiled,$(FOLD)),$(COMPILED_STAMP))  ## how fast, against what people would use instead; ARGS=--quick shows within minutes that it works
+	$(if $(filter compiled,$(FOLD)),$(AS_COMPILED)) $(BIN)/python -m tests.bench.run $(ARGS)
 
 soak: $(STAMP)  ## simulation and faults on real parts for SECONDS=600, from where the last soak ended; results in build/soak.ndjson
 	@mkdir -p build
@@ -76,4 +95,4 @@ lock-check: $(STAMP)  ## the locks say what pyproject.toml says
 	if grep -nE 'https?://|--(find-links|(extra-)?index-url)' requirements.lock requirements-dev.lock; then \
 		echo "a lock names an address: it would not work elsewhere" >&2; exit 1; fi
 
-check: lint types layers migrations-lint lock-check demo test  ## all of it, as CI does
+check: lint types layers migrations-lint lock-check demo test compiled-test  ## all of it, as CI does

@@ -19,6 +19,7 @@ from functools import partial
 from contracts.events import TOPICS_IN
 from worker import log as logging
 from worker import metrics, registry
+from worker.built import the_fold_is
 from worker.catalogue import Catalogue
 from worker.consume.batch import Batch, PartitionKey
 from worker.consume.breaker import Breaker, BreakerRule
@@ -357,7 +358,7 @@ async def run(settings: Settings) -> None:
         worker = Worker(settings, store, catalogue, (await store.state()).epoch)
         _on_signals(worker)
         async with ProbeServer(settings.probe.host, settings.probe.port, worker.live(), worker.ready()):
-            log.info("started", worker=settings.worker_id, programs=list(catalogue.codes))
+            log.info("started", worker=settings.worker_id, programs=list(catalogue.codes), fold=the_fold_is())
             await worker.run()
 
 

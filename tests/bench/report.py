@@ -67,6 +67,8 @@ def about(document: Document) -> str:
     fsyncs = [step["fsyncs_per_second"] for step in steps]
     minutes = sum(step["seconds"] for step in steps) / 60
     versions = ", ".join(f"{name} {machine[name]}" for name in PROGRAMS)
+    if "fold" in machine:  # records before there was a choice do not say it
+        versions += f", fold {machine['fold']}"
     code = ", ".join(sorted({step["code"] for step in steps}))
     measured = (
         f"; code {code}; load {min(load):g} to {max(load):g} and {min(fsyncs):,} to {max(fsyncs):,} fsyncs/s" if load else ""

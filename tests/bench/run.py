@@ -28,6 +28,7 @@ from tests.bench.figures import Outcome, Record
 from tests.bench.report import text
 from tests.bench.sizes import FULL, QUICK, Sizes, changed
 from tests.bench.stack import Stack, fsyncs_per_second
+from worker.built import the_fold_is
 
 RESULTS = Path(__file__).with_name("results")
 QUICK_RESULTS = Path(__file__).parents[2] / "build"
@@ -57,6 +58,7 @@ def machine(stack: Stack) -> dict[str, Any]:
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": platform.platform(),
         "python": platform.python_version(),
+        "fold": the_fold_is(),
         "postgres": stack.postgres.about.rpartition(" on ")[0],
         "kafka": stack.kafka.about.partition(",")[0],
         **{name: version(name) for name in PACKAGES},

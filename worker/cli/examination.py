@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from contracts.counting import counted
 from contracts.events import DLQ_SUFFIX, TOPICS_IN
 from db.migrate import applied, migrations, schema_version
+from worker.built import the_fold_is
 from worker.cli.topics import wanted_topics
 from worker.persist import key_check
 from worker.settings import KafkaSettings, Settings, SettingsError, load
@@ -56,7 +57,7 @@ async def examine() -> list[Check]:
         return [
             Check("settings", "fail", mistake, "correct it in the environment or the settings file") for mistake in error.mistakes
         ]
-    checks = [Check("settings", "ok", "complete")]
+    checks = [Check("settings", "ok", "complete"), Check("fold", "ok", the_fold_is())]
     for found in await asyncio.gather(_kafka(settings.kafka), _postgres(settings)):
         checks += found
     return checks

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from contracts.terms import Terms
 from worker.decide.calendar import Days
@@ -21,60 +19,50 @@ class Excluded(NamedTuple):
     tags: frozenset[str]
 
 
-@dataclass(frozen=True, eq=False)
 class Version:
-    """One version of the terms, itself and nothing else. `id` names it for ever: the date from which it holds."""
+    """One version of the terms, itself and nothing else, with what the fold looks up in it worked out once.
 
-    terms: Terms
+    `id` names it for ever: the date from which it holds. `parts_on`: the event at which pieces part from the rest of their order;
+    None if an order matures as one. `excluded`: what earns nothing; `not_redeemable`: line categories that points may not pay.
+    `remembers_bought`: whether something counts only for products that were bought. `prolonged_by`: what moves the pool's expiry
+    on; empty without a pool.
+    """
 
-    @cached_property
-    def id(self) -> str:
-        return self.terms.effective_from.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    __slots__ = (
+        "days",
+        "excluded",
+        "id",
+        "lowest_tier",
+        "not_redeemable",
+        "parts_on",
+        "prolonged_by",
+        "remembers_bought",
+        "terms",
+    )
 
-    @cached_property
-    def parts_on(self) -> Literal["shipment", "delivery"] | None:
-        """The event at which pieces part from the rest of their order; None if an order matures as one."""
-        maturity = self.terms.maturity
-        if maturity.by == "order":
-            return None
-        events = {trigger.event for trigger in maturity.after}
-        return "delivery" if "delivery" in events else "shipment" if "shipment" in events else None
-
-    @cached_property
-    def days(self) -> Days:
-        return Days(self.terms.zone, self.terms.calendar)
-
-    @cached_property
-    def excluded(self) -> Excluded:
-        """What earns nothing."""
-        rules = self.terms.earning.excluded
-        return Excluded(
+    def __init__(self, terms: Terms) -> None:
+        self.terms: Final = terms
+        self.id: Final = terms.effective_from.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self.parts_on: Final = _parts_on(terms)
+        self.days: Final = Days(terms.zone, terms.calendar)
+        rules = terms.earning.excluded
+        self.excluded: Final = Excluded(
             frozenset(each for rule in rules for each in rule.categories),
             frozenset(each for rule in rules for each in rule.skus),
             frozenset(each for rule in rules for each in rule.tags),
         )
+        blocked, tiers, pool = terms.redemption.not_redeemable, terms.tiers, terms.expiry.pool
+        self.not_redeemable: Final[frozenset[str]] = frozenset(blocked.categories if blocked else ())
+        self.lowest_tier: Final = tiers.levels[0].name if tiers else None
+        self.remembers_bought: Final = any(activity.bought for activity in terms.activities)
+        self.prolonged_by: Final[frozenset[str]] = frozenset(pool.prolonged_by if pool else ())
 
-    @cached_property
-    def not_redeemable(self) -> frozenset[str]:
-        """Line categories that points may not pay."""
-        rule = self.terms.redemption.not_redeemable
-        return frozenset(rule.categories if rule else ())
 
-    @cached_property
-    def lowest_tier(self) -> str | None:
-        tiers = self.terms.tiers
-        return tiers.levels[0].name if tiers else None
-
-    @cached_property
-    def remembers_bought(self) -> bool:
-        """Whether something counts only for products that were bought."""
-        return any(activity.bought for activity in self.terms.activities)
-
-    @cached_property
-    def prolonged_by(self) -> frozenset[str]:
-        """What moves the pool's expiry on; empty without a pool."""
-        pool = self.terms.expiry.pool
-        return frozenset(pool.prolonged_by if pool else ())
+def _parts_on(terms: Terms) -> Literal["shipment", "delivery"] | None:
+    if terms.maturity.by == "order":
+        return None
+    events = {trigger.event for trigger in terms.maturity.after}
+    return "delivery" if "delivery" in events else "shipment" if "shipment" in events else None
 
 
 class Program:

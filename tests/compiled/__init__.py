@@ -1,0 +1,1 @@
+"""Compiled code and code as it was written keep the same ledgers."""

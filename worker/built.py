@@ -1,0 +1,13 @@
+"""How this worker was built, for whoever compares two of them."""
+
+from __future__ import annotations
+
+from importlib.machinery import EXTENSION_SUFFIXES
+from typing import Literal
+
+from worker.decide import fold
+
+
+def the_fold_is() -> Literal["compiled", "interpreted"]:
+    """Whether the fold runs as compiled code (`make compiled`, the image) or as it was written; the ledgers are the same."""
+    return "compiled" if fold.__file__.endswith(tuple(EXTENSION_SUFFIXES)) else "interpreted"
