@@ -18,6 +18,7 @@ from worker.persist.accounts import columns
 from worker.persist.encoding import Row, encode
 from worker.persist.identity import shard_of
 from worker.persist.link import Link
+from worker.persist.orders import claim
 
 
 async def ask(link: Link, asked: Mapping[UUID, datetime]) -> None:
@@ -40,7 +41,7 @@ async def erase(link: Link, account: UUID) -> bool:
     heads = await link.fetch("heads", [account])
     facts = await link.fetch("all_facts", [account], None)
     orders = sorted({order for order in (row["order_id"] for row in facts) if order is not None})
-    await link.fetch("lock_routes", orders)
+    await claim(link, (), orders)
     revision = await link.value("lock_account", account)
     changed = not heads or revision != heads[0]["revision"]
     if changed or await link.value("lock_erasure", account) is None or await link.value("unpublished", account):
@@ -50,8 +51,9 @@ async def erase(link: Link, account: UUID) -> bool:
     digests = [digest_of(f["type"], f["business_at"], f["program"], body) for f, body in zip(facts, bodies, strict=True)]
     names = ([row["source"] for row in facts], [row["id"] for row in facts])
     await link.value("erase_account", account, to, *names, bodies, digests)
-    for what in ("move_lots", "move_items", "move_steps"):
-        await link.execute(what, account, to)
+    for what in ("lots", "items", "steps"):
+        await link.execute(f"copy_{what}", account, to)
+        await link.execute(f"remove_{what}", account)
     await _rewrite(link, to, _contents(facts, bodies))
     await link.execute("move_routes", account, to, orders)
     await link.execute("move_account", account, to, nameless(to), shard_of(to))

@@ -21,9 +21,6 @@ WHERE asked_until <= $1 AND (done_until IS NULL OR done_until < asked_until)
 ORDER BY asked_until
 LIMIT $2;
 
--- name: lock_routes
-SELECT order_id FROM order_route WHERE order_id = ANY($1::text[]) ORDER BY order_id FOR UPDATE;
-
 -- name: lock_account
 SELECT revision FROM account WHERE account_id = $1 FOR UPDATE;
 
@@ -42,14 +39,27 @@ SELECT business_at, rank, source, id, before FROM step WHERE account_id = $1;
 -- name: erase_account
 SELECT erase_account($1, $2, $3::text[], $4::text[], $5::bytea[], $6::bytea[]);
 
--- name: move_lots
-UPDATE lot SET account_id = $2 WHERE account_id = $1;
+-- Written under the other id and then removed: on a cluster a row does not change the node that it is on.
+-- name: copy_lots
+INSERT INTO lot (account_id, origin, part, kind, points, pending, available, lapsed, expires_on, lapses_at, doc)
+SELECT $2, origin, part, kind, points, pending, available, lapsed, expires_on, lapses_at, doc FROM lot WHERE account_id = $1;
 
--- name: move_items
-UPDATE item SET account_id = $2 WHERE account_id = $1;
+-- name: copy_items
+INSERT INTO item (account_id, kind, key, due_at, doc)
+SELECT $2, kind, key, due_at, doc FROM item WHERE account_id = $1;
 
--- name: move_steps
-UPDATE step SET account_id = $2 WHERE account_id = $1;
+-- name: copy_steps
+INSERT INTO step (account_id, business_at, rank, source, id, version, before)
+SELECT $2, business_at, rank, source, id, version, before FROM step WHERE account_id = $1;
+
+-- name: remove_lots
+DELETE FROM lot WHERE account_id = $1;
+
+-- name: remove_items
+DELETE FROM item WHERE account_id = $1;
+
+-- name: remove_steps
+DELETE FROM step WHERE account_id = $1;
 
 -- name: rewrite_items
 UPDATE item i SET doc = w.doc
@@ -74,7 +84,7 @@ WHERE account_id = $1;
 -- What is left under the old id says that there was an account, and no more; whoever had it in hand loses the race for it.
 -- name: empty_account
 UPDATE account SET member_id = '', revision = revision + 1, available = 0, pending = 0, held = 0, arrears = 0, next_due_at = NULL,
-    fenced = NULL, head = $2, updated_at = clock_timestamp()
+    fenced = NULL, head = $2, updated_at = transaction_timestamp()
 WHERE account_id = $1;
 
 -- name: erasure_done

@@ -90,7 +90,7 @@ WHERE o.account_id = w.account_id AND o.version = w.version AND o.ordinal = w.or
 SELECT count(*) AS messages, min(created_at) AS oldest_at FROM outbox;
 
 -- name: ledger_state
-SELECT epoch, clock_timestamp() AS now, EXISTS (SELECT FROM announced) AS announced FROM ledger_state;
+SELECT epoch, clock_timestamp() AS now, EXISTS (SELECT 1 FROM announced) AS announced FROM ledger_state;
 
 -- name: settle_key
 UPDATE ledger_state SET key_check = coalesce(key_check, $1)

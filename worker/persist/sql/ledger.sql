@@ -100,7 +100,11 @@ INSERT INTO announced (account_id, source, id, verdict, points, reason)
 SELECT account_id, source, id, verdict, points, reason
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[])
     AS w (account_id, source, id, verdict, points, reason)
-WHERE NOT EXISTS (SELECT FROM decision d WHERE d.account_id = w.account_id AND d.source = w.source AND d.id = w.id)
+WHERE (account_id, source, id) NOT IN (
+    SELECT d.account_id, d.source, d.id
+    FROM unnest($1::uuid[], $2::text[], $3::text[]) AS k (account_id, source, id)
+    JOIN decision d ON d.account_id = k.account_id AND d.source = k.source AND d.id = k.id
+)
 ON CONFLICT (account_id, source, id) DO UPDATE SET
     verdict = excluded.verdict,
     points = excluded.points,

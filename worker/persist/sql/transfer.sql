@@ -47,7 +47,7 @@ INSERT INTO lease (name, holder, until) VALUES ($1, $2, 'infinity');
 -- name: transfer_state
 SELECT
     (SELECT holder FROM lease WHERE name = $1) AS begun_from,
-    EXISTS (SELECT FROM account) OR EXISTS (SELECT FROM position) AS used,
+    EXISTS (SELECT 1 FROM account) OR EXISTS (SELECT 1 FROM position) AS used,
     (SELECT account_id FROM account ORDER BY account_id DESC LIMIT 1) AS last;
 
 -- name: transfer_left
