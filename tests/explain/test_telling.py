@@ -149,6 +149,15 @@ def test_a_correction_of_what_lies_before_other_facts_names_those_alone_that_cam
     assert corrected.late[2:] == ("came late: Cancel of order A (of 2026-01-10 12:00)",)
 
 
+def test_points_that_are_taken_by_hand_are_not_explained_by_the_order_before() -> None:
+    story = lenovo()
+    story.order("A", "2024-03-01", line(10_000))
+    story.adjusted("all", "2024-03-02")
+    granted, voided = story.told("2024-03-03").postings
+    assert granted.how[0].startswith("10,000 yen")
+    assert not any("yen" in each for each in voided.how)
+
+
 def test_bonus_points_of_a_product_are_told_with_the_pieces_that_brought_them() -> None:
     story = ExplainedStory("belle-maison")
     story.order("A", "2026-01-03", line(100, 3, bonus_points=[{"points": 100}]))

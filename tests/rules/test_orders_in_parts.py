@@ -63,6 +63,14 @@ def test_a_share_is_taken_back_of_what_is_cancelled_where_it_had_been_shown(show
     assert credited(story, "2024-04-03") == left
 
 
+def test_a_share_is_taken_back_of_the_line_that_came_back_and_of_no_other() -> None:
+    story = lenovo(reversal__earned_points__amount="returned_share", earning__rounding__scope="line")
+    story.order("A", "2024-03-01", line(199, 2), line(199, 2))
+    assert credited(story, "2024-03-01") == 6
+    story.cancelled("A", "2024-03-02", pieces("1"))
+    assert credited(story, "2024-03-02") == 5
+
+
 def test_used_points_that_sit_on_what_is_left_keep_to_it_when_more_is_cancelled() -> None:
     story = joined(1_000)
     plan = {"course": "subscription", "planned_delivery_date": "2024-07-17"}

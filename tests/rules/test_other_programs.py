@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.rules.heard import Heard
-from tests.rules.story import MEMBER, PROGRAMS, Story, line
+from tests.rules.story import MEMBER, PROGRAMS, Story, instant, line
 from worker.publishable import publishable
+from worker.trial.simulate import Simulation
 
 
 @pytest.mark.parametrize("code", PROGRAMS)
@@ -182,3 +183,20 @@ def test_money_that_was_paid_out_stays_paid_though_later_terms_pay_none_out() ->
     assert (paid, story.at("2024-04-03").available) == (600, -600)
     bought(story, "B", "2024-04-05", 60_000)
     assert story.at("2024-06-02").available == 300, "nothing is paid out any more"
+
+
+def test_money_that_was_paid_out_is_paid_again_under_terms_that_pay_out_only_later() -> None:
+    story = Story("cash")
+    bought(story, "A", "2024-03-05", 40_000)
+    assert story.at("2024-04-02").available == 0
+    paid = list(story.simulation.ledgers[MEMBER].decisions.values())
+    assert [each.points for each in paid] == [600]
+    rules = {"rule": "CSH-04", "day": 1, "minimum": 500}
+    later = {"effective_from": "2024-05-01T00:00:00+02:00", "set": {"pay_out": rules}}
+    story = Story("cash", {"pay_out": None, "amendments": [later]})
+    story.simulation = Simulation(story.program, paid={MEMBER: paid})
+    bought(story, "A", "2024-03-05", 40_000)
+    bought(story, "B", "2024-05-05", 40_000)
+    story.simulation.run_clock(instant("2024-06-02"))
+    told = [(each.points, each.rule) for each in story.entries() if each.reason == "pay_out"]
+    assert told == [(600, "CSH-07"), (600, "CSH-04")]
