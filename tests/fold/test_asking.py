@@ -183,7 +183,7 @@ MORE = {
     "ansage": ["subscription.points-set", "an order", "order.paid", "points.held", "reward.requested"],
     "scolar": ["order.paid", "points.held", "review.posted"],
 }
-"""Facts that reach for rows of which only the account or its terms know: other deliveries, lots of an order, marks of activities."""
+"""Facts that reach for rows which only the account or its terms know: other deliveries, lots of an order, marks."""
 
 
 @pytest.mark.parametrize("code", MORE)
