@@ -1,4 +1,4 @@
-"""Random lives of a member that keep to what the naive rules know: cancels come before goods ship, returns after."""
+"""Random lives of a member that keep to what the naive rules know: returns, and exchanges, of goods that shipped."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class Maker:
             if rng.random() < 0.3:
                 self.exchange(at, sent_at, order_id, parcel)
             else:
-                self.back("return.received", at, order_id, parcel)
+                self.back_or_refused(at, order_id, parcel)
             shipped = [each for each in shipped if each]
 
     def ship_in_parts(self, order_id: str, at: datetime, left: dict[str, int]) -> None:
@@ -146,7 +146,14 @@ class Maker:
                 self.back("return.received", at, order_id, gone)
         while gone and rng.random() < 0.4:
             at = self.after(at, 60)
-            self.back("return.received", at, order_id, gone)
+            self.back_or_refused(at, order_id, gone)
+
+    def back_or_refused(self, at: datetime, order_id: str, parcel: dict[str, int]) -> None:
+        """Some pieces that were sent come back as a return, or were never taken: that is a cancel."""
+        if self.rng.random() < 0.2:
+            self.back("order.cancelled", at, order_id, parcel, reason=self.rng.choice(_REASONS))
+        else:
+            self.back("return.received", at, order_id, parcel)
 
     def exchange(self, at: datetime, sent_at: datetime, order_id: str, left: dict[str, int]) -> None:
         """Some pieces come back, and others go out for them, sooner or later."""

@@ -52,14 +52,14 @@ class LenovoPro(Rules):
             if name not in order.at_most:
                 order.at_most[name] = min(goods // 100, self.room(order))  # LEN-Q6: cut, in the order of the lines
             left, before = order.at_most[name], 0
-            whole = line.shipped == line.quantity - line.cancelled and len(line.sent) == 1
+            whole = not line.left_to_send and len(line.sent) == 1
             for day, shipment, _ in line.sent:
                 points = (line.goods * line.stayed(shipment) // line.quantity // 100 if goods else 0) - before  # LEN-Q1
                 before += points
                 points = min(points, left)
                 left -= points
                 parts[name if whole else f"{name} shipped {shipment}"] = points, day + timedelta(days=30), self.kind  # LEN-18
-            if line.shipped < line.quantity - line.cancelled:
+            if line.left_to_send:
                 parts[name] = min(goods // 100 - before, left), None, self.kind
         return parts
 

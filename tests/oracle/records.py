@@ -93,8 +93,8 @@ class Grant:
 
 @dataclass
 class Line:
-    """One line of an order. `sent`: day, number of the shipment, and pieces that stayed, of `shipped` in all. `replacement`: came
-    with an exchange."""
+    """One line of an order. `sent`: day, number of the shipment, and pieces that stayed, of `shipped` in all. `called_off`: of
+    those cancelled, what had not shipped. `replacement`: came with an exchange."""
 
     name: str
     sku: str
@@ -107,6 +107,7 @@ class Line:
     replacement: bool = False
     sent: list[tuple[date, int, int]] = field(default_factory=list)
     shipped: int = 0
+    called_off: int = 0
     cancelled: int = 0
     returned: int = 0
     used: int = 0
@@ -116,9 +117,20 @@ class Line:
         self.sent.append((day, parcel, pieces))
         self.shipped += pieces
 
+    def cancel(self, pieces: int) -> None:
+        """Pieces are cancelled: those that have not shipped, then parcels that were sent for nothing."""
+        some = min(pieces, self.left_to_send)
+        self.called_off += some
+        self.cancelled += pieces
+        self._miss(pieces - some)
+
     def take_back(self, pieces: int) -> None:
-        """Pieces come back: what went last first."""
+        """Pieces come back."""
         self.returned += pieces
+        self._miss(pieces)
+
+    def _miss(self, pieces: int) -> None:
+        """What went last does not stay."""
         for place, (day, parcel, there) in reversed(list(enumerate(self.sent))):
             some = min(pieces, there)
             self.sent[place] = day, parcel, there - some
@@ -127,6 +139,10 @@ class Line:
     def stayed(self, parcel: int) -> int:
         """Pieces that went in the first so many parcels and stayed."""
         return sum(pieces for _, number, pieces in self.sent if number <= parcel)
+
+    @property
+    def left_to_send(self) -> int:
+        return self.quantity - self.called_off - self.shipped
 
     @property
     def gone(self) -> int:
@@ -138,7 +154,7 @@ class Line:
 
     @property
     def goods_shipped_and_kept(self) -> int:
-        return self.goods * (self.shipped - self.returned) // self.quantity
+        return self.goods * sum(pieces for _, _, pieces in self.sent) // self.quantity
 
 
 def line_of(told: dict[str, Any], prefix: str = "") -> Line:

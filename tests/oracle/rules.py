@@ -1,7 +1,7 @@
 """What the published terms of three programs say, once more: plain lists, one pass over all days, nothing kept between questions.
 
 Written from the terms alone. Shares no code with `worker.decide`: it reads the JSON of the events and does its own arithmetic.
-It knows cancels of what has not shipped and returns of what has; `histories.py` keeps to that. Points set aside: `holding.py`.
+Points set aside are in `holding.py`.
 """
 
 from __future__ import annotations
@@ -282,7 +282,7 @@ class Rules(Holding, ABC):
             return
         names = None if data["lines"] == "all" else {each["line_id"]: each["quantity"] for each in data["lines"]}
         for line in order.lines:
-            left = line.quantity - (line.cancelled + line.shipped if type_ == "shipment.dispatched" else line.gone)
+            left = line.left_to_send if type_ == "shipment.dispatched" else line.quantity - line.gone
             count = left if names is None else min(left, names.get(line.name, 0))
             if not count:
                 continue
@@ -290,7 +290,7 @@ class Rules(Holding, ABC):
             if type_ == "shipment.dispatched":
                 line.send(self.today, order.shipments, count)
             elif type_ == "order.cancelled":
-                line.cancelled += count
+                line.cancel(count)
             else:
                 line.take_back(count)
         if type_ != "shipment.dispatched":

@@ -116,6 +116,26 @@ def test_an_order_of_which_something_is_left_saves_a_level_though_some_of_it_is_
     assert levels(story, "2025-01-15", "2026-01-09", "2026-01-10") == ["Silver", "Silver", "Member"]
 
 
+def test_when_the_last_order_is_called_off_one_before_it_that_is_still_open_is_the_last_again() -> None:
+    story = scolar()
+    story.bought("A", "2024-01-15", line(160_000))
+    story.order("open", "2025-01-10", line(1_000))
+    story.order("open too", "2025-02-01", line(1_000))
+    story.order("C", "2025-11-01", line(1_000))
+    story.cancelled("open too", "2025-11-02")
+    story.cancelled("C", "2025-11-03")
+    assert levels(story, "2025-11-04", "2026-01-09", "2026-01-10") == ["Gold", "Gold", "Silver"]
+
+
+def test_of_two_orders_of_one_day_the_other_stays_when_one_is_called_off() -> None:
+    story = scolar()
+    story.bought("A", "2024-01-15", line(60_000))
+    story.order("B", "2025-01-10 10:00:00", line(1_000))
+    story.order("C", "2025-01-10 11:00:00", line(1_000))
+    story.cancelled("C", "2025-01-11")
+    assert levels(story, "2026-01-09", "2026-01-10") == ["Silver", "Member"]
+
+
 def test_a_level_that_the_year_before_gives_back_is_not_given_back_again_by_a_purchase() -> None:
     story = scolar()
     story.bought("A", "2024-01-06", line(160_000))

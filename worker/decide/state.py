@@ -112,6 +112,7 @@ class Tier(Record, frozen=True):
     lost: int = 0  # levels lost to inactivity, which a purchase may restore
     last_counted_on: date | None = None  # date of the last purchase that counted, for the inactivity rule
     last_ordered_on: date | None = None  # date of the last order that was not called off, though it may not count yet
+    open_orders: tuple[date, ...] = ()  # dates of orders not called off that do not count yet, later than the last that counted
     inactive_periods: int = 0  # inactivity periods already answered by a step down
 
 

@@ -192,7 +192,8 @@ def ordered(account: Account, order: Order) -> None:
     start(account)
     tier = account.head.tier
     assert tier is not None
-    account.head = replace(account.head, tier=replace(tier, last_ordered_on=account.version.days.date_of(order.placed_at)))
+    day = account.version.days.date_of(order.placed_at)
+    account.head = replace(account.head, tier=replace(tier, last_ordered_on=day, open_orders=(*tier.open_orders, day)))
     if tiers.inactivity.restore == "one_per_order":
         restore(account, tiers)
     account.head = replace(account.head, tier_due_at=next_change(account.version, account.head, account.at))
@@ -203,8 +204,14 @@ def _forget_called_off(account: Account, version: Version, tiers: Tiers, order: 
     tier = account.head.tier
     if tiers.inactivity is None or tier is None or order.judged or any(line.kept for line in order.lines):
         return
-    if tier.last_ordered_on == version.days.date_of(order.placed_at):
-        account.head = replace(account.head, tier=replace(tier, last_ordered_on=None))
+    day = version.days.date_of(order.placed_at)
+    others = list(tier.open_orders)
+    if day in others:
+        others.remove(day)
+        account.head = replace(account.head, tier=replace(tier, open_orders=tuple(others)))
+    if tier.last_ordered_on == day and day not in others:
+        last = max(others, default=None)
+        account.head = replace(account.head, tier=replace(tier, last_ordered_on=last, open_orders=tuple(others)))
         account.head = replace(account.head, tier_due_at=next_change(version, account.head, account.at))
 
 
@@ -214,7 +221,8 @@ def _purchase_counts(account: Account, tiers: Tiers, day: date) -> None:
     tier = account.head.tier
     assert tier is not None
     last = day if tier.last_counted_on is None else max(day, tier.last_counted_on)
-    tier = replace(tier, last_counted_on=last, inactive_periods=0)
+    later = tuple(each for each in tier.open_orders if each > last)
+    tier = replace(tier, last_counted_on=last, inactive_periods=0, open_orders=later)
     rule = tiers.inactivity
     account.head = replace(account.head, tier=tier)
     if rule is not None and rule.restore == "one_per_judged_purchase":

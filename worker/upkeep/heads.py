@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from worker.decide import tiers
 from worker.decide.program import Program
 from worker.decide.state import Head
@@ -13,9 +15,11 @@ LOOKS_AHEAD: Final = frozenset({"clock_due_at", "next_due_at"})
 
 
 def comparable(program: Program | None, head: Head) -> dict[str, Any]:
-    """The fields of a head by name. Amounts that no window reaches any more may have been dropped from one and not yet from the
-    other, so they are left out; a head of an unknown program is taken as it is."""
+    """The fields of a head by name, without open orders, which a head that was written before they were kept does not have, and
+    without amounts that no window reaches any more (if its program is known), which may have been dropped from one head only."""
     fields = {name: getattr(head, name) for name in head.__struct_fields__}
+    if head.tier is not None:
+        fields["tier"] = replace(head.tier, open_orders=())
     if program is not None and head.last is not None:
         version = program.at(head.last.at)
         if version.terms.tiers is not None:
