@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 
 from contracts.terms import Terms
 from worker import terms as files
+from worker.decide.explain import Era
 from worker.decide.program import Program
 from worker.persist.api import Store
 from worker.persist.rows import Terms as RegisteredTerms
@@ -39,6 +41,18 @@ async def _in_force(store: Store) -> list[RegisteredTerms]:
     """Of each program and effective date the version registered last."""
     latest = {(each.program, each.effective_from): each for each in sorted(await store.terms(), key=lambda each: each.applied_at)}
     return list(latest.values())
+
+
+async def eras(store: Store, code: str) -> list[Era]:
+    """A program as it was registered before versions came that had been in force already; oldest first."""
+    in_force: dict[date, Terms] = {}
+    found: list[Era] = []
+    for each in sorted((row for row in await store.terms() if row.program == code), key=lambda row: row.applied_at):
+        version = Terms.model_validate_json(each.body, strict=True)
+        if in_force and version.effective_from <= each.applied_at:
+            found.append(Era(Program(list(in_force.values())), each.applied_at, version.effective_from))
+        in_force[each.effective_from] = version
+    return found
 
 
 async def programs(store: Store) -> list[Program]:

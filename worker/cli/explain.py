@@ -63,16 +63,18 @@ async def _told(program: str, member: str, order: str | None, at: str | None, la
     from worker.decide.explain import Known
     from worker.decide.explain import explain as explain_postings
     from worker.explain import tell
+    from worker.registry import eras
     from worker.settings import load
 
     asked = instant(at, "--at") if at is not None else None
     settings = load()
     async with ledger(settings) as store:
         terms = await program_of(store, program)
+        before = await eras(store, program)
         dossier = await dossier_of(store, settings, program, member)
         until = asked or (await store.state()).now
     if order is not None and ("order", order) not in dossier.items:
         raise Failure(Exit.FINDING, f"{order}: this member has no order of that id in {program}")
     facts = [Known(fact, recorded_at) for fact, recorded_at in zip(dossier.facts, dossier.recorded, strict=True)]
-    found = explain_postings(terms, facts, dossier.decisions, dossier.postings, until)
+    found = explain_postings(terms, facts, dossier.decisions, dossier.postings, until, before)
     return tell(terms, found, member, until, lang.value, order)

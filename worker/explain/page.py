@@ -54,6 +54,7 @@ def _page(told: Told, words: Words) -> Iterator[str]:
     for bucket, points in (("available", told.available), ("pending", told.pending), ("held", told.held)):
         yield f"<div><dt>{escape(words.bucket(bucket))}</dt><dd>{points:,}</dd></div>"
     yield "</dl>"
+    yield from (f'<p class="note">{escape(note)}</p>' for note in told.notes)
     if not told.postings:
         yield f"<p>{escape(words.label('nothing'))}</p>"
     for day, postings in groupby(told.postings, key=lambda each: each.at[:10]):

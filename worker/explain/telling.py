@@ -54,7 +54,7 @@ class PostingTold:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An account explained in one language. Balances are those at `at`."""
+    """An account explained in one language. Balances are those at `at`; `notes`: what is to be said of all of it."""
 
     language: Language
     program: str
@@ -66,6 +66,7 @@ class Told:
     pending: int
     held: int
     tier: str | None
+    notes: tuple[str, ...]
     postings: tuple[PostingTold, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -83,7 +84,8 @@ def tell(
     version = program.at(at)
     words = Words(language)
     head = explanation.account.head
-    teller = _Teller(program, words, explanation.events)
+    teller = _Teller(words, explanation.events)
+    available, pending, held = explanation.balances
     chosen = [each for each in explanation.postings if order_id is None or _of_order(each, order_id)]
     return Told(
         language=language,
@@ -92,10 +94,11 @@ def tell(
         member_id=member_id,
         order_id=order_id,
         at=_local(version, at),
-        available=head.available,
-        pending=head.pending,
-        held=head.held,
+        available=available,
+        pending=pending,
+        held=held,
         tier=head.tier.name if head.tier else version.lowest_tier,
+        notes=() if explanation.settled else (words.label("unsettled"),),
         postings=tuple(teller.posting(each) for each in chosen),
     )
 
@@ -113,18 +116,17 @@ def _minute(version: Version, at: datetime) -> str:
 
 
 class _Teller:
-    """Tells single postings of one program in one language."""
+    """Tells single postings in one language."""
 
-    def __init__(self, program: Program, words: Words, events: Mapping[tuple[str, str], Event]) -> None:
-        self.program = program
+    def __init__(self, words: Words, events: Mapping[tuple[str, str], Event]) -> None:
         self.events = events
         self.words = words
-        self.rules: dict[str, Rule] = {rule.id: rule for version in program.versions for rule in version.terms.rules}
+        self._rules: dict[int, dict[str, Rule]] = {}
 
     def posting(self, each: Explained) -> PostingTold:
         """One posting in words."""
         entry, moment = each.posting.entry, each.posting.moment
-        version = self.program.named(each.order.terms) if each.order is not None else self.program.at(moment.at)
+        version = each.program.named(each.order.terms) if each.order is not None else each.program.at(moment.at)
         return PostingTold(
             at=_local(version, moment.at),
             recorded_at=_local(version, each.posting.recorded_at),
@@ -136,7 +138,7 @@ class _Teller:
             source=entry.source,
             target=entry.target,
             reason=entry.reason,
-            rule=self._rule(entry.rule),
+            rule=self._rule(each.program, entry.rule),
             how=tuple(self._how(version, each)),
             kind=entry.kind,
             lot=entry.lot,
@@ -163,8 +165,10 @@ class _Teller:
             return self.words.of(CLOCK)
         return self.words.of(CAUSES[event.type], id=event.order_id or "") if event.type in CAUSES else event.type
 
-    def _rule(self, rule_id: str) -> RuleTold:
-        rule = self.rules.get(rule_id)
+    def _rule(self, program: Program, rule_id: str) -> RuleTold:
+        if id(program) not in self._rules:
+            self._rules[id(program)] = {rule.id: rule for version in program.versions for rule in version.terms.rules}
+        rule = self._rules[id(program)].get(rule_id)
         if rule is None:
             return RuleTold(rule_id, None, None, None)
         return RuleTold(rule_id, *rule.place(self.words.language), rule.says.told(self.words.language))
@@ -177,6 +181,8 @@ class _Teller:
         if change.was:
             sign = 1 if change.was > 0 else -1  # told in the direction in which the points went first
             yield self.words.line("changed", was=sign * change.was, now=sign * change.now)
+        for era in change.eras:
+            yield self.words.line("terms", since=_minute(version, era.since), at=_minute(version, era.until))
         for event in change.late:
             if each.cause is not None and (event.source, event.id) == (each.cause.source, each.cause.id):
                 yield self.words.line("late_itself")
@@ -187,6 +193,9 @@ class _Teller:
 
     def _how(self, version: Version, each: Explained) -> Iterator[str]:
         entry = each.posting.entry
+        if not each.known:
+            yield self.words.line("unknown")
+            return
         if entry.reason in ("mature", "lapse"):
             yield from self._by_time(version, each)
         if each.since is not None:

@@ -19,6 +19,8 @@ def _lines(told: Told, words: Words) -> Iterator[str]:
     if told.order_id is not None:
         yield words.label("order", order=told.order_id)
     yield words.label("balance", available=told.available, pending=told.pending, held=told.held)
+    for note in told.notes:
+        yield f"! {note}"
     if not told.postings:
         yield ""
         yield words.label("nothing")

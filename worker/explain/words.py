@@ -165,6 +165,11 @@ LINES: Final[Mapping[str, Pair]] = {
     "changed": ("以前 {was} → 今 {now}", "was {was}, is now {now}"),
     "posted": ("{at} に記帳", "posted on {at}"),
     "late": ("遅れて届いた：{cause}（{at} の出来事）", "came late: {cause} (of {at})"),
+    "terms": ("{since} から有効な規約が {at} に登録されました", "terms in force from {since} were registered on {at}"),
+    "unknown": (
+        "記帳時の規約と状態による計算は、今ある記録からは再現できません",
+        "posted by terms and a state of then that are not to be worked out from what is recorded now",
+    ),
     "late_itself": ("この出来事は遅れて届きました", "this came late itself"),
 }
 
@@ -183,6 +188,10 @@ LABELS: Final[Mapping[str, Pair]] = {
         "available {available}, pending {pending}, set aside {held}",
     ),
     "nothing": ("ポイントの動きはありません。", "No points have moved."),
+    "unsettled": (
+        "後から登録された規約による訂正は、まだ記帳されていません。",
+        "What terms registered since change about it is not posted yet.",
+    ),
     "rule": ("定め", "Rule"),
 }
 
