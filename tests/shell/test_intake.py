@@ -110,6 +110,20 @@ async def test_a_full_batch_does_not_linger_and_a_small_one_only_as_long_as_said
     assert [record.offset for record in full.records + rest.records] == [0, 1, 2]
 
 
+async def test_what_came_while_a_batch_was_under_way_does_not_linger_again() -> None:
+    intake, reader = await opened(A)
+    reader.give(intake, A, 0)
+    begun = time.monotonic()
+    assert await intake.next_batch(10, linger_seconds=0.2) is not None
+    assert time.monotonic() - begun >= 0.2
+    reader.give(intake, A, 1)
+    came = time.monotonic()
+    while time.monotonic() - came < 0.2:
+        await asyncio.sleep(0)  # the batch is at work
+    async with asyncio.timeout(0.1):
+        assert await intake.next_batch(10, linger_seconds=0.2) is not None
+
+
 async def test_a_batch_with_all_the_bytes_that_it_may_have_does_not_linger() -> None:
     intake, reader = await opened(A, batch_bytes_max=450)
     reader.give(intake, A, 0, 1, 2)

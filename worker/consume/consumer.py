@@ -58,16 +58,19 @@ class StrictConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships 
         on_lost: Callable[[Collection[TopicPartition]], None],
         on_doubt: Callable[[Collection[TopicPartition]], None],
         poll_bytes_max: Callable[[], int],
+        poll_wait_ms: int,
         **options: Any,
     ) -> None:
         """`on_doubt`: told of partitions that no broker was asked about for a while, before what came now is given out.
-        `poll_bytes_max`: a poll ends with the record with which it has that many bytes.
+        `poll_bytes_max`: a poll ends with the record with which it has that many bytes; `poll_wait_ms`: it waits so long for
+        the first one, at least.
         """
         super().__init__(*topics, **options)
         self._on_lost = on_lost
         self._on_doubt = on_doubt
         self._known_at: dict[TopicPartition, float] = {}  # monotonic time at which it was last known to be the same log
         self._poll_bytes_max = poll_bytes_max
+        self._poll_wait_ms = poll_wait_ms
         self.failing_since: float | None = None
         """Monotonic time (seconds) since when every poll failed; None while polls succeed."""
         self.in_hand: set[TopicPartition] = set()
@@ -112,7 +115,8 @@ class StrictConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships 
             self._on_lost(list(self.in_hand))
             self.in_hand.clear()
         try:
-            records = await self._getmany_with_bad_headers(*partitions, timeout_ms=timeout_ms, max_records=max_records)
+            wait_ms = max(timeout_ms, self._poll_wait_ms)
+            records = await self._getmany_with_bad_headers(*partitions, timeout_ms=wait_ms, max_records=max_records)
         except NoOffsetForPartitionError:
             records = {}  # the seek to the stored position is on its way
         except OffsetOutOfRangeError as error:

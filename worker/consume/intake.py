@@ -67,6 +67,8 @@ class Intake:
         self._changed = asyncio.Event()
         self._taken = asyncio.Event()
         self._closed = False
+        self._first_at: float | None = None
+        """Since when (monotonic) records wait here that no batch took; None while none do."""
         self._settling: set[asyncio.Task[None]] = set()
         self._moved_alone_at = 0.0
         self._opened_ms = 0
@@ -76,23 +78,21 @@ class Intake:
 
     async def next_batch(self, records_max: int, linger_seconds: float = 0.005) -> Batch | None:
         """The next records, at most `records_max`; as soon as a full batch is here or `linger_seconds` passed since the
-        first. None once the intake is closed. May be cancelled: nothing is taken before it returns.
+        first came, be it before this was called. None once the intake is closed. May be cancelled: nothing is taken before it
+        returns.
         """
-        first_seen: float | None = None
         while not self._closed:
             self._changed.clear()
             now = time.monotonic()
             takeable = [lane for lane in self._lanes.values() if lane.takeable]
             if takeable:
-                first_seen = now if first_seen is None else first_seen
-                wait = first_seen + linger_seconds - now
+                wait = (self._first_at or now) + linger_seconds - now
                 if wait <= 0 or self._fills_a_batch(takeable, records_max):
                     batch = self._take(records_max)
                     if batch.records:
                         return batch
                     wait = HELD_RECHECK_SECONDS
             else:
-                first_seen = None
                 wait = self._options.idle_move_seconds
                 if now - self._moved_alone_at >= wait and (moves := self._moves_alone(now)):
                     return Batch((), moves)
@@ -246,6 +246,7 @@ class Intake:
                 self._begin([lane.key])
                 continue
             lane.put(run, position)
+            self._first_at = self._first_at or time.monotonic()
             lane.fetch_end = reader.readable_end(partition) or lane.fetch_end
             if len(lane.records) > self._options.buffer_records_max or lane.buffered_bytes > self.lane_bytes_max:
                 lane.full = True
@@ -260,6 +261,7 @@ class Intake:
         self._refresh(lanes)
         records, runs = take_in_step(lanes, self._step, records_max, _monotonic_ms(), self._options.batch_bytes_max)
         self._taken.set()
+        self._first_at = time.monotonic() if self.waiting else None
         moves = [lane.move(run, self._at_end(lane)) for lane, run in runs]
         for lane, _ in runs:
             if lane.full and self._is_half_empty(lane):
