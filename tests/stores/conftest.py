@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from itertools import count
 
@@ -12,6 +13,7 @@ from tests.stores.memory import MemoryStore
 from worker.local.sql import execute
 from worker.persist import PostgresStore, Store, StoreOptions
 
+collect_ignore = [] if os.environ.get("LOYALTY_TEST_CITUS") else ["test_citus.py"]
 MEMORY = "memory"
 WORKER = StoreOptions(role="loyalty_worker", dead_letter_bytes_max=1_000)
 _numbers = count(1)

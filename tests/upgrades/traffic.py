@@ -12,7 +12,7 @@ from worker import registry
 from worker.catalogue import Catalogue
 from worker.consume.batch import Batch
 from worker.decode import Record
-from worker.persist import PostgresStore, key_check
+from worker.persist import PostgresStore, StoreOptions, key_check
 from worker.pipeline import Pipeline, PipelineOptions
 from worker.terms import read, shipped, versions
 
@@ -46,15 +46,14 @@ def out_of_order(sent: Sequence[Sent]) -> list[Sent]:
     return [*(event for event in sent if event not in late), *late]
 
 
-async def fill(dsn: str) -> None:
+async def fill(dsn: str, options: StoreOptions | None = None) -> None:
     """Write the ledger of a database that is migrated and empty, as a worker does, in batches."""
-    async with await PostgresStore.open(dsn) as store:
+    async with await PostgresStore.open(dsn, options) as store:
         await store.settle_key(key_check(ACCOUNT_KEY.encode()))
         for code in PROGRAMS:
             await registry.register(store, versions(read(shipped()[code].read_text(encoding="utf-8"), code), code))
         catalogue = Catalogue(await registry.programs(store))
-        options = PipelineOptions(ACCOUNT_KEY.encode())
-        pipeline = Pipeline(store, catalogue, options, epoch=1, now=lambda: DUMPED_AT)
+        pipeline = Pipeline(store, catalogue, PipelineOptions(ACCOUNT_KEY.encode()), epoch=1, now=lambda: DUMPED_AT)
         arriving = out_of_order(events())
         pipeline.know(START)
         for place in range(0, len(arriving), _BATCH):
