@@ -117,6 +117,14 @@ def _named_rules(part: object, path: str) -> Iterator[tuple[str, str]]:
 # -- rates
 
 
+def zone_unknown(terms: Terms) -> Found:
+    """A zone that is none: nothing can be reckoned without, so a file is never read with one."""
+    try:
+        ZoneInfo(terms.zone)
+    except (LookupError, ValueError, OSError):
+        yield Contradiction("zone", f"{terms.zone} is no time zone; write one like Asia/Tokyo")
+
+
 def shares_too_high(terms: Terms) -> Found:
     """Shares of 1 and more: a point for every yen, and more, mostly meant as so many percent. `{points: 1, per: 1}` is plain.
 
@@ -282,10 +290,6 @@ def _numbers(terms: Terms) -> Found:
 
 
 def _dates(terms: Terms) -> Found:
-    try:
-        ZoneInfo(terms.zone)
-    except (LookupError, ValueError, OSError):
-        yield Contradiction("zone", f"{terms.zone} is no time zone; write one like Asia/Tokyo")
     if terms.tiers is not None:
         try:
             date.fromisoformat(f"2023-{terms.tiers.yearly_on}")

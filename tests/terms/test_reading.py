@@ -55,6 +55,8 @@ def test_a_key_given_twice_is_refused() -> None:
         ("redemption: {minimum: 010}", "redemption.minimum: Input should be a valid integer"),
         ("a: &a [1]\nb: *a", "aliases (*name) are not read"),
         ("earning.components.1.rates.0.rate: 1", "100 % of the amount"),
+        ("zone: Asia/Tokio", "zone: Asia/Tokio is no time zone"),
+        (f"zone: {'x' * 300}", "is no time zone"),
     ],
 )
 def test_overrides_are_read_as_strictly(tmp_path: Path, text: str, told: str) -> None:
