@@ -298,3 +298,14 @@ def test_rewards_that_wait_when_the_terms_offer_none_any_more_wait_on_and_harm_n
     assert rewards(story, "2024-07-09") == {"R": None}
     story.shipped("A", "2024-07-19")
     assert (rewards(story, "2024-07-19"), story.at("2024-07-19").available) == ({"R": None}, 1_000)
+
+
+def test_deliveries_are_followed_for_rewards_alone_and_for_settings_alone() -> None:
+    story = joined(1_000, Story("ansage", {"redemption.subscription": None}))
+    story.order("A", "2024-07-01", line(1_000), planned_ship_date="2024-07-12")
+    reward(story, "R", "2024-07-02")
+    assert rewards(story, "2024-07-02") == {"R": "A"}
+    story = joined(1_000, Story("ansage", {"rewards": None}))
+    story.order("A", "2024-07-01", line(1_000), course="subscription", subscription_id="S1")
+    set_points(story, "R", "2024-07-02", 300, subscription_id="S1")
+    assert story.order_at("A", "2024-07-02").points_used == 300
