@@ -9,5 +9,6 @@ from worker.decide import fold
 
 
 def the_fold_is() -> Literal["compiled", "interpreted"]:
-    """Whether the fold runs as compiled code (`make compiled`, the image) or as it was written; the ledgers are the same."""
+    """Whether the fold, and decoding with it, runs as compiled code (`make compiled`, the image) or as it was written; the
+    ledgers are the same."""
     return "compiled" if fold.__file__.endswith(tuple(EXTENSION_SUFFIXES)) else "interpreted"
