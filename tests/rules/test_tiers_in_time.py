@@ -127,6 +127,28 @@ def test_when_the_last_order_is_called_off_one_before_it_that_is_still_open_is_t
     assert levels(story, "2025-11-04", "2026-01-09", "2026-01-10") == ["Gold", "Gold", "Silver"]
 
 
+def test_of_several_orders_that_are_still_open_the_latest_is_the_last() -> None:
+    story = scolar()
+    story.bought("A", "2024-01-15", line(160_000))
+    story.order("B", "2025-01-10", line(1_000))
+    story.order("C", "2025-02-01", line(1_000))
+    story.order("D", "2025-11-01", line(1_000))
+    story.cancelled("D", "2025-11-02")
+    assert levels(story, "2026-01-31", "2026-02-01") == ["Gold", "Silver"]
+
+
+def test_orders_that_count_or_were_placed_before_one_that_does_are_open_no_more() -> None:
+    story = scolar()
+    story.order("never sent", "2024-01-10", line(1_000))
+    story.bought("A", "2024-01-15", line(160_000))
+    story.order("open", "2024-02-01", line(1_000))
+    assert levels(story, "2024-02-02") == ["Gold"]
+    row = story.simulation.ledgers[MEMBER].row
+    assert row is not None
+    assert row.head.tier is not None
+    assert [day.isoformat() for day in row.head.tier.open_orders] == ["2024-02-01"]
+
+
 def test_of_two_orders_of_one_day_the_other_stays_when_one_is_called_off() -> None:
     story = scolar()
     story.bought("A", "2024-01-15", line(60_000))
@@ -189,6 +211,28 @@ def test_a_return_of_what_was_forgotten_takes_nothing_from_what_counts() -> None
     story.returned("old", "2026-05-12")
     assert levels(story, "2026-05-13") == ["silver"]
     assert _days(story) == ["2026-05-10"]
+
+
+def test_goods_that_leave_many_years_late_still_count_for_the_year_of_their_order() -> None:
+    story = Story("lenovo-pro")
+    story.enrolled("2024-01-05")
+    story.order("A", "2024-12-01", line(300_000))
+    assert levels(story, "2029-01-01") == ["Pro"]
+    story.shipped("A", "2029-01-02")
+    assert levels(story, "2029-01-03") == ["Plus"]
+
+
+def test_a_return_of_a_year_that_was_forgotten_leaves_nothing_below_zero() -> None:
+    story = scolar()
+    story.bought("old", "2024-02-10", line(60_000))
+    for year in range(2025, 2030):
+        story.bought(f"A{year}", f"{year}-02-10", line(40_000))
+    assert levels(story, "2029-03-01") == ["Silver"]
+    years = _days(story)
+    assert "2024-01-01" not in years
+    story.returned("old", "2029-03-02")
+    assert levels(story, "2029-03-03") == ["Silver"]
+    assert _days(story) == years
 
 
 def test_an_order_that_comes_years_late_ends_as_if_it_had_come_in_time() -> None:

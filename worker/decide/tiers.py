@@ -209,7 +209,7 @@ def _forget_called_off(account: Account, version: Version, tiers: Tiers, order: 
     if day in others:
         others.remove(day)
         account.head = replace(account.head, tier=replace(tier, open_orders=tuple(others)))
-    if tier.last_ordered_on == day and day not in others:
+    if tier.last_ordered_on == day:
         last = max(others, default=None)
         account.head = replace(account.head, tier=replace(tier, last_ordered_on=last, open_orders=tuple(others)))
         account.head = replace(account.head, tier_due_at=next_change(version, account.head, account.at))
