@@ -58,6 +58,14 @@ def test_what_lapses_on_one_day_is_told_together_and_other_days_apart(heard: Hea
     assert told(heard) == [("2024-07-31", 140, LAST, 30), ("2024-08-01", 5, "2024-09-01", 30)]
 
 
+def test_what_matures_into_an_empty_balance_as_its_day_of_notice_begins_is_told_on_it(heard: Heard) -> None:
+    story = Story("scolar", {"activities": [], "notice_days": [356]})
+    story.registered("2024-01-05")
+    story.bought("A", "2024-01-05", line(10_000))
+    story.at("2024-12-31")
+    assert told(heard) == [("2024-01-14", 100, "2025-01-05", 356)]
+
+
 def test_points_used_meanwhile_are_not_told(heard: Heard) -> None:
     story = lots()
     story.order("A", "2024-08-05", line(10_000), points_used=60)

@@ -85,6 +85,11 @@ def test_a_tier_that_the_program_does_not_have_is_a_finding() -> None:
     assert opened("puppy", {"points": 10}, tier="gold").findings("2024-04-02") == ["tier_not_offered"]
 
 
+def test_lots_are_named_by_their_number_in_the_opening() -> None:
+    story = opened("lenovo-pro", {"points": 100}, {"points": 5})
+    assert [str(entry.lot).rpartition("/")[2] for entry in story.entries()] == ["opening1", "opening2"]
+
+
 def test_an_account_is_opened_once() -> None:
     story = opened("lenovo-pro", {"points": 100})
     story.tell("balance.opened", "2024-04-02", member_id=MEMBER, lots=[{"points": 900}])

@@ -183,6 +183,33 @@ def test_points_that_were_revoked_while_pending_are_not_taken_again_with_their_g
     assert (story.at("2024-03-20").revoked_total, story.at("2024-03-20").available) == (100, 70)
 
 
+def test_what_an_order_owes_is_taken_from_its_own_lots_before_others_that_lapse_sooner() -> None:
+    story = lenovo()
+    story.bought("A", "2024-01-10", line(10_000), line(10_000))
+    story.order("B", "2024-03-01", line(5_000), points_used=100, payment_method="cod")
+    story.adjusted(50, "2024-03-02", expires_on="2024-05-31")
+    story.returned("A", "2024-03-03", pieces("1"))
+    assert [(str(lot.expires_on), lot.points) for lot in story.at("2024-03-03").lots] == [("2024-05-31", 50)]
+
+
+def test_a_cancel_takes_what_has_not_left_and_lets_the_rest_mature() -> None:
+    story = lenovo()
+    story.order("A", "2024-03-01", line(3_000, 2))
+    story.shipped("A", "2024-03-02", pieces("1"))
+    story.cancelled("A", "2024-03-03", pieces("1"))
+    assert (story.at("2024-03-03").pending, story.at("2024-04-02").available) == (30, 30)
+
+
+def test_parts_that_come_back_at_one_instant_with_a_fresh_term_are_one_lot() -> None:
+    story = joined(300, Story("ansage", {"reversal.back_expiry.mode": "fresh"}))
+    story.order("A", "2024-07-01", line(1_000, 3), points_used=300, payment_method="cod")
+    for hour in (10, 11, 12):
+        story.cancelled("A", f"2024-07-03 {hour}:00:00", pieces("1"))
+    assert story.at("2024-07-17").available == 300
+    found = [each for each in story.simulation.ledgers[MEMBER].lots.values() if each.available]
+    assert [(each.points, each.available) for each in found] == [(300, 300)]
+
+
 # -- limits
 
 

@@ -174,6 +174,14 @@ def test_inactivity_goes_on_from_what_had_counted_elsewhere() -> None:
     assert levels(story, "2024-10-01 00:00:00") == ["Silver"]
 
 
+@pytest.mark.parametrize(("bought", "lost"), [("2024-01-05", "2025-01-10"), ("2024-03-01", "2026-01-10")])
+def test_inactivity_that_is_looked_at_once_a_year_waits_for_the_next_such_day(bought: str, lost: str) -> None:
+    story = scolar(inactivity__executed="yearly_review", yearly_review="none")
+    story.bought("A", bought, line(150_000))
+    assert story.one_second_before(f"{lost} 00:00:00").tier == "Gold"
+    assert levels(story, f"{lost} 00:00:00") == ["Silver"]
+
+
 # -- what is forgotten
 
 
