@@ -51,7 +51,7 @@ ROWS: Final = (
     Row("Postgres restarts", 100, ("postgres_restarts",), {"postgres_crashes": "crashes", "disks_full": "after a full disk"}),
     Row("broker restarts, leader moves", 100, ("broker_restarts", "leader_moves"), {"leader_moves": "leader moves"}),
     Row("rebalances", 1_000, ("rebalances",), {}),
-    Row("clock steps of minutes", None, ("clock_steps",), {}),
+    Row("times a worker's clock was set, up to 8 minutes away", None, ("clock_steps",), {}),
     Row("malformed or hostile records", 1_000_000, ("hostile_records",), {}),
 )
 

@@ -22,8 +22,8 @@ def test_seeds_that_nobody_played_are_dealt_gaps_first() -> None:
 def test_no_seed_is_played_twice_by_several_processes_nor_by_the_next_run(tmp_path: Path) -> None:
     file = tmp_path / "soak.ndjson"
     kept = {seed for first, count in played(results.read(results.KEPT)) for seed in range(first, first + count)}
-    for _ in range(2):
-        with simulating(SECONDS, file, 2):
+    for processes in (2, 1):
+        with simulating(SECONDS, file, processes):
             pass
     blocks = played(results.read(file))
     seeds = [seed for first, count in blocks for seed in range(first, first + count)]
