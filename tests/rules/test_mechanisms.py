@@ -217,3 +217,11 @@ def test_a_version_of_the_terms_is_called_by_the_instant_from_which_it_holds() -
     assert (story.program.named(second.id), story.program.named(first.id)) == (second, first)
     assert story.program.named("2024-12-31T14:59:59Z") is first, "one that is not registered any more is what held then"
     assert story.program.named("2025-06-30T15:00:00Z") is second
+
+
+def test_a_start_that_is_judged_at_the_payment_and_has_no_date_is_no_start() -> None:
+    story = Story("puppy", {"membership.starts_at": None, "membership.start_judged_at": "payment"})
+    story.registered("2024-01-05")
+    story.bought("A", "2024-03-01", line(1_000))
+    story.paid("A", "2024-03-02")
+    assert story.order_at("A", "2024-03-10").points_credited == 100

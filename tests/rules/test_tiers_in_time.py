@@ -166,6 +166,13 @@ def test_a_level_that_the_year_before_gives_back_is_not_given_back_again_by_a_pu
     assert levels(story, "2025-02-11") == ["Gold"]
 
 
+def test_who_is_on_the_lowest_level_loses_none_and_gets_none_back() -> None:
+    story = scolar()
+    story.bought("A", "2023-06-10", line(1_000))
+    story.bought("B", "2025-06-15", line(1_000))
+    assert levels(story, "2025-06-14", "2025-06-26") == ["Member", "Member"]
+
+
 def test_inactivity_goes_on_from_what_had_counted_elsewhere() -> None:
     story = Story("scolar")
     counted = [{"on": "2023-07-10", "amount": 20_000}, {"on": "2023-10-01", "amount": 160_000}, {"on": "2023-12-01", "amount": 0}]
