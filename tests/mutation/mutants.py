@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from random import Random
 from typing import Any
 
 PACKAGE = "worker.decide"
@@ -47,8 +46,8 @@ _UNTESTED_CALLS = {"fail", "Defect", "NotLoaded", "AssertionError", "ValueError"
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """One change. `where`: the function by its qualified name, or the name of a table; `line` and `last_line`: of the statement;
-    `path`: how to reach the changed node, and `number`: which of its changes; `digest`: of the function, so that a result is not
-    kept longer than what it was found for."""
+    `path`: how to reach the changed node (its first `depth` steps lead to the function), and `number`: which of its changes;
+    `digest`: of the function, so that a result is not kept longer than what it was found for."""
 
     module: str
     where: str
@@ -56,13 +55,19 @@ class Mutant:
     line: int
     last_line: int
     path: tuple[tuple[str, int], ...]
+    depth: int
     number: int
     digest: str
 
     @property
+    def place(self) -> str:
+        """The function or table that it changes."""
+        return f"{self.module}.{self.where}"
+
+    @property
     def name(self) -> str:
         """What it changes, in one line."""
-        return f"{self.module}.{self.where}: {self.what}"
+        return f"{self.place}: {self.what}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +84,11 @@ def all_mutants() -> dict[str, list[Mutant]]:
 
 
 def sample(seed: int, mutants: dict[str, list[Mutant]]) -> list[Mutant]:
-    """All mutants in an order drawn from a seed; any beginning of it is spread over the modules by their size."""
+    """All mutants in an order drawn from a seed; any beginning of it is spread over the modules by their size, and stays much the
+    same when functions change, as a mutant's place comes from its name."""
     places = []
     for module, found in sorted(mutants.items()):
-        drawn = Random(f"{seed} {module}").sample(found, len(found))
+        drawn = sorted(found, key=lambda mutant: blake2b(f"{seed} {mutant.name}".encode(), digest_size=8).digest())
         places += [((index + 0.5) / len(drawn), module, mutant) for index, mutant in enumerate(drawn)]
     return [mutant for _, _, mutant in sorted(places, key=lambda place: place[:2])]
 
@@ -92,13 +98,24 @@ def mutants_of(module: str, source: str) -> Iterator[Mutant]:
     tree = ast.parse(source)
     told: Counter[tuple[str, str]] = Counter()
     for where, root, path in _roots(tree.body, "", ()):
-        digest = blake2b(ast.unparse(root).encode(), digest_size=6).hexdigest()
+        digest = _digest(root)
         for spot, node, (line, last) in _nodes(root, path):
             for number, change in enumerate(_changes(node)):
                 told[where, change.what] += 1
                 again = told[where, change.what]
                 what = change.what if again == 1 else f"{change.what} ({again})"
-                yield Mutant(module, where, what, line, last, spot, number, digest)
+                yield Mutant(module, where, what, line, last, spot, len(path), number, digest)
+
+
+def functions_of(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef, str]]:
+    """The functions of a module: qualified name, tree, and digest."""
+    for where, root, _ in _roots(tree.body, "", ()):
+        if isinstance(root, ast.FunctionDef):
+            yield where, root, _digest(root)
+
+
+def _digest(root: ast.stmt) -> str:
+    return blake2b(ast.unparse(root).encode(), digest_size=6).hexdigest()
 
 
 def mutated(source: str, mutant: Mutant) -> ast.Module:

@@ -26,22 +26,24 @@ def plant(mutant: Mutant) -> None:
     module = import_module(f"{PACKAGE}.{mutant.module}")
     path = FOLDER / f"{mutant.module}.py"
     code = compile(mutated(path.read_text(), mutant), str(path), "exec")
-    found = next((each for each in _codes(code) if each.co_qualname == mutant.where), None)
+    found = next((each for each in codes(code) if each.co_qualname == mutant.where), None)
     if found is not None:
-        _function(module, mutant.where).__code__ = found
+        function(module, mutant.where).__code__ = found
     else:
         _replace_table(module, mutant.where, code)
     _forget()
 
 
-def _codes(code: CodeType) -> Iterator[CodeType]:
+def codes(code: CodeType) -> Iterator[CodeType]:
+    """All code within a module's, down to the innermost function."""
     for each in code.co_consts:
         if isinstance(each, CodeType):
             yield each
-            yield from _codes(each)
+            yield from codes(each)
 
 
-def _function(module: ModuleType, where: str) -> FunctionType:
+def function(module: ModuleType, where: str) -> FunctionType:
+    """The function of that qualified name, without what decorates it. Raises Unplantable if there is none."""
     found: Any = module
     for name in where.split("."):
         found = vars(found).get(name)
