@@ -169,6 +169,7 @@ class Folding:
         if row is not None and row.fenced is not None:
             return self._kept_for_later(task, loaded, program.code, member_id, row.fenced) if sifted.fresh else None
         try:
+            _must_be_readable(loaded, history)
             if history is not None and task.asked.facts(history.facts, program):
                 raise NotLoaded
             asked = (program, task.account_id, member_id, loaded, task.asked.needs)
@@ -209,6 +210,13 @@ class Folding:
             facts=list(task.sifted.fresh),
             fenced=why,
         )
+
+
+def _must_be_readable(loaded: Loaded, history: History | None) -> None:
+    """Raises Defect if a row of the account cannot be read."""
+    why = loaded.unreadable or (history.unreadable if history is not None else None)
+    if why is not None:
+        raise Defect(f"there is {why}")
 
 
 def _sifted(task: Task, row: AccountRow | None, seen: Mapping[tuple[str, str], bytes], items: Mapping[ItemKey, Item]) -> Sifted:

@@ -91,6 +91,8 @@ async def _accounts(old: str, new: Program, at: datetime | None) -> AsyncIterato
         until = at or (await store.state()).now
         async for dossier in store.dossiers():
             if dossier.row is not None and dossier.row.program == terms.code:
+                if dossier.unreadable is not None:
+                    raise Failure(Exit.FINDING, f"an account has {dossier.unreadable}: see `loyalty ledger verify`")
                 yield compare(terms, new, dossier.row.member_id, dossier.facts, until)
 
 

@@ -68,7 +68,8 @@ class Loaded:
     """An account as it stands. `row` is None for an account that is not there yet.
 
     `seen` holds the digest of each asked-for fact that is stored already; `lots` by lot name; `items` by (kind, key).
-    `told`: verdicts that the world was told before the database was restored to an earlier moment.
+    `told`: verdicts that the world was told before the database was restored to an earlier moment. `unreadable`: which row
+    could not be read, so that nothing can be gone on from (None: all could).
     """
 
     row: AccountRow | None
@@ -77,6 +78,7 @@ class Loaded:
     items: dict[ItemKey, Item] = field(default_factory=dict)
     wide: bool = False
     told: Sequence[Decision] = ()
+    unreadable: str | None = None
 
 
 class StoredStep(Struct, frozen=True):
@@ -98,7 +100,7 @@ class History(Struct, frozen=True):
     """Everything of one account from a moment on (`since`, inclusive): steps newest first, facts in business order, entries.
 
     `facts` are those already applied at or after the moment; `decisions` the recorded verdicts about them; `entries` all
-    that was ever posted for moments at or after it, corrections included.
+    that was ever posted for moments at or after it, corrections included. `unreadable`: as of what is loaded.
     """
 
     steps: Sequence[StoredStep]
@@ -106,6 +108,7 @@ class History(Struct, frozen=True):
     decisions: Sequence[Decision]
     entries: Sequence[StoredEntry]
     since: Moment
+    unreadable: str | None = None
 
 
 class PostedEntry(Struct, frozen=True):

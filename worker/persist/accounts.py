@@ -9,7 +9,9 @@ from uuid import UUID
 from worker.decide.change import FORGOTTEN, AccountChange, AccountRow, History, Loaded, StoredStep, Wanted
 from worker.decide.state import CLOCK_RANK, FORMAT, Decision, Moment, blank
 from worker.persist.encoding import (
+    UNDECODABLE,
     Row,
+    Unreadable,
     decision_of,
     decode_before,
     decode_head,
@@ -32,8 +34,14 @@ def columns(rows: Collection[tuple[Any, ...]]) -> Columns:
     return list(zip(*rows, strict=True))
 
 
-def account_row(row: Row) -> AccountRow:
-    """The head row as the fold knows it."""
+def account_row(row: Row, unreadable: Unreadable) -> AccountRow:
+    """The head row as the fold knows it; in place of a head that cannot be read an empty one."""
+    head = blank()
+    if row["member_id"] != FORGOTTEN:
+        try:
+            head = decode_head(row["head"])
+        except UNDECODABLE as error:
+            unreadable.note(row, "a head", error)
     return AccountRow(
         row["account_id"],
         row["program"],
@@ -41,7 +49,7 @@ def account_row(row: Row) -> AccountRow:
         row["revision"],
         row["version"],
         row["epoch"],
-        decode_head(row["head"]) if row["member_id"] != FORGOTTEN else blank(),
+        head,
         row["fenced"],
     )
 
@@ -56,9 +64,10 @@ async def load(
     found = {w.account_id: Loaded(row=None, wide=w.wide) for w in wanted}
     if len(found) != len(wanted):
         raise ValueError("an account is wanted twice in one load")
+    unreadable = Unreadable()
     for row in await link.fetch("heads", list(found)) if found else ():
         loaded = found[row["account_id"]]
-        loaded.row = account_row(row)
+        loaded.row = account_row(row, unreadable)
         name = (row["program"], row["member_id"])
         if row["member_id"] != FORGOTTEN and names.get(row["account_id"], name) != name:
             raise AccountCollisionError(row["account_id"])
@@ -70,8 +79,10 @@ async def load(
     await _load_seen(link, there, found)
     # Rows of one that is kept in another form cannot be read; it is folded anew before it takes anything.
     readable = [w for w in there if (head := found[w.account_id].row) is not None and head.head.format == FORMAT]
-    await _load_items(link, readable, found)
-    await _load_lots(link, readable, found)
+    await _load_items(link, readable, found, unreadable)
+    await _load_lots(link, readable, found, unreadable)
+    for account_id, why in unreadable.items():
+        found[account_id].unreadable = why
     return found
 
 
@@ -86,34 +97,42 @@ async def _load_seen(link: Link, wanted: Sequence[Wanted], found: dict[UUID, Loa
         found[account_id].seen = digests
 
 
-async def _load_items(link: Link, wanted: Sequence[Wanted], found: dict[UUID, Loaded]) -> None:
+async def _load_items(link: Link, wanted: Sequence[Wanted], found: dict[UUID, Loaded], unreadable: Unreadable) -> None:
     keys = [(w.account_id, kind, key) for w in wanted for kind, key in w.items]
     wide = [w.account_id for w in wanted if w.wide]
     if not keys and not wide:
         return
     named = columns(keys) if keys else [(), (), ()]
     for row in await link.fetch("items", *named, wide):
-        found[row["account_id"]].items[row["kind"], row["key"]] = decode_item(row["doc"])
+        try:
+            found[row["account_id"]].items[row["kind"], row["key"]] = decode_item(row["doc"])
+        except UNDECODABLE as error:
+            unreadable.note(row, "an item", error)
 
 
-async def _load_lots(link: Link, wanted: Sequence[Wanted], found: dict[UUID, Loaded]) -> None:
+async def _load_lots(link: Link, wanted: Sequence[Wanted], found: dict[UUID, Loaded], unreadable: Unreadable) -> None:
     keys = [(w.account_id, origin) for w in wanted if not w.wide for origin in w.origins]
     wide = [w.account_id for w in wanted if w.wide]
     if not keys and not wide:
         return
     named = columns(keys) if keys else [(), ()]
     for row in await link.fetch("lots", *named, wide):
-        lot = decode_lot(row["doc"])
-        found[row["account_id"]].lots[lot.ref] = lot
+        try:
+            lot = decode_lot(row["doc"])
+        except UNDECODABLE as error:
+            unreadable.note(row, "a lot", error)
+        else:
+            found[row["account_id"]].lots[lot.ref] = lot
 
 
 async def history(link: Link, since: Mapping[UUID, Moment]) -> dict[UUID, History]:
     """Steps, then what they name. All of it is read after the head, so a change in between makes the fold lose its race."""
     if not since:
         return {}
-    steps: dict[UUID, list[StoredStep]] = {account_id: [] for account_id in since}
-    for row in await link.fetch("steps_since", *columns([(account_id, *moment) for account_id, moment in since.items()])):
-        steps[row["account_id"]].append(StoredStep(moment_of(row), row["version"], decode_before(row["before"])))
+    unreadable = Unreadable()
+    begin = columns([(account_id, *moment) for account_id, moment in since.items()])
+    stored = by_account(await link.fetch("steps_since", *begin))
+    steps = {account_id: unreadable.decoded(stored.get(account_id, ()), "a step", _step_of) for account_id in since}
     named = [(id_, s.moment.source, s.moment.id) for id_, of in steps.items() for s in of if s.moment.rank != CLOCK_RANK]
     facts = by_account(await link.fetch("facts_named", *columns(named)) if named else ())
     decided = [(id_, *s.moment.name) for id_, of in steps.items() for s in of]
@@ -123,13 +142,18 @@ async def history(link: Link, since: Mapping[UUID, Moment]) -> dict[UUID, Histor
     return {
         account_id: History(
             steps=steps[account_id],
-            facts=[event_of(row) for row in facts.get(account_id, ())],
+            facts=unreadable.decoded(facts.get(account_id, ()), "a fact", event_of),
             decisions=[decision_of(row) for row in decisions.get(account_id, ())],
             entries=[entry_of(row) for row in entries.get(account_id, ())],
             since=moment,
+            unreadable=unreadable.get(account_id),
         )
         for account_id, moment in since.items()
     }
+
+
+def _step_of(row: Row) -> StoredStep:
+    return StoredStep(moment_of(row), row["version"], decode_before(row["before"]))
 
 
 def by_account(rows: Iterable[Row]) -> dict[UUID, list[Row]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -11,7 +11,7 @@ from uuid import UUID
 from worker.decide.lot_name import lot_name
 from worker.decide.state import FORMAT, Item, ItemKey, Lot
 from worker.persist.accounts import account_row, by_account
-from worker.persist.encoding import Row, decision_of, decode_item, decode_lot, entry_of, event_of, posting_of
+from worker.persist.encoding import Row, Unreadable, decision_of, decode_item, decode_lot, entry_of, event_of, posting_of
 from worker.persist.kafka import NIL
 from worker.persist.link import Link, snapshot
 from worker.persist.rows import Dossier
@@ -50,7 +50,8 @@ async def of_accounts(link: Link, group: Sequence[UUID], known_at: datetime | No
 
     Lots and items of an account that is kept in another form cannot be read: they are left out, all but their names.
     """
-    heads = {row["account_id"]: account_row(row) for row in await link.fetch("heads", group)}
+    unreadable, torn = Unreadable(), Unreadable()
+    heads = {row["account_id"]: account_row(row, torn) for row in await link.fetch("heads", group)}
     other = {account_id for account_id, head in heads.items() if head.head.format != FORMAT}
     facts = by_account(await link.fetch("all_facts", group, known_at))
     decisions = by_account(await link.fetch("all_decisions", group, known_at))
@@ -62,24 +63,27 @@ async def of_accounts(link: Link, group: Sequence[UUID], known_at: datetime | No
         Dossier(
             row=heads.get(account_id),
             account_id=account_id,
-            facts=[event_of(row) for row in facts.get(account_id, ())],
+            facts=unreadable.decoded(facts.get(account_id, ()), "a fact", event_of),
             decisions=[decision_of(row) for row in decisions.get(account_id, ())],
             entries=[entry_of(row) for row in entries.get(account_id, ())],
-            lots=_lots(lots.get(account_id, ())) if account_id not in other else {},
-            items=_items(items.get(account_id, ())) if account_id not in other else {},
+            lots=dict(torn.decoded(lots.get(account_id, ()), "a lot", _lot)) if account_id not in other else {},
+            items=dict(torn.decoded(items.get(account_id, ()), "an item", _item)) if account_id not in other else {},
             recorded=[row["recorded_at"] for row in facts.get(account_id, ())],
             postings=[posting_of(row) for row in entries.get(account_id, ())],
             lot_names=[lot_name(row["origin"], row["part"]) for row in lots.get(account_id, ())],
             announced=[decision_of(row) for row in announced.get(account_id, ())],
             item_names=[(row["kind"], row["key"]) for row in items.get(account_id, ())],
+            unreadable=unreadable.get(account_id),
+            torn=torn.get(account_id),
         )
         for account_id in group
     ]
 
 
-def _lots(rows: Iterable[Row]) -> dict[str, Lot]:
-    return {lot.ref: lot for lot in (decode_lot(row["doc"]) for row in rows)}
+def _lot(row: Row) -> tuple[str, Lot]:
+    lot = decode_lot(row["doc"])
+    return lot.ref, lot
 
 
-def _items(rows: Iterable[Row]) -> dict[ItemKey, Item]:
-    return {(row["kind"], row["key"]): decode_item(row["doc"]) for row in rows}
+def _item(row: Row) -> tuple[ItemKey, Item]:
+    return (row["kind"], row["key"]), decode_item(row["doc"])

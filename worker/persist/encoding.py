@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -40,6 +41,10 @@ decode_before: Final = msgspec.json.Decoder(Before).decode
 decode_item: Final = msgspec.json.Decoder(Item).decode
 decode_headers: Final = msgspec.json.Decoder(Headers).decode
 
+UNDECODABLE: Final = (msgspec.MsgspecError, ValueError, KeyError)
+"""What decoding a row raises: of JSON, of a body that no event has, of a type of event that is not known."""
+_T = TypeVar("_T")
+
 EVENT_SOURCE: Final = "loyalty"
 """CloudEvents `source` of all that is published."""
 
@@ -53,6 +58,27 @@ def decode_head(doc: bytes) -> Head:
         if told.format == FORMAT:
             raise
         return Head(**{field: getattr(told, field) for field in told.__struct_fields__})
+
+
+class Unreadable(dict[UUID, str]):
+    """By account the first row that could not be decoded: somebody wrote it by hand, a disk broke, or a later release knows it.
+
+    Told by its kind and the error's, never by what it holds.
+    """
+
+    def note(self, row: Row, what: str, error: Exception) -> None:
+        """Remember that a row could not be decoded."""
+        self.setdefault(row["account_id"], f"{what} that cannot be read: {type(error).__name__}")
+
+    def decoded(self, rows: Iterable[Row], what: str, decode: Callable[[Row], _T]) -> list[_T]:
+        """The rows decoded; those that cannot be are noted and left out."""
+        found: list[_T] = []
+        for row in rows:
+            try:
+                found.append(decode(row))
+            except UNDECODABLE as error:
+                self.note(row, what, error)
+        return found
 
 
 def event_of(row: Row) -> Event:

@@ -58,6 +58,8 @@ def in_other_form(row: AccountRow | None) -> bool:
 def folded_anew(dossier: Dossier, program: Program, clock: Clock, epoch: int, fresh: Sequence[Event] = ()) -> AccountChange:
     """The account as its facts say, and `fresh` ones that are to be kept with it. Raises Defect, whatever goes wrong."""
     assert dossier.row is not None
+    if dossier.unreadable is not None:
+        raise Defect(f"there is {dossier.unreadable}")
     kept = Kept(
         row=dossier.row,
         facts=dossier.facts,

@@ -27,12 +27,14 @@ from worker.upkeep.heads import LOOKS_AHEAD, comparable
 REFOLD: Final = "refold_of_facts_is_state"
 ENTRIES: Final = "refold_of_facts_is_posted"
 FENCED: Final = "fenced"
+FACTS_READ: Final = "facts_can_be_read"
 _FROM_FACTS: Final = "the facts are right and what is kept beside them is not: rebuild the account (`loyalty ledger rebuild`)"
 _WRITTEN_BY_HAND: Final = (
     "rows that no worker can change were changed or removed: find out who could (db/roles.sql), restore them from a backup"
 )
 _CURES: Final = {
     FENCED: "find the defect that is named, run a release that has it mended, then `loyalty ledger rebuild --fenced`",
+    FACTS_READ: "a later release may have written it: run that one; else " + _WRITTEN_BY_HAND,
     "entries_carry_on": _WRITTEN_BY_HAND,
     "entries_are_gapless": _WRITTEN_BY_HAND,
     "entries_have_their_fact": _WRITTEN_BY_HAND,
@@ -78,6 +80,12 @@ def _findings(dossier: Dossier, programs: Mapping[str, Program]) -> Iterator[tup
         return
     if row.fenced is not None:
         yield FENCED, f"fenced: {row.fenced}"
+        return
+    if dossier.unreadable is not None:
+        yield FACTS_READ, f"there is {dossier.unreadable}"
+        return
+    if dossier.torn is not None:
+        yield REFOLD, f"there is {dossier.torn}"
         return
     if row.program not in programs:
         yield REFOLD, f"no terms of {row.program} are registered"
