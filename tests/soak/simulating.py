@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +16,7 @@ from typing import Any, Final
 
 from tests.simulation.__main__ import SEEDS_A_LINE, quiet, some
 from tests.soak import results
+from worker.app import COLLECT_AFTER_OBJECTS
 
 _YIELD: Final = 5
 """How much it stands back for the real parts, which have time limits."""
@@ -64,6 +66,7 @@ def simulating(seconds: float, file: Path, processes: int) -> Iterator[None]:
 
 def _simulate(seconds: float, file: Path, taken: list[Block], turns: Synchronized[int]) -> None:
     os.nice(_YIELD)
+    gc.set_threshold(COLLECT_AFTER_OBJECTS, 20, 50)  # as in a worker: a tenth more seeds
     quiet()
     end = time.monotonic() + seconds
     blocks, seen = free(taken), 0
