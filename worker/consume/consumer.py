@@ -157,7 +157,10 @@ class StrictConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships 
             KafkaError: the broker could not be asked.
         """
         result = await self._fetch_by_hand(partition, offset, max_bytes=1)
-        first = next(result, None)
+        try:
+            first = next(result, None)
+        finally:
+            _let_go(result)  # of a whole batch
         return None if first is None or first.offset != offset else to_record(first)
 
     async def _wait_topics(self) -> None:
