@@ -6,7 +6,8 @@ from collections import Counter, defaultdict
 from zlib import crc32
 
 import msgspec
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+import stamina
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from contracts.events import TOPICS_OUT
 
@@ -15,6 +16,12 @@ _RECORDS_A_POLL = 5_000
 _BALANCE = "loyalty.balance-changed"
 _DECIDED = "loyalty.redemption-decided"
 _PROBLEMS_MAX = 20
+_END_SECONDS = 30
+
+
+def _not_yet(error: Exception) -> bool:
+    """Whether a leader has just changed and does not know yet up to where all have its records."""
+    return isinstance(error, KafkaException) and error.args[0].code() == KafkaError.OFFSET_NOT_AVAILABLE
 
 
 class Subscriber:
@@ -50,13 +57,18 @@ class Subscriber:
         for topic in TOPICS_OUT:
             for number in known[self._prefix + topic].partitions:
                 place = TopicPartition(self._prefix + topic, number)
-                ends[place.topic, number] = self._consumer.get_watermark_offsets(place, timeout=30)[1]
+                ends[place.topic, number] = self._end(place)
         assigned = [TopicPartition(topic, number, self._next.get((topic, number), 0)) for topic, number in ends]
         self._consumer.assign(assigned)
         while any(self._next.get(place, 0) < end for place, end in ends.items()):
             for message in self._consumer.consume(_RECORDS_A_POLL, _POLL_SECONDS):
                 self._take(message)
         self._consumer.unassign()
+
+    @stamina.retry(on=_not_yet, attempts=None, timeout=_END_SECONDS, wait_max=0.5)
+    def _end(self, place: TopicPartition) -> int:
+        end: int = self._consumer.get_watermark_offsets(place, timeout=_END_SECONDS)[1]
+        return end
 
     def forget(self) -> None:
         """What was told so far is not compared any more with what is told again later."""
