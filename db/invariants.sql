@@ -85,7 +85,8 @@ WHERE d.account_id = ANY($1::uuid[]) AND d.source <> ''
 SELECT s.account_id, format('%s %s of %s: step of version %s, the account is at %s', s.business_at, s.id, s.source, s.version, a.version) AS detail
 FROM step s
 JOIN account a ON a.account_id = s.account_id
-WHERE s.account_id = ANY($1::uuid[]) AND s.version > a.version;
+-- One that posted nothing has the version that comes next.
+WHERE s.account_id = ANY($1::uuid[]) AND s.version > a.version + 1;
 
 -- name: outbox_is_within_version
 SELECT o.account_id, format('a message of version %s, the account is at %s', o.version, a.version) AS detail

@@ -11,8 +11,10 @@ from hypothesis import given
 from msgspec.structs import replace
 
 from contracts.events import Event, OrderPlaced
-from tests.fold.books import Books, compare_all
+from tests.fold.books import Books, check_book, compare_all
 from tests.fold.examples import batches, draw, programs, seeds, tried
+from tests.fold.test_returns import told
+from tests.fold.variants import as_shipped
 from worker.decide.refold import _entry_order, corrections
 from worker.decide.state import Decision, Entry, Moment
 from worker.trial.simulate import Simulation
@@ -181,3 +183,26 @@ def test_corrections_of_one_instant_come_in_the_same_order_from_every_worker() -
     forwards = corrections(Counter(entries), Counter())
     assert len({_entry_order(entry) for entry in entries}) == len(entries)
     assert forwards == sorted(forwards, key=_entry_order)
+
+
+def test_what_was_taken_back_of_a_moment_that_is_gone_is_never_counted_without_what_it_takes_back() -> None:
+    program = as_shipped("belle-maison")
+    books = Books(program)
+
+    def comes(type_: str, at: str, **data: Any) -> None:
+        instant = datetime.fromisoformat(f"{at}T12:00:00+09:00")
+        books.deliver([told(program, type_, instant, f"{type_} {at}", {"member_id": "M1", **data})])
+
+    comes("points.adjusted", "2024-08-01", points=100, reason="gift", expires_on="2024-10-31")
+    books.run_clock(datetime(2024, 11, 2, tzinfo=UTC))
+    comes("points.adjusted", "2024-09-01", points=-100, reason="mistake")  # late: nothing was left that could lapse
+    comes("review.posted", "2025-01-10", review_id="R1", sku="A")  # in order, and nothing comes of it
+    comes("review.posted", "2024-10-20", review_id="R2", sku="A")  # late, and nothing comes of it
+    book = books.books["M1"]
+    assert [(posted.entry.reason, posted.entry.source) for posted in book.entries] == [
+        ("adjust", "adjusted"),
+        ("lapse", "available"),
+        ("adjust", "available"),
+        ("lapse", "lapsed"),
+    ]
+    check_book(book, program)

@@ -58,7 +58,7 @@ def _rest(account: Account, tables: Tables) -> Iterator[tuple[str, str]]:
     for key in {key for key in account.decisions if key[0] != CLOCK_SOURCE} - account.facts.keys():
         yield "decisions_have_their_fact", str(key)
     for step in account.steps.values():
-        if step.version > row.version:
+        if step.version > row.version + 1:
             yield "steps_are_within_version", str(step.moment)
     for account_id, version, _ in tables.outbox:
         if account_id == row.account_id and version > row.version:

@@ -82,7 +82,12 @@ class Loaded:
 
 
 class StoredStep(Struct, frozen=True):
-    """What was written about one applied fact or clock instant: its moment, the version first posted with, how to undo."""
+    """What was written about one applied fact or clock instant: its moment, the version first posted with, how to undo.
+
+    `version`: entries about the moment that do not cancel each other out were posted under it or later. Of a step that posts
+    nothing it is the next one: under the present one a moment that is gone may have been taken back, and whoever folds again
+    finds of such a moment both what was posted and what took it back, or neither.
+    """
 
     moment: Moment
     version: int

@@ -154,15 +154,17 @@ def _in_order(work: _Work, change: AccountChange, facts: Sequence[Event]) -> Acc
     change.head = account.head
     _collect_rows(change, account, (step.before for step in steps))
     for step in steps:
+        version = change.version + 1  # of a step that posts nothing: see StoredStep
         if step.tells:
             # Only what nothing was told before may be left untold: subscribers know balances by differences.
             quiet = step.unannounced and change.version == 0
             change.version += 0 if quiet else 1
+            version = change.version
             entries = [(step.moment, entry) for entry in step.entries]
             change.entries.extend(number(change.version, step.before.head, entries, correction=False))
             if not quiet:
                 change.messages.extend(messages.of_step(change, step))
-        change.steps.append(StoredStep(step.moment, change.version, step.before))
+        change.steps.append(StoredStep(step.moment, version, step.before))
     change.decisions.extend(account.decided.values())
     return change
 
@@ -326,12 +328,13 @@ def _difference(program: Program, change: AccountChange, before: Head, steps: Se
     posted = net((stored.moment, stored.entry) for stored in history.entries)
     folded = net((step.moment, entry) for step in steps for entry in step.entries)
     rows = corrections(folded, posted)
-    first = min((stored.version for stored in history.steps), default=change.version)
+    first = min((stored.version for stored in history.steps), default=change.version + 1)
     quiet = taken_over_quietly(change, history.entries, steps)
     told = messages.of_refold(program, change, before, change.version + 1, steps, rows) if not quiet else []
     if told:
         change.version += 1
     change.entries.extend(number(change.version, before, rows, correction=not quiet))
     change.messages.extend(told)
-    change.steps.extend(StoredStep(step.moment, min(first, change.version), step.before) for step in steps)
+    first = min(first, change.version if rows else change.version + 1)
+    change.steps.extend(StoredStep(step.moment, first, step.before) for step in steps)
     return change
