@@ -41,8 +41,8 @@ async def dossier_of(
     async for dossier in store.dossiers([account], known_at):
         if dossier.row is not None and dossier.row.member_id == FORGOTTEN:
             break
-        if dossier.row is not None and (dossier.unreadable is not None or dossier.torn is not None):
-            raise Failure(Exit.FINDING, f"this account has {dossier.unreadable or dossier.torn}: see `loyalty ledger verify`")
+        if dossier.row is not None and dossier.fault is not None:
+            raise Failure(Exit.FINDING, f"this account has {dossier.fault}: see `loyalty ledger verify`")
         if dossier.row is not None and (known_at is None or dossier.facts):
             return dossier
         if dossier.row is not None:
@@ -55,7 +55,7 @@ async def all_statements(store: PostgresStore, at: datetime) -> AsyncIterator[Ma
     are left out."""
     terms = {program.code: program for program in await programs(store)}
     async for dossier in store.dossiers():
-        if dossier.unreadable is not None or dossier.torn is not None:
+        if dossier.fault is not None:
             continue
         if dossier.row is not None and dossier.row.fenced is None and dossier.row.member_id != FORGOTTEN:
             yield as_json(read(dossier, terms[dossier.row.program], at))

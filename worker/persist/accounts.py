@@ -9,18 +9,16 @@ from uuid import UUID
 from worker.decide.change import FORGOTTEN, AccountChange, AccountRow, History, Loaded, StoredStep, Wanted
 from worker.decide.state import CLOCK_RANK, FORMAT, Decision, Moment, blank
 from worker.persist.encoding import (
-    UNDECODABLE,
     Row,
     Unreadable,
     decision_of,
-    decode_before,
-    decode_head,
-    decode_item,
-    decode_lot,
     encode,
     entry_of,
     event_of,
-    moment_of,
+    head_of,
+    item_of,
+    lot_of,
+    step_of,
 )
 from worker.persist.errors import AccountCollisionError
 from worker.persist.identity import shard_of
@@ -38,10 +36,7 @@ def account_row(row: Row, unreadable: Unreadable) -> AccountRow:
     """The head row as the fold knows it; in place of a head that cannot be read an empty one."""
     head = blank()
     if row["member_id"] != FORGOTTEN:
-        try:
-            head = decode_head(row["head"])
-        except UNDECODABLE as error:
-            unreadable.note(row, "a head", error)
+        head = next((head for _, head in unreadable.decoded([row], "a head", head_of)), head)
     return AccountRow(
         row["account_id"],
         row["program"],
@@ -103,11 +98,8 @@ async def _load_items(link: Link, wanted: Sequence[Wanted], found: dict[UUID, Lo
     if not keys and not wide:
         return
     named = columns(keys) if keys else [(), (), ()]
-    for row in await link.fetch("items", *named, wide):
-        try:
-            found[row["account_id"]].items[row["kind"], row["key"]] = decode_item(row["doc"])
-        except UNDECODABLE as error:
-            unreadable.note(row, "an item", error)
+    for account_id, (name, item) in unreadable.decoded(await link.fetch("items", *named, wide), "an item", item_of):
+        found[account_id].items[name] = item
 
 
 async def _load_lots(link: Link, wanted: Sequence[Wanted], found: dict[UUID, Loaded], unreadable: Unreadable) -> None:
@@ -116,13 +108,8 @@ async def _load_lots(link: Link, wanted: Sequence[Wanted], found: dict[UUID, Loa
     if not keys and not wide:
         return
     named = columns(keys) if keys else [(), ()]
-    for row in await link.fetch("lots", *named, wide):
-        try:
-            lot = decode_lot(row["doc"])
-        except UNDECODABLE as error:
-            unreadable.note(row, "a lot", error)
-        else:
-            found[row["account_id"]].lots[lot.ref] = lot
+    for account_id, lot in unreadable.decoded(await link.fetch("lots", *named, wide), "a lot", lot_of):
+        found[account_id].lots[lot.ref] = lot
 
 
 async def history(link: Link, since: Mapping[UUID, Moment]) -> dict[UUID, History]:
@@ -130,9 +117,10 @@ async def history(link: Link, since: Mapping[UUID, Moment]) -> dict[UUID, Histor
     if not since:
         return {}
     unreadable = Unreadable()
+    steps: dict[UUID, list[StoredStep]] = {account_id: [] for account_id in since}
     begin = columns([(account_id, *moment) for account_id, moment in since.items()])
-    stored = by_account(await link.fetch("steps_since", *begin))
-    steps = {account_id: unreadable.decoded(stored.get(account_id, ()), "a step", _step_of) for account_id in since}
+    for account_id, step in unreadable.decoded(await link.fetch("steps_since", *begin), "a step", step_of):
+        steps[account_id].append(step)
     named = [(id_, s.moment.source, s.moment.id) for id_, of in steps.items() for s in of if s.moment.rank != CLOCK_RANK]
     facts = by_account(await link.fetch("facts_named", *columns(named)) if named else ())
     decided = [(id_, *s.moment.name) for id_, of in steps.items() for s in of]
@@ -142,7 +130,7 @@ async def history(link: Link, since: Mapping[UUID, Moment]) -> dict[UUID, Histor
     return {
         account_id: History(
             steps=steps[account_id],
-            facts=unreadable.decoded(facts.get(account_id, ()), "a fact", event_of),
+            facts=[fact for _, fact in unreadable.decoded(facts.get(account_id, ()), "a fact", event_of)],
             decisions=[decision_of(row) for row in decisions.get(account_id, ())],
             entries=[entry_of(row) for row in entries.get(account_id, ())],
             since=moment,
@@ -150,10 +138,6 @@ async def history(link: Link, since: Mapping[UUID, Moment]) -> dict[UUID, Histor
         )
         for account_id, moment in since.items()
     }
-
-
-def _step_of(row: Row) -> StoredStep:
-    return StoredStep(moment_of(row), row["version"], decode_before(row["before"]))
 
 
 def by_account(rows: Iterable[Row]) -> dict[UUID, list[Row]]:

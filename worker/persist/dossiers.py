@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from worker.decide.lot_name import lot_name
-from worker.decide.state import FORMAT, Item, ItemKey, Lot
+from worker.decide.state import FORMAT
 from worker.persist.accounts import account_row, by_account
-from worker.persist.encoding import Row, Unreadable, decision_of, decode_item, decode_lot, entry_of, event_of, posting_of
+from worker.persist.encoding import Row, Unreadable, decision_of, entry_of, event_of, item_of, lot_of, posting_of
 from worker.persist.kafka import NIL
 from worker.persist.link import Link, snapshot
 from worker.persist.rows import Dossier
@@ -59,15 +59,19 @@ async def of_accounts(link: Link, group: Sequence[UUID], known_at: datetime | No
     announced = by_account(await link.fetch("all_announced", group))
     lots = by_account(await link.fetch("all_lots", group))
     items = by_account(await link.fetch("all_items", group))
+
+    def readable(rows: Mapping[UUID, Sequence[Row]], account_id: UUID) -> Sequence[Row]:
+        return rows.get(account_id, ()) if account_id not in other else ()
+
     return [
         Dossier(
             row=heads.get(account_id),
             account_id=account_id,
-            facts=unreadable.decoded(facts.get(account_id, ()), "a fact", event_of),
+            facts=[fact for _, fact in unreadable.decoded(facts.get(account_id, ()), "a fact", event_of)],
             decisions=[decision_of(row) for row in decisions.get(account_id, ())],
             entries=[entry_of(row) for row in entries.get(account_id, ())],
-            lots=dict(torn.decoded(lots.get(account_id, ()), "a lot", _lot)) if account_id not in other else {},
-            items=dict(torn.decoded(items.get(account_id, ()), "an item", _item)) if account_id not in other else {},
+            lots={lot.ref: lot for _, lot in torn.decoded(readable(lots, account_id), "a lot", lot_of)},
+            items=dict(named for _, named in torn.decoded(readable(items, account_id), "an item", item_of)),
             recorded=[row["recorded_at"] for row in facts.get(account_id, ())],
             postings=[posting_of(row) for row in entries.get(account_id, ())],
             lot_names=[lot_name(row["origin"], row["part"]) for row in lots.get(account_id, ())],
@@ -78,12 +82,3 @@ async def of_accounts(link: Link, group: Sequence[UUID], known_at: datetime | No
         )
         for account_id in group
     ]
-
-
-def _lot(row: Row) -> tuple[str, Lot]:
-    lot = decode_lot(row["doc"])
-    return lot.ref, lot
-
-
-def _item(row: Row) -> tuple[ItemKey, Item]:
-    return (row["kind"], row["key"]), decode_item(row["doc"])

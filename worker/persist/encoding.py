@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
@@ -10,9 +10,9 @@ from uuid import UUID
 import msgspec
 
 from contracts.events import Event
-from worker.decide.change import StoredEntry
+from worker.decide.change import StoredEntry, StoredStep
 from worker.decide.explain import Posting
-from worker.decide.state import FORMAT, Before, Decision, Entry, Head, Item, Lot, Moment, Tier
+from worker.decide.state import FORMAT, Before, Decision, Entry, Head, Item, ItemKey, Lot, Moment, Tier
 from worker.persist.rows import Headers, OutboxRow
 
 
@@ -36,9 +36,9 @@ class Told(msgspec.Struct):
 encode: Final = msgspec.json.Encoder().encode
 _decode_head: Final = msgspec.json.Decoder(Head).decode
 _decode_told: Final = msgspec.json.Decoder(Told).decode
-decode_lot: Final = msgspec.json.Decoder(Lot).decode
-decode_before: Final = msgspec.json.Decoder(Before).decode
-decode_item: Final = msgspec.json.Decoder(Item).decode
+_decode_lot: Final = msgspec.json.Decoder(Lot).decode
+_decode_before: Final = msgspec.json.Decoder(Before).decode
+_decode_item: Final = msgspec.json.Decoder(Item).decode
 decode_headers: Final = msgspec.json.Decoder(Headers).decode
 
 UNDECODABLE: Final = (msgspec.MsgspecError, ValueError, KeyError)
@@ -49,12 +49,12 @@ EVENT_SOURCE: Final = "loyalty"
 """CloudEvents `source` of all that is published."""
 
 
-def decode_head(doc: bytes) -> Head:
-    """A head; of one that is kept in another form and cannot be read, what every release reads."""
+def head_of(row: Row) -> Head:
+    """The head of a row of `account`; of one that is kept in another form and cannot be read, what every release reads."""
     try:
-        return _decode_head(doc)
+        return _decode_head(row["head"])
     except msgspec.ValidationError:
-        told = _decode_told(doc)
+        told = _decode_told(row["head"])
         if told.format == FORMAT:
             raise
         return Head(**{field: getattr(told, field) for field in told.__struct_fields__})
@@ -66,19 +66,15 @@ class Unreadable(dict[UUID, str]):
     Told by its kind and the error's, never by what it holds.
     """
 
-    def note(self, row: Row, what: str, error: Exception) -> None:
-        """Remember that a row could not be decoded."""
-        self.setdefault(row["account_id"], f"{what} that cannot be read: {type(error).__name__}")
-
-    def decoded(self, rows: Iterable[Row], what: str, decode: Callable[[Row], _T]) -> list[_T]:
-        """The rows decoded; those that cannot be are noted and left out."""
-        found: list[_T] = []
+    def decoded(self, rows: Iterable[Row], what: str, decode: Callable[[Row], _T]) -> Iterator[tuple[UUID, _T]]:
+        """The rows decoded, each with its account; those that cannot be are noted and left out."""
         for row in rows:
             try:
-                found.append(decode(row))
+                found = decode(row)
             except UNDECODABLE as error:
-                self.note(row, what, error)
-        return found
+                self.setdefault(row["account_id"], f"{what} that cannot be read: {type(error).__name__}")
+            else:
+                yield row["account_id"], found
 
 
 def event_of(row: Row) -> Event:
@@ -86,6 +82,21 @@ def event_of(row: Row) -> Event:
     return Event.from_stored(
         row["source"], row["id"], row["type"], row["business_at"], row["program"], row["traceparent"], row["body"]
     )
+
+
+def lot_of(row: Row) -> Lot:
+    """The lot of a row of `lot`."""
+    return _decode_lot(row["doc"])
+
+
+def item_of(row: Row) -> tuple[ItemKey, Item]:
+    """The name and the content of a row of `item`."""
+    return (row["kind"], row["key"]), _decode_item(row["doc"])
+
+
+def step_of(row: Row) -> StoredStep:
+    """What is stored about a fact or clock instant, of a row of `step`."""
+    return StoredStep(moment_of(row), row["version"], _decode_before(row["before"]))
 
 
 def moment_of(row: Row) -> Moment:

@@ -184,6 +184,11 @@ class Dossier:
     unreadable: str | None = None
     torn: str | None = None
 
+    @property
+    def fault(self) -> str | None:
+        """Which row cannot be read, of either kind; None if all can."""
+        return self.unreadable or self.torn
+
 
 @dataclass(frozen=True, slots=True)
 class Violation:
