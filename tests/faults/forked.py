@@ -21,7 +21,7 @@ import worker.app
 import worker.cli.main  # noqa: F401 - imported here so that what is forked has it
 from worker.__main__ import main
 from worker.local import watchdog
-from worker.local.process import STOP_SECONDS, PartFailed, Process
+from worker.local.process import STOP_SECONDS, Process
 
 _BEFORE_ARGUMENTS: Final = 3
 """Of a command: Python, -m, the module."""
@@ -35,11 +35,7 @@ class Forked(Process):
 
     def start(self) -> None:
         """Start it; raises PartFailed if it runs already."""
-        if self.alive:
-            raise PartFailed(f"{self.name} runs already, as process {self.pid}")
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
-            self._log_start = log.tell()
+        self._opened_log().close()
         arguments = (self.command[_BEFORE_ARGUMENTS:], self.log, dict(self.environment or {}))
         self._child = _context().Process(target=_run, name=self.name, args=arguments, daemon=True)
         self._child.start()
@@ -56,16 +52,15 @@ class Forked(Process):
         """Whether it runs now."""
         return self._child is not None and self._child.is_alive()
 
-    def ask_to_stop(self) -> None:
-        """Ask it to end, and return at once."""
-        if self.alive and self.pid is not None:
-            os.kill(self.pid, self.stop_signal)
+    def _send(self, number: signal.Signals) -> None:
+        if self.pid is not None:
+            os.kill(self.pid, number)
 
     def stop(self, timeout_seconds: float = STOP_SECONDS) -> int | None:
-        """Ask it to end, insist after the timeout; returns its exit code, None if it was never started."""
+        """Ask it to end unless it was asked, insist after the timeout; returns its exit code, None if it was never started."""
         if self._child is None:
             return None
-        self.ask_to_stop()
+        self._ask_once()
         self._child.join(timeout_seconds)
         self.kill()
         return self._child.exitcode

@@ -161,14 +161,18 @@ def test_returned_goods_cost_no_more_than_the_balance() -> None:
     assert story.at("2024-05-20").available == 300
 
 
+def paid_out(story: Story) -> int:
+    """Points for which money was paid, less those for which it was taken back."""
+    return sum(each.points * (1 if each.target == "spent" else -1) for each in story.entries() if each.reason == "pay_out")
+
+
 def test_money_that_was_paid_out_stays_paid_whatever_comes_late() -> None:
     story = Story("cash")
     bought(story, "A", "2024-03-05", 40_000)
     bought(story, "B", "2024-03-06", 20_000)
     assert story.at("2024-04-02").available == 0
     story.returned("B", "2024-03-25", recorded="2024-04-03")
-    paid = sum(each.points * (1 if each.target == "spent" else -1) for each in story.entries() if each.reason == "pay_out")
-    assert (paid, story.at("2024-04-03").available) == (900, -300)
+    assert (paid_out(story), story.at("2024-04-03").available) == (900, -300)
     bought(story, "C", "2024-04-05", 60_000)
     assert story.at("2024-04-30").available == 600
 
@@ -179,8 +183,7 @@ def test_money_that_was_paid_out_stays_paid_though_later_terms_pay_none_out() ->
     bought(story, "A", "2024-03-05", 40_000)
     assert story.at("2024-04-02").available == 0
     story.returned("A", "2024-03-25", recorded="2024-04-03")
-    paid = sum(each.points * (1 if each.target == "spent" else -1) for each in story.entries() if each.reason == "pay_out")
-    assert (paid, story.at("2024-04-03").available) == (600, -600)
+    assert (paid_out(story), story.at("2024-04-03").available) == (600, -600)
     bought(story, "B", "2024-04-05", 60_000)
     assert story.at("2024-06-02").available == 300, "nothing is paid out any more"
 

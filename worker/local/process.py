@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
@@ -57,11 +58,7 @@ class Process:
 
     def start(self) -> None:
         """Start it; raises PartFailed if it runs already or the program is not there."""
-        if self.alive:
-            raise PartFailed(f"{self.name} runs already, as process {self.pid}")
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
-            self._log_start = log.tell()
+        with self._opened_log() as log:
             try:
                 self._running = subprocess.Popen(
                     self.command,
@@ -77,11 +74,20 @@ class Process:
                 )
             except OSError as error:
                 raise PartFailed(f"{self.name} did not start: {error}") from error
-        self._asked = False
         if self.keep:
             self._note.write_text(json.dumps(_identity(self._running.pid, self.stop_signal)))
         else:
             watchdog.watch(self._running.pid, self.stop_signal)
+
+    def _opened_log(self) -> BinaryIO:
+        """The log, for a start; raises PartFailed if it runs already."""
+        if self.alive:
+            raise PartFailed(f"{self.name} runs already, as process {self.pid}")
+        self._asked = False
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        log = self.log.open("ab")
+        self._log_start = log.tell()
+        return log
 
     @property
     def pid(self) -> int | None:
@@ -124,17 +130,25 @@ class Process:
 
     def ask_to_stop(self) -> None:
         """Ask it to end, and return at once."""
-        if self._running is not None and self.alive:
-            self._running.send_signal(self.stop_signal)
+        if self.alive:
+            self._send(self.stop_signal)
             self._asked = True
+
+    def _ask_once(self) -> None:
+        """Ask it to end unless it was asked: asked twice means "at once" to a worker, and it would not leave its group."""
+        if not self._asked:
+            self.ask_to_stop()
+
+    def _send(self, number: signal.Signals) -> None:
+        assert self._running is not None
+        self._running.send_signal(number)
 
     def stop(self, timeout_seconds: float = STOP_SECONDS) -> int | None:
         """Ask it to end unless it was asked, insist after the timeout; returns its exit code, None if it was never started."""
         if self._running is None:
             return None
         if self.alive:
-            if not self._asked:  # to be asked twice means "at once" to a worker: it would not leave its group
-                self.ask_to_stop()
+            self._ask_once()
             try:
                 self._running.wait(timeout_seconds)
             except subprocess.TimeoutExpired:
