@@ -15,6 +15,7 @@ import asyncpg
 from tests.bench.measure import Run, between, read
 from tests.bench.stack import Stack
 from tests.flows.system import System
+from worker.built import the_fold_is
 from worker.local.process import Process
 
 POLL_SECONDS = 0.05
@@ -74,7 +75,16 @@ async def drain(stack: Stack, system: System, events: int, workers: int = 1) -> 
         "postgres": [stack.postgres.pid or 0],
         "kafka": stack.kafka.pids,
     }
-    return await drained(system.dsn, pids, events, READ_TO, LEFT_TO_PUBLISH, system.check_alive, lambda: dealt(system.workers))
+    run = await drained(system.dsn, pids, events, READ_TO, LEFT_TO_PUBLISH, system.check_alive, lambda: dealt(system.workers))
+    for worker in system.workers:
+        check_fold(worker.output)
+    return run
+
+
+def check_fold(output: str) -> None:
+    """Raises AssertionError unless a worker says that its fold is built as this process has it, which the record says of both."""
+    (started,) = [json.loads(line) for line in output.splitlines() if '"started"' in line]
+    assert started["fold"] == the_fold_is(), f"the worker's fold is {started['fold']}, that of the record {the_fold_is()}"
 
 
 def dealt(workers: Sequence[Process]) -> bool:

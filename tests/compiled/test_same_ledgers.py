@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.compiled.ledgers import all_ledgers
+from tests.flows.system import System
 from worker.built import the_fold_is
+from worker.decide import fold
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,3 +42,12 @@ def test_ledgers_are_the_same_however_the_fold_runs() -> None:
 
 def test_the_fold_under_test_is_the_one_that_was_asked_for() -> None:
     assert the_fold_is() == os.environ.get("LOYALTY_TEST_FOLD", "interpreted")
+
+
+def test_workers_that_tests_and_benches_start_run_the_same_build_as_they_do(tmp_path: Path) -> None:
+    system = System("nowhere:9092", "postgresql://nowhere", "any.", tmp_path)
+    asked = "from worker.decide import fold; print(fold.__file__)"
+    found = subprocess.run(
+        (sys.executable, "-c", asked), env=system.environment, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == fold.__file__

@@ -88,7 +88,8 @@ class System:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The settings of a worker on this system."""
+        """The settings of a worker on this system. It runs the same build as this process (compiled or not), whatever lies beside
+        the tests."""
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("LOYALTY_")},
             "LOYALTY_KAFKA_BOOTSTRAP": self.bootstrap,
@@ -100,7 +101,7 @@ class System:
             "LOYALTY_PROBE_HOST": "127.0.0.1",
             "LOYALTY_PROBE_PORT": "0",
             "LOYALTY_LOG_FORM": "json",
-            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "PYTHONPATH": os.pathsep.join(map(str, (Path(registry.__file__).parents[1], Path(__file__).parents[2]))),
             **self.settings,
         }
 
