@@ -45,7 +45,7 @@ from worker.upkeep.sampling import Sampler, SamplerOptions
 
 log = logging.get_logger(__name__)
 
-COLLECT_AFTER_OBJECTS = 50_000
+COLLECT_AFTER_OBJECTS = 200_000
 BACKOFF_SECONDS_MIN = 0.05
 BACKOFF_SECONDS_MAX = 5.0
 AT_ONCE_EXIT_CODE = 143

@@ -8,8 +8,9 @@ cannot lose a second time, for the lost race left them locked.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from contracts.counting import counted
 from contracts.events import Event
@@ -32,8 +33,7 @@ from worker.upkeep.rebuild import folded_anew, in_other_form
 log = get_logger(__name__)
 
 
-@dataclass(slots=True)
-class Task:
+class Task(Struct):
     """One account of a batch: whose it is, its incoming facts (sifted when it was loaded last), and what to load of it.
 
     `returns`: the member was erased before, and these facts are of later.
@@ -58,8 +58,7 @@ class Task:
         )
 
 
-@dataclass(slots=True)
-class Folded:
+class Folded(Struct):
     """What became of a batch's accounts: changes whose heads were won, and facts that were not applied, with the reason."""
 
     changes: list[AccountChange] = field(default_factory=list)

@@ -135,6 +135,33 @@ async def test_a_fact_is_written_once_only(store: Store) -> None:
     assert found.row.revision == 1
 
 
+async def test_rows_that_are_called_new_are_added_and_the_others_replaced(store: Store) -> None:
+    first = earned("M1", 1)
+    first.new_lots, first.new_items = set(first.lots), set(first.items)
+    await post(store, first)
+    second = earned("M1", 2, (await row_of(store)).row)
+    second.new_lots, second.new_items = set(second.lots), set(second.items)
+    again = {ref: replace(lot, available=lot.available - 1) for ref, lot in first.lots.items() if lot is not None}
+    second.lots |= again
+    second.items["mark", "gone before it was written"] = None
+    second.new_items.add(("mark", "gone before it was written"))
+    await post(store, second)
+    found = await row_of(store)
+    assert found.lots == second.lots
+    assert found.items == {**first.items, ("order", "order-M1-2"): second.items["order", "order-M1-2"]}
+
+
+@pytest.mark.parametrize("what", ["lots", "items"])
+async def test_a_row_is_called_new_only_if_it_is(store: Store, what: str) -> None:
+    first = earned("M1", 1)
+    await post(store, first)
+    second = earned("M1", 2, (await row_of(store)).row)
+    second.lots, second.items = (first.lots, {}) if what == "lots" else ({}, first.items)
+    second.new_lots, second.new_items = set(second.lots), set(second.items)
+    with pytest.raises(RefusedError):
+        await post(store, second)
+
+
 async def test_history_goes_back_to_a_moment_inclusive(store: Store) -> None:
     for number in (1, 2, 3):
         await post(store, earned("M1", number, (await row_of(store)).row))

@@ -7,12 +7,11 @@ store writes in one transaction under the account's revision, or not at all.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from contracts.events import Event
 from worker.decide.state import Before, Decision, Entry, Head, Item, ItemKey, Lot, Moment
@@ -63,8 +62,7 @@ class Wanted(Struct, frozen=True):
     wide: bool = False
 
 
-@dataclass(slots=True)
-class Loaded:
+class Loaded(Struct):
     """An account as it stands. `row` is None for an account that is not there yet.
 
     `seen` holds the digest of each asked-for fact that is stored already; `lots` by lot name; `items` by (kind, key).
@@ -144,13 +142,12 @@ class Message(Struct, frozen=True):
     traceparent: str | None = None
 
 
-@dataclass(slots=True)
-class AccountChange:
+class AccountChange(Struct):
     """One account's share of a batch, to be written under `expected_revision` (0 = the account must not exist yet).
 
     `late`: how many of the facts came after something later had been folded. `undone_from`: steps at or after this moment are
-    deleted before `steps` are written. `lots` and `items` carry the row as it is to be, None = gone. `recorded_at` comes from the
-    store's own clock.
+    deleted before `steps` are written. `lots` and `items` carry the row as it is to be, None = gone; `new_lots` and `new_items`
+    name those of which it is certain that they are not there yet. `recorded_at` comes from the store's own clock.
     """
 
     account_id: UUID
@@ -165,6 +162,8 @@ class AccountChange:
     entries: list[PostedEntry] = field(default_factory=list)
     lots: dict[str, Lot | None] = field(default_factory=dict)
     items: dict[ItemKey, Item | None] = field(default_factory=dict)
+    new_lots: set[str] = field(default_factory=set)
+    new_items: set[ItemKey] = field(default_factory=set)
     steps: list[StoredStep] = field(default_factory=list)
     undone_from: Moment | None = None
     late: int = 0

@@ -19,6 +19,10 @@ ENTRY: Final = names_of(
     " kind lot expires_on order_id rule correction"
 )
 STEP: Final = names_of("account_id business_at rank source id version before")
+LOT: Final = names_of("account_id origin part kind points pending available lapsed expires_on lapses_at doc")
+ITEM: Final = names_of("account_id kind key due_at doc")
+Rows = list[tuple[Any, ...]]
+
 OUTBOX: Final = names_of("account_id version ordinal topic key value epoch program effective_at traceparent created_at")
 
 
@@ -40,12 +44,12 @@ async def write(link: Link, changes: Sequence[AccountChange]) -> None:
     await _append(link, "outbox", OUTBOX, _messages(changes, recorded_at))
 
 
-async def _append(link: Link, table: str, names: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
+async def _append(link: Link, table: str, names: Sequence[str], rows: Rows) -> None:
     if rows:
         await link.append(table, names, rows)
 
 
-def _facts(changes: Sequence[AccountChange], recorded_at: datetime) -> list[tuple[Any, ...]]:
+def _facts(changes: Sequence[AccountChange], recorded_at: datetime) -> Rows:
     return [
         (
             *(c.account_id, f.source, f.id, f.type, f.time, f.rank, f.program, f.order_id),
@@ -56,11 +60,11 @@ def _facts(changes: Sequence[AccountChange], recorded_at: datetime) -> list[tupl
     ]
 
 
-def _decisions(changes: Sequence[AccountChange], recorded_at: datetime) -> list[tuple[Any, ...]]:
+def _decisions(changes: Sequence[AccountChange], recorded_at: datetime) -> Rows:
     return [(c.account_id, d.source, d.id, d.verdict, d.points, d.reason, recorded_at) for c in changes for d in c.decisions]
 
 
-def _entries(changes: Sequence[AccountChange], recorded_at: datetime) -> list[tuple[Any, ...]]:
+def _entries(changes: Sequence[AccountChange], recorded_at: datetime) -> Rows:
     return [
         (
             *(c.account_id, p.version, p.line, *p.moment, recorded_at),
@@ -72,7 +76,7 @@ def _entries(changes: Sequence[AccountChange], recorded_at: datetime) -> list[tu
     ]
 
 
-def _messages(changes: Sequence[AccountChange], recorded_at: datetime) -> list[tuple[Any, ...]]:
+def _messages(changes: Sequence[AccountChange], recorded_at: datetime) -> Rows:
     return [
         (
             *(c.account_id, m.version, m.ordinal, m.topic, m.key.encode(), m.data),
@@ -84,34 +88,41 @@ def _messages(changes: Sequence[AccountChange], recorded_at: datetime) -> list[t
 
 
 async def _lots(link: Link, changes: Sequence[AccountChange]) -> None:
-    kept = [
-        (
-            *(c.account_id, lot.origin, lot.part, lot.kind, lot.points, lot.pending, lot.available, lot.lapsed),
-            *(lot.expires_on, lot.lapses_at, encode(lot)),
-        )
-        for c in changes
-        for lot in c.lots.values()
-        if lot is not None
-    ]
-    gone = [(c.account_id, *lot_place(ref)) for c in changes for ref, lot in c.lots.items() if lot is None]
+    new: Rows = []
+    kept: Rows = []
+    gone: Rows = []
+    for c in changes:
+        for ref, lot in c.lots.items():
+            if lot is not None:
+                row = (
+                    *(c.account_id, lot.origin, lot.part, lot.kind, lot.points, lot.pending, lot.available, lot.lapsed),
+                    *(lot.expires_on, lot.lapses_at, encode(lot)),
+                )
+                (new if ref in c.new_lots else kept).append(row)
+            elif ref not in c.new_lots:
+                gone.append((c.account_id, *lot_place(ref)))
     if gone:
         await link.execute("drop_lots", *columns(gone))
     if kept:
         await link.execute("put_lots", *columns(kept))
+    await _append(link, "lot", LOT, new)
 
 
 async def _items(link: Link, changes: Sequence[AccountChange]) -> None:
-    kept = [
-        (c.account_id, kind, key, item.due_at, encode(item))
-        for c in changes
-        for (kind, key), item in c.items.items()
-        if item is not None
-    ]
-    gone = [(c.account_id, kind, key) for c in changes for (kind, key), item in c.items.items() if item is None]
+    new: Rows = []
+    kept: Rows = []
+    gone: Rows = []
+    for c in changes:
+        for name, item in c.items.items():
+            if item is not None:
+                (new if name in c.new_items else kept).append((c.account_id, *name, item.due_at, encode(item)))
+            elif name not in c.new_items:
+                gone.append((c.account_id, *name))
     if gone:
         await link.execute("drop_items", *columns(gone))
     if kept:
         await link.execute("put_items", *columns(kept))
+    await _append(link, "item", ITEM, new)
 
 
 async def _steps(link: Link, changes: Sequence[AccountChange]) -> None:
