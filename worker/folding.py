@@ -7,7 +7,9 @@ cannot lose a second time, for the lost race left them locked.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 from uuid import UUID
 
 from msgspec import Struct, field
@@ -31,6 +33,9 @@ from worker.persist.rows import Dossier
 from worker.upkeep.rebuild import folded_anew, in_other_form
 
 log = get_logger(__name__)
+
+AT_ONCE_FACTS: Final = 128
+"""After so many facts were folded, others get their turn, the relay and the probes among them: every 10 ms or so."""
 
 
 class Task(Struct):
@@ -111,7 +116,12 @@ class Folding:
             histories = await batch.history({task.account_id: task.asked.since for task in left if task.asked.since is not None})
             whole = await self._other_forms(batch, loaded)
             again: list[Task] = []
+            at_once = 0
             for task in left:
+                at_once += max(len(task.facts), 1)
+                if at_once > AT_ONCE_FACTS:
+                    await asyncio.sleep(0)
+                    at_once = 0
                 at_hand = loaded[task.account_id]
                 if task.account_id in whole:
                     changes.append(self._anew(task, whole[task.account_id], at_hand, clock))

@@ -31,6 +31,7 @@ from worker.local.topics import create_topics
 from worker.persist.identity import key_check
 from worker.persist.postgres import PostgresStore
 from worker.pipeline import Pipeline, PipelineOptions
+from worker.settings.groups import BatchSettings
 from worker.terms import read, shipped, versions
 
 POSTGRES = {
@@ -41,7 +42,7 @@ POSTGRES = {
     "checkpoint_timeout": "30min",
 }
 PARTITIONS = 4
-BATCH_RECORDS = 1_000
+BATCH_RECORDS = BatchSettings().records_max
 _numbers = itertools.count(1)
 
 Key = Callable[[Sent], str | None]

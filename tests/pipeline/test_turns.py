@@ -1,4 +1,4 @@
-"""While a large batch is decoded, others get their turn."""
+"""While a large batch is decoded or folded, others get their turn."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 from tests.flows.bad_records import gift
 from tests.flows.system import Raw
 from tests.pipeline.desk import Desk
+from worker.folding import AT_ONCE_FACTS
 from worker.pipeline import AT_ONCE_BYTES
 
 
@@ -32,3 +33,11 @@ def large(size: int) -> Raw:
 )
 def test_decoding_lets_others_have_their_turn_by_bytes(records: list[Raw], expected: int) -> None:
     assert turns(records) == expected
+
+
+@pytest.mark.parametrize(("count", "expected"), [(AT_ONCE_FACTS, 0), (AT_ONCE_FACTS * 3 + 3, 3)])
+def test_folding_lets_others_have_their_turn_by_facts(count: int, expected: int) -> None:
+    desk = Desk()
+    records = desk.read([gift(f"M-{number}", 1, f"gift-{number}") for number in range(count)])
+    # The store in memory answers at once: every turn that is granted is granted by decoding or folding.
+    assert sum(1 for turn in desk.pipeline.process(records).__await__() if turn is None) == expected

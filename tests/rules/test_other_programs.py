@@ -203,3 +203,23 @@ def test_money_that_was_paid_out_is_paid_again_under_terms_that_pay_out_only_lat
     story.simulation.run_clock(instant("2024-06-02"))
     told = [(each.points, each.rule) for each in story.entries() if each.reason == "pay_out"]
     assert told == [(600, "CSH-07"), (600, "CSH-04")]
+
+
+@pytest.mark.parametrize("before", [None, {"rule": "CSH-04", "day": 1, "minimum": 5_000}], ids=["none", "only for more"])
+@pytest.mark.parametrize(
+    ("begins", "day", "paid"),
+    [
+        ("2024-05-01T00:00:00+02:00", 1, "2024-05-01T00:00:00+02:00"),
+        ("2024-05-01T00:00:00+02:00", 20, "2024-05-20T00:00:00+02:00"),
+        ("2024-05-10T12:00:00+02:00", 1, "2024-06-01T00:00:00+02:00"),
+    ],
+)
+def test_what_waits_is_paid_out_on_the_first_pay_day_of_terms_that_do_so_though_nothing_is_bought(
+    before: dict[str, object] | None, begins: str, day: int, paid: str
+) -> None:
+    rules = {"rule": "CSH-04", "day": day, "minimum": 500}
+    story = Story("cash", {"pay_out": before, "amendments": [{"effective_from": begins, "set": {"pay_out": rules}}]})
+    bought(story, "A", "2024-03-05", 40_000)
+    assert story.one_second_before(paid).available == 600
+    assert story.at(paid).available == 0
+    assert paid_out(story) == 600

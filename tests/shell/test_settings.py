@@ -45,7 +45,7 @@ def test_three_settings_suffice(environment: Environment) -> None:
     environment(GOOD)
     settings = load()
     assert settings.kafka.bootstrap == "kafka:9092"
-    assert settings.batch.records_max == 1_000
+    assert settings.batch.records_max == 4_000
     assert settings.kafka.topic("commerce.order") == "commerce.order"
     assert "0123456789abcdef" not in repr(settings)
 

@@ -12,18 +12,31 @@ from msgspec.structs import replace
 
 from worker.decide import ledger
 from worker.decide.account import Account
+from worker.decide.program import Program
 from worker.decide.state import Decision
 
 
 def pay_day(account: Account) -> datetime | None:
-    """The next instant after the open step at which this balance is paid out, if it stays as it is."""
-    version = account.program.at(account.at)
-    rules = version.terms.pay_out
-    if rules is None or account.head.available < max(rules.minimum, 1):
+    """The next instant after the open step at which this balance is paid out, if it stays as it is; or that at which other terms
+    say anew when it is, whatever happens in the account until then."""
+    program, available = account.program, account.head.available
+    if not program.pays_out or available < 1:
         return None
+    version, otherwise = program.at(account.at), program.pays_otherwise_from(account.at)
+    rules = version.terms.pay_out
+    if rules is None or available < rules.minimum:
+        return otherwise
     first = version.days.month_first(version.days.date_of(account.at))
     days = (version.days.month_first(first, months).replace(day=rules.day) for months in (0, 1))
-    return next(at for at in map(version.days.start, days) if at > account.at)
+    planned = next(at for at in map(version.days.start, days) if at > account.at)
+    return planned if otherwise is None else min(planned, otherwise)
+
+
+def _is_pay_day(program: Program, at: datetime) -> bool:
+    """Whether the terms in force at an instant pay out at it."""
+    version = program.at(at)
+    rules, day = version.terms.pay_out, version.days.date_of(at)
+    return rules is not None and day.day == rules.day and at == version.days.start(day)
 
 
 def pay(account: Account) -> None:
@@ -43,13 +56,14 @@ def pay(account: Account) -> None:
 
 
 def _payable(account: Account) -> int:
-    version = account.program.at(account.at)
-    rules, day = version.terms.pay_out, version.days.date_of(account.at)
+    program, due = account.program, account.head.pay_out_at
+    rules = program.at(account.at).terms.pay_out
     assert rules is not None
-    on_day = day.day == rules.day and account.at == version.days.start(day)
-    due = account.head.pay_out_at
-    if not on_day and (due is None or due > account.at):
-        return 0
+    if not _is_pay_day(program, account.at):
+        if due is None or due > account.at:
+            return 0
+        if program.begins(due) and not _is_pay_day(program, due):
+            return 0  # it was to be looked at anew
     return account.head.available if account.head.available >= max(rules.minimum, 1) else 0
 
 

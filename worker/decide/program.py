@@ -83,6 +83,16 @@ class Program:
         """The version in force at an instant (before the first one: the first)."""
         return self.versions[bisect_right(self._starts, instant)]
 
+    def pays_otherwise_from(self, instant: datetime) -> datetime | None:
+        """The next start of a version that pays out, and not as it is done at an instant; None if there is none."""
+        known = self.at(instant).terms.pay_out
+        starts = zip(self._starts, self.versions[1:], strict=True)
+        return next((at for at, each in starts if at > instant and each.terms.pay_out not in (None, known)), None)
+
+    def begins(self, instant: datetime) -> bool:
+        """Whether a version that follows another comes into force at an instant."""
+        return instant in self._starts
+
     def judging(self, instant: datetime) -> Version | None:
         """The version whose tiers hold at an instant: the one in force, or the nearest that has tiers, earlier ones first."""
         known = bisect_right(self._starts, instant)

@@ -156,7 +156,7 @@ class PostgresSettings(Group):
 class BatchSettings(Group):
     """How much goes into one transaction."""
 
-    records_max: int = _number(1_000, 1, 20_000, "records of one transaction")
+    records_max: int = _number(4_000, 1, 20_000, "records of one transaction")
     bytes_max: int = _number(16_777_216, 65_536, 2**31, "bytes of the records of one transaction; a larger one goes alone")
     linger_ms: int = _number(5, 0, 10_000, "how long a batch waits for more records, milliseconds")
     buffer_records_max: int = _number(5_000, 1, 1_000_000, "records buffered of one partition")
