@@ -12,6 +12,8 @@ from worker.persist.accounts import columns
 from worker.persist.encoding import encode
 from worker.persist.link import Link, names_of
 
+Rows = list[tuple[Any, ...]]
+
 FACT: Final = names_of("account_id source id type business_at rank program order_id digest body traceparent recorded_at")
 DECISION: Final = names_of("account_id source id verdict points reason recorded_at")
 ENTRY: Final = names_of(
@@ -21,8 +23,6 @@ ENTRY: Final = names_of(
 STEP: Final = names_of("account_id business_at rank source id version before")
 LOT: Final = names_of("account_id origin part kind points pending available lapsed expires_on lapses_at doc")
 ITEM: Final = names_of("account_id kind key due_at doc")
-Rows = list[tuple[Any, ...]]
-
 OUTBOX: Final = names_of("account_id version ordinal topic key value epoch program effective_at traceparent created_at")
 
 
