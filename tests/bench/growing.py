@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 
 import asyncpg
 
@@ -26,12 +27,16 @@ FACTS_OF_EACH = 20
 STEPS = (0.01, 0.1, 1.0)
 """Shares of the facts wanted at which the rate is measured; then, with all facts, with all entries."""
 AT_LEAST = 0.8
+PER_SECOND = 1_000.0
+"""The pace of business time in the events of a run."""
 
 
 async def measure(bench: Bench) -> Outcome:
     """Rates by what is stored, each measured in turn with the rate of a ledger in which members have only joined."""
     stack, sizes = bench.stack, bench.sizes
-    workload = Workload(6, ORIGINALS, ORIGINALS * FACTS_OF_EACH, now(), series="past")
+    spans = _spans(bench)
+    begun = next(spans)
+    workload = Workload(6, ORIGINALS, ORIGINALS * FACTS_OF_EACH, begun, series="past")
     started = time.monotonic()
     await stack.template("grown", (each for part in (workload.joining(), workload.traffic()) for each in part))
     dsn = stack.postgres.dsn("grown")
@@ -44,17 +49,28 @@ async def measure(bench: Bench) -> Outcome:
         for share in STEPS:
             members = await _fill(dsn, connection, found, members, round(sizes.facts * share))
             tell(f"facts filled after {time.monotonic() - started:.0f} s")
-            rates.append(await _level(bench, connection, members, outcome, "facts"))
+            rates.append(await _level(bench, connection, members, spans, outcome, "facts"))
         entries = await more_entries(connection, sizes.entries)
         await settle(connection)
         tell(f"{entries} entries filled after {time.monotonic() - started:.0f} s")
-        await _level(bench, connection, members, outcome, "entries")
+        await _level(bench, connection, members, spans, outcome, "entries")
     finally:
         await connection.close()
         stack.drop(dsn)
     slope = _slope(rates)
     outcome.rows.append(Row.of("rate vs empty ledger: change per tenfold of facts stored", "ratio", [slope]))
     return outcome
+
+
+def _spans(bench: Bench) -> Iterator[datetime]:
+    """Ends of the times of business that the runs are about, up to now at the latest, each as long as a run's events take.
+
+    One run's events come after those of the run before: all would be late otherwise, and what is measured another thing.
+    """
+    runs = (len(STEPS) + 1) * bench.sizes.runs
+    span = timedelta(seconds=bench.sizes.short_events / PER_SECOND)
+    begun = now() - span * runs
+    yield from (begun + span * number for number in range(runs + 1))
 
 
 async def _fill(
@@ -70,16 +86,21 @@ async def _fill(
 
 
 async def _level(
-    bench: Bench, connection: asyncpg.Connection[asyncpg.Record], members: int, outcome: Outcome, kind: str
+    bench: Bench,
+    connection: asyncpg.Connection[asyncpg.Record],
+    members: int,
+    spans: Iterator[datetime],
+    outcome: Outcome,
+    kind: str,
 ) -> tuple[int, float]:
     """Measure the rate on what is stored now, in turn with the empty ledger; returns how many facts there are, and the ratio."""
     counts = {table: await connection.fetchval(f"SELECT count(*) FROM {table}") for table in ("fact", "entry", "account")}
     ratios: list[float] = []
     for number in range(bench.sizes.runs):
         if number % 2:
-            own, empty = await _rate(bench, members), await bench.steady()
+            own, empty = await _rate(bench, members, next(spans)), await bench.steady()
         else:
-            empty, own = await bench.steady(), await _rate(bench, members)
+            empty, own = await bench.steady(), await _rate(bench, members, next(spans))
         ratios.append(own / empty)
     what = f"{counts['fact']:,} facts and {counts['entry']:,} entries"
     tell(f"with {what}: {ratios}")
@@ -91,13 +112,13 @@ async def _level(
     return counts["fact"], Spread.of(ratios).median
 
 
-async def _rate(bench: Bench, members: int) -> float:
-    """Events a second on the grown ledger; new events each time, for the ledger keeps them."""
+async def _rate(bench: Bench, members: int, end: datetime) -> float:
+    """Events a second on the grown ledger; new events each time, up to `end`, for the ledger keeps them."""
     stack, events = bench.stack, bench.sizes.short_events
     name = uuid.uuid4().hex[:6]
     prefix = f"grown{name}."
     await stack.topics(prefix)
-    stack.publish(prefix, Workload(SEED, members, events, now(), series=name).traffic())
+    stack.publish(prefix, Workload(SEED, members, events, end, events_per_second=PER_SECOND, series=name).traffic())
     dsn = stack.postgres.dsn("grown")
     await stack.sql(dsn, "TRUNCATE outbox, position, reading")
     await stack.sql(dsn, "CHECKPOINT")
