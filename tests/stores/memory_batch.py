@@ -219,7 +219,7 @@ class MemoryBatch:
             there = self._tables.accounts.get(change.account_id)
             if there is not None and any((fact.source, fact.id) in there.facts for fact in change.facts):
                 raise RefusedError("a fact is there already")
-            if there is not None and (there.lots.keys() & change.new_lots or there.items.keys() & change.new_items):
+            if there is not None and (there.lots.keys() & {*change.new_lots} or there.items.keys() & {*change.new_items}):
                 raise RefusedError("a row that is called new is there already")
             self._on_commit.append(partial(self._commit_rows, change))
 

@@ -137,14 +137,14 @@ async def test_a_fact_is_written_once_only(store: Store) -> None:
 
 async def test_rows_that_are_called_new_are_added_and_the_others_replaced(store: Store) -> None:
     first = earned("M1", 1)
-    first.new_lots, first.new_items = set(first.lots), set(first.items)
+    first.new_lots, first.new_items = list(first.lots), list(first.items)
     await post(store, first)
     second = earned("M1", 2, (await row_of(store)).row)
-    second.new_lots, second.new_items = set(second.lots), set(second.items)
+    second.new_lots, second.new_items = list(second.lots), list(second.items)
     again = {ref: replace(lot, available=lot.available - 1) for ref, lot in first.lots.items() if lot is not None}
     second.lots |= again
     second.items["mark", "gone before it was written"] = None
-    second.new_items.add(("mark", "gone before it was written"))
+    second.new_items.append(("mark", "gone before it was written"))
     await post(store, second)
     found = await row_of(store)
     assert found.lots == second.lots
@@ -157,7 +157,7 @@ async def test_a_row_is_called_new_only_if_it_is(store: Store, what: str) -> Non
     await post(store, first)
     second = earned("M1", 2, (await row_of(store)).row)
     second.lots, second.items = (first.lots, {}) if what == "lots" else ({}, first.items)
-    second.new_lots, second.new_items = set(second.lots), set(second.items)
+    second.new_lots, second.new_items = list(second.lots), list(second.items)
     with pytest.raises(RefusedError):
         await post(store, second)
 

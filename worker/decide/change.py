@@ -162,8 +162,8 @@ class AccountChange(Struct):
     entries: list[PostedEntry] = field(default_factory=list)
     lots: dict[str, Lot | None] = field(default_factory=dict)
     items: dict[ItemKey, Item | None] = field(default_factory=dict)
-    new_lots: set[str] = field(default_factory=set)
-    new_items: set[ItemKey] = field(default_factory=set)
+    new_lots: list[str] = field(default_factory=list)
+    new_items: list[ItemKey] = field(default_factory=list)
     steps: list[StoredStep] = field(default_factory=list)
     undone_from: Moment | None = None
     late: int = 0

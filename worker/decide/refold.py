@@ -154,7 +154,7 @@ def _in_order(work: _Work, change: AccountChange, facts: Sequence[Event]) -> Acc
     change.head = account.head
     _collect_rows(change, account, (step.before for step in steps))
     change.new_lots = _not_there_before(step.before.lots for step in steps)
-    change.new_items = {item_key(name) for name in _not_there_before(step.before.items for step in steps)}
+    change.new_items = [item_key(name) for name in _not_there_before(step.before.items for step in steps)]
     for step in steps:
         version = change.version + 1  # of a step that posts nothing: see StoredStep
         if step.tells:
@@ -210,13 +210,13 @@ def _collect_rows(change: AccountChange, account: Account, touched: Iterable[Bef
             change.items[key] = account.items.get(key)
 
 
-def _not_there_before(images: Iterable[Mapping[str, object]]) -> set[str]:
+def _not_there_before(images: Iterable[Mapping[str, object]]) -> list[str]:
     """Names of the rows that the first step which touched them did not find; images of steps in their order."""
     first: dict[str, object] = {}
     for image in images:
         for name, row in image.items():
             first.setdefault(name, row)
-    return {name for name, row in first.items() if row is None}
+    return [name for name, row in first.items() if row is None]
 
 
 # -- late

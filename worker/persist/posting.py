@@ -92,14 +92,15 @@ async def _lots(link: Link, changes: Sequence[AccountChange]) -> None:
     kept: Rows = []
     gone: Rows = []
     for c in changes:
+        not_there = frozenset(c.new_lots)
         for ref, lot in c.lots.items():
             if lot is not None:
                 row = (
                     *(c.account_id, lot.origin, lot.part, lot.kind, lot.points, lot.pending, lot.available, lot.lapsed),
                     *(lot.expires_on, lot.lapses_at, encode(lot)),
                 )
-                (new if ref in c.new_lots else kept).append(row)
-            elif ref not in c.new_lots:
+                (new if ref in not_there else kept).append(row)
+            elif ref not in not_there:
                 gone.append((c.account_id, *lot_place(ref)))
     if gone:
         await link.execute("drop_lots", *columns(gone))
@@ -113,10 +114,11 @@ async def _items(link: Link, changes: Sequence[AccountChange]) -> None:
     kept: Rows = []
     gone: Rows = []
     for c in changes:
+        not_there = frozenset(c.new_items)
         for name, item in c.items.items():
             if item is not None:
-                (new if name in c.new_items else kept).append((c.account_id, *name, item.due_at, encode(item)))
-            elif name not in c.new_items:
+                (new if name in not_there else kept).append((c.account_id, *name, item.due_at, encode(item)))
+            elif name not in not_there:
                 gone.append((c.account_id, *name))
     if gone:
         await link.execute("drop_items", *columns(gone))
