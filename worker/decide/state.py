@@ -121,7 +121,8 @@ class Head(Record, frozen=True):
 
     `windows`: amounts that count toward tiers, by the first day of their bucket (day, month or year, as the terms ask).
     `caps`: points that used up a cap, by the first day of its period. `pool_from`: the last day that prolonged the pool.
-    `tier_due_at`: when the tier changes next if nothing happens; `pay_out_at`: when the balance is paid out.
+    `tier_due_at`: when the tier changes next if nothing happens; `pay_out_at`: when the balance is paid out, or
+    other terms say anew when.
     `waiting`: redemptions not yet decided because the watermark has not passed them. `deliveries`: orders with goods still to
     send, where the terms let something travel with them; `riders`: requests for reward items that wait for such a delivery.
     `clock_due_at`: the next instant at which the clock changes something; `next_due_at`: when to look again at all, which is

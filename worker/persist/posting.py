@@ -102,11 +102,7 @@ async def _lots(link: Link, changes: Sequence[AccountChange]) -> None:
                 (new if ref in not_there else kept).append(row)
             elif ref not in not_there:
                 gone.append((c.account_id, *lot_place(ref)))
-    if gone:
-        await link.execute("drop_lots", *columns(gone))
-    if kept:
-        await link.execute("put_lots", *columns(kept))
-    await _append(link, "lot", LOT, new)
+    await _replace(link, "lot", LOT, gone=gone, kept=kept, new=new)
 
 
 async def _items(link: Link, changes: Sequence[AccountChange]) -> None:
@@ -120,11 +116,15 @@ async def _items(link: Link, changes: Sequence[AccountChange]) -> None:
                 (new if name in not_there else kept).append((c.account_id, *name, item.due_at, encode(item)))
             elif name not in not_there:
                 gone.append((c.account_id, *name))
+    await _replace(link, "item", ITEM, gone=gone, kept=kept, new=new)
+
+
+async def _replace(link: Link, table: str, names: Sequence[str], *, gone: Rows, kept: Rows, new: Rows) -> None:
     if gone:
-        await link.execute("drop_items", *columns(gone))
+        await link.execute(f"drop_{table}s", *columns(gone))
     if kept:
-        await link.execute("put_items", *columns(kept))
-    await _append(link, "item", ITEM, new)
+        await link.execute(f"put_{table}s", *columns(kept))
+    await _append(link, table, names, new)
 
 
 async def _steps(link: Link, changes: Sequence[AccountChange]) -> None:
