@@ -122,6 +122,19 @@ async def test_a_topic_made_anew_while_its_partition_is_paused_is_read_from_its_
     await sound(system)
 
 
+async def test_a_first_read_of_a_topic_whose_beginning_was_removed_takes_what_is_there_and_says_so(system: System) -> None:
+    await system.prepare(FEW)
+    system.send(gifts(0, 50))
+    async with admin(system) as client:
+        await client.delete_records({TopicPartition(system.prefix + TOPIC, 0): RecordsToDelete(20)})
+    worker = system.start_worker("w1")
+    await has(system, 30)
+    await system.drained(WAIT_SECONDS)
+    (said,) = [line for line in worker.output.splitlines() if "begins_late" in line]
+    assert '"removed": 20' in said
+    await sound(system)
+
+
 async def test_records_removed_before_they_were_read_stop_their_partition_until_an_operator_decides(system: System) -> None:
     await system.prepare(FEW)
     (port,) = free_ports(1)

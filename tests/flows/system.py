@@ -32,12 +32,12 @@ POLL_SECONDS = 0.05
 ACCOUNT_KEY = "a key for tests, not a secret"
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float, what: str) -> None:
-    """Wait for a condition; fails the test, saying what it waited for, when it takes longer."""
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float, what: str, why: Callable[[], str] = str) -> None:
+    """Wait for a condition; fails the test when it takes longer, saying what it waited for, and `why` it is not there."""
     give_up = time.monotonic() + seconds
     while not await condition():
         if time.monotonic() > give_up:
-            raise AssertionError(f"not within {seconds:g} s: {what}")
+            raise AssertionError(f"not within {seconds:g} s: {what}{why()}")
         await asyncio.sleep(POLL_SECONDS)
 
 
@@ -214,25 +214,21 @@ class System:
         """Wait until everything in the topics is read, everything due is done, and everything is published."""
         ends = await self._ends()
 
+        since = time.time()
+        missing = ""
+
         async def done() -> bool:
+            nonlocal missing
             self.check_alive()
             async with self.store() as store:
-                positions = {key: position.next_offset for key, position in (await store.positions()).items()}
-                if any(positions.get(key, 0) < end for key, end in ends.items()):
-                    return False
-                watermark = await store.watermark()
-                if watermark is None or watermark.timestamp() < self._drained_since:
-                    return False
-                if await store.due(range(64), watermark, 1):
-                    return False
-                # Last: what took the last instant may have been committed after any earlier look.
-                waiting, _ = await store.backlog()
-                return waiting == 0
+                missing = await _missing(store, ends, since)
+            return not missing
 
-        self._drained_since = time.time()
-        await until(done, seconds, f"{sum(ends.values())} records read, published and due instants taken")
+        def why() -> str:
+            ends_of_logs = "\n".join(f"{worker.name}: {worker.output[-2000:]}" for worker in self.workers)
+            return f", but {missing}\n{ends_of_logs}"
 
-    _drained_since: float = 0.0
+        await until(done, seconds, f"{sum(ends.values())} records read, published and due instants taken", why)
 
     async def _ends(self) -> dict[tuple[str, int], int]:
         consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap)
@@ -291,6 +287,22 @@ class System:
             return await connection.fetch(text, *arguments)
         finally:
             await connection.close()
+
+
+async def _missing(store: PostgresStore, ends: Mapping[tuple[str, int], int], since: float) -> str:
+    """What keeps the ledger from holding all that stands before these ends, with nothing due and nothing to be published."""
+    positions = {key: position.next_offset for key, position in (await store.positions()).items()}
+    read = {key: positions.get(key, 0) for key in ends}
+    if behind := [f"{topic}[{n}] {read[topic, n]} of {end}" for (topic, n), end in ends.items() if read[topic, n] < end]:
+        return f"read are only {', '.join(behind)}"
+    watermark = await store.watermark()
+    if watermark is None or watermark.timestamp() < since:
+        return f"the watermark is {watermark}"
+    if due := await store.due(range(64), watermark, 5):
+        return f"at the watermark {watermark} there is due {', '.join(map(str, due))}"
+    # Last: what took the last instant may have been committed after any earlier look.
+    waiting, _ = await store.backlog()
+    return f"{waiting} messages are not published" if waiting else ""
 
 
 async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:

@@ -13,6 +13,7 @@ import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import UnknownTopicOrPartitionError
 
 from tests.parts.kafka import TopicNames
@@ -65,6 +66,20 @@ async def test_a_topic_is_not_made_by_being_named(kafka: Kafka, topics: TopicNam
     for _ in range(2):
         described = await describe(kafka.bootstrap, topics("nobody-made-this"))
         assert described["error_code"] == UnknownTopicOrPartitionError.errno
+
+
+async def test_records_stay_however_long_ago_their_time_is(own_kafka: Callable[[], RealKafka]) -> None:
+    """A broker looks every five minutes for what is older than a week by its own time, as all events of a replayed year are."""
+    server = own_kafka()
+    await server.create_topics({"orders": 1})
+    admin = AIOKafkaAdminClient(bootstrap_servers=server.bootstrap)
+    await admin.start()
+    try:
+        (told,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, "orders")])
+    finally:
+        await admin.close()
+    values = {entry[0]: entry[1] for entry in told.resources[0][4]}
+    assert values["retention.ms"] == "-1"
 
 
 async def test_a_topic_with_a_wrong_setting_is_refused_in_words(kafka: Kafka, topics: TopicNames) -> None:

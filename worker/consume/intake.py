@@ -358,6 +358,9 @@ class Intake:
         if isinstance(verdict, Stop):
             lane.state, lane.problem = "stopped", str(verdict.incident)
             return
+        if verdict.stored is None and verdict.offset > 0:
+            # Nobody has read it before, so nothing is known to be lost; but who expects all of it should hear of it.
+            log.warning("begins_late", topic=lane.key[0], partition=lane.key[1], removed=verdict.offset)
         lane.stored = lane.settled = verdict.stored
         lane.digest, lane.fetch_end = verdict.digest, end
         lane.taken = lane.fetched = verdict.offset

@@ -186,6 +186,8 @@ class LocalKafka:
             "listeners": f"PLAINTEXT://{HOST}:{self.ports[node]},CONTROLLER://{HOST}:{controllers[node]}",
             "advertised.listeners": f"PLAINTEXT://{HOST}:{self.ports[node]}",
             "log.dirs": str(data),
+            # Retention goes by a record's own time: a year that is told once more would be removed before it is read.
+            "log.retention.ms": "-1",
             "auto.create.topics.enable": "false",
             "default.replication.factor": copies,
             "min.insync.replicas": in_step,
