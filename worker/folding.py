@@ -25,7 +25,7 @@ from worker.decide.fold import defect_of
 from worker.decide.needs import ROUNDS_MAX
 from worker.decide.refold import Clock, Late, change_account
 from worker.decide.sifting import Sifted, sift
-from worker.decide.state import Head, Item, ItemKey
+from worker.decide.state import Item, ItemKey, blank
 from worker.log import get_logger
 from worker.persist.api import Batch
 from worker.persist.errors import ErasedMeanwhileError
@@ -215,7 +215,7 @@ class Folding:
             expected_revision=row.revision if row is not None else 0,
             version=row.version if row is not None else 0,
             epoch=max(row.epoch, self._epoch) if row is not None else self._epoch,
-            head=row.head if row is not None else Head(),
+            head=row.head if row is not None else blank(),
             facts=list(task.sifted.fresh),
             fenced=why,
         )

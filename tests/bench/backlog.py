@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import asyncpg
 import psutil
@@ -20,6 +21,7 @@ SAMPLE_SECONDS = 1.0
 MEMORY_EVENTS_MIN = 500_000
 """Below, caches still fill, so growth says nothing."""
 SAMPLES_KEPT = 60
+MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Sample:
 
     events: int
     bytes: int
+    seconds: float
+    """Since its start."""
 
 
 async def measure(bench: Bench) -> Outcome:
@@ -41,7 +45,7 @@ async def measure(bench: Bench) -> Outcome:
     watching: asyncio.Task[None] | None = None
     try:
         started = time.monotonic()
-        watching = asyncio.create_task(_watch(system, samples))
+        watching = asyncio.create_task(_watch(system, samples, started))
         await drain(bench.stack, system, events)
         seconds = time.monotonic() - started
     finally:
@@ -64,21 +68,34 @@ async def measure(bench: Bench) -> Outcome:
         Row.of(f"memory of a worker, highest over {about}", "bytes", [peak]),
     ]
     figures = {"backlog": {"seconds": Spread.of([seconds]), "events_per_second": Spread.of([events / seconds])}}
+    if (reached := seconds_to(MILLION, samples)) is not None and events > MILLION:
+        rows.insert(0, Row.of("catch-up, the first million of them: time from the start of the process", "s", [reached]))
+        rows.insert(1, Row.of("catch-up, the first million of them: rate vs steady rate", "ratio", [MILLION / reached / steady]))
     every = max(1, len(samples) // SAMPLES_KEPT)
     return Outcome(rows, figures, {"memory": [(sample.events, sample.bytes) for sample in samples[::every]]})
 
 
-async def _watch(system: System, samples: list[Sample]) -> None:
+async def _watch(system: System, samples: list[Sample], started: float) -> None:
     """Sample until cancelled."""
     connection = await asyncpg.connect(system.dsn)
     try:
         while True:
             if system.workers:
                 bytes_ = psutil.Process(system.workers[0].pid).memory_info().rss
-                samples.append(Sample(await connection.fetchval(READ_TO), bytes_))
+                events = await connection.fetchval(READ_TO)
+                samples.append(Sample(events, bytes_, time.monotonic() - started))
             await asyncio.sleep(SAMPLE_SECONDS)
     finally:
         await connection.close()
+
+
+def seconds_to(events: int, samples: Sequence[Sample]) -> float | None:
+    """How long the first so many events took, on the straight line between two samples; None if there were not as many."""
+    for one, two in pairwise(samples):
+        if one.events <= events <= two.events and one.events < two.events:
+            share = (events - one.events) / (two.events - one.events)
+            return one.seconds + share * (two.seconds - one.seconds)
+    return None
 
 
 def growth(samples: Sequence[Sample]) -> float:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from tests.bench.figures import Record
 from tests.bench.ours import Ours
 from tests.bench.sizes import Sizes
 from tests.bench.stack import Key, Stack, by_member, now
-from tests.bench.workload import UNIFORM, Mix, Workload
+from tests.bench.workload import PER_SECOND, UNIFORM, Mix, Workload
 
 SEED = 1
 MEMBERS = "members"
-"""The database in which all members have joined."""
+"""The database in which all members have joined, before the first event of any workload: whoever joins after it would be late."""
 STEADY = "steady"
 """The topics whose rate the later steps are compared with."""
 
@@ -31,7 +32,8 @@ class Bench:
     async def members(self) -> str:
         """The name of the database in which all members have joined."""
         if MEMBERS not in self._templates:
-            workload = Workload(SEED, self.sizes.members, 1, now(), series="joining")
+            longest = timedelta(seconds=max(self.sizes.backlog_events, self.sizes.events) / PER_SECOND)
+            workload = Workload(SEED, self.sizes.members, 1, now() - longest, series="joining")
             await self.stack.template(MEMBERS, workload.joining())
             self._templates.add(MEMBERS)
         return MEMBERS

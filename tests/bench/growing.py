@@ -20,15 +20,13 @@ from tests.bench.filling import Original, copy_accounts, more_entries, originals
 from tests.bench.measure import Spread
 from tests.bench.ours import Ours
 from tests.bench.stack import now
-from tests.bench.workload import Workload, member_name
+from tests.bench.workload import PER_SECOND, Workload, member_name
 
 ORIGINALS = 200
 FACTS_OF_EACH = 20
 STEPS = (0.01, 0.1, 1.0)
 """Shares of the facts wanted at which the rate is measured; then, with all facts, with all entries."""
 AT_LEAST = 0.8
-PER_SECOND = 1_000.0
-"""The pace of business time in the events of a run."""
 
 
 async def measure(bench: Bench) -> Outcome:
@@ -118,7 +116,7 @@ async def _rate(bench: Bench, members: int, end: datetime) -> float:
     name = uuid.uuid4().hex[:6]
     prefix = f"grown{name}."
     await stack.topics(prefix)
-    stack.publish(prefix, Workload(SEED, members, events, end, events_per_second=PER_SECOND, series=name).traffic())
+    stack.publish(prefix, Workload(SEED, members, events, end, series=name).traffic())
     dsn = stack.postgres.dsn("grown")
     await stack.sql(dsn, "TRUNCATE outbox, position, reading")
     await stack.sql(dsn, "CHECKPOINT")

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
+import psutil
 from aiokafka.admin import AIOKafkaAdminClient
 from confluent_kafka import Producer
 
@@ -36,7 +37,7 @@ from worker.terms import read, shipped, versions
 
 POSTGRES = {
     "shared_preload_libraries": "pg_stat_statements",
-    "shared_buffers": "1GB",
+    "shared_buffers": f"{psutil.virtual_memory().total // 4 // 2**20}MB",  # as everybody is advised
     # No checkpoint within a round: each begins right after one.
     "max_wal_size": "16GB",
     "checkpoint_timeout": "30min",

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from tests.bench import report, run
-from tests.bench.backlog import Sample, growth
+from tests.bench.backlog import Sample, growth, seconds_to
 from tests.bench.context import Bench
 from tests.bench.figures import Goal, Outcome, Record, Row
 from tests.bench.measure import Spread
@@ -121,8 +121,8 @@ def test_a_missed_goal_is_said() -> None:
 
 @pytest.mark.parametrize(("bytes_at_end", "expected"), [(100, 0.0), (110, 0.10), (90, -0.10)], ids=["flat", "grows", "shrinks"])
 def test_memory_is_judged_by_its_slope_over_the_last_half(bytes_at_end: int, expected: float) -> None:
-    first = [Sample(events, 100 - (50 - events)) for events in range(0, 50, 10)]  # the caches fill
-    last = [Sample(events, round(1_000 + 10 * (bytes_at_end - 100) * (events - 50) / 50)) for events in range(50, 101, 10)]
+    first = [Sample(events, 100 - (50 - events), 0.0) for events in range(0, 50, 10)]  # the caches fill
+    last = [Sample(events, round(1_000 + 10 * (bytes_at_end - 100) * (events - 50) / 50), 0.0) for events in range(50, 101, 10)]
     assert growth([*first, *last]) == pytest.approx(expected, abs=0.01)
 
 
@@ -132,3 +132,9 @@ def test_numbers_show_three_digits() -> None:
 
 def test_a_spread_is_median_and_ends() -> None:
     assert Spread.of([5, 1, 3]) == Spread(3, 1, 5)
+
+
+def test_how_long_the_first_events_took_is_read_between_two_looks() -> None:
+    samples = [Sample(0, 1, 0.5), Sample(0, 1, 1.5), Sample(80, 1, 2.5), Sample(120, 1, 3.5)]
+    assert seconds_to(100, samples) == pytest.approx(3.0)
+    assert seconds_to(200, samples) is None

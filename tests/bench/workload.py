@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from tests.flows.shop import Sent
 from tests.flows.system import TOPIC_OF
@@ -70,6 +70,10 @@ class Delivery:
     at: datetime
 
 
+PER_SECOND: Final = 1_000.0
+"""The pace of business time, if nothing else is said."""
+
+
 def member_name(number: int) -> str:
     """The id of a member."""
     return f"M{number:06d}"
@@ -88,7 +92,7 @@ class Workload:
         events: int,
         end: datetime,
         mix: Mix = UNIFORM,
-        events_per_second: float = 1_000,
+        events_per_second: float = PER_SECOND,
         *,
         series: str = "",
         programs: Sequence[str] = PROGRAMS,

@@ -14,7 +14,7 @@ from worker.decide.account import Account
 from worker.decide.fold import fold
 from worker.decide.order_records import Order
 from worker.decide.program import Program
-from worker.decide.state import Head
+from worker.decide.state import blank
 from worker.terms import load, shipped
 
 SEEDS = range(40)
@@ -26,7 +26,7 @@ def _nameless(event: Event) -> Event:
 
 
 def _folded(program: Program, events: list[Event]) -> tuple[object, ...]:
-    account = Account(program, Head(), {}, {}, complete=True)
+    account = Account(program, blank(), {}, {}, complete=True)
     steps = fold(account, events)
     items = {key: replace(item, content="") if isinstance(item, Order) else item for key, item in account.items.items()}
     return account.head, account.lots, items, account.decided, [step.entries for step in steps]

@@ -22,8 +22,9 @@ from worker.decide.needs import Needs
 from worker.decide.order_records import Order
 from worker.decide.program import Program
 from worker.decide.refold import Clock, Late, change_account
-from worker.decide.state import Decision, Entry, Head, Item, ItemKey, Lot, Moment, Request, Setting
+from worker.decide.state import Decision, Entry, Head, Item, ItemKey, Lot, Moment, Request, Setting, blank
 from worker.decide.step import Step
+from worker.decide.undo import head_before
 from worker.trial.asking import change_of
 
 KEPT = ("pending", "available", "held", "lapsed", "forfeited", "revoked")
@@ -53,7 +54,7 @@ class Book:
     @property
     def head(self) -> Head:
         """The account's head; that of an account which is not there yet is empty."""
-        return self.row.head if self.row is not None else Head()
+        return self.row.head if self.row is not None else blank()
 
     def history(self, since: Moment) -> History:
         """What a store finds from a moment on: entries go by the lowest version of the steps, and by their moment."""
@@ -239,11 +240,13 @@ def check_late_redemptions(book: Book, change: AccountChange, last: Moment | Non
     if last is None:
         return
     accepted = {(each.source, each.id) for each in change.decisions if each.verdict == "accepted" and each.points}
-    for index, step in enumerate(book.steps):
+    lowest, head = 0, book.head
+    for step in reversed(book.steps):
+        if step.moment <= last:
+            lowest = min(lowest, head.available)
         if (step.moment.source, step.moment.id) in accepted and step.moment < last:
-            for later, after in zip(book.steps[index:], book.steps[index + 1 :], strict=False):
-                if later.moment <= last:
-                    assert after.before.head.available >= 0, f"{step.moment} overdraws the account at {later.moment}"
+            assert lowest >= 0, f"{step.moment} overdraws the account"
+        head = head_before(head, step.before)
 
 
 def check_book(book: Book, program: Program) -> None:
@@ -286,7 +289,7 @@ def check_undo(book: Book) -> None:
     """Putting every before-image back leads to an account that is not there yet."""
     lots, items, head = dict(book.lots), dict(book.items), book.head
     for step in reversed(book.steps):
-        head = step.before.head
+        head = head_before(head, step.before)
         for ref, lot in step.before.lots.items():
             if lot is None:
                 lots.pop(ref, None)
@@ -298,7 +301,7 @@ def check_undo(book: Book) -> None:
             else:
                 items[item_key(name)] = item
     assert (lots, items) == ({}, {})
-    assert replace(head, clock_due_at=None, next_due_at=None) == Head()
+    assert replace(head, clock_due_at=None, next_due_at=None) == blank()
 
 
 def check_used(book: Book, net: Mapping[str, int], program: Program) -> None:
@@ -366,7 +369,7 @@ def scratch(
     certain_until: datetime | None = None,
 ) -> Scratch:
     """One fold of a set of facts from nothing, with the decisions that were announced."""
-    account = Account(program, Head(), {}, {}, complete=True)
+    account = Account(program, blank(), {}, {}, complete=True)
     account.decided.update(decisions)
     account.certain_until = certain_until
     return Scratch(account, fold(account, sorted(facts, key=moment_of), until))

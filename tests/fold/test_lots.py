@@ -11,11 +11,11 @@ from tests.rules.story import MEMBER, Story, line
 from tests.rules.test_belle_maison import SHOES
 from worker.decide import ledger, members
 from worker.decide.account import Account
-from worker.decide.state import Head, Lot, Moment
+from worker.decide.state import Lot, Moment, blank
 
 
 def test_a_lot_that_was_emptied_begins_anew_and_what_comes_back_was_granted_too() -> None:
-    account = Account(as_shipped("belle-maison"), Head(), {}, {}, complete=True)
+    account = Account(as_shipped("belle-maison"), blank(), {}, {}, complete=True)
     account.begin(Moment(at=START, rank=1, source="//shop", id="1"))
     lot = Lot(origin="order:A", part="all.basic", kind="basic", granted_at=START, points=10, rule="BEL-02", order_id="A")
     ledger.credit(account, lot, 10)
@@ -36,7 +36,7 @@ def test_which_points_of_an_order_are_set_aside_first_does_not_depend_on_how_its
         book = story.simulation.ledgers[MEMBER]
         account = Account(
             story.program,
-            book.row.head if book.row else Head(),
+            book.row.head if book.row else blank(),
             dict(sorted(book.lots.items(), reverse=reverse)),
             dict(book.items),
             complete=True,

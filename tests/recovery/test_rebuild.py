@@ -24,6 +24,7 @@ from worker.consume.batch import Batch
 from worker.decide import fold, state
 from worker.decide.account import Account
 from worker.decide.refold import Clock
+from worker.decide.state import FORMAT
 from worker.decode import Record
 from worker.persist import RefusedError
 from worker.upkeep import rebuild, verify
@@ -241,7 +242,7 @@ async def test_an_account_that_is_not_there_is_said() -> None:
 def next_release(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Called, this release becomes one that keeps accounts in another form."""
 
-    def change(number: int = 2) -> None:
+    def change(number: int = FORMAT + 1) -> None:
         for module in (state, rebuild, statements, verify):
             monkeypatch.setattr(module, "FORMAT", number)
 
@@ -262,19 +263,19 @@ async def test_an_account_kept_in_another_form_is_folded_anew_when_it_is_touched
     await desk.take(*day("M")[3:])
     after = await desk.dossier("M")
     assert after.row is not None
-    assert after.row.head.format == 2
+    assert after.row.head.format == FORMAT + 1
     wanted = await _sound("M")
     assert (await desk.statement("M")).model_copy(update={"version": 0}) == wanted.model_copy(update={"version": 0})
     other = await desk.dossier("OTHER")
     assert other.row is not None
-    assert other.row.head.format == 1
+    assert other.row.head.format == FORMAT
 
 
 async def test_releases_side_by_side_with_two_forms_agree(next_release: Any) -> None:
     """During an upgrade, and when one is taken back: each folds anew what the other wrote."""
     desk = Desk()
     for number, record in enumerate(day("M")):
-        next_release(2 if number % 2 else 1)
+        next_release(FORMAT + number % 2)
         await desk.take(record)
     wanted = await _sound("M")
     found = await desk.statement("M")

@@ -12,7 +12,7 @@ from tests.simulation.world import Message, Said, World
 from tests.stores.memory_tables import Account
 from tests.stores.soundness import violations
 from worker.decide.change import Message as Told
-from worker.decide.state import Head
+from worker.decide.state import blank
 from worker.persist import Partition
 from worker.persist.identity import account_id
 
@@ -38,7 +38,7 @@ def check_commit(commit: Commit) -> set[UUID]:
     """Each committed change goes on from the row that it replaced; returns the accounts."""
     for row, change in commit.changes:
         assert change.expected_revision == (row.revision if row is not None else 0), "written over another worker's change"
-        check_change(change, row.head if row is not None else Head(), row.version if row is not None else 0)
+        check_change(change, row.head if row is not None else blank(), row.version if row is not None else 0)
     return {change.account_id for _, change in commit.changes}
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from msgspec.structs import replace
+
 from contracts.events import Event
 from worker.decide.change import AccountChange, AccountRow, Message, PostedEntry, StoredStep
 from worker.decide.order_records import Order
-from worker.decide.state import Before, Decision, Entry, Head, Lot, Moment
+from worker.decide.state import Before, Decision, Entry, Lot, Moment, blank
+from worker.decide.undo import undo_of
 from worker.decode import Record
 from worker.persist import Arrival, account_id
 
@@ -64,7 +67,7 @@ def arrival(order: str, member_id: str | None = "M1", program: str = PROGRAM) ->
 def earned(member_id: str, number: int, row: AccountRow | None = None, points: int = 10) -> AccountChange:
     """A change in which fact `number` grants points in a lot of its own, with all that belongs to it."""
     event = fact(number, f"order-{member_id}-{number}")
-    head = row.head if row is not None else Head()
+    head = row.head if row is not None else blank()
     version = (row.version if row is not None else 0) + 1
     at = moment(event)
     order_id = event.order_id
@@ -72,7 +75,7 @@ def earned(member_id: str, number: int, row: AccountRow | None = None, points: i
     lot = Lot(f"order:{order_id}", "all", "regular", event.time, points, "SCO-07", available=points, order_id=order_id)
     order = Order(order_id, "shop", event.id, event.time, "v1", (), due_at=event.time + timedelta(days=14))
     due_at = min(filter(None, (head.next_due_at, order.due_at)), default=None)
-    after = Head(last=at, available=head.available + points, next_due_at=due_at)
+    after = replace(blank(), last=at, available=head.available + points, next_due_at=due_at)
     entry = Entry("earn", points, "granted", "available", "SCO-07", kind="regular", lot=lot.ref, order_id=order_id)
     return AccountChange(
         account_id=account_id(KEY, PROGRAM, member_id),
@@ -87,7 +90,7 @@ def earned(member_id: str, number: int, row: AccountRow | None = None, points: i
         entries=[PostedEntry(version, 0, at, entry, None, after.available, correction=False)],
         lots={lot.ref: lot},
         items={("order", order_id): order},
-        steps=[StoredStep(at, version, Before(head, {lot.ref: None}, {f"order {order_id}": None}))],
+        steps=[StoredStep(at, version, undo_of(Before(head, {lot.ref: None}, {f"order {order_id}": None}), after))],
         messages=[Message(version, 0, "loyalty.balance-changed", f"{PROGRAM}:{member_id}", b"{}", event.time, "00-trace-01")],
     )
 

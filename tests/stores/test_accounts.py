@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from tests.stores.examples import KEY, PROGRAM, T0, earned, fact, member, moment
 from worker.decide.change import AccountChange, Loaded, Wanted
 from worker.decide.state import Decision, Mark, Moment, clock_moment
+from worker.decide.undo import head_before
 from worker.persist import AccountCollisionError, Batch, PostgresStore, RefusedError, Store, StoreOptions, account_id
 
 M1 = account_id(KEY, PROGRAM, "M1")
@@ -173,7 +174,10 @@ async def test_history_goes_back_to_a_moment_inclusive(store: Store) -> None:
         assert await batch.history({}) == {}
     assert [step.moment.id for step in found.steps] == ["e3", "e2"]
     assert [step.version for step in found.steps] == [3, 2]
-    assert found.steps[-1].before.head.available == 10
+    row = (await row_of(store)).row
+    assert row is not None
+    heads = [head := row.head, *(head := head_before(head, step.before) for step in found.steps)]
+    assert [each.available for each in heads] == [30, 20, 10]
     assert [event.id for event in found.facts] == ["e2", "e3"]
     assert found.facts[0] == second
     assert list(found.decisions) == [Decision("shop", "e2", "accepted", 0), Decision("shop", "e3", "accepted", 0)]

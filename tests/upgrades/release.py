@@ -9,6 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from worker.decide.state import FORMAT
 from worker.local.sql import execute
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +60,7 @@ def next_release(directory: Path) -> Path:
         (root / "db" / "migrations" / name).write_text(text, encoding="utf-8")
     state = root / "worker" / "decide" / "state.py"
     text = state.read_text(encoding="utf-8")
-    here = "FORMAT: Final = 1\n"
+    here = f"FORMAT: Final = {FORMAT}\n"
     assert here in text, "the form of this release is said elsewhere now"
     state.write_text(text.replace(here, f"FORMAT: Final = {NEXT_FORMAT}\n"), encoding="utf-8")
     return root

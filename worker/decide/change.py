@@ -14,7 +14,7 @@ from uuid import UUID
 from msgspec import Struct, field
 
 from contracts.events import Event
-from worker.decide.state import Before, Decision, Entry, Head, Item, ItemKey, Lot, Moment
+from worker.decide.state import Decision, Entry, Head, Item, ItemKey, Lot, Moment, Undo
 
 OutTopic = Literal[
     "loyalty.balance-changed",
@@ -89,7 +89,7 @@ class StoredStep(Struct, frozen=True):
 
     moment: Moment
     version: int
-    before: Before
+    before: Undo
 
 
 class StoredEntry(Struct, frozen=True):

@@ -23,6 +23,7 @@ from worker.decide.program import Program
 from worker.decide.refold import Clock, corrections, fold_covered, net, number, taken_over_quietly
 from worker.decide.state import Bucket, Decision, Head, ItemKey, Moment, blank
 from worker.decide.step import Step
+from worker.decide.undo import undo_of
 
 BEGINNING: Final = Moment(datetime.min.replace(tzinfo=UTC), 0, "", "")
 """Before everything: steps from here on are all steps."""
@@ -130,5 +131,5 @@ def _number_steps(change: AccountChange, postings: Sequence[Posting], steps: Seq
         while place and posted[place - 1][0] > previous:
             place -= 1
             first = min(first, posted[place][1])
-        stored.append(StoredStep(step.moment, first, step.before))
+        stored.append(StoredStep(step.moment, first, undo_of(step.before, step.after)))
     change.steps.extend(reversed(stored))

@@ -23,8 +23,9 @@ from worker.decide.change import AccountChange, History, Loaded, PostedEntry, St
 from worker.decide.fold import fold, moment_of
 from worker.decide.needs import Needs
 from worker.decide.program import Program
-from worker.decide.state import Before, Bucket, Decision, Entry, Head, Item, ItemKey, Lot, Moment, blank
+from worker.decide.state import Before, Bucket, Decision, Entry, Head, Item, ItemKey, Lot, Moment, Undo, blank
 from worker.decide.step import Step
+from worker.decide.undo import head_before, undo_of
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -166,7 +167,7 @@ def _in_order(work: _Work, change: AccountChange, facts: Sequence[Event]) -> Acc
             change.entries.extend(number(change.version, step.before.head, entries, correction=False))
             if not quiet:
                 change.messages.extend(messages.of_step(change, step))
-        change.steps.append(StoredStep(step.moment, version, step.before))
+        change.steps.append(StoredStep(step.moment, version, undo_of(step.before, step.after)))
     change.decisions.extend(account.decided.values())
     return change
 
@@ -200,7 +201,7 @@ def number(version: int, before: Head, entries: Iterable[tuple[Moment, Entry]], 
     return rows
 
 
-def _collect_rows(change: AccountChange, account: Account, touched: Iterable[Before]) -> None:
+def _collect_rows(change: AccountChange, account: Account, touched: Iterable[Before | Undo]) -> None:
     """The rows that steps touched (or had touched, before they were undone), as they are now."""
     for before in touched:
         for ref in before.lots:
@@ -227,7 +228,7 @@ def _late(work: _Work, change: AccountChange, facts: Sequence[Event], history: H
     now = change.head
     lots, items, head = dict(work.loaded.lots), dict(work.loaded.items), now
     for step in history.steps:
-        head = step.before.head
+        head = head_before(head, step.before)
         for ref, lot in step.before.lots.items():
             _restore(lots, ref, lot)
         for name, item in step.before.items.items():
@@ -347,5 +348,5 @@ def _difference(program: Program, change: AccountChange, before: Head, steps: Se
     change.entries.extend(number(change.version, before, rows, correction=not quiet))
     change.messages.extend(told)
     first = min(first, change.version if rows else change.version + 1)
-    change.steps.extend(StoredStep(step.moment, first, step.before) for step in steps)
+    change.steps.extend(StoredStep(step.moment, first, undo_of(step.before, step.after)) for step in steps)
     return change

@@ -44,7 +44,7 @@ ItemKey = tuple[ItemKind, str]
 
 CLOCK_RANK = 0
 CLOCK_SOURCE = ""  # that of no event, whatever producers call themselves
-FORMAT: Final = 1
+FORMAT: Final = 2
 """The form in which accounts are kept (head, lots, items, before-images). One kept in another is folded anew from its facts when
 it is touched next: raise it whenever a release reads these otherwise than the one before wrote them."""
 
@@ -250,3 +250,26 @@ class Before(Record, frozen=True):
     head: Head
     lots: dict[str, Lot | None] = field(default_factory=dict)
     items: dict[str, Item | None] = field(default_factory=dict)  # "kind key" -> the item
+
+
+class Splice(Record, frozen=True, array_like=True):
+    """How a tuple was: what stands from `start` to `stop` in it now was `was`."""
+
+    start: int
+    stop: int
+    was: tuple[str, ...] = ()
+
+
+class Undo(Record, frozen=True):
+    """What takes one step back, given the account as the step left it: the head before it, and the rows it replaced.
+
+    A head may hold every day of a year and hundreds of orders, so of its long fields stands here only what the step changed:
+    of `windows` and `caps` the sums that were otherwise (None = not there), of `deliveries` the part. `head` has them empty.
+    """
+
+    head: Head
+    lots: dict[str, Lot | None] = field(default_factory=dict)
+    items: dict[str, Item | None] = field(default_factory=dict)
+    windows: dict[str, int | None] = field(default_factory=dict)
+    caps: dict[str, int | None] = field(default_factory=dict)
+    deliveries: Splice | None = None

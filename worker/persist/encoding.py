@@ -12,7 +12,7 @@ import msgspec
 from contracts.events import Event
 from worker.decide.change import StoredEntry, StoredStep
 from worker.decide.explain import Posting
-from worker.decide.state import FORMAT, Before, Decision, Entry, Head, Item, ItemKey, Lot, Moment, Tier
+from worker.decide.state import FORMAT, Decision, Entry, Head, Item, ItemKey, Lot, Moment, Tier, Undo
 from worker.persist.rows import Headers, OutboxRow
 
 
@@ -37,7 +37,7 @@ encode: Final = msgspec.json.Encoder().encode
 _decode_head: Final = msgspec.json.Decoder(Head).decode
 _decode_told: Final = msgspec.json.Decoder(Told).decode
 _decode_lot: Final = msgspec.json.Decoder(Lot).decode
-_decode_before: Final = msgspec.json.Decoder(Before).decode
+_decode_before: Final = msgspec.json.Decoder(Undo).decode
 _decode_item: Final = msgspec.json.Decoder(Item).decode
 decode_headers: Final = msgspec.json.Decoder(Headers).decode
 

@@ -18,14 +18,14 @@ from contracts.events import Event
 from worker.decide.change import AccountChange, AccountRow, History, Loaded, StoredEntry, StoredStep
 from worker.decide.lot_name import lot_place
 from worker.decide.needs import Needs
-from worker.decide.state import Before, Decision, Entry, Item, ItemKey, Lot, Moment
+from worker.decide.state import Decision, Entry, Item, ItemKey, Lot, Moment, Undo
 
 CACHE_KIB: Final = 65_536
 WRITES_KEPT_OPEN: Final = 1_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _encode = msgspec.json.Encoder().encode
-_decode_before = msgspec.json.Decoder(Before).decode
+_decode_before = msgspec.json.Decoder(Undo).decode
 _decode_entry = msgspec.json.Decoder(Entry).decode
 _decode_item = msgspec.json.Decoder(Item).decode
 _decode_lot = msgspec.json.Decoder(Lot).decode
