@@ -1,7 +1,8 @@
-"""What a record says, as a table to read and as markdown; and the places that are written from it.
+"""What records say, as a table to read and as markdown; and the places that are written from them.
 
 `python -m tests.bench.report results/X.json` prints the markdown; with `--write` it puts it into the README beside this file, and
-the costs into `worker/plan.py`. Nothing of either is typed by hand; tests hold them equal to the record.
+the costs into `worker/plan.py`. More records, of steps at a size of their own, may follow the one that the costs are taken from.
+Nothing of either is typed by hand; tests hold them equal to the records.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -106,10 +107,15 @@ def markdown(document: Document, name: str) -> str:
         "|---|---|---|---|---|---|",
     ]
     lines += [f"| {' | '.join(row)} |".replace("|  |", "| |") for row in rows(document)]
-    heads = " | ".join(head for _, head in ABSOLUTES)
-    lines += ["", f"| medians, of each event | {heads} |", "|---" * (len(ABSOLUTES) + 1) + "|"]
-    lines += [f"| {' | '.join(cells)} |" for cells in absolutes(document)]
+    if contestants := [f"| {' | '.join(cells)} |" for cells in absolutes(document)]:
+        heads = " | ".join(head for _, head in ABSOLUTES)
+        lines += ["", f"| medians, of each event | {heads} |", "|---" * (len(ABSOLUTES) + 1) + "|", *contestants]
     return "\n".join(lines) + failures(document)
+
+
+def shown(paths: Iterable[Path]) -> str:
+    """All records for the README, one after the other."""
+    return "\n\n".join(markdown(read(path), path.name) for path in paths)
 
 
 def costs_of(document: Document, name: str) -> Costs:
@@ -146,25 +152,23 @@ def between(readme: str) -> str:
     return readme.partition(BEGIN)[2].partition(END)[0].strip()
 
 
-def write(path: Path) -> None:
-    """Bring the README and the costs to what a record says."""
-    document = read(path)
-    readme = README.read_text(encoding="utf-8")
-    head, _, rest = readme.partition(BEGIN)
-    README.write_text(f"{head}{BEGIN}\n{markdown(document, path.name)}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
-    code = PLAN.read_text(encoding="utf-8")
-    PLAN.write_text(PLANNED.sub(lambda _: planned(costs_of(document, path.name)), code, count=1), encoding="utf-8")
+def write(paths: Sequence[Path]) -> None:
+    """Bring the README to what records say, and the costs to what the first of them does."""
+    head, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+    README.write_text(f"{head}{BEGIN}\n{shown(paths)}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    costs = costs_of(read(paths[0]), paths[0].name)
+    PLAN.write_text(PLANNED.sub(lambda _: planned(costs), PLAN.read_text(encoding="utf-8"), count=1), encoding="utf-8")
 
 
 def main() -> None:
     """Print, or write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("record", type=Path)
+    parser.add_argument("records", type=Path, nargs="+", metavar="RECORD")
     parser.add_argument("--write", action="store_true", help="into README.md and worker/plan.py")
     given = parser.parse_args()
     if given.write:
-        write(given.record)
-    sys.stdout.write(markdown(read(given.record), given.record.name) + "\n")
+        write(given.records)
+    sys.stdout.write(shown(given.records) + "\n")
 
 
 if __name__ == "__main__":
