@@ -57,7 +57,30 @@ async def eras(store: Store, code: str) -> list[Era]:
 
 async def programs(store: Store) -> list[Program]:
     """All registered programs with all their versions."""
-    versions: dict[str, list[Terms]] = {}
-    for each in await _in_force(store):
-        versions.setdefault(each.program, []).append(Terms.model_validate_json(each.body, strict=True))
-    return [Program(each) for each in versions.values()]
+    return await Registered().programs(store)
+
+
+class Registered:
+    """The registered programs for someone who looks again and again: one whose versions stay is built once.
+
+    What the fold works out of a version is kept by that version, so one that were built anew with every look would keep all
+    that were built before it.
+    """
+
+    def __init__(self) -> None:
+        self._built: dict[str, tuple[frozenset[tuple[date, bytes]], Program]] = {}
+
+    async def programs(self, store: Store) -> list[Program]:
+        """All of them, as they are registered now."""
+        rows: dict[str, list[RegisteredTerms]] = {}
+        for each in await _in_force(store):
+            rows.setdefault(each.program, []).append(each)
+        built: dict[str, tuple[frozenset[tuple[date, bytes]], Program]] = {}
+        for code, versions in rows.items():
+            names = frozenset((each.effective_from, each.hash) for each in versions)
+            known = self._built.get(code)
+            if known is None or known[0] != names:
+                known = names, Program([Terms.model_validate_json(each.body, strict=True) for each in versions])
+            built[code] = known
+        self._built = built
+        return [program for _, program in built.values()]

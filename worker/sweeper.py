@@ -26,6 +26,7 @@ class Sweeper:
         self._store = store
         self._pipeline = pipeline
         self._catalogue = catalogue
+        self._registered = registry.Registered()
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -33,7 +34,7 @@ class Sweeper:
 
     async def turn(self) -> None:
         """One round. Terms first: what is drained may belong to a program that is new."""
-        self._catalogue.replace(await registry.programs(self._store))
+        self._catalogue.replace(await self._registered.programs(self._store))
         routes = await self._store.drainable(ROWS_MAX)
         if routes:
             drained = await self._pipeline.drain(routes)
