@@ -49,13 +49,13 @@ class Room:
 
 
 MEASURED: Final = Costs(
-    worker_cpu_us=170,
-    postgres_cpu_us=67,
-    kafka_cpu_us=11,
-    stored_bytes=2_322,
-    account_bytes=661,
-    wal_bytes=3_643,
-    source="tests/bench/results/2026-11-22-1627.json: 2 cores, embedded Postgres 18, Apache Kafka 4.1.0 from its own jars",
+    worker_cpu_us=174,
+    postgres_cpu_us=44,
+    kafka_cpu_us=10,
+    stored_bytes=2_389,
+    account_bytes=676,
+    wal_bytes=3_769,
+    source="tests/bench/results/2026-11-22-2014.json: 2 cores, embedded Postgres 18, Apache Kafka 4.1.0 from its own jars",
 )
 """The costs that `loyalty plan` goes by."""
 
