@@ -81,10 +81,12 @@ WHERE account_id > $1 AND account_id <= $2
 ORDER BY account_id, version, ordinal
 LIMIT $3;
 
+-- No join: tables that are emptied and filled again are "one row" to the planner when they were vacuumed at the wrong moment, and a
+-- join would then look through all the keys for each row.
 -- name: outbox_delete
-DELETE FROM outbox o
-USING unnest($1::uuid[], $2::bigint[], $3::integer[]) AS w (account_id, version, ordinal)
-WHERE o.account_id = w.account_id AND o.version = w.version AND o.ordinal = w.ordinal;
+DELETE FROM outbox
+WHERE account_id = ANY($1::uuid[])
+    AND ((account_id, version, ordinal) IN (SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::integer[]))) IS TRUE;
 
 -- name: outbox_backlog
 SELECT count(*) AS messages, min(created_at) AS oldest_at FROM outbox;

@@ -25,17 +25,22 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $
 ON CONFLICT (order_id, source, id) DO NOTHING
 RETURNING order_id, source, id;
 
+-- No joins with what is parked, for the reason that stands at `outbox_delete`.
 -- name: parked_digests
-SELECT p.order_id, p.source, p.id, p.digest
-FROM unnest($1::text[], $2::text[], $3::text[]) AS w (order_id, source, id)
-JOIN parked p ON p.order_id = w.order_id AND p.source = w.source AND p.id = w.id;
+SELECT order_id, source, id, digest
+FROM parked
+WHERE order_id = ANY($1::text[])
+    AND ((order_id, source, id) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))) IS TRUE;
 
 -- What waits for an order outside every program ('') is taken whatever program it says.
 -- name: take_parked
-DELETE FROM parked p
-USING unnest($1::text[], $2::text[]) AS w (order_id, program)
-WHERE p.order_id = w.order_id AND (p.program IS NULL OR p.program = w.program OR w.program = '')
-RETURNING p.order_id, p.source, p.id, p.type, p.business_at, p.program, p.traceparent, p.body;
+DELETE FROM parked
+WHERE order_id = ANY($1::text[]) AND (
+    program IS NULL
+    OR ((order_id, program) IN (SELECT * FROM unnest($1::text[], $2::text[]))) IS TRUE
+    OR ((order_id, '') IN (SELECT * FROM unnest($1::text[], $2::text[]))) IS TRUE
+)
+RETURNING order_id, source, id, type, business_at, program, traceparent, body;
 
 -- name: drainable
 SELECT r.order_id, r.programs, r.account_ids
