@@ -7,16 +7,16 @@ what it touches was not looked at for long.
 from __future__ import annotations
 
 import math
-import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 import asyncpg
 
 from tests.bench.context import SEED, Bench, tell
 from tests.bench.figures import Goal, Outcome, Row
-from tests.bench.filling import Original, copy_accounts, more_entries, originals, settle
+from tests.bench.filling import copy_accounts, more_entries, originals, settle
 from tests.bench.measure import Spread
 from tests.bench.ours import Ours
 from tests.bench.stack import now
@@ -33,28 +33,22 @@ async def measure(bench: Bench) -> Outcome:
     """Rates by what is stored, each measured in turn with the rate of a ledger in which members have only joined."""
     stack, sizes = bench.stack, bench.sizes
     spans = _spans(bench)
-    begun = next(spans)
-    workload = Workload(6, ORIGINALS, ORIGINALS * FACTS_OF_EACH, begun, series="past")
-    started = time.monotonic()
-    await stack.template("grown", (each for part in (workload.joining(), workload.traffic()) for each in part))
-    dsn = stack.postgres.dsn("grown")
+    workload = Workload(6, ORIGINALS, ORIGINALS * FACTS_OF_EACH, next(spans), series="past")
+    await stack.template("originals", (each for part in (workload.joining(), workload.traffic()) for each in part))
     outcome = Outcome()
     rates: list[tuple[int, float]] = []
-    connection = await asyncpg.connect(dsn)
-    try:
-        found = await originals(connection, [member_name(number) for number in range(ORIGINALS)])
-        members = ORIGINALS
-        for share in STEPS:
-            members = await _fill(dsn, connection, found, members, round(sizes.facts * share))
-            tell(f"facts filled after {time.monotonic() - started:.0f} s")
-            rates.append(await _level(bench, connection, members, spans, outcome, "facts"))
-        entries = await more_entries(connection, sizes.entries)
+    grown = ""
+    members = 0
+    for share in STEPS:
+        # Each begins anew: runs give the originals facts, and copies of those would be another ledger, of few and long accounts.
+        grown = stack.database("originals", "grown")
+        members = await _fill(grown, round(sizes.facts * share))
+        rates.append(await _level(bench, grown, members, spans, outcome, "facts"))
+    async with _connected(grown) as connection:
+        tell(f"{await more_entries(connection, sizes.entries)} entries filled")
         await settle(connection)
-        tell(f"{entries} entries filled after {time.monotonic() - started:.0f} s")
-        await _level(bench, connection, members, spans, outcome, "entries")
-    finally:
-        await connection.close()
-        stack.drop(dsn)
+    await _level(bench, grown, members, spans, outcome, "entries")
+    stack.drop(grown)
     slope = _slope(rates)
     outcome.rows.append(Row.of("rate vs empty ledger: change per tenfold of facts stored", "ratio", [slope]))
     return outcome
@@ -71,34 +65,30 @@ def _spans(bench: Bench) -> Iterator[datetime]:
     yield from (begun + span * number for number in range(runs + 1))
 
 
-async def _fill(
-    dsn: str, connection: asyncpg.Connection[asyncpg.Record], found: Sequence[Original], members: int, facts: int
-) -> int:
+async def _fill(dsn: str, facts: int) -> int:
     """Copy members until there are so many facts; returns how many members there are."""
-    accounts = [one.account for one in found]
-    each: int = await connection.fetchval("SELECT count(*) FROM fact WHERE account_id = ANY($1)", accounts)
-    wanted = max(members, facts * len(found) // each)
-    await copy_accounts(dsn, found, range(members, wanted))
-    await settle(connection)
-    return wanted
+    async with _connected(dsn) as connection:
+        found = await originals(connection, [member_name(number) for number in range(ORIGINALS)])
+        there: int = await connection.fetchval("SELECT count(*) FROM fact")
+        members = max(ORIGINALS, facts * ORIGINALS // there)
+        await copy_accounts(dsn, found, range(ORIGINALS, members))
+        await settle(connection)
+    tell(f"{facts} facts filled")
+    return members
 
 
 async def _level(
-    bench: Bench,
-    connection: asyncpg.Connection[asyncpg.Record],
-    members: int,
-    spans: Iterator[datetime],
-    outcome: Outcome,
-    kind: str,
+    bench: Bench, dsn: str, members: int, spans: Iterator[datetime], outcome: Outcome, kind: str
 ) -> tuple[int, float]:
     """Measure the rate on what is stored now, in turn with the empty ledger; returns how many facts there are, and the ratio."""
-    counts = {table: await connection.fetchval(f"SELECT count(*) FROM {table}") for table in ("fact", "entry", "account")}
+    async with _connected(dsn) as connection:
+        counts = {table: await connection.fetchval(f"SELECT count(*) FROM {table}") for table in ("fact", "entry", "account")}
     ratios: list[float] = []
     for number in range(bench.sizes.runs):
         if number % 2:
-            own, empty = await _rate(bench, members, next(spans)), await bench.steady()
+            own, empty = await _rate(bench, dsn, members, next(spans)), await bench.steady()
         else:
-            empty, own = await bench.steady(), await _rate(bench, members, next(spans))
+            empty, own = await bench.steady(), await _rate(bench, dsn, members, next(spans))
         ratios.append(own / empty)
     what = f"{counts['fact']:,} facts and {counts['entry']:,} entries"
     tell(f"with {what}: {ratios}")
@@ -110,14 +100,13 @@ async def _level(
     return counts["fact"], Spread.of(ratios).median
 
 
-async def _rate(bench: Bench, members: int, end: datetime) -> float:
+async def _rate(bench: Bench, dsn: str, members: int, end: datetime) -> float:
     """Events a second on the grown ledger; new events each time, up to `end`, for the ledger keeps them."""
     stack, events = bench.stack, bench.sizes.short_events
     name = uuid.uuid4().hex[:6]
     prefix = f"grown{name}."
     await stack.topics(prefix)
     stack.publish(prefix, Workload(SEED, members, events, end, series=name).traffic())
-    dsn = stack.postgres.dsn("grown")
     await stack.sql(dsn, "TRUNCATE outbox, position, reading")
     await stack.sql(dsn, "CHECKPOINT")
     try:
@@ -125,6 +114,15 @@ async def _rate(bench: Bench, members: int, end: datetime) -> float:
     finally:
         await stack.remove_topics(prefix)
     return run.per_second
+
+
+@asynccontextmanager
+async def _connected(dsn: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 def _slope(rates: Sequence[tuple[int, float]]) -> float:
