@@ -12,6 +12,9 @@ from worker.decide.program import Program
 from worker.persist.api import Store
 from worker.persist.rows import Terms as RegisteredTerms
 
+_Built = tuple[frozenset[tuple[date, bytes]], Program]
+"""A program, and the effective dates and hashes of the versions that it was built of."""
+
 
 class TermsChanged(Exception):
     """A version is registered already with other content: what was published cannot be rewritten in silence."""
@@ -63,19 +66,19 @@ async def programs(store: Store) -> list[Program]:
 class Registered:
     """The registered programs for someone who looks again and again: one whose versions stay is built once.
 
-    What the fold works out of a version is kept by that version, so one that were built anew with every look would keep all
-    that were built before it.
+    What the fold works out of a version is kept by that version: built anew with every look, all that were built before would
+    stay.
     """
 
     def __init__(self) -> None:
-        self._built: dict[str, tuple[frozenset[tuple[date, bytes]], Program]] = {}
+        self._built: dict[str, _Built] = {}
 
     async def programs(self, store: Store) -> list[Program]:
         """All of them, as they are registered now."""
         rows: dict[str, list[RegisteredTerms]] = {}
         for each in await _in_force(store):
             rows.setdefault(each.program, []).append(each)
-        built: dict[str, tuple[frozenset[tuple[date, bytes]], Program]] = {}
+        built: dict[str, _Built] = {}
         for code, versions in rows.items():
             names = frozenset((each.effective_from, each.hash) for each in versions)
             known = self._built.get(code)

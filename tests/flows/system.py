@@ -213,7 +213,6 @@ class System:
     async def drained(self, seconds: float) -> None:
         """Wait until everything in the topics is read, everything due is done, and everything is published."""
         ends = await self._ends()
-
         since = time.time()
         missing = ""
 
