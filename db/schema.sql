@@ -222,7 +222,7 @@ CREATE TABLE public.account (
     CONSTRAINT account_shard_check CHECK (((shard >= 0) AND (shard <= 63))),
     CONSTRAINT account_version_check CHECK ((version >= 0))
 )
-WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.05', autovacuum_analyze_scale_factor='0.05');
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.05', autovacuum_analyze_scale_factor='0.05', toast_tuple_target='4080');
 
 
 --

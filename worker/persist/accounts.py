@@ -12,15 +12,14 @@ from worker.persist.encoding import (
     Row,
     Unreadable,
     decision_of,
-    encode,
     entry_of,
     event_of,
-    head_of,
     item_of,
     lot_of,
     step_of,
 )
 from worker.persist.errors import AccountCollisionError
+from worker.persist.heads import encode_head, head_of
 from worker.persist.identity import shard_of
 from worker.persist.link import Link
 
@@ -173,7 +172,7 @@ async def win(link: Link, changes: Sequence[AccountChange]) -> set[UUID]:
             change.head.arrears,
             change.head.next_due_at,
             change.fenced,
-            encode(change.head),
+            encode_head(change.head),
         )
         for change in changes
     ]

@@ -12,7 +12,7 @@ import msgspec
 from contracts.events import Event
 from worker.decide.change import StoredEntry, StoredStep
 from worker.decide.explain import Posting
-from worker.decide.state import FORMAT, Decision, Entry, Head, Item, ItemKey, Lot, Moment, Tier, Undo
+from worker.decide.state import Decision, Entry, Item, ItemKey, Lot, Moment, Undo
 from worker.persist.rows import Headers, OutboxRow
 
 
@@ -22,20 +22,7 @@ class Row(Protocol):
     def __getitem__(self, column: str, /) -> Any: ...
 
 
-class Told(msgspec.Struct):
-    """What every release reads of a head, whatever its form: how far it was folded, and what subscribers know."""
-
-    format: int = 1
-    last: Moment | None = None
-    available: int = 0
-    pending: int = 0
-    held: int = 0
-    tier: Tier | None = None
-
-
 encode: Final = msgspec.json.Encoder().encode
-_decode_head: Final = msgspec.json.Decoder(Head).decode
-_decode_told: Final = msgspec.json.Decoder(Told).decode
 _decode_lot: Final = msgspec.json.Decoder(Lot).decode
 _decode_before: Final = msgspec.json.Decoder(Undo).decode
 _decode_item: Final = msgspec.json.Decoder(Item).decode
@@ -47,17 +34,6 @@ _T = TypeVar("_T")
 
 EVENT_SOURCE: Final = "loyalty"
 """CloudEvents `source` of all that is published."""
-
-
-def head_of(row: Row) -> Head:
-    """The head of a row of `account`; of one that is kept in another form and cannot be read, what every release reads."""
-    try:
-        return _decode_head(row["head"])
-    except msgspec.ValidationError:
-        told = _decode_told(row["head"])
-        if told.format == FORMAT:
-            raise
-        return Head(**{field: getattr(told, field) for field in told.__struct_fields__})
 
 
 class Unreadable(dict[UUID, str]):
