@@ -1,9 +1,9 @@
 """Ledgers that others use, for the part that they do: postings between accounts of members, with the same durability.
 
 None of them is part of this project; each takes part if a variable of the environment says where it is:
-- LOYALTY_BENCH_PGLEDGER: the SQL files of pgledger (a ledger in SQL functions), in the order in which they build on each other,
+- LOYALTY_TEST_PGLEDGER: the SQL files of pgledger (a ledger in SQL functions), in the order in which they build on each other,
   with `:` between them (its two ULID functions, then `pgledger.sql`);
-- LOYALTY_BENCH_HORDAK: a Python interpreter that has `django-hordak` and `psycopg` installed.
+- LOYALTY_TEST_HORDAK: a Python interpreter that has `django-hordak` and `psycopg` installed.
 One event of the workload stands for one transfer here, without facts, lots, tiers or messages.
 """
 
@@ -23,8 +23,8 @@ import asyncpg
 from tests.bench.measure import Contestants, Run, between, read
 from tests.bench.stack import Stack
 
-PGLEDGER = "LOYALTY_BENCH_PGLEDGER"
-HORDAK = "LOYALTY_BENCH_HORDAK"
+PGLEDGER = "LOYALTY_TEST_PGLEDGER"
+HORDAK = "LOYALTY_TEST_HORDAK"
 MEMBERS = 5_000
 HORDAK_CONNECTIONS = 8
 
