@@ -46,7 +46,7 @@ class DueOptions:
     """`share_max` (0 to 1]: how much of the time due accounts may take while events wait."""
 
     grace_seconds: float = 30.0
-    accounts_max: int = 500
+    accounts_max: int = 1_000
     share_max: float = 0.5
     idle_seconds: float = 1.0
     retry_seconds_max: float = 30.0

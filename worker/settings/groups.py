@@ -213,7 +213,7 @@ class RelaySettings(Group):
 class DueSettings(Group):
     """Taking due instants."""
 
-    accounts_max: int = _number(500, 1, 20_000, "accounts of one transaction")
+    accounts_max: int = _number(1_000, 1, 20_000, "accounts of one transaction")
     share_max: float = _number(0.5, 0.01, 1, "share of the time that due accounts may take while events wait")
     idle_seconds: float = _number(1, 0.05, 3_600, "how often it looks, seconds")
 
