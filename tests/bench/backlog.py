@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import asyncpg
 import psutil
 
+from tests.bench.connecting import connected
 from tests.bench.context import Bench, tell
 from tests.bench.figures import Goal, Outcome, Row
 from tests.bench.measure import Spread
@@ -77,16 +77,13 @@ async def measure(bench: Bench) -> Outcome:
 
 async def _watch(system: System, samples: list[Sample], started: float) -> None:
     """Sample until cancelled."""
-    connection = await asyncpg.connect(system.dsn)
-    try:
+    async with connected(system.dsn) as connection:
         while True:
             if system.workers:
                 bytes_ = psutil.Process(system.workers[0].pid).memory_info().rss
                 events = await connection.fetchval(READ_TO)
                 samples.append(Sample(events, bytes_, time.monotonic() - started))
             await asyncio.sleep(SAMPLE_SECONDS)
-    finally:
-        await connection.close()
 
 
 def seconds_to(events: int, samples: Sequence[Sample]) -> float | None:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import asyncpg
 
+from tests.bench.connecting import connected
 from tests.bench.workload import member_name
 from tests.flows.system import ACCOUNT_KEY
 from worker.persist.identity import account_id, shard_of
@@ -64,8 +65,7 @@ async def copy_accounts(dsn: str, of: Sequence[Original], numbers: range) -> Non
 
 
 async def _copy_portions(dsn: str, of: Sequence[Original], stop: int, starts: Iterator[int]) -> None:
-    connection = await asyncpg.connect(dsn)
-    try:
+    async with connected(dsn) as connection:
         statements = [await _copy_statement(connection, table) for table in TABLES]
         await connection.execute(f"SET synchronous_commit = off; {COPIES}")
         for start in starts:
@@ -76,8 +76,6 @@ async def _copy_portions(dsn: str, of: Sequence[Original], stop: int, starts: It
                 await connection.copy_records_to_table("copied", records=portion)
                 for statement in (*statements, ROUTES):
                     await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 def _copied(original: Original, number: int) -> tuple[UUID, UUID, str, int, int]:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-import asyncpg
-
+from tests.bench.connecting import connected
 from tests.bench.context import SEED, Bench, tell
 from tests.bench.figures import Goal, Outcome, Row
 from tests.bench.filling import copy_accounts, more_entries, originals, settle
@@ -37,18 +35,20 @@ async def measure(bench: Bench) -> Outcome:
     await stack.template("originals", (each for part in (workload.joining(), workload.traffic()) for each in part))
     outcome = Outcome()
     rates: list[tuple[int, float]] = []
-    grown = ""
+    grown = stack.postgres.dsn("grown")
     members = 0
-    for share in STEPS:
-        # Each begins anew: runs give the originals facts, and copies of those would be another ledger, of few and long accounts.
-        grown = stack.database("originals", "grown")
-        members = await _fill(grown, round(sizes.facts * share))
-        rates.append(await _level(bench, grown, members, spans, outcome, "facts"))
-    async with _connected(grown) as connection:
-        tell(f"{await more_entries(connection, sizes.entries)} entries filled")
-        await settle(connection)
-    await _level(bench, grown, members, spans, outcome, "entries")
-    stack.drop(grown)
+    try:
+        for share in STEPS:
+            # Each begins anew: runs give the originals facts, and copies of those would be a ledger of few and long accounts.
+            stack.database("originals", "grown")
+            members = await _fill(grown, round(sizes.facts * share))
+            rates.append(await _level(bench, grown, members, spans, outcome, "facts"))
+        async with connected(grown) as connection:
+            tell(f"{await more_entries(connection, sizes.entries)} entries filled")
+            await settle(connection)
+        await _level(bench, grown, members, spans, outcome, "entries")
+    finally:
+        stack.drop(grown)
     slope = _slope(rates)
     outcome.rows.append(Row.of("rate vs empty ledger: change per tenfold of facts stored", "ratio", [slope]))
     return outcome
@@ -67,7 +67,7 @@ def _spans(bench: Bench) -> Iterator[datetime]:
 
 async def _fill(dsn: str, facts: int) -> int:
     """Copy members until there are so many facts; returns how many members there are."""
-    async with _connected(dsn) as connection:
+    async with connected(dsn) as connection:
         found = await originals(connection, [member_name(number) for number in range(ORIGINALS)])
         there: int = await connection.fetchval("SELECT count(*) FROM fact")
         members = max(ORIGINALS, facts * ORIGINALS // there)
@@ -81,7 +81,7 @@ async def _level(
     bench: Bench, dsn: str, members: int, spans: Iterator[datetime], outcome: Outcome, kind: str
 ) -> tuple[int, float]:
     """Measure the rate on what is stored now, in turn with the empty ledger; returns how many facts there are, and the ratio."""
-    async with _connected(dsn) as connection:
+    async with connected(dsn) as connection:
         counts = {table: await connection.fetchval(f"SELECT count(*) FROM {table}") for table in ("fact", "entry", "account")}
     ratios: list[float] = []
     for number in range(bench.sizes.runs):
@@ -114,15 +114,6 @@ async def _rate(bench: Bench, dsn: str, members: int, end: datetime) -> float:
     finally:
         await stack.remove_topics(prefix)
     return run.per_second
-
-
-@asynccontextmanager
-async def _connected(dsn: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-    connection = await asyncpg.connect(dsn)
-    try:
-        yield connection
-    finally:
-        await connection.close()
 
 
 def _slope(rates: Sequence[tuple[int, float]]) -> float:

@@ -18,6 +18,7 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer
 
 from contracts.events import TOPICS_IN
+from tests.bench.connecting import connected
 from tests.bench.measure import Run, between, cpu_of, read
 from tests.bench.stack import Stack, batches, pipeline
 from tests.bench.workload import Delivery, records
@@ -203,13 +204,10 @@ class CopyOnly:
 
 async def _measured(stack: Stack, dsn: str, events: int, work: Awaitable[object]) -> Run:
     pids = {"postgres": (stack.postgres.pid or 0,)}
-    connection = await asyncpg.connect(dsn)
-    try:
+    async with connected(dsn) as connection:
         first = await read(connection, time.monotonic(), pids)
         await work
         last = await read(connection, time.monotonic(), pids)
-    finally:
-        await connection.close()
     return between(first, last, events)
 
 

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import asyncpg
-
+from tests.bench.connecting import connected
 from tests.bench.context import Bench, tell
 from tests.bench.delays import IN_ORDER, TO_LEDGER, join
 from tests.bench.figures import Goal, Outcome, Row
@@ -137,16 +136,13 @@ async def _filled(stack: Stack, kind: Kind, instant: datetime, accounts: int) ->
     number = min(ORIGINALS, accounts)
     dsn = stack.database(await stack.template("month_end", iter(())))
     await folded(dsn, kind, instant, number)
-    connection = await asyncpg.connect(dsn)
-    try:
+    async with connected(dsn) as connection:
         await connection.execute("TRUNCATE outbox, position, reading")
         found = await originals(connection, [member_name(each) for each in range(number)])
         at = {row["next_due_at"] for row in await connection.fetch("SELECT next_due_at FROM account")}
         assert at == {instant}, f"all accounts should be due at {instant}, not at {sorted(at)}"
         await copy_accounts(dsn, found, range(number, accounts))
         await settle(connection)
-    finally:
-        await connection.close()
     tell(f"{accounts} accounts whose {kind.name} made in {time.monotonic() - started:.0f} s")
     return dsn
 

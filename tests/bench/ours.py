@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import asyncpg
-
+from tests.bench.connecting import connected
 from tests.bench.measure import Run, between, read
 from tests.bench.stack import Stack
 from tests.flows.system import System
@@ -116,8 +115,7 @@ async def drained(
 
     Raises AssertionError if the topics are not drained in time, or less than half of them is left when all have joined.
     """
-    connection = await asyncpg.connect(dsn)
-    try:
+    async with connected(dsn) as connection:
         give_up = time.monotonic() + WAIT_SECONDS + events / SLOWEST_PER_SECOND
         while (begun := await connection.fetchval(read_to)) < events * BEGUN_SHARE or not joined():
             await _again(check, give_up)
@@ -127,8 +125,6 @@ async def drained(
             await _again(check, give_up)
         last = await read(connection, time.monotonic(), pids)
         return between(first, last, events - begun)
-    finally:
-        await connection.close()
 
 
 async def _again(check: Callable[[], None], give_up: float) -> None:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
+from tests.bench.connecting import connected
 from tests.bench.measure import Contestants, Run, between, read
 from tests.bench.stack import Stack
 
@@ -98,8 +99,7 @@ class Hordak:
         )
         assert service.stdin is not None
         assert service.stdout is not None
-        watching = await asyncpg.connect(dsn)
-        try:
+        async with connected(dsn) as watching:
             await _said(service.stdout, "ready")
             await watching.execute("CHECKPOINT")
             pids = {"workers": (service.pid,), "postgres": (self.stack.postgres.pid or 0,)}
@@ -110,8 +110,6 @@ class Hordak:
             posted = await watching.fetchval("SELECT count(*) FROM hordak_transaction /* bench */")
             assert posted == transfers, f"{posted} transfers were posted, not {transfers}"
             return between(first, last, transfers)
-        finally:
-            await watching.close()
             if service.returncode is None:
                 service.kill()
             await service.wait()

@@ -19,6 +19,7 @@ from confluent_kafka import Producer
 
 from contracts.events import DLQ_SUFFIX, TOPICS_IN, TOPICS_OUT
 from db.migrate import migrate
+from tests.bench.connecting import connected
 from tests.bench.workload import PROGRAMS, Delivery, records
 from tests.flows.shop import Sent
 from tests.flows.system import ACCOUNT_KEY, TOPIC_OF
@@ -127,11 +128,8 @@ class Stack:
 
     async def sql(self, dsn: str, text: str, *arguments: object) -> list[asyncpg.Record]:
         """Rows of a statement of the bench's own."""
-        connection = await asyncpg.connect(dsn)
-        try:
+        async with connected(dsn) as connection:
             return await connection.fetch(text, *arguments)
-        finally:
-            await connection.close()
 
     # -- topics
 

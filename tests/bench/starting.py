@@ -8,6 +8,7 @@ import uuid
 
 import asyncpg
 
+from tests.bench.connecting import connected
 from tests.bench.context import SEED, Bench, tell
 from tests.bench.figures import Goal, Outcome, Row
 from tests.bench.ours import READ_TO, Ours
@@ -49,8 +50,7 @@ async def _both(bench: Bench) -> tuple[float, float]:
     system = Ours(stack, stack.directory, "", prefix, 0).system(dsn)
     system.settings["LOYALTY_KAFKA_SESSION_TIMEOUT_SECONDS"] = str(SESSION_SECONDS)
     events = list(Workload(SEED, bench.sizes.members, 3 * EVENTS, now()).traffic())
-    connection = await asyncpg.connect(dsn)
-    try:
+    async with connected(dsn) as connection:
         await _first_commit(bench, system, connection, events[:EVENTS])
         await _read_all(system, connection, EVENTS)
         system.stop_workers()
@@ -61,8 +61,6 @@ async def _both(bench: Bench) -> tuple[float, float]:
         system.ended.append(victim)
         victim.kill()
         return clean, await _first_commit(bench, system, connection, events[2 * EVENTS :])
-    finally:
-        await connection.close()
         system.stop_workers()
         stack.drop(dsn)
         await stack.remove_topics(prefix)
