@@ -57,9 +57,7 @@ class Task(Struct):
         return Wanted(
             account_id=self.account_id,
             seen=tuple((fact.source, fact.id) for fact in self.facts),
-            items=tuple(sorted(self.asked.needs.items)),
-            origins=tuple(sorted(self.asked.needs.origins)),
-            wide=self.asked.needs.wide,
+            needs=self.asked.needs,
         )
 
 
@@ -181,12 +179,12 @@ class Folding:
             _must_be_readable(loaded, history)
             if history is not None and task.asked.facts(history.facts, program):
                 raise NotLoaded
-            asked = (program, task.account_id, member_id, loaded, task.asked.needs)
-            change = change_account(*asked, sifted.fresh, clock, history, told=loaded.told, epoch=self._epoch)
+            given = (program, task.account_id, member_id, loaded)
+            change = change_account(*given, sifted.fresh, clock, history, told=loaded.told, epoch=self._epoch)
             while sifted.doubtful and change is not None:
                 if sifted.settle(loaded.seen, {**loaded.items, **change.items}):
                     told = (*loaded.told, *change.decisions)
-                    change = change_account(*asked, sifted.fresh, clock, history, told=told, epoch=self._epoch)
+                    change = change_account(*given, sifted.fresh, clock, history, told=told, epoch=self._epoch)
             return _recorded_now(change, loaded)
         except (NotLoaded, Late):
             if not last:

@@ -16,9 +16,19 @@ from msgspec.structs import replace
 from contracts.events import Event, OrderPlaced
 from tests.fold.histories import History as Life
 from worker.decide.account import Account, item_key
-from worker.decide.change import AccountChange, AccountRow, History, Loaded, Message, PostedEntry, StoredEntry, StoredStep
+from worker.decide.change import (
+    EVERYTHING,
+    AccountChange,
+    AccountRow,
+    History,
+    Loaded,
+    Message,
+    Needs,
+    PostedEntry,
+    StoredEntry,
+    StoredStep,
+)
 from worker.decide.fold import fold, moment_of
-from worker.decide.needs import Needs
 from worker.decide.order_records import Order
 from worker.decide.program import Program
 from worker.decide.refold import Clock, Late, change_account
@@ -69,10 +79,10 @@ class Book:
             since=since,
         )
 
-    def load(self, wanted: Needs | None) -> Loaded:
-        """The account as it stands: whole, or what was asked for of it."""
-        if wanted is None:
-            return Loaded(self.row, lots=dict(self.lots), items=dict(self.items), wide=True)
+    def load(self, wanted: Needs) -> Loaded:
+        """What was asked for of the account as it stands."""
+        if wanted.complete:
+            return Loaded(self.row, wanted, lots=dict(self.lots), items=dict(self.items))
         lots = {
             ref: lot
             for ref, lot in self.lots.items()
@@ -81,7 +91,7 @@ class Book:
         items = {
             key: item for key, item in self.items.items() if key in wanted.items or (wanted.wide and item.due_at is not None)
         }
-        return Loaded(self.row, lots=lots, items=items, wide=wanted.wide)
+        return Loaded(self.row, wanted, lots=lots, items=items)
 
 
 class Books:
@@ -153,11 +163,11 @@ class Books:
         return change
 
     def _fold_whole(self, book: Book, facts: list[Event], clock: Clock, told: Sequence[Decision]) -> AccountChange | None:
-        arguments = (self.program, book.account_id, book.member_id, book.load(None), Needs(), facts, clock)
+        arguments = (self.program, book.account_id, book.member_id, book.load(EVERYTHING), facts, clock)
         try:
-            return change_account(*arguments, told=told, complete=True)
+            return change_account(*arguments, told=told)
         except Late as late:
-            return change_account(*arguments, history=book.history(late.since), told=told, complete=True)
+            return change_account(*arguments, history=book.history(late.since), told=told)
 
 
 def write(book: Book, change: AccountChange) -> None:

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from contracts.events import Event
 from tests.stores.memory_tables import Account, ParkedKey, Tables, dossier_of
-from worker.decide.change import AccountChange, AccountRow, History, Loaded, StoredEntry, Wanted
-from worker.decide.state import CLOCK_RANK, Moment
+from worker.decide.change import NOTHING, AccountChange, AccountRow, History, Loaded, StoredEntry, Wanted
+from worker.decide.state import CLOCK_RANK, FORMAT, Moment
 from worker.persist import (
     AccountCollisionError,
     Arrival,
@@ -147,23 +147,24 @@ class MemoryBatch:
     def _load(self, wanted: Wanted, name: tuple[str, str] | None) -> Loaded:
         account = self._tables.accounts.get(wanted.account_id)
         if account is None:
-            return Loaded(row=None, wide=wanted.wide)
+            return Loaded(None, wanted.needs)
         if name is not None and name != (account.row.program, account.row.member_id):
             raise AccountCollisionError(wanted.account_id)
+        needs = wanted.needs if account.row.head.format == FORMAT else NOTHING
         return Loaded(
-            row=account.row,
+            account.row,
+            needs,
             seen={key: account.facts[key][1].digest for key in wanted.seen if key in account.facts},
             lots={
                 ref: lot
                 for ref, lot in account.lots.items()
-                if (wanted.wide and lot.pending + lot.available) or lot.origin in wanted.origins
+                if (needs.wide and lot.pending + lot.available) or lot.origin in needs.origins
             },
             items={
                 key: item
                 for key, item in account.items.items()
-                if key in wanted.items or (wanted.wide and item.due_at is not None)
+                if key in needs.items or (needs.wide and item.due_at is not None)
             },
-            wide=wanted.wide,
         )
 
     async def dossiers(self, accounts: Collection[UUID]) -> list[Dossier]:

@@ -10,13 +10,14 @@ import pytest
 from msgspec.structs import replace
 
 from tests.stores.examples import KEY, PROGRAM, T0, earned, fact, member, moment
-from worker.decide.change import AccountChange, Loaded, Wanted
+from worker.decide.change import AccountChange, Loaded, Needs, Wanted
 from worker.decide.state import Decision, Mark, Moment, clock_moment
 from worker.decide.undo import head_before
 from worker.persist import AccountCollisionError, Batch, PostgresStore, RefusedError, Store, StoreOptions, account_id
 
 M1 = account_id(KEY, PROGRAM, "M1")
-WIDE = Wanted(M1, wide=True)
+ALL_OPEN = Needs(wide=True)
+WIDE = Wanted(M1, needs=ALL_OPEN)
 
 
 async def load(batch: Batch, wanted: Wanted = WIDE) -> Loaded:
@@ -34,13 +35,14 @@ async def post(store: Store, *changes: AccountChange) -> None:
 async def row_of(store: Store, account: UUID = M1) -> Loaded:
     """All of an account, in a batch of its own."""
     async with store.batch() as batch:
-        return await load(batch, Wanted(account, wide=True))
+        return await load(batch, Wanted(account, needs=ALL_OPEN))
 
 
 async def test_an_account_that_is_not_there_loads_as_nothing(store: Store) -> None:
     async with store.batch() as batch:
-        found = await batch.load([Wanted(M1, seen=(("shop", "e1"),), items=(("order", "A"),), origins=("order:A",))])
-        assert found == {M1: Loaded(row=None)}
+        needs = Needs(frozenset({("order", "A")}), frozenset({"order:A"}))
+        found = await batch.load([Wanted(M1, (("shop", "e1"),), needs)])
+        assert found == {M1: Loaded(None, needs)}
         assert await batch.load([]) == {}
 
 
@@ -48,7 +50,7 @@ async def test_what_was_written_is_loaded(store: Store) -> None:
     change = earned("M1", 1)
     await post(store, change)
     async with store.batch() as batch:
-        found = await load(batch, Wanted(M1, seen=(("shop", "e1"), ("shop", "e2")), wide=True))
+        found = await load(batch, Wanted(M1, (("shop", "e1"), ("shop", "e2")), ALL_OPEN))
     assert found.row is not None
     assert (found.row.program, found.row.member_id, found.row.revision, found.row.version) == (PROGRAM, "M1", 1, 1)
     assert (found.row.epoch, found.row.head, found.row.fenced) == (1, change.head, None)
@@ -64,11 +66,28 @@ async def test_only_what_was_asked_for_is_loaded(store: Store) -> None:
     await post(store, second)
     async with store.batch() as batch:
         bare = await load(batch, Wanted(M1))
-        narrow = await load(batch, Wanted(M1, items=(("order", "order-M1-1"), ("mark", "none")), origins=("order:order-M1-2",)))
-        wide = await load(batch, Wanted(M1, items=(("mark", "quiet"),), wide=True))
+        asked = Needs(frozenset({("order", "order-M1-1"), ("mark", "none")}), frozenset({"order:order-M1-2"}))
+        narrow = await load(batch, Wanted(M1, needs=asked))
+        wide = await load(batch, Wanted(M1, needs=Needs(frozenset({("mark", "quiet")}), wide=True)))
     assert (bare.lots, bare.items) == ({}, {})
     assert (narrow.lots, narrow.items) == (second.lots, first.items)
     assert (wide.lots, wide.items) == ({**first.lots, **second.lots}, {**first.items, **second.items})
+
+
+async def test_lots_asked_for_by_their_grant_are_loaded_open_or_not_however_wide(store: Store) -> None:
+    await post(store, earned("M1", 1))
+    change = earned("M1", 2, (await row_of(store)).row)
+    (lapsed,) = (replace(lot, available=0, lapsed=lot.available) for lot in change.lots.values() if lot is not None)
+    change.lots = {lapsed.ref: lapsed}
+    await post(store, change)
+    origin = frozenset({lapsed.origin})
+    async with store.batch() as batch:
+        narrow = await load(batch, Wanted(M1, needs=Needs(origins=origin)))
+        wide = await load(batch, Wanted(M1, needs=Needs(origins=origin, wide=True)))
+        others = await load(batch, WIDE)
+    assert narrow.lots == {lapsed.ref: lapsed}
+    assert wide.lots == {**others.lots, lapsed.ref: lapsed}
+    assert list(others.lots) == ["order:order-M1-1/all"]
 
 
 async def test_rows_that_are_gone_are_removed(store: Store) -> None:

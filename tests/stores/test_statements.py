@@ -12,7 +12,8 @@ import pytest
 
 from tests.stores.examples import KEY, PROGRAM, Moved, arrival, earned, fact, member, moment, record
 from tests.stores.measured import statements
-from worker.decide.change import Wanted
+from worker.decide.change import Needs, Wanted
+from worker.decide.state import ItemKey
 from worker.persist import DeadLetter, PostgresStore, account_id
 from worker.persist.link import PLANNED_ONCE, PLANNING
 from worker.persist.queries import SQL
@@ -34,7 +35,9 @@ async def _everything(store: PostgresStore, size: int, begin: int) -> None:
         await batch.claim([arrival(f"{begin}-{name}", name) for name in members], [f"{begin}-wait-{name}" for name in members])
         await batch.park([fact(begin, f"{begin}-wait-{name}") for name in members])
         await batch.take_parked([(f"{begin}-{name}", PROGRAM) for name in members])
-        wanted = [Wanted(a, (("shop", "e0"),), (("order", "A"),), (f"order:{a}",), wide=n % 2 == 0) for n, a in enumerate(ids)]
+        order = frozenset[ItemKey]({("order", "A")})
+        needs = [Needs(order, frozenset({f"order:{a}"}), wide=n % 2 == 0) for n, a in enumerate(ids)]
+        wanted = [Wanted(a, (("shop", "e0"),), each) for a, each in zip(ids, needs, strict=True)]
         loaded = await batch.load(wanted)
         await batch.history({a: moment(fact(0)) for a in ids})
         changes = [earned(name, begin, loaded[a].row) for name, a in zip(members, ids, strict=True)]

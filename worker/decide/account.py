@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import chain
 from typing import NoReturn, TypeVar
@@ -10,6 +10,7 @@ from typing import NoReturn, TypeVar
 from msgspec.structs import replace
 
 from contracts.events import Event
+from worker.decide.change import NOTHING, Needs
 from worker.decide.lot_name import lot_name
 from worker.decide.order_records import Order, Spent
 from worker.decide.program import Program, Version
@@ -56,11 +57,9 @@ def _due(row: Lot | Item) -> datetime | None:
 class NotLoaded(Exception):
     """The fold needs rows that were not loaded: load these as well and fold again."""
 
-    def __init__(self, *, wide: bool = False, items: tuple[ItemKey, ...] = (), origins: tuple[str, ...] = ()) -> None:
-        super().__init__(f"not loaded: {'all open lots, ' if wide else ''}{items}{origins}")
-        self.wide = wide
-        self.items = items
-        self.origins = origins
+    def __init__(self, *, wide: bool = False, items: Iterable[ItemKey] = (), origins: Iterable[str] = ()) -> None:
+        self.needs = Needs(frozenset(items), frozenset(origins), wide)
+        super().__init__(f"not loaded: {self.needs}")
 
 
 class Defect(Exception):
@@ -70,8 +69,8 @@ class Defect(Exception):
 class Account:
     """The working copy of one account.
 
-    `wide` says that every open lot and every item with something due is here; `complete`, that everything is. `named` items and
-    all lots of `origins` are here, or are not there at all.
+    `needs` says what the rows were loaded for: of that, what is not here is not there. Whatever else is read or replaced raises
+    NotLoaded, but rows that the open step itself makes, named after its cause. `complete`: everything is here.
     Decisions already taken are in `decided`; the ones taken in this run are added to it. `overdrawing`: facts whose
     redemption would leave less than nothing at a later instant already folded, so they count as not covered. `journal`: where
     the fold notes its working, if anyone asks. `at`: the instant of the open step; there is none before the first `begin`.
@@ -81,6 +80,8 @@ class Account:
         "_before_items",
         "_before_lots",
         "_head_before",
+        "_named",
+        "_origins",
         "_rows_due",
         "_rows_known",
         "answers",
@@ -95,9 +96,7 @@ class Account:
         "journal",
         "lots",
         "moment",
-        "named",
         "notices",
-        "origins",
         "overdrawing",
         "program",
         "tier_move",
@@ -111,20 +110,18 @@ class Account:
         head: Head,
         lots: dict[str, Lot],
         items: dict[ItemKey, Item],
+        needs: Needs = NOTHING,
         *,
-        wide: bool = False,
-        named: Collection[ItemKey] = (),
-        origins: Collection[str] = (),
         complete: bool = False,
     ) -> None:
         self.program = program
         self.head = head
         self.lots = lots
         self.items = items
-        self.named = set(named)
-        self.origins = frozenset(origins)
-        self.wide = wide or complete
-        self.complete = complete
+        self.complete = complete or needs.complete
+        self.wide = needs.wide or self.complete
+        self._named = set(needs.items)
+        self._origins = needs.origins
         self.decided: dict[tuple[str, str], Decision] = {}
         self.certain_until: datetime | None = None
         self.overdrawing: set[tuple[str, str]] = set()
@@ -247,21 +244,26 @@ class Account:
     def need(self, items: Iterable[ItemKey] = (), spent: Iterable[Spent] = ()) -> None:
         """Ask in one go for rows that will be read one by one: raises NotLoaded with all that are not here."""
         if not self.complete:
-            absent = tuple({key for key in items if key not in self.items and key not in self.named})
-            origins = tuple({each.origin for each in spent if lot_name(each.origin, each.part) not in self.lots} - self.origins)
+            absent = {key for key in items if key not in self.items and key not in self._named}
+            origins = {each.origin for each in spent if lot_name(each.origin, each.part) not in self.lots} - self._origins
             if absent or origins:
                 raise NotLoaded(items=absent, origins=origins)
 
     def lot(self, origin: str, part: str) -> Lot | None:
         """The lot of that name, be it open or lost; None if nothing was ever lost of it and nothing is left."""
         found = self.lots.get(lot_name(origin, part))
-        if found is None and not self.complete and origin not in self.origins:
-            raise NotLoaded(origins=(origin,))
+        if found is None:
+            self._must_know(origin)
         return found
+
+    def _must_know(self, origin: str) -> None:
+        """Raises NotLoaded unless all lots of a grant are here; of one that the open step makes there are no others."""
+        if not self.complete and origin not in self._origins and origin != self.cause:
+            raise NotLoaded(origins=(origin,))
 
     def _find(self, kind: ItemKind, key: str) -> Item | None:
         found = self.items.get((kind, key))
-        if found is None and not self.complete and (kind, key) not in self.named:
+        if found is None and not self.complete and (kind, key) not in self._named:
             raise NotLoaded(items=((kind, key),))
         return found
 
@@ -314,7 +316,10 @@ class Account:
         """Replace a lot (or add it); one with nothing left is dropped."""
         ref = lot.ref
         if ref not in self._before_lots:
-            self._before_lots[ref] = self.lots.get(ref)
+            before = self.lots.get(ref)
+            if before is None:
+                self._must_know(lot.origin)
+            self._before_lots[ref] = before
         if lot.pending or lot.available or lot.lapsed or lot.revoked:
             self.lots[ref] = lot
         else:
@@ -324,12 +329,17 @@ class Account:
         """Replace an item, add it, or (None) take it away."""
         name = f"{kind} {key}"
         if name not in self._before_items:
-            self._before_items[name] = self.items.get((kind, key))
+            self._before_items[name] = self._find(kind, key)
         if item is None:
             self.items.pop((kind, key), None)
         else:
             self.items[kind, key] = item
-        self.named.add((kind, key))
+        self._named.add((kind, key))
+
+    def add(self, kind: ItemKind, key: str, item: Item) -> None:
+        """Keep an item under a name that holds the open step's cause: no other step makes one like it, none need be loaded."""
+        self._named.add((kind, key))
+        self.put(kind, key, item)
 
     def put_order(self, order: Order) -> None:
         """Replace an order."""
@@ -341,8 +351,7 @@ class Account:
 
     def find(self, code: str, order_id: str | None = None, detail: str = "") -> None:
         """Keep as a finding that something did not fit."""
-        key = f"{self.cause}:{code}:{detail}"
-        self.put("finding", key, Finding(code=code, at=self.at, order_id=order_id, detail=detail))
+        self.add("finding", f"{self.cause}:{code}:{detail}", Finding(code=code, at=self.at, order_id=order_id, detail=detail))
 
     def wait(self) -> None:
         """Note that the redemption of the open step's fact waits for its decision."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from contracts.events import Event
 from worker.decide.account import NotLoaded
-from worker.decide.needs import Needs, needs
+from worker.decide.change import NOTHING, Needs
+from worker.decide.needs import needs
 from worker.decide.program import Program
 from worker.decide.refold import Late
 from worker.decide.state import Moment
@@ -17,7 +18,7 @@ from worker.decide.state import Moment
 class Asked:
     """Rows, and the moment from which on history is asked for (None: nothing comes late)."""
 
-    needs: Needs = field(default_factory=Needs)
+    needs: Needs = NOTHING
     since: Moment | None = None
 
     def facts(self, facts: Iterable[Event], program: Program | None) -> bool:
@@ -31,6 +32,6 @@ class Asked:
         """Ask for what the fold says that it needs too."""
         if isinstance(raised, Late):
             self.since = raised.since
-            self.needs.wide = True  # the way back leads over every lot
+            self.needs = self.needs.joined(Needs(wide=True))  # the way back leads over every lot
         else:
-            self.needs = self.needs.joined(Needs(set(raised.items), set(raised.origins), raised.wide))
+            self.needs = self.needs.joined(raised.needs)

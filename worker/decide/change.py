@@ -48,33 +48,54 @@ class AccountRow(Struct, frozen=True):
     fenced: str | None = None  # why the account takes no facts for now
 
 
-class Wanted(Struct, frozen=True):
-    """What to load for one account.
+class Needs(Struct, frozen=True):
+    """Rows of one account: items by name; all lots, open or not, of grants by their origin; `wide`: every open lot and every
+    item with something due as well; `complete`: everything that there is.
 
-    `seen`: identities of incoming facts, to find duplicates. `items`: rows by name. `origins`: open lots of these grants.
-    `wide`: every open lot and every item with something due as well.
+    What is asked for of a store, and said of what was loaded: a row that belongs to it and is not at hand is not there.
+    """
+
+    items: frozenset[ItemKey] = frozenset()
+    origins: frozenset[str] = frozenset()
+    wide: bool = False
+    complete: bool = False
+
+    def joined(self, other: Needs) -> Needs:
+        """Both together."""
+        return Needs(
+            self.items | other.items, self.origins | other.origins, self.wide or other.wide, self.complete or other.complete
+        )
+
+
+NOTHING: Final = Needs()
+EVERYTHING: Final = Needs(wide=True, complete=True)
+
+
+class Wanted(Struct, frozen=True):
+    """What to load for one account. `seen`: identities of incoming facts, to find duplicates.
+
+    A store loads no account completely in passing: that is what dossiers are for.
     """
 
     account_id: UUID
     seen: tuple[tuple[str, str], ...] = ()
-    items: tuple[ItemKey, ...] = ()
-    origins: tuple[str, ...] = ()
-    wide: bool = False
+    needs: Needs = NOTHING
 
 
 class Loaded(Struct):
     """An account as it stands. `row` is None for an account that is not there yet.
 
+    `needs`: the rows that it was loaded for. Whoever loads says it, so that nobody takes for absent what was never looked for.
     `seen` holds the digest of each asked-for fact that is stored already; `lots` by lot name; `items` by (kind, key).
     `told`: verdicts that the world was told before the database was restored to an earlier moment. `unreadable`: which row
     could not be read, so that nothing can be gone on from (None: all could).
     """
 
     row: AccountRow | None
+    needs: Needs = NOTHING
     seen: Mapping[tuple[str, str], bytes] = field(default_factory=dict)
     lots: dict[str, Lot] = field(default_factory=dict)
     items: dict[ItemKey, Item] = field(default_factory=dict)
-    wide: bool = False
     told: Sequence[Decision] = ()
     unreadable: str | None = None
 

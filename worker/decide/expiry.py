@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from contracts.terms import Pool, Term
 from worker.decide.account import Account
-from worker.decide.lot_name import lot_name
 from worker.decide.program import Version
 from worker.decide.state import CLOCK_RANK, Lot
 
@@ -174,7 +173,7 @@ def for_hand_back(account: Account, lot: Lot, points: int) -> Lot:
     if back.mode == "grace" and (lot.expires_on is None or lot.expires_on >= grace):
         return lot
     part = f"{lot.part}~{account.cause}"
-    begun = account.lots.get(lot_name(lot.origin, part))
+    begun = account.lot(lot.origin, part)
     if begun is not None:
         # Points that one fact hands back in several parts stay together.
         return replace(begun, points=begun.points + points)

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from contracts.counting import counted
 from worker.decide import expiry
 from worker.decide.account import Account
-from worker.decide.lot_name import lot_name
 from worker.decide.order_records import Spent
 from worker.decide.state import Bucket, Entry, Lot, Reason
 
@@ -261,7 +260,7 @@ def give_back_unnamed(account: Account, points: int, source: Bucket, rule: str, 
     """Points that were taken when no lot covered them come back: they set off what is owed, the rest is a lot of its own."""
     version = account.version
     origin, part = account.cause if order_id is None else f"order:{order_id}", f"back~{account.cause}"
-    begun = account.lots.get(lot_name(origin, part))
+    begun = account.lot(origin, part)
     if begun is not None:
         # What one fact (or instant) gives back in several parts stays together.
         lot = replace(begun, points=begun.points + points)

@@ -148,7 +148,7 @@ def _promise(account: Account, rule: Activity, name: str, sku: str | None, point
     """Points that are credited some hours later, if the member takes part by then (LEN-28)."""
     key = f"{_PROMISE}{account.cause}"
     due_at = account.at + timedelta(hours=rule.delay_hours)
-    account.put("setting", key, Setting(name=key, values=(rule.id, name, sku or ""), points=points, due_at=due_at))
+    account.add("setting", key, Setting(name=key, values=(rule.id, name, sku or ""), points=points, due_at=due_at))
 
 
 def keep_promise(account: Account, setting: Setting) -> None:

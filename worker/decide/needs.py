@@ -6,7 +6,6 @@ If it is not, the fold raises NotLoaded and says what else it needs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 from contracts.events import (
     BalanceOpened,
@@ -28,6 +27,7 @@ from contracts.events import (
     SubscriptionPointsSet,
 )
 from worker.decide import opening
+from worker.decide.change import Needs
 from worker.decide.members import MANUAL_HOLD
 from worker.decide.program import Program
 from worker.decide.state import ItemKey
@@ -49,35 +49,24 @@ ROUNDS_MAX = 500
 """Every round loads what the one before found missing, nearly always all of it; more than this is a defect."""
 
 
-@dataclass(slots=True)
-class Needs:
-    """Rows of one account: items by name, open lots by origin, or every open lot (`wide`)."""
-
-    items: set[ItemKey] = field(default_factory=set)
-    origins: set[str] = field(default_factory=set)
-    wide: bool = False
-
-    def joined(self, other: Needs) -> Needs:
-        """Both together."""
-        return Needs(self.items | other.items, self.origins | other.origins, self.wide or other.wide)
-
-
 def needs(facts: Iterable[Event], program: Program | None = None) -> Needs:
     """What folding these facts of one account needs loaded besides its head.
 
     `program`: whose they are, where it is known: some terms ask for more.
     """
-    found = Needs()
+    items: set[ItemKey] = set()
+    origins: set[str] = set()
+    wide = False
     for fact in facts:
         order_id = fact.order_id
         if order_id is not None:
-            found.items.add(("order", order_id))
-            found.origins.add(f"order:{order_id}")
-        found.items.update(_named(fact))
+            items.add(("order", order_id))
+            origins.add(f"order:{order_id}")
+        items.update(_named(fact))
         if program is not None and isinstance(fact.data, OrderPlaced) and program.at(fact.time).remembers_bought:
-            found.items.update(("mark", f"bought:{line.sku}") for line in fact.data.lines)
-        found.wide = found.wide or _wide(fact)
-    return found
+            items.update(("mark", f"bought:{line.sku}") for line in fact.data.lines)
+        wide = wide or _wide(fact)
+    return Needs(frozenset(items), frozenset(origins), wide)
 
 
 def _named(fact: Event) -> Iterator[ItemKey]:

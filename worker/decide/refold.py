@@ -19,9 +19,8 @@ from msgspec.structs import replace
 from contracts.events import Event
 from worker.decide import messages
 from worker.decide.account import Account, item_key
-from worker.decide.change import AccountChange, History, Loaded, PostedEntry, StoredStep
+from worker.decide.change import EVERYTHING, AccountChange, History, Loaded, PostedEntry, StoredStep
 from worker.decide.fold import fold, moment_of
-from worker.decide.needs import Needs
 from worker.decide.program import Program
 from worker.decide.state import Before, Bucket, Decision, Entry, Head, Item, ItemKey, Lot, Moment, Undo, blank
 from worker.decide.step import Step
@@ -68,9 +67,7 @@ class _Work:
 
     program: Program
     loaded: Loaded
-    asked: Needs
     clock: Clock
-    complete: bool
     told: _Told
 
     def account(self, head: Head, lots: dict[str, Lot], items: dict[ItemKey, Item]) -> Account:
@@ -80,10 +77,8 @@ class _Work:
             head,
             lots,
             items,
-            wide=self.loaded.wide,
-            named={*self.asked.items, *items},
-            origins=self.asked.origins,
-            complete=self.complete,
+            # Of an account that is not there yet, nothing is.
+            self.loaded.needs if self.loaded.row is not None else EVERYTHING,
         )
         account.certain_until = self.clock.certain_until
         account.decided.update(self.told)
@@ -95,20 +90,17 @@ def change_account(
     account_id: UUID,
     member_id: str,
     loaded: Loaded,
-    asked: Needs,
     facts: Sequence[Event],
     clock: Clock,
     history: History | None = None,
     *,
     told: Sequence[Decision] = (),
-    complete: bool = False,
     epoch: int = 0,
 ) -> AccountChange | None:
     """What the new facts, and the clock, change in one account; None if nothing at all.
 
-    `asked` is what `loaded` was loaded for. `facts` are new ones only, in any order; `told` are verdicts about them that the
-    world has been told already. `complete`: the account was loaded whole. Raises Late (load the history from that moment and
-    call again), NotLoaded (load more and call again), Defect (fence the account).
+    `facts` are new ones only, in any order; `told` are verdicts about them that the world has been told already. Raises Late
+    (load the history from that moment and call again), NotLoaded (load more and call again), Defect (fence the account).
     """
     row = loaded.row
     head = row.head if row is not None else blank()
@@ -127,7 +119,7 @@ def change_account(
         head=head,
         facts=ordered,
     )
-    work = _Work(program, loaded, asked, clock, complete or row is None, {(each.source, each.id): each for each in told})
+    work = _Work(program, loaded, clock, {(each.source, each.id): each for each in told})
     if since is None or history is None:
         return _in_order(work, change, ordered)
     return _late(work, change, ordered, history)

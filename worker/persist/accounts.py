@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from worker.decide.change import FORGOTTEN, AccountChange, AccountRow, History, Loaded, StoredStep, Wanted
+from worker.decide.change import FORGOTTEN, NOTHING, AccountChange, AccountRow, History, Loaded, StoredStep, Wanted
 from worker.decide.state import CLOCK_RANK, FORMAT, Decision, Moment, blank
 from worker.persist.encoding import (
     Row,
@@ -55,7 +55,7 @@ async def load(
 
     `announced`: False spares the question for verdicts read back after a restore, where it is known that there are none.
     """
-    found = {w.account_id: Loaded(row=None, wide=w.wide) for w in wanted}
+    found = {w.account_id: Loaded(None, w.needs) for w in wanted}
     if len(found) != len(wanted):
         raise ValueError("an account is wanted twice in one load")
     unreadable = Unreadable()
@@ -73,6 +73,8 @@ async def load(
     await _load_seen(link, there, found)
     # Rows of one that is kept in another form cannot be read; it is folded anew before it takes anything.
     readable = [w for w in there if (head := found[w.account_id].row) is not None and head.head.format == FORMAT]
+    for other in {w.account_id for w in there} - {w.account_id for w in readable}:
+        found[other].needs = NOTHING
     await _load_items(link, readable, found, unreadable)
     await _load_lots(link, readable, found, unreadable)
     for account_id, why in unreadable.items():
@@ -92,8 +94,8 @@ async def _load_seen(link: Link, wanted: Sequence[Wanted], found: dict[UUID, Loa
 
 
 async def _load_items(link: Link, wanted: Sequence[Wanted], found: dict[UUID, Loaded], unreadable: Unreadable) -> None:
-    keys = [(w.account_id, kind, key) for w in wanted for kind, key in w.items]
-    wide = [w.account_id for w in wanted if w.wide]
+    keys = [(w.account_id, kind, key) for w in wanted for kind, key in w.needs.items]
+    wide = [w.account_id for w in wanted if w.needs.wide]
     if not keys and not wide:
         return
     named = columns(keys) if keys else [(), (), ()]
@@ -102,8 +104,8 @@ async def _load_items(link: Link, wanted: Sequence[Wanted], found: dict[UUID, Lo
 
 
 async def _load_lots(link: Link, wanted: Sequence[Wanted], found: dict[UUID, Loaded], unreadable: Unreadable) -> None:
-    keys = [(w.account_id, origin) for w in wanted if not w.wide for origin in w.origins]
-    wide = [w.account_id for w in wanted if w.wide]
+    keys = [(w.account_id, origin) for w in wanted for origin in w.needs.origins]
+    wide = [w.account_id for w in wanted if w.needs.wide]
     if not keys and not wide:
         return
     named = columns(keys) if keys else [(), ()]

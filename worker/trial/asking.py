@@ -11,8 +11,8 @@ from uuid import UUID
 from contracts.events import Event
 from worker.decide.account import Defect, NotLoaded
 from worker.decide.asked import Asked
-from worker.decide.change import AccountChange, History, Loaded
-from worker.decide.needs import ROUNDS_MAX, Needs
+from worker.decide.change import AccountChange, History, Loaded, Needs
+from worker.decide.needs import ROUNDS_MAX
 from worker.decide.program import Program
 from worker.decide.refold import Clock, Late, change_account
 from worker.decide.state import Decision, Moment
@@ -41,9 +41,7 @@ def change_of(
             asked.facts(history.facts, program)
         at_hand = loaded or rows.load(asked.needs)
         try:
-            return change_account(
-                program, rows.account_id, rows.member_id, at_hand, asked.needs, facts, clock, history, told=told
-            )
+            return change_account(program, rows.account_id, rows.member_id, at_hand, facts, clock, history, told=told)
         except (NotLoaded, Late) as raised:
             asked.more(raised)
             loaded = None

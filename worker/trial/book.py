@@ -15,9 +15,8 @@ from uuid import UUID
 import msgspec
 
 from contracts.events import Event
-from worker.decide.change import AccountChange, AccountRow, History, Loaded, StoredEntry, StoredStep
+from worker.decide.change import AccountChange, AccountRow, History, Loaded, Needs, StoredEntry, StoredStep
 from worker.decide.lot_name import lot_place
-from worker.decide.needs import Needs
 from worker.decide.state import Decision, Entry, Item, ItemKey, Lot, Moment, Undo
 
 CACHE_KIB: Final = 65_536
@@ -158,7 +157,7 @@ class Ledger:
     def load(self, needs: Needs) -> Loaded:
         """What was asked for."""
         book, number = self.book, self.number
-        loaded = Loaded(row=self.row, wide=needs.wide)
+        loaded = Loaded(self.row, needs)
         rows: list[Any] = []
         for kind, key in needs.items:
             rows += book.all("SELECT kind, key, doc FROM item WHERE ledger = ? AND kind = ? AND key = ?", number, kind, key)

@@ -14,9 +14,9 @@ from contracts.events import Event, OrderPlaced
 from contracts.statement import Statement
 from worker.catalogue import OUTSIDE, Catalogue, Unresolved
 from worker.decide.account import Account
-from worker.decide.change import Loaded
+from worker.decide.change import NOTHING, Loaded
 from worker.decide.fold import fold, moment_of
-from worker.decide.needs import Needs, needs
+from worker.decide.needs import needs
 from worker.decide.program import Program
 from worker.decide.refold import Clock
 from worker.decide.sifting import sift
@@ -138,7 +138,7 @@ class Simulation:
         """Let the clock of every account run up to an instant."""
         for ledger in self.ledgers.values():
             if ledger.row is not None and ledger.row.head.next_due_at is not None and ledger.row.head.next_due_at <= until:
-                self._change(ledger, [], Clock(until=until, certain_until=None), ledger.load(Needs()))
+                self._change(ledger, [], Clock(until=until, certain_until=None), ledger.load(NOTHING))
 
     def statements(self, at: datetime, asked: str) -> Iterator[Statement]:
         """Every member's statement at an instant up to which the clock has run, by member id, one at a time."""

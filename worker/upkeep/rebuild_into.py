@@ -16,7 +16,6 @@ from worker.catalogue import Catalogue
 from worker.decide.account import Defect
 from worker.decide.change import FORGOTTEN, AccountChange, Loaded
 from worker.decide.fold import defect_of
-from worker.decide.needs import Needs
 from worker.decide.program import Program
 from worker.decide.refold import NOTHING_CERTAIN, Clock, change_account, net
 from worker.decide.state import FORMAT, blank
@@ -97,11 +96,9 @@ def _built(dossier: Dossier, catalogue: Catalogue, epoch: int, *, announce: bool
             row.account_id,
             row.member_id,
             Loaded(None),
-            Needs(),
             dossier.facts,
             clock,
             told=dossier.decisions,
-            complete=True,
             epoch=epoch,
         )
     except KeyError:

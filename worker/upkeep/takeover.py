@@ -14,7 +14,7 @@ from uuid import UUID
 from contracts.events import Event
 from worker.consume.batch import Batch
 from worker.decide import opening
-from worker.decide.change import Loaded, Wanted
+from worker.decide.change import Loaded, Needs, Wanted
 from worker.persist.api import Store
 from worker.persist.identity import account_id
 from worker.pipeline import Pipeline
@@ -44,7 +44,7 @@ async def contradictions(store: Store, key: bytes, program: str, opened: Iterabl
 
 
 def _wanted(account: UUID, event: Event) -> Wanted:
-    return Wanted(account, seen=((event.source, event.id),), items=(("mark", opening.MARK),))
+    return Wanted(account, seen=((event.source, event.id),), needs=Needs(frozenset({("mark", opening.MARK)})))
 
 
 def _contradiction(loaded: Loaded, event: Event) -> str | None:
