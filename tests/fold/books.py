@@ -116,17 +116,24 @@ class Books:
 
     def deliver(self, batch: Sequence[Event], until: datetime | None = None, certain_until: datetime | None = None) -> None:
         """Take a batch as the worker does: park what has no order yet, leave duplicates out, fold each account once."""
+        for member, facts in self.routed(batch).items():
+            self.change(self.book(member), facts, Clock(until=until, certain_until=certain_until))
+
+    def book(self, member: str) -> Book:
+        """A member's account, empty if there is none yet."""
+        return self.books.setdefault(member, Book(member, uuid5(_NAMESPACE, member)))
+
+    def routed(self, batch: Sequence[Event]) -> dict[str, list[Event]]:
+        """New facts by whose they are: without those that wait for their order, with those that had waited."""
         for event in batch:
             if isinstance(event.data, OrderPlaced) and event.data.member_id is not None:
                 self._homes.setdefault(event.data.order_id, event.data.member_id)
-        groups: dict[str, list[Event]] = {}
+        groups: dict[str, dict[_Key, Event]] = {}
         for event in batch:
-            for fact in self._route(event):
-                groups.setdefault(fact[0], []).append(fact[1])
-        for member, facts in sorted(groups.items()):
-            book = self.books.setdefault(member, Book(member, uuid5(_NAMESPACE, member)))
-            fresh = {(fact.source, fact.id): fact for fact in facts if (fact.source, fact.id) not in book.facts}
-            self.change(book, list(fresh.values()), Clock(until=until, certain_until=certain_until))
+            for member, fact in self._route(event):
+                if (fact.source, fact.id) not in self.book(member).facts:
+                    groups.setdefault(member, {})[fact.source, fact.id] = fact
+        return {member: [*facts.values()] for member, facts in sorted(groups.items())}
 
     def _route(self, event: Event) -> Iterable[tuple[str, Event]]:
         if event.member_id is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import chain
 from typing import NoReturn, TypeVar
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from contracts.events import Event
 from worker.decide.change import NOTHING, Needs
 from worker.decide.lot_name import lot_name
-from worker.decide.order_records import Order, Spent
+from worker.decide.order_records import Order
 from worker.decide.program import Program, Version
 from worker.decide.state import (
     CLOCK_SOURCE,
@@ -52,6 +52,10 @@ def _due(row: Lot | Item) -> datetime | None:
             if at is not None and (due is None or at < due):
                 due = at
     return due
+
+
+def _is_due(item: Item, at: datetime) -> bool:
+    return item.due_at is not None and item.due_at <= at
 
 
 class NotLoaded(Exception):
@@ -213,10 +217,14 @@ class Account:
         return min((each for each in instants if each > at), default=None)
 
     def _pool_matters(self, head: Head) -> bool:
-        if self.wide:
-            return any(lot.pooled and lot.available for lot in self.lots.values())
-        assert head.pool_lapses_at is not None
-        return head.pool_lapses_at > self.at
+        """Whether something is in the pool that can lapse. A narrow account takes it for granted while the pool's end lies ahead,
+        and after it that nothing is: what was there has lapsed, what comes lapses at once. But not if this step moved the end."""
+        if not self.wide:
+            assert head.pool_lapses_at is not None
+            ahead = head.pool_lapses_at > self.at
+            if ahead or head.pool_lapses_at == self._head_before.pool_lapses_at:
+                return ahead
+        return any(lot.pooled and lot.available for lot in self.open_lots())
 
     def _wide_due(self) -> datetime | None:
         """The earliest instant at which a row has something due. Every row is looked at the first time, and when one that had it
@@ -241,20 +249,29 @@ class Account:
         if not self.wide:
             raise NotLoaded(wide=True)
 
-    def need(self, items: Iterable[ItemKey] = (), spent: Iterable[Spent] = ()) -> None:
+    def need(self, items: Iterable[ItemKey] = (), origins: Iterable[str] = ()) -> None:
         """Ask in one go for rows that will be read one by one: raises NotLoaded with all that are not here."""
         if not self.complete:
             absent = {key for key in items if key not in self.items and key not in self._named}
-            origins = {each.origin for each in spent if lot_name(each.origin, each.part) not in self.lots} - self._origins
-            if absent or origins:
-                raise NotLoaded(items=absent, origins=origins)
+            unknown = {*origins} - self._origins
+            if absent or unknown:
+                raise NotLoaded(items=absent, origins=unknown)
 
     def lot(self, origin: str, part: str) -> Lot | None:
         """The lot of that name, be it open or lost; None if nothing was ever lost of it and nothing is left."""
-        found = self.lots.get(lot_name(origin, part))
+        found = self.at_hand(origin, part)
         if found is None:
             self._must_know(origin)
         return found
+
+    def at_hand(self, origin: str, part: str) -> Lot | None:
+        """The lot of that name if it happens to be at hand; None says nothing of whether it is there."""
+        return self.lots.get(lot_name(origin, part))
+
+    def open_lots(self) -> list[Lot]:
+        """Every open lot, in no order that means anything (and lost ones that happen to be at hand). Raises NotLoaded."""
+        self.need_wide()
+        return list(self.lots.values())
 
     def _must_know(self, origin: str) -> None:
         """Raises NotLoaded unless all lots of a grant are here; of one that the open step makes there are no others."""
@@ -285,30 +302,31 @@ class Account:
         assert found is None or isinstance(found, Setting)
         return found
 
+    def settings(self) -> list[Setting]:
+        """Every setting of a complete account."""
+        assert self.complete
+        return [item for item in self.items.values() if isinstance(item, Setting)]
+
     def marked(self, name: str) -> bool:
         """Whether something that counts once has happened."""
         return self._find("mark", name) is not None
 
-    def due_orders(self, at: datetime) -> Iterator[Order]:
-        """Orders with something due at or before an instant, by id."""
-        for (kind, _), item in sorted(self.items.items(), key=lambda pair: pair[0]):
-            if kind == "order" and item.due_at is not None and item.due_at <= at:
-                assert isinstance(item, Order)
-                yield item
+    def _due_items(self, kind: ItemKind, at: datetime) -> list[Item]:
+        self.need_wide()
+        ordered = sorted((key, item) for (of, key), item in self.items.items() if of == kind and _is_due(item, at))
+        return [item for _, item in ordered]
 
-    def due_requests(self, at: datetime) -> Iterator[Request]:
-        """Requests with something due at or before an instant, by id."""
-        for (kind, _), item in sorted(self.items.items(), key=lambda pair: pair[0]):
-            if kind == "request" and item.due_at is not None and item.due_at <= at:
-                assert isinstance(item, Request)
-                yield item
+    def due_orders(self, at: datetime) -> list[Order]:
+        """Orders with something due at or before an instant, by id. Raises NotLoaded."""
+        return [item for item in self._due_items("order", at) if isinstance(item, Order)]
 
-    def due_settings(self, at: datetime) -> Iterator[Setting]:
-        """Settings with something due at or before an instant, by name."""
-        for (kind, _), item in sorted(self.items.items(), key=lambda pair: pair[0]):
-            if kind == "setting" and item.due_at is not None and item.due_at <= at:
-                assert isinstance(item, Setting)
-                yield item
+    def due_requests(self, at: datetime) -> list[Request]:
+        """Requests with something due at or before an instant, by id. Raises NotLoaded."""
+        return [item for item in self._due_items("request", at) if isinstance(item, Request)]
+
+    def due_settings(self, at: datetime) -> list[Setting]:
+        """Settings with something due at or before an instant, by name. Raises NotLoaded."""
+        return [item for item in self._due_items("setting", at) if isinstance(item, Setting)]
 
     # -- replacing
 

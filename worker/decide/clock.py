@@ -17,10 +17,12 @@ def tick(account: Account) -> None:
     _lapse(account)
     _mature(account)
     _orders(account)
-    for setting in list(account.due_settings(account.at)):
+    settings = account.due_settings(account.at)
+    account.need(origins=filter(None, map(members.promised, settings)))
+    for setting in settings:
         members.keep_promise(account, setting)
     reviews.review_due(account)
-    for request in list(account.due_requests(account.at)):
+    for request in account.due_requests(account.at):
         requests.end_due(account, request, account.at)
     payout.pay(account)
     _notify(account)
@@ -40,7 +42,7 @@ def _lapse(account: Account) -> None:
 def _mature(account: Account) -> None:
     """Pending lots whose date has come; those of an order that is held wait for its release."""
     at = account.at
-    due = [lot for lot in account.lots.values() if lot.pending and lot.matures_at is not None and lot.matures_at <= at]
+    due = [lot for lot in account.open_lots() if lot.pending and lot.matures_at is not None and lot.matures_at <= at]
     account.need(items=[("order", lot.order_id) for lot in due if lot.order_id is not None])
     for lot in sorted(due, key=lambda lot: (lot.matures_at or at, lot.ref)):
         rule = lot.rule
@@ -56,7 +58,7 @@ def _mature(account: Account) -> None:
 
 def _orders(account: Account) -> None:
     """Orders with something due: used points on their way back, points credited on their date, purchases to be judged."""
-    for order in list(account.due_orders(account.at)):
+    for order in account.due_orders(account.at):
         keeping.keep(account, reversal.return_due(account, subscriptions.at_cut_off(account, order), account.at))
 
 
@@ -64,7 +66,7 @@ def _notify(account: Account) -> None:
     """Tell of points that lapse in as many days as the terms name, one notice for each last day."""
     at, version = account.at, account.program.at(account.at)
     by_day: dict[date, int] = {}
-    for lot in list(account.lots.values()):
+    for lot in account.open_lots():
         if lot.available and lot.notice_at is not None and lot.notice_at <= at:
             if lot.expires_on is not None:
                 by_day[lot.expires_on] = by_day.get(lot.expires_on, 0) + lot.available
@@ -72,7 +74,7 @@ def _notify(account: Account) -> None:
     head = account.head
     if head.pool_notice_at is not None and head.pool_notice_at <= at:
         last = expiry.pool_expires_on(account)
-        pooled = sum(lot.available for lot in account.lots.values() if lot.pooled)
+        pooled = sum(lot.available for lot in account.open_lots() if lot.pooled)
         # Without points there is nothing to tell, and whoever was not asked to look at this instant must come to the same: the
         # first points that come move the notice on.
         if last is not None and pooled:

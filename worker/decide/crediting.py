@@ -262,8 +262,7 @@ class _Source:
             return
         covered = own[0].available if own else 0
         if covered < left:
-            account.need_wide()
-            mine = [each for each in account.lots.values() if each.order_id == self.order.order_id and each.available]
+            mine = [each for each in account.open_lots() if each.order_id == self.order.order_id and each.available]
             own += [each for each in ledger.in_spend_order(account, mine) if each.ref not in {lot.ref for lot in own}]
             if rules.shortfall == "write_off":
                 short = left - min(left, max(account.head.available, 0))

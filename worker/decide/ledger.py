@@ -6,7 +6,7 @@ first (COM-C9), a debit that finds no lots makes them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from msgspec.structs import replace
@@ -72,14 +72,14 @@ def credit(account: Account, lot: Lot, points: int, reason: Reason = "earn", sou
     _post(account, reason, points, source, "available", lot.rule, lot, lot.order_id)
     expiry.prolong(account, "grant")
     expiry.prolong(account, "available")
-    _lapse_if_over(account, lot.ref)
+    _lapse_if_over(account, lot)
 
 
 def open_with(account: Account, lot: Lot) -> None:
     """Points brought along from another ledger, with the dates that they have there; arrears are set off first."""
     _add_available(account, lot, lot.points)
     _post(account, "open", lot.points, "granted", "available", lot.rule, lot, None)
-    _lapse_if_over(account, lot.ref)
+    _lapse_if_over(account, lot)
 
 
 def _add_available(account: Account, lot: Lot, points: int) -> None:
@@ -97,7 +97,7 @@ def mature(account: Account, lot: Lot, rule: str) -> None:
     _add_available(account, replace(lot, pending=0), points)
     _post(account, "mature", points, "pending", "available", rule, lot, lot.order_id)
     expiry.prolong(account, "available")
-    _lapse_if_over(account, lot.ref)
+    _lapse_if_over(account, lot)
 
 
 def void(account: Account, lot: Lot, points: int, rule: str) -> None:
@@ -120,9 +120,9 @@ def lapse(account: Account, lot: Lot) -> None:
     _post(account, "lapse", points, "available", "lapsed", expiry.rule_of(account.version, lot), lot, lot.order_id)
 
 
-def _lapse_if_over(account: Account, ref: str) -> None:
+def _lapse_if_over(account: Account, put: Lot) -> None:
     """Points that reach a lot after its last day are lost at once: the clock has passed that instant and will not come back."""
-    lot = account.lots.get(ref)
+    lot = account.at_hand(put.origin, put.part)
     if lot is not None and lot.available:
         lapses_at = expiry.lapses_at(account, lot)
         if lapses_at is not None and lapses_at <= account.at:
@@ -131,8 +131,7 @@ def _lapse_if_over(account: Account, ref: str) -> None:
 
 def in_spend_order(account: Account, lots: Sequence[Lot] | None = None) -> list[Lot]:
     """Lots with available points in the order in which the program spends them (COM-Q3)."""
-    account.need_wide()
-    found = [lot for lot in (account.lots.values() if lots is None else lots) if lot.available]
+    found = [lot for lot in (account.open_lots() if lots is None else lots) if lot.available]
     order = account.version.terms.redemption.lots
     pool = account.head.pool_lapses_at
     if order == "soonest_expiry":
@@ -189,6 +188,12 @@ def spent_of(lot: Lot, points: int) -> Spent:
         pooled=lot.pooled,
         fixed=lot.fixed,
     )
+
+
+def need_lots(account: Account, spent: Iterable[Spent], reason: Reason) -> None:
+    """Ask in one go for the lots that points return to, and those that a hand-back begins beside them."""
+    beside = reason == "hand_back" and account.version.terms.reversal.back_expiry.mode != "original"
+    account.need(origins=[each.origin for each in spent if beside or account.at_hand(each.origin, each.part) is None])
 
 
 def lot_of(account: Account, spent: Spent) -> Lot:
@@ -277,4 +282,4 @@ def give_back_unnamed(account: Account, points: int, source: Bucket, rule: str, 
         lot = expiry.dated(version, lot, account.at)
     _add_available(account, lot, points)
     _post(account, "hand_back", points, source, "available", rule, lot, order_id)
-    _lapse_if_over(account, lot.ref)
+    _lapse_if_over(account, lot)

@@ -151,15 +151,21 @@ def _promise(account: Account, rule: Activity, name: str, sku: str | None, point
     account.add("setting", key, Setting(name=key, values=(rule.id, name, sku or ""), points=points, due_at=due_at))
 
 
+def promised(setting: Setting) -> str | None:
+    """The grant that a setting promises, as its lots will be called; None: it is something else."""
+    return setting.name.removeprefix(_PROMISE) if setting.name.startswith(_PROMISE) else None
+
+
 def keep_promise(account: Account, setting: Setting) -> None:
     """The clock's part: an activity's points whose hours have passed are credited."""
-    if not setting.name.startswith(_PROMISE):
+    origin = promised(setting)
+    if origin is None:
         return
     account.put("setting", setting.name, None)
     rule_id, name, sku = setting.values
     for rule in account.version.terms.activities:
         if rule.id == rule_id:
-            _grant(account, rule, setting.name.removeprefix(_PROMISE), name, sku or None, setting.points)
+            _grant(account, rule, origin, name, sku or None, setting.points)
 
 
 def _multiplied(account: Account, rule: Activity, points: int) -> int:
@@ -219,16 +225,16 @@ def adjusted(account: Account, data: PointsAdjusted) -> None:
 def _revoke_all(account: Account, rule: str) -> None:
     account.need_wide()
     hold = account.setting(f"hold:{MANUAL_HOLD}")
-    account.need(spent=hold.spent if hold is not None else ())
-    for lot in sorted(account.lots.values(), key=lambda lot: lot.ref):
+    ledger.need_lots(account, hold.spent if hold is not None else (), "revoke")
+    for lot in sorted(account.open_lots(), key=lambda lot: lot.ref):
         if lot.pending:
             ledger.void(account, lot, lot.pending, rule)
             ledger.remember_revoked(account, replace(lot, pending=0), lot.pending)
     if account.head.available > 0:
-        open_lots = dict(account.lots)
+        before = {lot.ref: lot for lot in account.open_lots()}
         for each in ledger.take(account, account.head.available, "revoke", "revoked", rule):
-            name = lot_name(each.origin, each.part)
-            ledger.remember_revoked(account, account.lots.get(name) or replace(open_lots[name], available=0), each.points)
+            emptied = replace(before[lot_name(each.origin, each.part)], available=0)
+            ledger.remember_revoked(account, account.at_hand(each.origin, each.part) or emptied, each.points)
     if hold is not None:
         ledger.revoke_held(account, hold.points, rule)
         for each in hold.spent:
@@ -245,8 +251,7 @@ def held(account: Account, data: PointsHeld) -> None:
         order = orders.live(account, data.order_id)
         if order is not None:
             account.put_order(replace(order, held=True))
-            account.need_wide()
-            mine = [lot for lot in account.lots.values() if lot.order_id == order.order_id]
+            mine = [lot for lot in account.open_lots() if lot.order_id == order.order_id]
             # In an order of its own, not as the lots were loaded: a part that is released goes to the first of them.
             for lot in ledger.in_spend_order(account, mine):
                 _add_hold(
@@ -288,7 +293,7 @@ def released(account: Account, data: PointsReleased) -> None:
     if hold is None or not left:
         return
     released_points, kept = left, []
-    account.need(spent=hold.spent)
+    ledger.need_lots(account, hold.spent, "release")
     for each in hold.spent:
         n = min(left, each.points - each.back)
         if n:

@@ -113,7 +113,7 @@ def end_due(account: Account, request: Request, at: datetime) -> None:
 
 def _give_back(account: Account, request: Request, status: str) -> None:
     rule = account.version.terms.redemption.rule
-    account.need(spent=request.spent)
+    ledger.need_lots(account, request.spent, "release")
     for each in request.spent:
         ledger.give_back(account, each, each.points, "held", "release", rule, None)
     unnamed = request.points - sum(each.points for each in request.spent)

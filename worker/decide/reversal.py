@@ -242,7 +242,7 @@ def _return(account: Account, order: Order, points: int, source: Literal["spent"
     """Used points go back to the lots they came from, in the order in which they were spent."""
     spent = _used_up(order.spent, points)
     shares = [(each, marked.back - each.back) for each, marked in zip(order.spent, spent, strict=True) if marked.back > each.back]
-    account.need(spent=[each for each, _ in shares])
+    ledger.need_lots(account, [each for each, _ in shares], "hand_back")
     for each, n in shares:
         ledger.give_back(account, each, n, source, "hand_back", rule, order.order_id)
     left = points - sum(n for _, n in shares)

@@ -116,7 +116,7 @@ def _called_off(account: Account, request: Request, order: Order) -> None:
     if not _pays_later(account, request):
         account.need_wide()
         rule = rules.carrier_rule or rules.rule
-        account.need(spent=request.spent)
+        ledger.need_lots(account, request.spent, "hand_back")
         for each in request.spent:
             ledger.give_back(account, each, each.points, "spent", "hand_back", rule, order.order_id)
         unnamed = request.points - sum(each.points for each in request.spent)

@@ -15,7 +15,7 @@ from contracts.terms import Subscription
 from worker.decide import deliveries, expiry, keeping, ledger, redemption, requests
 from worker.decide.account import Account
 from worker.decide.order_records import Order, Spent
-from worker.decide.state import Request, Setting
+from worker.decide.state import Reason, Request, Setting
 
 _NAME: Final = "points:"
 
@@ -167,11 +167,12 @@ def _less(
 ) -> tuple[Spent, ...]:
     """Give back points of a setting, those taken last first, as if they had never been set."""
     left, kept = points, []
-    account.need(spent=spent if points else ())
+    reason: Reason = "release" if source == "held" else "hand_back"
+    ledger.need_lots(account, spent if points else (), reason)
     for each in reversed(spent):
         n = min(left, each.points - each.back)
         if n:
-            ledger.give_back(account, each, n, source, "release" if source == "held" else "hand_back", rule, order_id)
+            ledger.give_back(account, each, n, source, reason, rule, order_id)
             left -= n
         if each.points > n:
             kept.append(replace(each, points=each.points - n))
@@ -246,9 +247,8 @@ def set_aside(account: Account, request: Request | None) -> int:
 
 def all_set_aside(account: Account) -> int:
     """Points that all settings hold which wait for their orders, of a complete account."""
-    waiting = [item for (kind, name), item in account.items.items() if kind == "setting" and name.startswith(_NAME)]
-    settings = [item for item in waiting if isinstance(item, Setting)]
-    return sum(set_aside(account, account.request("subscription", setting.values[0])) for setting in settings)
+    waiting = [setting for setting in account.settings() if setting.name.startswith(_NAME)]
+    return sum(set_aside(account, account.request("subscription", setting.values[0])) for setting in waiting)
 
 
 def free(account: Account, request: Request, order: Order) -> None:
