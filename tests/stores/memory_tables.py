@@ -9,7 +9,7 @@ from uuid import UUID
 from contracts.events import Event
 from worker.decide.change import AccountRow, PostedEntry, StoredEntry, StoredStep
 from worker.decide.explain import Posting
-from worker.decide.state import Decision, Item, ItemKey, Lot, Moment
+from worker.decide.state import FORMAT, Decision, Item, ItemKey, Lot, Moment
 from worker.persist import DeadLetter, Dossier, OutboxRow, Partition, Position, Reading, Route, Terms
 from worker.persist.dead_letters import LetterName
 
@@ -57,17 +57,22 @@ def dossier_of(tables: Tables, account_id: UUID, known_at: datetime | None = Non
     if account is None:
         return Dossier(None, account_id, (), (), (), {}, {})
 
+    # Lots and items that are kept in another form cannot be read.
+    readable = account.row.head.format == FORMAT
+
     def known(recorded_at: datetime) -> bool:
         return known_at is None or recorded_at <= known_at
 
+    facts = sorted(((fact, at) for at, fact in account.facts.values() if known(at)), key=lambda pair: pair[0].key)
     return Dossier(
         row=account.row,
         account_id=account_id,
-        facts=sorted((fact for at, fact in account.facts.values() if known(at)), key=lambda fact: fact.key),
+        facts=[fact for fact, _ in facts],
+        recorded=[at for _, at in facts],
         decisions=[decision for at, decision in account.decisions.values() if known(at)],
         entries=[StoredEntry(posted.moment, posted.entry) for at, posted in account.entries if known(at)],
-        lots=dict(account.lots),
-        items=dict(account.items),
+        lots=dict(account.lots) if readable else {},
+        items=dict(account.items) if readable else {},
         postings=[Posting(p.version, p.line, at, p.moment, p.entry, p.correction) for at, p in account.entries if known(at)],
         lot_names=list(account.lots),
         item_names=list(account.items),
