@@ -22,6 +22,8 @@ FOLD ?= $(if $(shell command -v cc),compiled,interpreted)
 SECONDS ?= 600
 # Examples of the conservation property in a soak, for each of the five programs.
 CONSERVED ?= 4000
+# Requests that a soak puts to the store in memory and to Postgres, to be answered alike.
+COMPARED ?= 100000
 
 .PHONY: help install demo test compiled compiled-test bench soak fuzz mutants lint types layers migrations-lint lock lock-check check
 
@@ -65,6 +67,7 @@ soak: $(STAMP)  ## simulation and faults on real parts for SECONDS=600, from whe
 	@mkdir -p build
 	CONSERVATION_EXAMPLES=$(CONSERVED) $(BIN)/python -m pytest -q --timeout=0 --hypothesis-show-statistics tests/fold/test_conservation.py \
 		| tee build/conservation.txt
+	STORES_REQUESTS=$(COMPARED) STORES_SEED=$$RANDOM $(BIN)/python -m pytest -q --timeout=0 tests/stores/test_stores_agree.py | tee build/stores.txt
 	$(BIN)/python -m tests.soak --seconds $(SECONDS) $(ARGS)
 
 mutants: $(STAMP)  ## small changes of the fold, each to be noticed by a test, for SECONDS=600; results in build/mutants.ndjson

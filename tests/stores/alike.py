@@ -26,6 +26,8 @@ from worker.persist import Dossier, Store
 from worker.terms import shipped
 
 LIVES_AT_ONCE: Final = 8
+ASKED_AFTER_EACH: Final = 2
+"""So often all accounts are asked about after each batch: asking costs less than folding."""
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _NAMESPACE: Final = UUID("5b0c1c7e-6f0e-4a53-9c39-2f1f9d1f3a10")
 _Key = tuple[str, str]
@@ -174,7 +176,8 @@ class Alike:
             lives = [each for each, _ in turns]
             await self._write([change for _, changes in turns for change in changes])
             accounts = [book for books in books_of_all for book in books.books.values()]
-            await self._compare(accounts, rng)
+            for _ in range(ASKED_AFTER_EACH):
+                await self._compare(accounts, rng)
 
     async def _write(self, changes: Sequence[AccountChange]) -> None:
         for store in self.stores:

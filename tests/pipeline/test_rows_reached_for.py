@@ -1,4 +1,4 @@
-"""Points that come back to a lot of which all has lapsed find it as it stands, whatever brings them, on every store."""
+"""Rows that a fact reaches for and does not name are found as they stand, on every store: the ledger is that of `simulate`."""
 
 from __future__ import annotations
 
@@ -117,3 +117,12 @@ async def test_points_that_come_back_by_the_clock_to_a_lapsed_lot_lapse_with_it(
     found = await statement_of(store, program, history, AFTER)
     assert found == simulated(program, history, AFTER)
     assert await lapsed_of_lot(store) == [59]
+
+
+async def test_points_of_a_pool_that_ended_before_the_balance_was_taken_over_lapse(store: Store) -> None:
+    program = load(shipped()["scolar"], {"expiry.pool.prolonged_by": ["order"]})
+    history = batches("opening-pool-in-the-past")
+    found = await statement_of(store, program, history, AFTER)
+    assert found == simulated(program, history, AFTER)
+    assert found["available"] == 0
+    assert await lapsed_of_lot(store) == [1000]
