@@ -161,5 +161,5 @@ WHERE NOT EXISTS (SELECT FROM account a WHERE a.account_id = r.account_id);
 SELECT NULL::uuid AS account_id, format('%s event(s) wait for an order that has come: %s', count(*), p.order_id) AS detail
 FROM parked p
 JOIN order_route r ON r.order_id = p.order_id
-WHERE p.program IS NULL AND r.programs <> '{}' OR p.program = ANY(r.programs) OR r.programs = ARRAY['']
+WHERE p.program IS NULL AND r.programs NOT IN ('{}', ARRAY['']) OR p.program = ANY(r.programs)
 GROUP BY p.order_id;

@@ -582,7 +582,8 @@ CREATE TABLE public.parked (
     digest bytea NOT NULL,
     body bytea NOT NULL,
     traceparent text,
-    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    aside boolean DEFAULT false NOT NULL
 );
 
 
@@ -591,6 +592,13 @@ CREATE TABLE public.parked (
 --
 
 COMMENT ON TABLE public.parked IS 'Events about orders that have not come yet.';
+
+
+--
+-- Name: COLUMN parked.aside; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.parked.aside IS 'It names no program, and when it came only orders outside every program had its order''s id.';
 
 
 --
@@ -913,6 +921,13 @@ CREATE INDEX item_due ON public.item USING btree (account_id) WHERE (due_at IS N
 
 
 --
+-- Name: parked_awaited; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX parked_awaited ON public.parked USING btree (order_id) WHERE (NOT aside);
+
+
+--
 -- Name: parked_since; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -991,4 +1006,6 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261122093000'),
     ('20261122101500'),
     ('20261122102000'),
-    ('20261122124000');
+    ('20261122124000'),
+    ('20261122221000'),
+    ('20261130010000');

@@ -10,7 +10,7 @@ from contracts.events import Event, OrderPlaced, RedemptionRequested
 from worker.decide.program import Program
 
 OUTSIDE = ""
-"""The program of orders of stores outside every program: they are counted and dropped, with all that follows them."""
+"""The program of orders of stores outside every program: they are counted and dropped (what follows them: `worker.routing`)."""
 
 
 class Unresolved(NamedTuple):

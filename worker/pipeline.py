@@ -178,21 +178,23 @@ class Pipeline:
                 inbox.outcomes["skipped"] += 1
             else:
                 inbox.records[id(decoded)] = record
-                self._sort_in(inbox, decoded)
+                self._sort_in(inbox, decoded, place)
         return inbox
 
-    def _sort_in(self, inbox: Inbox, event: Event) -> None:
+    def _sort_in(self, inbox: Inbox, event: Event, place: int) -> None:
         program = self._catalogue.resolve(event)
         if isinstance(program, Unresolved):
             self._refuse(inbox, event, program.reason, program.detail)
         elif isinstance(event.data, OrderPlaced):
             assert program is not None
             inbox.orders.append((event, program))
+            inbox.arrived.setdefault((event.data.order_id, program), place)
         elif event.member_id is not None:
             assert program is not None
             inbox.members.append((event, program))
         else:
             inbox.followers.append(event)
+            inbox.places[id(event)] = place
 
     # -- route
 
@@ -254,8 +256,9 @@ class Pipeline:
         """Whose all orders of the batch are. Orders that come, and those that are waited for, are claimed before anyone looks."""
         arriving = {event.order_id for event, _ in inbox.orders}
         others = [event for event in inbox.followers if event.order_id not in arriving]
-        routes = await batch.routes({event.order_id or "" for event in others})
+        routes = await batch.routes({event.order_id or "" for event in inbox.followers})
         unknown = Route("")
+        inbox.before = {order_id: routes.get(order_id, unknown).accounts for order_id in arriving if order_id is not None}
         awaited = {
             order_id
             for event in others
@@ -297,7 +300,7 @@ class Pipeline:
         waited = await batch.take_parked(arrived) if arrived else []
         parked = self._send_home((*waited, *inbox.followers), inbox, routes, tasks)
         if parked:
-            for event in await batch.park(parked):
+            for event in await batch.park(parked, {order_id for order_id, route in routes.items() if route.outside}):
                 self._refuse(inbox, event, "conflict", "id: this source and id were used for other content before")
             inbox.outcomes["parked"] += len(parked)
 
@@ -305,9 +308,13 @@ class Pipeline:
         """Give each event to the account of its order; returns those whose order has not come."""
         homeless: list[Event] = []
         for event in events:
-            home = home_of(routes[event.order_id or ""].accounts, event.program)
+            route = routes[event.order_id or ""]
+            home = home_of(inbox.known_to(event, route.accounts), event.program)
+            home = home or home_of(route.accounts, event.program, waited=True)
             if home is None and self._catalogue.awaits(event):
                 homeless.append(event)
+            elif home is None and event.program is None and route.outside:
+                inbox.outcomes["dropped"] += 1
             elif home is None:
                 self._refuse(inbox, event, "unknown_order", "order_id: no such order has come; send the event again after it")
             elif isinstance(home, Unresolved):

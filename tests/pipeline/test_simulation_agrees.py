@@ -100,6 +100,7 @@ async def test_the_worker_and_simulate_agree(name: str, at_once: bool) -> None:
     members = sorted(each.row.member_id for each in dossiers if each.row is not None)
     ours = {member: as_json(await desk.statement(member)) for member in members}
     assert {m: {**s, "version": 0} for m, s in ours.items()} == {m: {**s, "version": 0} for m, s in theirs.items()}
-    assert not desk.store.tables.parked
+    waits = {(order_id, *name) for order_id, parked in simulation._parked.items() for name in parked}
+    assert set(desk.store.tables.parked) == waits
     refused = {reason: count for reason, count in simulation.counts.items() if reason not in ("dropped", "duplicate")}
     assert Counter(desk.letters()) == Counter(refused)

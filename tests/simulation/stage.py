@@ -5,7 +5,7 @@ Coroutines of workers are driven by hand, one `send` at a time, so that how they
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -103,9 +103,9 @@ class StageBatch(MemoryBatch):
         await _ON
         return await super().claim(arrivals, awaited)
 
-    async def park(self, events: Sequence[Event]) -> list[Event]:
+    async def park(self, events: Sequence[Event], outside: Collection[str] = ()) -> list[Event]:
         await _ON
-        return await super().park(events)
+        return await super().park(events, outside)
 
     async def take_parked(self, orders: Iterable[tuple[str, str]]) -> list[Event]:
         await _ON

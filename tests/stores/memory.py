@@ -110,9 +110,19 @@ class MemoryStore:
         found = {
             order_id
             for (order_id, _, _), (_, event) in self.tables.parked.items()
-            if (homes := set(self.tables.routes[order_id].accounts)) and (event.program in {None, *homes} or homes == {""})
+            if (homes := set(self.tables.routes[order_id].accounts)) - {""} and event.program in {None, *homes}
         }
         return [self.tables.routes[order_id] for order_id in sorted(found)][:limit]
+
+    async def let_go(self, before: datetime, limit: int) -> int:
+        gone = [
+            key
+            for key, (recorded_at, event) in self.tables.parked.items()
+            if recorded_at < before and event.program is None and self.tables.routes[key[0]].outside
+        ][:limit]
+        for key in gone:
+            del self.tables.parked[key]
+        return len(gone)
 
     async def parked_since(self, before: datetime, limit: int) -> list[ParkedSince]:
         found: dict[str, list[datetime]] = {}

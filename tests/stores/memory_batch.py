@@ -97,7 +97,7 @@ class MemoryBatch:
         self._on_commit.append(lambda _: self._tables.routes.update(claimed))
         return claimed
 
-    async def park(self, events: Sequence[Event]) -> list[Event]:
+    async def park(self, events: Sequence[Event], outside: Collection[str] = ()) -> list[Event]:
         conflicts = []
         for event in events:
             if event.order_id is None:
@@ -127,7 +127,7 @@ class MemoryBatch:
         taken = {
             key: event
             for key, event in waiting.items()
-            if any(key[0] == order_id and (not program or event.program in (None, program)) for order_id, program in wanted)
+            if any(key[0] == order_id and event.program in (None, program) for order_id, program in wanted)
         }
         for key in taken:
             self._parked.pop(key, None)

@@ -113,6 +113,23 @@ async def test_the_sweeper_finds_what_waits_for_a_known_order(store: Store) -> N
     assert await store.drainable(0) == []
 
 
+async def test_what_follows_orders_outside_alone_is_set_aside_until_a_program_has_one_or_it_is_let_go(store: Store) -> None:
+    async with store.batch() as batch:
+        await batch.claim([Arrival("A", "", None), Arrival("B", "", None)], ["C"])
+        aside = [fact(1, "A", program=None), fact(2, "B", program=None)]
+        await batch.park([*aside, fact(3, "A"), fact(4, "C", program=None)], {"A", "B"})
+    assert await store.drainable(10) == []
+    async with store.batch() as batch:
+        assert await batch.take_parked([]) == []
+        await batch.claim([arrival("B")], [])
+        assert await batch.take_parked([("B", PROGRAM)]) == [aside[1]]
+    later = (await store.state()).now + timedelta(hours=1)
+    assert await store.let_go(later - timedelta(hours=2), 10) == 0
+    assert [await store.let_go(later, 10) for _ in range(2)] == [1, 0]
+    # What names a program, and what follows an order that nothing is known of, still waits.
+    assert [(row.order_id, row.events) for row in await store.parked_since(later, 10)] == [("A", 1), ("C", 1)]
+
+
 async def test_what_has_waited_long_is_listed_the_longest_first(store: Store) -> None:
     for number, order in enumerate(("B", "A", "A")):
         async with store.batch() as batch:

@@ -56,16 +56,18 @@ class Batch(Protocol):
         Both sides must claim before they park or take what is parked: this is what keeps one from missing the other.
         """
 
-    async def park(self, events: Sequence[Event]) -> list[Event]:
+    async def park(self, events: Sequence[Event], outside: Collection[str] = ()) -> list[Event]:
         """Keeps events (each names an order) until their order comes. Repeats are ignored.
 
+        `outside`: the ids of these orders under which only orders outside every program have come; events about them that name
+        no program are set aside, where `drainable` does not look.
         Returns the events that have the identity of one parked for the same order but other content: dead letters.
         """
 
     async def take_parked(self, orders: Iterable[tuple[str, str]]) -> list[Event]:
         """Takes out and returns, in business order, what waited for these (order id, program).
 
-        Events that name another program stay, unless the order is outside every program ("").
+        Events that name another program stay.
         """
 
     async def load(self, wanted: Sequence[Wanted], names: Mapping[UUID, tuple[str, str]] | None = None) -> dict[UUID, Loaded]:
@@ -165,6 +167,11 @@ class Store(OutboxStore, Protocol):
 
     async def drainable(self, limit: int) -> list[Route]:
         """Orders that have come although events still wait for them (normally none): claim and take them."""
+
+    async def let_go(self, before: datetime, limit: int) -> int:
+        """Removes up to `limit` events that name no program, have waited since before this instant, and have no order but ones
+        outside every program; returns how many.
+        """
 
     async def parked_since(self, before: datetime, limit: int) -> list[ParkedSince]:
         """Orders that events have waited for since before this instant, the longest first."""

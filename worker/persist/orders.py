@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -47,8 +47,11 @@ def _waves(arrivals: Sequence[Arrival], awaited: set[str]) -> list[list[tuple[st
     return [[wave[order_id] for order_id in sorted(wave)] for wave in waves if wave]
 
 
-async def park(link: Link, events: Sequence[Event]) -> list[Event]:
-    """Keeps events until their order comes; returns those that contradict an event parked under the same identity."""
+async def park(link: Link, events: Sequence[Event], outside: Collection[str]) -> list[Event]:
+    """Keeps events until their order comes; returns those that contradict an event parked under the same identity.
+
+    `outside`: orders known outside every program alone; what follows them and names no program is set aside.
+    """
     conflicts: list[Event] = []
     fresh: dict[tuple[str, str, str], Event] = {}
     for event in events:
@@ -59,7 +62,7 @@ async def park(link: Link, events: Sequence[Event]) -> list[Event]:
     if not fresh:
         return conflicts
     rows = [
-        (*key, e.type, e.time, e.program, e.digest, e.body, e.traceparent)
+        (*key, e.type, e.time, e.program, e.digest, e.body, e.traceparent, e.program is None and e.order_id in outside)
         for key, e in sorted(fresh.items(), key=lambda item: item[0])
     ]
     for row in await link.fetch("park", *columns(rows)):
@@ -83,6 +86,12 @@ async def take_parked(link: Link, orders: Iterable[tuple[str, str]]) -> list[Eve
 async def drainable(link: Link, limit: int) -> list[Route]:
     """Routes of orders that have come although something still waits for them."""
     return [_route(row) for row in await link.fetch("drainable", limit)]
+
+
+async def let_go(link: Link, before: datetime, limit: int) -> int:
+    """Removes what has followed nothing but orders outside every program since before an instant; returns how many events."""
+    rows = await link.fetch("followers_of_none", before, limit)
+    return await link.execute("drop_parked", *columns([tuple(row) for row in rows])) if rows else 0
 
 
 async def parked_since(link: Link, before: datetime, limit: int) -> list[ParkedSince]:

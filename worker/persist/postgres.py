@@ -95,8 +95,8 @@ class PostgresBatch:
     async def claim(self, arrivals: Sequence[Arrival], awaited: Iterable[str]) -> dict[str, Route]:
         return await orders.claim(self._link, arrivals, awaited)
 
-    async def park(self, events: Sequence[Event]) -> list[Event]:
-        return await orders.park(self._link, events)
+    async def park(self, events: Sequence[Event], outside: Collection[str] = ()) -> list[Event]:
+        return await orders.park(self._link, events, outside)
 
     async def take_parked(self, orders_: Iterable[tuple[str, str]]) -> list[Event]:
         return await orders.take_parked(self._link, orders_)
@@ -285,6 +285,10 @@ class PostgresStore:
     async def drainable(self, limit: int) -> list[Route]:
         async with self._link() as link:
             return await orders.drainable(link, limit)
+
+    async def let_go(self, before: datetime, limit: int) -> int:
+        async with self._link() as link:
+            return await orders.let_go(link, before, limit)
 
     async def parked_since(self, before: datetime, limit: int) -> list[ParkedSince]:
         async with self._link() as link:

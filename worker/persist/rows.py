@@ -98,6 +98,11 @@ class Route:
         """Whether the order itself has come."""
         return bool(self.accounts)
 
+    @property
+    def outside(self) -> bool:
+        """Whether an order has come, and none of a program."""
+        return self.accounts.keys() == {""}
+
 
 @dataclass(frozen=True, slots=True)
 class Arrival:

@@ -76,20 +76,21 @@ class Simulation:
         else:
             self.counts["dropped" if member is None and home is None else "order_conflict"] += 1
         waited = self._parked.pop(data.order_id, {}).values()
-        for owner, facts in self._send_home(sorted(waited, key=lambda each: each.key)).items():
+        for owner, facts in self._send_home(sorted(waited, key=lambda each: each.key), waited=True).items():
             by_member.setdefault(owner, []).extend(facts)
         for owner, facts in by_member.items():
             self._apply(owner, facts, now)
 
-    def _send_home(self, events: Iterable[Event]) -> dict[str, list[Event]]:
+    def _send_home(self, events: Iterable[Event], *, waited: bool = False) -> dict[str, list[Event]]:
         """Events about orders, by the members whose orders they are; those whose order has not come are parked."""
         by_member: dict[str, list[Event]] = {}
         for event in events:
             order_id = event.order_id or ""
-            home = home_of(self._book.owners(order_id), event.program)
+            owners = self._book.owners(order_id)
+            home = home_of(owners, event.program, waited=waited)
             if home is None:
                 if not self._catalogue.awaits(event):
-                    self.counts["unknown_order"] += 1
+                    self.counts["dropped" if event.program is None and OUTSIDE in owners else "unknown_order"] += 1
                     continue
                 first = self._parked.setdefault(order_id, {}).setdefault((event.source, event.id), event)
                 if first is not event:

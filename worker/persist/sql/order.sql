@@ -19,9 +19,10 @@ ON CONFLICT (order_id) DO UPDATE SET
 WHERE NOT excluded.programs <@ r.programs;
 
 -- name: park
-INSERT INTO parked (order_id, source, id, type, business_at, program, digest, body, traceparent)
+INSERT INTO parked (order_id, source, id, type, business_at, program, digest, body, traceparent, aside)
 SELECT *
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::bytea[], $8::bytea[], $9::text[])
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::bytea[], $8::bytea[], $9::text[],
+    $10::boolean[])
 ON CONFLICT (order_id, source, id) DO NOTHING
 RETURNING order_id, source, id;
 
@@ -32,25 +33,36 @@ FROM parked
 WHERE order_id = ANY($1::text[])
     AND ((order_id, source, id) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))) IS TRUE;
 
--- What waits for an order outside every program ('') is taken whatever program it says.
 -- name: take_parked
 DELETE FROM parked
 WHERE order_id = ANY($1::text[]) AND (
     program IS NULL
     OR ((order_id, program) IN (SELECT * FROM unnest($1::text[], $2::text[]))) IS TRUE
-    OR ((order_id, '') IN (SELECT * FROM unnest($1::text[], $2::text[]))) IS TRUE
 )
 RETURNING order_id, source, id, type, business_at, program, traceparent, body;
 
 -- name: drainable
 SELECT r.order_id, r.programs, r.account_ids
-FROM (SELECT DISTINCT order_id FROM parked) AS p
+FROM (SELECT DISTINCT order_id FROM parked WHERE NOT aside) AS p
 JOIN order_route r ON r.order_id = p.order_id
-WHERE r.programs <> '{}' AND EXISTS (
+WHERE r.programs <> '{}' AND r.programs <> ARRAY[''] AND EXISTS (
     SELECT FROM parked w
-    WHERE w.order_id = r.order_id AND (w.program IS NULL OR w.program = ANY(r.programs) OR r.programs = ARRAY[''])
+    WHERE w.order_id = r.order_id AND NOT w.aside AND (w.program IS NULL OR w.program = ANY(r.programs))
 )
 LIMIT $1;
+
+-- name: followers_of_none
+SELECT p.order_id, p.source, p.id
+FROM parked p
+JOIN order_route r ON r.order_id = p.order_id
+WHERE p.recorded_at < $1 AND p.program IS NULL AND r.programs = ARRAY['']
+ORDER BY p.recorded_at
+LIMIT $2;
+
+-- name: drop_parked
+DELETE FROM parked
+WHERE order_id = ANY($1::text[])
+    AND ((order_id, source, id) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))) IS TRUE;
 
 -- name: parked_since
 SELECT order_id, count(*) AS events, min(recorded_at) AS oldest_at

@@ -8,7 +8,7 @@ SELECT topic, partition, from_offset, next_offset, digest, record_at, updated_at
 SELECT program, hash, effective_from, body, applied_at FROM program_terms;
 
 -- name: transfer_parked
-SELECT order_id, source, id, type, business_at, program, digest, body, traceparent, recorded_at FROM parked;
+SELECT order_id, source, id, type, business_at, program, digest, body, traceparent, recorded_at, aside FROM parked;
 
 -- name: transfer_order_route
 SELECT order_id, programs, account_ids, recorded_at FROM order_route;

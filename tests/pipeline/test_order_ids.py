@@ -1,0 +1,139 @@
+"""One id for orders of several programs and of stores outside: what follows them goes where it belongs, in whatever order all of
+it comes and wherever batches end.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from itertools import combinations, permutations, product
+from pathlib import Path
+
+import pytest
+
+from tests.flows.bad_records import NOW, order, raw
+from tests.flows.system import Raw
+from tests.pipeline.desk import Desk
+from worker.sweeper import PARKED_DAYS_MAX, Sweeper
+
+A, B = "belle-maison", "puppy"
+OUTSIDE = "outside"
+FOLLOWERS = "followers"
+NAMES: tuple[str | None, ...] = (A, B, "a-program-of-nobody", None)
+"""What an event about the order says its program is."""
+HISTORIES = Path(__file__).parent / "histories"
+
+Coming = tuple[str, str | None]
+"""An order that comes, and its member (None: a guest); or FOLLOWERS."""
+
+
+def told(coming: Coming, order_id: str) -> list[Raw]:
+    """The records of something that comes."""
+    what, member = coming
+    if what == FOLLOWERS:
+        return [raw("order.paid", f"{order_id}-{name}", {"order_id": order_id}, program=name) for name in NAMES]
+    if what == OUTSIDE:
+        return [order(order_id, "M", f"order-{order_id}-outside", store="a_shop_of_nobody")]
+    fields = {**json.loads(order(order_id, member).value or b""), "store": "bellemaison" if what == A else "puppy_online"}
+    return [raw("order.placed", f"order-{order_id}-{what}", fields, program=what)]
+
+
+def arrivals() -> Iterator[tuple[Coming, ...]]:
+    """All sets of orders that can come under one id."""
+    for chosen in product((None, (OUTSIDE, None)), (None, (A, "M"), (A, None)), (None, (B, "M"))):
+        yield tuple(each for each in chosen if each is not None)
+
+
+def cuttings(count: int) -> Iterator[list[int]]:
+    """All ways to cut so many into batches: where each batch ends."""
+    for cuts in range(count):
+        for inner in combinations(range(1, count), cuts):
+            yield [*inner, count]
+
+
+def right(sequence: Sequence[Coming]) -> list[str]:
+    """Where the followers end: in an account of a program, parked, dropped, or dead letters."""
+    place = sequence.index((FOLLOWERS, None))
+    orders = {what: member for what, member in sequence if what in (A, B)}
+    before = [what for what, _ in sequence[:place] if what in (A, B)]
+
+    def of(program: str) -> str:
+        if program not in orders:
+            return "parked"
+        return program if orders[program] is not None else "dropped"
+
+    if len(before) > 1:
+        nameless = "ambiguous_order"
+    else:
+        nameless = of(next(iter([*before, *(what for what, _ in sequence[place:] if what in (A, B))]), ""))
+    return [of(A), of(B), "unknown_program", nameless]
+
+
+async def ended(desk: Desk, order_id: str) -> list[str]:
+    """Where the followers are found."""
+    found = dict.fromkeys((f"{order_id}-{name}" for name in NAMES), "dropped")
+    async for dossier in desk.store.dossiers():
+        assert dossier.row is not None
+        found |= {fact.id: dossier.row.program for fact in dossier.facts if fact.id in found}
+    found |= {id_: "parked" for of, _, id_ in desk.store.tables.parked if of == order_id}
+    for letter in desk.store.tables.dead_letters.values():
+        id_ = (dict(letter.record.headers).get("ce_id") or b"").decode() or json.loads(letter.record.value or b"")["id"]
+        found |= {id_: letter.reason} if id_ in found else {}
+    return list(found.values())
+
+
+async def test_followers_end_in_the_right_place_in_every_order_and_every_cutting() -> None:
+    number = 0
+    for coming in arrivals():
+        of_the_set: set[tuple[str, ...]] = set()
+        for sequence in permutations((*coming, (FOLLOWERS, None))):
+            for ends in cuttings(len(sequence)):
+                number += 1
+                order_id = f"O{number}"
+                desk = Desk()
+                start = 0
+                for end in ends:
+                    await desk.take(*(record for each in sequence[start:end] for record in told(each, order_id)))
+                    start = end
+                where = await ended(desk, order_id)
+                assert where == right(sequence), (sequence, ends)
+                of_the_set.add(tuple(where))
+                assert await desk.store.drainable(10) == [], (sequence, ends)
+        programs = {what for what, _ in coming} - {OUTSIDE}
+        assert len(of_the_set) == 1 or len(programs) > 1
+    assert number > 400
+
+
+@pytest.mark.parametrize("name", ["order_of_nobody", "outside_order"])
+async def test_a_history_earns_the_same_in_every_order(name: str) -> None:
+    lines = [line for line in (HISTORIES / f"{name}.ndjson").read_text().splitlines() if line]
+    records = [Raw("commerce.order", line.encode(), (("content-type", b"application/cloudevents+json"),)) for line in lines]
+    program = next(said for line in lines if (said := json.loads(line).get("program")))
+    found = set()
+    for sequence in permutations(records):
+        for ends in ([len(sequence)], list(range(1, len(sequence) + 1))):
+            desk, start = Desk(), 0
+            for end in ends:
+                await desk.take(*sequence[start:end])
+                start = end
+            await desk.until(NOW)
+            (dossier,) = [each async for each in desk.store.dossiers()]
+            assert dossier.row is not None
+            found.add((dossier.row.program, dossier.row.head.available + dossier.row.head.pending))
+            assert desk.letters() == []
+    assert found == {(program, 50 if name == "order_of_nobody" else 1000)}
+
+
+async def test_what_follows_an_order_outside_alone_is_set_aside_and_let_go_in_time() -> None:
+    now = NOW
+    desk = Desk()
+    desk.store.clock = lambda: now
+    sweeper = Sweeper(desk.store, desk.pipeline, desk.pipeline._catalogue)
+    await desk.take(*told((OUTSIDE, None), "O"), *told((FOLLOWERS, None), "O"))
+    await sweeper.turn()
+    assert await ended(desk, "O") == ["parked", "parked", "unknown_program", "parked"]
+    now += timedelta(days=PARKED_DAYS_MAX, seconds=1)
+    await sweeper.turn()
+    # Those that name a program wait for its order, and are told of as parked too long.
+    assert await ended(desk, "O") == ["parked", "parked", "unknown_program", "dropped"]
