@@ -10,8 +10,8 @@ Several programs, and stores outside every program, may each have an order of th
 
 So what becomes of an event that names its program, or of any event while at most one program uses the id, depends on which events
 come, and neither on their order nor on where batches end. Where two programs use an id and an event names neither, it depends on
-which of their orders came before it, and if none did, on which came first; still not on where batches end. That is all that can be
-promised: nobody can know that a second program will use the id, and a fact that an account has taken is never taken away.
+which of their orders came before it, and if none did, on which came first; still not on where batches end. That is all that can
+be promised: nobody can know that a second program will use the id, and a fact that an account has taken is never taken away.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.decide.amounts import divide, part, spread, spread_within
-from worker.decide.lot_name import lot_name, lot_place
+from worker.decide.lot_name import NAME_BYTES_MAX, bounded, hand_back_part, lot_name, lot_place
 
 amounts = st.integers(min_value=0, max_value=10**9)
 lines = st.lists(st.tuples(amounts, amounts), min_size=1, max_size=6)
@@ -63,3 +63,22 @@ def test_a_lots_name_is_taken_apart_into_what_it_was_made_of(origin: str, piece:
 @given(one=st.tuples(names, names), other=st.tuples(names, names))
 def test_no_two_lots_share_a_name(one: tuple[str, str], other: tuple[str, str]) -> None:
     assert (lot_name(*one) == lot_name(*other)) == (one == other)
+
+
+long_names = st.one_of(names, st.text(min_size=60, max_size=1000), st.text(alphabet="a:%~#🎉", min_size=60, max_size=1000))
+
+
+@given(one=long_names, other=long_names)
+def test_a_bounded_name_is_short_and_its_own(one: str, other: str) -> None:
+    assert len(bounded(one).encode()) <= NAME_BYTES_MAX
+    assert (bounded(one) == bounded(other)) == (one == other)
+    # A name that reads like what another one becomes does not become that.
+    assert one == bounded(one) or bounded(bounded(one)) != bounded(one)
+
+
+@given(part=long_names, causes=st.lists(long_names, min_size=1, max_size=5))
+def test_points_handed_back_again_and_again_are_named_by_the_last_cause_alone(part: str, causes: list[str]) -> None:
+    named = portion = bounded(part)
+    for cause in map(bounded, causes):
+        named = hand_back_part(named, cause)
+        assert named == f"{portion}~{cause}"

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from contracts.terms import Pool, Term
 from worker.decide.account import Account
+from worker.decide.lot_name import hand_back_part
 from worker.decide.program import Version
 from worker.decide.state import CLOCK_RANK, Lot
 
@@ -172,10 +173,10 @@ def for_hand_back(account: Account, lot: Lot, points: int) -> Lot:
         return lot
     if back.mode == "grace" and (lot.expires_on is None or lot.expires_on >= grace):
         return lot
-    part = f"{lot.part}~{account.cause}"
+    part = hand_back_part(lot.part, account.cause)
     begun = account.lot(lot.origin, part)
     if begun is not None:
-        # Points that one fact hands back in several parts stay together.
+        # Points of one grant that one fact hands back in several parts stay together.
         return replace(begun, points=begun.points + points)
     fresh = replace(lot, part=part, points=points, pending=0, available=0, lapsed=0, expires_on=None, lapses_at=None)
     if back.mode == "fresh":

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from contracts.counting import counted
 from worker.decide import expiry
 from worker.decide.account import Account
+from worker.decide.lot_name import hand_back_part
 from worker.decide.order_records import Spent
 from worker.decide.state import Bucket, Entry, Lot, Reason
 
@@ -264,7 +265,7 @@ def capture(account: Account, points: int, rule: str, order_id: str) -> None:
 def give_back_unnamed(account: Account, points: int, source: Bucket, rule: str, order_id: str | None) -> None:
     """Points that were taken when no lot covered them come back: they set off what is owed, the rest is a lot of its own."""
     version = account.version
-    origin, part = account.cause if order_id is None else f"order:{order_id}", f"back~{account.cause}"
+    origin, part = account.cause if order_id is None else f"order:{order_id}", hand_back_part("back", account.cause)
     begun = account.lot(origin, part)
     if begun is not None:
         # What one fact (or instant) gives back in several parts stays together.

@@ -13,6 +13,7 @@ from operator import is_
 from msgspec.structs import replace
 
 from worker.decide.account import Account
+from worker.decide.lot_name import bounded
 from worker.decide.order_records import Order, OrderLine, Portion
 from worker.decide.program import Version
 
@@ -22,8 +23,8 @@ WHOLE = "all"
 def open_portions(version: Version, lines: tuple[OrderLine, ...], suffix: str = "") -> tuple[Portion, ...]:
     """The portions of new lines, before anything has happened to them."""
     if version.terms.maturity.by == "line":
-        return tuple(Portion(key=line.line_id + suffix, pieces={line.line_id: line.quantity}) for line in lines)
-    return (Portion(key=WHOLE + suffix, pieces={line.line_id: line.quantity for line in lines}),)
+        return tuple(Portion(key=bounded(line.line_id + suffix), pieces={line.line_id: line.quantity}) for line in lines)
+    return (Portion(key=bounded(WHOLE + suffix), pieces={line.line_id: line.quantity for line in lines}),)
 
 
 def part_off(account: Account, order: Order, event: str, pieces: Mapping[str, int]) -> Order:
@@ -47,7 +48,7 @@ def part_off(account: Account, order: Order, event: str, pieces: Mapping[str, in
             portions.append(replace(portion, triggered_at=account.at))
             continue
         portions.append(replace(portion, pieces=staying))
-        key = f"{portion.root}@{account.cause}"
+        key = bounded(f"{portion.root}@{account.cause}")
         parted[key] = Portion(key=key, pieces=going, triggered_at=account.at, parted_from=portion.root)
     return replace(order, portions=(*portions, *parted.values()))
 

@@ -15,7 +15,7 @@ from typing import Final, Literal, NamedTuple
 
 from msgspec import field
 
-from worker.decide.lot_name import lot_name
+from worker.decide.lot_name import bounded, lot_name
 from worker.decide.order_records import Order, Spent
 from worker.decide.record import Kept, Record
 
@@ -64,8 +64,8 @@ class Moment(NamedTuple):
 
 
 def cause_of(source: str, id_: str) -> str:
-    """The name of a fact, of which there is one: what separates the two parts does not stand in the second."""
-    return f"{source}:{id_.replace('%', '%25').replace(':', '%3A')}"
+    """The name of a fact, bounded, of which there is one: what separates the two parts does not stand in the second."""
+    return bounded(f"{source}:{id_.replace('%', '%25').replace(':', '%3A')}")
 
 
 def clock_moment(at: datetime) -> Moment:
