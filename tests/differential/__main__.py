@@ -1,0 +1,143 @@
+"""`python -m tests.differential`: lives of members on Postgres, beside `simulate` and one fold of sorted facts.
+
+--seconds N [--seed S] [--results FILE] [--processes N]   goes on where the file ends, a line each process; exit code 1 if a life
+                                                          came out differently
+--crowd S [--life N [--tellings 1-4,7]]                   one crowd, or one life of it, or a part of that, told in full
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tests.differential.lives import crowd
+from tests.differential.run import MEMBERS, PLAYS, Theatre, kind_of, theatre
+from tests.parts.postgres import DEFAULT_VERSION, Servers
+from tests.simulation.__main__ import quiet
+from tests.simulation.shrink import numbers_of
+from tests.soak import results
+from worker.app import COLLECT_AFTER_OBJECTS
+
+KIND = "differential"
+
+
+@contextmanager
+def databases() -> Iterator[Sequence[str]]:
+    """A database for each play, on a server of their own."""
+    with TemporaryDirectory() as directory:
+        servers = Servers(Path(directory))
+        try:
+            yield [servers.create_database(DEFAULT_VERSION, f"play_{number}") for number in range(len(PLAYS))]
+        finally:
+            servers.stop()
+
+
+async def soak(addresses: Sequence[str], first: int, step: int, seconds: float, *, shrink: bool = True) -> dict[str, Any]:
+    """A line of results: crowds of every so many-th seed until the time is over."""
+    began, worked = time.monotonic(), time.process_time()
+    seed, counts = first, Counter[str]()
+    failures: list[str] = []
+    kinds: Counter[str] = Counter()
+    async with theatre(addresses) as stages:
+        while time.monotonic() < began + seconds:
+            made = crowd(seed, MEMBERS)
+            found = await stages.compare(made, made.lives)
+            counts["crowds"] += 1
+            counts["compared_histories"] += len(made.lives)
+            counts["compared_events"] += sum(len(life.tellings) for life in made.lives)
+            for number, wrong in found.items():
+                new = kinds[kind_of(wrong[0])] == 0
+                kinds[kind_of(wrong[0])] += 1
+                if new and shrink:
+                    small = await stages.shrunk(made, made.lives[number], wrong[0])
+                    failures.append(f"{small.why}\n  {made.choice}\n  {small.command}")
+                    sys.stdout.write(f"FAILED: {failures[-1]}\n")
+                    sys.stdout.flush()
+                else:
+                    failures.append(f"{wrong[0]}: crowd {seed} life {number}")
+            seed += step
+    spent = {"seconds": round(time.monotonic() - began, 1), "core_seconds": round(time.process_time() - worked, 1)}
+    sys.stdout.writelines(f"{count:5} {kind}\n" for kind, count in kinds.most_common())
+    return {"kind": KIND, "first": first, "next": seed, **counts, **spent, "failures": failures}
+
+
+async def _replay(addresses: Sequence[str], seed: int, number: int | None, tellings: Sequence[int] | None) -> int:
+    made = crowd(seed, MEMBERS)
+    lives = made.lives if number is None else [made.lives[number]]
+    if tellings is not None:
+        lives = [life.some(tellings) for life in lives]
+    sys.stdout.write(f"{made.choice}\n")
+    if number is not None:
+        _tell(made, lives[0])
+    async with theatre(addresses) as stages:
+        found = await stages.compare(made, lives)
+    for life, wrong in found.items():
+        sys.stdout.writelines(f"life {life}: {text}\n" for text in wrong)
+    return int(bool(found))
+
+
+def _tell(made: Any, life: Any) -> None:
+    for each in life.tellings:
+        told = dict(each.record.headers)
+        sys.stdout.write(f"{each.number:3} {each.time.isoformat()} late {each.late_at.isoformat()} {'|' if each.ends else ' '} ")
+        sys.stdout.write(f"{told['ce_type'].decode()} {told['ce_source'].decode()} {told['ce_id'].decode()} {told.get('ce_program', b'').decode()} {(each.record.value or b'').decode()}\n")
+    for order, at in made.clock.items():
+        sys.stdout.write(f"clock {order}: {' '.join(each.isoformat() for each in at)}\n")
+
+
+def _process(first: int, step: int, seconds: float, file: Path, shrink: bool) -> None:
+    quiet()
+    gc.set_threshold(COLLECT_AFTER_OBJECTS, 20, 50)
+    with databases() as addresses:
+        results.append(file, asyncio.run(soak(addresses, first, step, seconds, shrink=shrink)))
+
+
+def main() -> int:
+    """Exit code 1 if any life came out differently."""
+    parser = argparse.ArgumentParser(prog="python -m tests.differential", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--crowd", type=int)
+    parser.add_argument("--life", type=int)
+    parser.add_argument("--tellings", type=numbers_of)
+    parser.add_argument("--as-found", action="store_true", help="do not make failing lives small")
+    parser.add_argument("--results", type=Path, default=results.RESULTS)
+    arguments = parser.parse_args()
+    if arguments.crowd is not None:
+        quiet()
+        with databases() as addresses:
+            return asyncio.run(_replay(addresses, arguments.crowd, arguments.life, arguments.tellings))
+    before = results.read(arguments.results)
+    played = [line for line in results.so_far(arguments.results) if line["kind"] == KIND]
+    first = arguments.seed if arguments.seed is not None else max((line["next"] for line in played), default=0)
+    step = arguments.processes
+    rest = (step, arguments.seconds, arguments.results, not arguments.as_found)
+    if step == 1:
+        _process(first, *rest)
+    else:
+        spawned = [get_context("spawn").Process(target=_process, args=(first + number, *rest)) for number in range(step)]
+        for process in spawned:
+            process.start()
+        for process in spawned:
+            process.join()
+    lines = results.read(arguments.results)[len(before) :]
+    total = sum(line["compared_histories"] for line in lines)
+    spent = sum(line["seconds"] for line in lines)
+    failed = sum(len(line["failures"]) for line in lines)
+    sys.stdout.write(f"{total} histories, {total / max(spent, 1e-9):.1f} a second of a process, {failed} came out differently\n")
+    return int(failed > 0 or len(lines) < step)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,93 @@
+"""Programs to compare under: as shipped, of the tests, and with choices of mechanisms, those too that no shipped program makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from tests.fold.variants import CHOICES
+from worker.decide.program import Program
+from worker.terms import TermsError, changed, load, read, shipped, versions
+
+_OWN: Final = Path(__file__).parents[1] / "rules" / "programs"
+_LEVELS: Final = [{"name": "one", "threshold": 0}, {"name": "two", "threshold": 20_000}]
+_SOON: Final = "2024-09-20T00:00:00+09:00"
+
+
+def _amended(**changes: Any) -> list[dict[str, Any]]:
+    return [{"effective_from": _SOON, "set": changes}]
+
+
+MORE: Final[dict[str, tuple[Any, ...]]] = {
+    "pay_out": (
+        {"rule": "XX-17", "day": 15, "minimum": 1000},
+        {"rule": "XX-17", "day": 1},
+        {"rule": "XX-17", "day": 28, "minimum": 200},
+    ),
+    "expiry": (
+        *CHOICES["expiry"],
+        {"terms": [{"rule": "XX-11", "months": 1}]},
+        {"terms": [{"rule": "XX-11", "months": 1, "to": "month_end"}]},
+        {"pool": {"rule": "XX-08", "months": 1, "prolonged_by": ["order"]}},
+    ),
+    "amendments": (
+        *CHOICES["amendments"],
+        _amended(tiers={"rule": "XX-12", "levels": _LEVELS, "window": {"type": "calendar_year"}}),
+        _amended(tiers=None),
+        _amended(pay_out={"rule": "XX-17", "day": 15}),
+        _amended(**{"expiry": {"terms": [{"rule": "XX-11", "months": 1}]}}),
+        _amended(**{"maturity.after": [{"event": "order", "days": 3}]}),
+        _amended(**{"redemption.uncovered": "clipped", "redemption.taken_at": "shipment"}),
+    ),
+}
+"""More values for the mechanisms than the properties of the fold try."""
+_CHOICES: Final = {**CHOICES, **MORE}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A terms file and what was set in it."""
+
+    code: str
+    changes: tuple[tuple[str, Any], ...]
+
+    @property
+    def as_shipped(self) -> bool:
+        """Nothing was set."""
+        return not self.changes
+
+    def __str__(self) -> str:
+        return f"{self.code} {dict(self.changes)}" if self.changes else self.code
+
+
+@lru_cache(maxsize=1)
+def files() -> dict[str, Path]:
+    """The terms files, by program code."""
+    return {**shipped(), **{path.stem: path for path in sorted(_OWN.glob("*.yaml"))}}
+
+
+@lru_cache
+def _values(code: str) -> dict[str, Any]:
+    return read(files()[code].read_text(encoding="utf-8"), code)
+
+
+@lru_cache
+def _whole(code: str) -> Program:
+    return load(files()[code])
+
+
+def choose(rng: Random) -> tuple[Choice, Program]:
+    """A program: one time in three as it is in its file."""
+    code = rng.choice(sorted(files()))
+    if rng.random() < 0.33:
+        return Choice(code, ()), _whole(code)
+    while True:
+        paths = rng.sample(sorted(_CHOICES), rng.choice([1, 1, 2, 3, 6]))
+        changes = {path: rng.choice(_CHOICES[path]) for path in paths}
+        try:
+            return Choice(code, tuple(changes.items())), Program(versions(changed(_values(code), changes), code))
+        except TermsError:
+            continue  # choices that do not go together
