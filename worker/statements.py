@@ -42,10 +42,7 @@ def _folded(account: Account, dossier: Dossier, at: datetime | None, *, facts: b
     account.certain_until = NOTHING_CERTAIN  # a redemption without a recorded verdict waits: a fold that only reads refuses none
     account.decided.update({(each.source, each.id): each for each in dossier.decisions})
     ordered = sorted((fact for fact in dossier.facts if at is None or fact.time <= at), key=moment_of) if facts else []
-    account.version = account.program.at(at) if at is not None else account.version
     fold(account, ordered, at)
-    if at is not None:
-        account.version = account.program.at(at)
     return account
 
 
@@ -61,7 +58,7 @@ def read(dossier: Dossier, program: Program, at: datetime, asked: str | None = N
     kept = today and row.head.format == FORMAT and (row.head.last is None or row.head.last.at <= at)
     account = of_state(dossier, program, at) if kept else of_facts(dossier, program, at)
     text = asked or at.astimezone(ZoneInfo(program.at(at).terms.zone)).isoformat(timespec="seconds")
-    return statement(account, row.member_id, row.version, text)
+    return statement(account, row.member_id, row.version, at, text)
 
 
 def as_json(one: Statement) -> Mapping[str, object]:

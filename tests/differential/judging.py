@@ -12,7 +12,7 @@ from tests.differential.lives import Crowd, Life, Order
 from tests.differential.playing import Cutting, Played
 from tests.fold.books import Scratch, net_entries, scratch
 from worker.decide.program import Program
-from worker.decide.state import CLOCK_SOURCE, Decision
+from worker.decide.state import CLOCK_SOURCE, Decision, clock_moment
 from worker.decide.statement import statement
 from worker.persist import Dossier
 from worker.statements import as_json, of_facts, of_state
@@ -65,7 +65,7 @@ def _by_name(dossier: Dossier) -> dict[tuple[str, str], Decision]:
 def _simulate(crowd: Crowd, life: Life, order: Order, dossier: Dossier | None) -> Simulation:
     decisions = dossier.decisions if dossier is not None else ()
     told = {(each.source, each.id): each for each in decisions if each.source != CLOCK_SOURCE}
-    paid = {life.member: [each for each in decisions if each.source == CLOCK_SOURCE]}
+    paid = {life.member: [*(each for each in decisions if each.source == CLOCK_SOURCE), Decision(*clock_moment(crowd.end).name, "accepted", 0)]}
     simulation = Simulation(crowd.program, told, paid)
     for each in life.in_order(order):
         if each.event is not None:
@@ -94,7 +94,7 @@ def _beside_simulate(crowd: Crowd, life: Life, played: Played, simulation: Simul
     if _by_name(dossier) != ledger.decisions:
         yield f"decisions: not those of simulate: {_different(_by_name(dossier), ledger.decisions)}"
     mine = as_json(_statement_of_state(dossier, crowd))
-    his = as_json(simulation.statement(life.member, crowd.end, crowd.end.isoformat()))
+    his = as_json(simulation.statement(life.member, crowd.end, "then"))
     if {**mine, "version": 0} != {**his, "version": 0}:
         yield f"statement: not that of simulate: {_different(mine, his)}"
 
@@ -102,7 +102,7 @@ def _beside_simulate(crowd: Crowd, life: Life, played: Played, simulation: Simul
 def _statement_of_state(dossier: Dossier, crowd: Crowd) -> Any:
     assert dossier.row is not None
     account = of_state(dossier, crowd.program, crowd.end)
-    return statement(account, dossier.row.member_id, dossier.row.version, crowd.end.isoformat())
+    return statement(account, dossier.row.member_id, dossier.row.version, crowd.end, "then")
 
 
 # -- beside a fold
@@ -110,13 +110,12 @@ def _statement_of_state(dossier: Dossier, crowd: Crowd) -> Any:
 
 def _beside_fold(crowd: Crowd, dossier: Dossier, fold: Scratch, where: str) -> Iterator[str]:
     assert dossier.row is not None
-    member, version, at = dossier.row.member_id, dossier.row.version, crowd.end.isoformat()
+    member, version = dossier.row.member_id, dossier.row.version
     kept = as_json(_statement_of_state(dossier, crowd))
-    ours = as_json(statement(of_facts(dossier, crowd.program, crowd.end), member, version, at))
+    ours = as_json(statement(of_facts(dossier, crowd.program, crowd.end), member, version, crowd.end, "then"))
     if ours != kept:
         yield f"statement: of the facts not that of the state: {_different(kept, ours)} ({where})"
-    fold.account.version = crowd.program.at(crowd.end)
-    pure = as_json(statement(fold.account, member, version, at))
+    pure = as_json(statement(fold.account, member, version, crowd.end, "then"))
     if pure != kept:
         yield f"statement: of a fold of sorted facts not that of the state: {_different(kept, pure)} ({where})"
     if fold.account.decided != _by_name(dossier):

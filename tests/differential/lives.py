@@ -22,7 +22,7 @@ from tests.simulation.world import TOPIC_OF
 from worker.decide.program import Program
 from worker.decode import Limits, Record, decode
 
-NOW: Final = datetime(2027, 1, 1, tzinfo=UTC)
+NOW: Final = datetime(2030, 1, 1, tzinfo=UTC)
 """After everything that is told."""
 AFTERWARDS: Final = timedelta(days=120)
 """How long the clock runs on after the last event."""

@@ -50,7 +50,7 @@ class Stage:
         await self._emptied()
         played = {life.member: Played() for life in lives}
         pipeline = Pipeline(
-            self._store, Catalogue([crowd.program]), PipelineOptions(KEY), epoch=1, now=lambda: NOW.replace(year=2100)
+            self._store, Catalogue([crowd.program]), PipelineOptions(KEY), epoch=1, now=lambda: NOW
         )
         outcomes: Counter[str] = Counter()
         offset = 0

@@ -124,8 +124,7 @@ def _simulated(
         assert ledger.row is not None
         # The clock stands at `at`, so the state says what folding all facts once more would.
         account = Account(program, ledger.row.head, ledger.lots, ledger.items, complete=True)
-        account.version = program.at(at)
-        found[member] = statement(account, member, ledger.row.version, NOW_TEXT)
+        found[member] = statement(account, member, ledger.row.version, at, NOW_TEXT)
     return found
 
 

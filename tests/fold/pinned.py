@@ -55,8 +55,7 @@ def _statement(program: Program, book: Book) -> Any:
     account = Account(program, book.row.head, dict(book.lots), dict(book.items), complete=True)
     last = book.row.head.last
     assert last is not None
-    account.version = program.at(last.at)
-    return as_json(statement(account, book.member_id, book.row.version, "now"))
+    return as_json(statement(account, book.member_id, book.row.version, last.at, "now"))
 
 
 def digest(code: str, seed: int) -> str:

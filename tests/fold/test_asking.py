@@ -242,5 +242,5 @@ def _decisions(told: Told, at: str) -> list[str]:
     book = told.books.books["M1"]
     account = Account(told.program, book.head, dict(book.lots), dict(book.items), complete=True)
     account.at = instant(at)
-    found = statement(account, "M1", 0, at)
+    found = statement(account, "M1", 0, account.at, at)
     return [*(each.decision for each in found.requests), *(each.redemption.decision for each in found.orders if each.redemption)]

@@ -171,8 +171,7 @@ class Story:
         last = ledger.row.head.last
         if last is None or last.at <= until:
             kept = Account(self.program, ledger.row.head, dict(ledger.lots), dict(ledger.items), complete=True)
-            kept.version = self.program.at(until)
-            assert statement(kept, member, ledger.row.version, at) == anew, "the ledger differs from its facts folded anew"
+            assert statement(kept, member, ledger.row.version, until, at) == anew, "the ledger differs from its facts folded anew"
         return anew
 
     def one_second_before(self, at: str, member: str = MEMBER) -> Statement:

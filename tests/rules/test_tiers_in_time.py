@@ -277,3 +277,12 @@ def test_terms_that_have_no_tiers_any_more_leave_each_level_as_it_is(heard: Hear
     story.order("B", "2025-01-10", line(30_000), recorded="2026-12-31")
     assert levels(story, "2026-12-31") == ["S1"]
     assert [each["tier"] for each in heard.on("tier-changed")] == ["S1"]
+
+
+def test_levels_that_terms_bring_show_in_a_statement_though_nothing_happened_since() -> None:
+    levels = [{"name": "one", "threshold": 0}, {"name": "two", "threshold": 20_000}]
+    brought = {"tiers": {"rule": "XX-12", "levels": levels, "window": {"type": "calendar_year"}}}
+    story = Story("puppy", {"amendments": [{"effective_from": "2024-10-01T00:00:00+09:00", "set": brought}]})
+    story.registered("2024-09-01")
+    assert story.at("2024-09-30").tier is None
+    assert story.at("2024-10-02").tier == "one"

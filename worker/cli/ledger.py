@@ -29,27 +29,38 @@ def decisions(
     program: Annotated[str, typer.Argument(help="Program code.")],
     output: Output = Format.NDJSON,
 ) -> None:
-    """The verdicts on redemptions that were taken, as `simulate --decisions` reads them."""
+    """The verdicts on redemptions that were taken, and what was paid out in money, as `simulate --decisions` reads them."""
     from worker.cli.opening import finish
 
     finish(_decisions(program, output))
 
 
 async def _decisions(program: str, output: Format) -> None:
+    from datetime import timedelta
+
     import msgspec
 
     from worker.cli.opening import ledger, program_of
-    from worker.decide.state import CLOCK_SOURCE
+    from worker.decide.payout import settled_until
+    from worker.decide.state import CLOCK_SOURCE, Decision, clock_moment
+    from worker.due.pace import due_until
     from worker.settings import load
 
     rows: list[dict[str, Any]] = []
     settings = load()
     async with ledger(settings) as store:
-        await program_of(store, program)
+        pays_out = (await program_of(store, program)).pays_out
+        # Before the accounts are read: each has come at least so far, or has something due.
+        watermark = await store.watermark()
+        come = due_until(watermark, (await store.state()).now, timedelta(seconds=settings.watermark.grace_seconds))
         async for dossier in store.dossiers():
             if dossier.row is None or dossier.row.program != program:
                 continue
-            for decision in sorted(dossier.decisions, key=lambda each: (each.source, each.id)):
+            taken = {(each.source, each.id): each for each in dossier.decisions}
+            if pays_out and (until := settled_until(dossier.row.head, come)) is not None:
+                name = clock_moment(until).name  # that nothing was paid is a decision too
+                taken.setdefault(name, Decision(*name, verdict="accepted", points=0))
+            for _, decision in sorted(taken.items()):
                 row: dict[str, Any] = msgspec.to_builtins(decision)
                 if decision.source == CLOCK_SOURCE:  # others were paid at the same instant
                     row["member_id"] = dossier.row.member_id

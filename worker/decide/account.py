@@ -76,8 +76,9 @@ class Account:
     `needs` says what the rows were loaded for: of that, what is not here is not there. Whatever else is read or replaced raises
     NotLoaded, but rows that the open step itself makes, named after its cause. `complete`: everything is here.
     Decisions already taken are in `decided`; the ones taken in this run are added to it. `overdrawing`: facts whose
-    redemption would leave less than nothing at a later instant already folded, so they count as not covered. `journal`: where
-    the fold notes its working, if anyone asks. `at`: the instant of the open step; there is none before the first `begin`.
+    redemption would leave less than nothing at a later instant already folded, so they count as not covered. `paid_until`: up to
+    here `decided` has all that was paid out in money. `journal`: where the fold notes its working, if anyone asks. `at`: the
+    instant of the open step; there is none before the first `begin`.
     """
 
     __slots__ = (
@@ -102,6 +103,7 @@ class Account:
         "moment",
         "notices",
         "overdrawing",
+        "paid_until",
         "program",
         "tier_move",
         "version",
@@ -129,6 +131,7 @@ class Account:
         self.decided: dict[tuple[str, str], Decision] = {}
         self.certain_until: datetime | None = None
         self.overdrawing: set[tuple[str, str]] = set()
+        self.paid_until: datetime | None = None
         self.journal: Journal | None = None
         self.version: Version = program.versions[0]
         self.moment: Moment | None = None

@@ -1,19 +1,23 @@
 """Points paid out in money on a day of each month.
 
 Money that left cannot be taken back by a late fact: how much was paid is kept as a decision, which a refold reads and pays again.
-What it then leaves uncovered is arrears, like anything else that is found out too late.
+What it then leaves uncovered is arrears, like anything else that is found out too late. Who replays what another ledger decided
+says up to where that is known (`Account.paid_until`): a pay day before it of which nothing is told paid nothing.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from msgspec.structs import replace
 
 from worker.decide import ledger
 from worker.decide.account import Account
 from worker.decide.program import Program
-from worker.decide.state import Decision
+from worker.decide.state import Decision, Head
+
+_TICK: Final = timedelta(microseconds=1)
 
 
 def pay_day(account: Account) -> datetime | None:
@@ -46,7 +50,7 @@ def pay(account: Account) -> None:
     rules = version.terms.pay_out
     key = account.moment.name
     told = account.decided.get(key)
-    if rules is None and told is None:
+    if told is None and (rules is None or (account.paid_until is not None and account.at <= account.paid_until)):
         return
     rule = rules.rule if rules is not None else version.terms.adjustment.rule
     points = told.points if told is not None else _payable(account)
@@ -72,3 +76,12 @@ def look(account: Account) -> None:
     planned = pay_day(account)
     if planned != account.head.pay_out_at:
         account.head = replace(account.head, pay_out_at=planned)
+
+
+def settled_until(head: Head, come: datetime | None) -> datetime | None:
+    """Up to which instant it is settled what an account paid out, so that a pay day of which it tells nothing paid nothing; None:
+    nothing is. `come`: to where the clock has come of every account with nothing due."""
+    instants = [] if head.last is None else [head.last.at]
+    if come is not None:
+        instants.append(come if head.next_due_at is None else min(come, head.next_due_at - _TICK))
+    return max(instants, default=None)

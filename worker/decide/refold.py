@@ -46,11 +46,13 @@ class Late(Exception):
 @dataclass(frozen=True, slots=True)
 class Clock:
     """How far time is known: `until` = the clock's instants up to here are taken (the watermark less its grace);
-    `certain_until` = every fact up to here has been read, so a redemption that is not covered may be refused (None = always).
+    `certain_until` = every fact up to here has been read, so a redemption that is not covered may be refused (None = always);
+    `paid_until` = what was paid out in money up to here is told in full (None = nothing is known of it).
     """
 
     until: datetime | None
     certain_until: datetime | None
+    paid_until: datetime | None = None
 
     @classmethod
     def known(cls, watermark: datetime | None, now: datetime, grace: timedelta) -> Self:
@@ -81,6 +83,7 @@ class _Work:
             self.loaded.needs if self.loaded.row is not None else EVERYTHING,
         )
         account.certain_until = self.clock.certain_until
+        account.paid_until = self.clock.paid_until
         account.decided.update(self.told)
         return account
 

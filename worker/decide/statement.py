@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 
 from contracts.statement import FindingOut, LotOut, OrderOut, RedemptionOut, RequestOut, Statement
 from worker.decide import expiry, subscriptions
@@ -14,8 +14,10 @@ from worker.decide.state import Finding, Request
 _LAST = date.max
 
 
-def statement(account: Account, member_id: str, version: int, at: str) -> Statement:
-    """The statement of a complete account. `at` is the instant as it was asked for."""
+def statement(account: Account, member_id: str, version: int, at: datetime, asked: str) -> Statement:
+    """The statement of a complete account that was folded up to an instant, by the terms in force then, whichever its last step
+    saw. `asked`: the instant as it was asked for."""
+    account.version = account.program.at(at)
     head = account.head
     items = list(account.items.values())
     orders = sorted((item for item in items if isinstance(item, Order)), key=lambda order: (order.placed_at, order.order_id))
@@ -30,7 +32,7 @@ def statement(account: Account, member_id: str, version: int, at: str) -> Statem
     return Statement(
         program=account.program.code,
         member_id=member_id,
-        at=at,
+        at=asked,
         version=version,
         available=head.available,
         pending=head.pending,

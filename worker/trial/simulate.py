@@ -32,8 +32,9 @@ _NAMESPACE = UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 class Simulation:
     """A program's ledgers, delivered one event at a time.
 
-    `told`: decisions that a worker took, to be replayed instead of taken anew; `paid`: those of the clock, by member, that
-    points were paid out in money. `counts`: what was dropped, and why.
+    `told`: decisions that a worker took, to be replayed instead of taken anew; `paid`: those of the clock, by member: what was
+    paid out in money. Up to a member's last one nothing else was paid; without points it says only how far the clock had come.
+    `counts`: what was dropped, and why.
     """
 
     def __init__(
@@ -47,7 +48,10 @@ class Simulation:
         self._book = Book()
         self.counts: Counter[str] = Counter()
         self._told = dict(told or {})
-        self._paid = dict(paid or {})
+        self._paid = {member: [each for each in decisions if each.points] for member, decisions in (paid or {}).items()}
+        self._paid_until = {
+            member: max(datetime.fromisoformat(each.id) for each in decisions) for member, decisions in (paid or {}).items() if decisions
+        }
         self._catalogue = Catalogue([program])
         self._parked: dict[str, dict[tuple[str, str], Event]] = {}
 
@@ -114,9 +118,10 @@ class Simulation:
         self.counts.update(reason for _, reason, _ in sifted.conflicts)
         assert not sifted.doubtful, "one order at a time is delivered"
         if sifted.fresh:
-            self._change(ledger, sifted.fresh, Clock(until=now, certain_until=None), loaded)
+            self._change(ledger, sifted.fresh, now, loaded)
 
-    def _change(self, ledger: Ledger, facts: list[Event], clock: Clock, loaded: Loaded) -> None:
+    def _change(self, ledger: Ledger, facts: list[Event], until: datetime, loaded: Loaded) -> None:
+        clock = Clock(until=until, certain_until=None, paid_until=self._paid_until.get(ledger.member_id))
         told = [self._told[key] for key in ((fact.source, fact.id) for fact in facts) if key in self._told]
         paid = self._paid.get(ledger.member_id, ())
         change = change_of(ledger, self.program, facts, clock, (*told, *paid), loaded)
@@ -139,7 +144,7 @@ class Simulation:
         """Let the clock of every account run up to an instant."""
         for ledger in self.ledgers.values():
             if ledger.row is not None and ledger.row.head.next_due_at is not None and ledger.row.head.next_due_at <= until:
-                self._change(ledger, [], Clock(until=until, certain_until=None), ledger.load(NOTHING))
+                self._change(ledger, [], until, ledger.load(NOTHING))
 
     def statements(self, at: datetime, asked: str) -> Iterator[Statement]:
         """Every member's statement at an instant up to which the clock has run, by member id, one at a time."""
@@ -151,5 +156,6 @@ class Simulation:
         assert ledger.row is not None
         account = Account(self.program, blank(), {}, {}, complete=True)
         account.decided.update(ledger.decisions)
+        account.paid_until = self._paid_until.get(member)
         fold(account, sorted((fact for fact in ledger.facts.values() if fact.time <= at), key=moment_of), at)
-        return statement(account, member, ledger.row.version, asked)
+        return statement(account, member, ledger.row.version, at, asked)
