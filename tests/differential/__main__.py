@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.differential.lives import crowd
-from tests.differential.run import MEMBERS, PLAYS, Theatre, kind_of, theatre
+from tests.differential.run import PLAYS, Theatre, kind_of, theatre
 from tests.parts.postgres import DEFAULT_VERSION, Servers
 from tests.simulation.__main__ import quiet
 from tests.simulation.shrink import numbers_of
@@ -50,7 +50,7 @@ async def soak(addresses: Sequence[str], first: int, step: int, seconds: float, 
     kinds: Counter[str] = Counter()
     async with theatre(addresses) as stages:
         while time.monotonic() < began + seconds:
-            made = crowd(seed, MEMBERS)
+            made = crowd(seed)
             found = await stages.compare(made, made.lives)
             counts["crowds"] += 1
             counts["compared_histories"] += len(made.lives)
@@ -60,7 +60,7 @@ async def soak(addresses: Sequence[str], first: int, step: int, seconds: float, 
                 kinds[kind_of(wrong[0])] += 1
                 if new and shrink:
                     small = await stages.shrunk(made, made.lives[number], wrong[0])
-                    failures.append(f"{small.why}\n  {made.choice}\n  {small.command}")
+                    failures.append(f"{small.why}\n  {made.lives[number].choice}\n  {small.command}")
                     sys.stdout.write(f"FAILED: {failures[-1]}\n")
                     sys.stdout.flush()
                 else:
@@ -72,12 +72,12 @@ async def soak(addresses: Sequence[str], first: int, step: int, seconds: float, 
 
 
 async def _replay(addresses: Sequence[str], seed: int, number: int | None, tellings: Sequence[int] | None) -> int:
-    made = crowd(seed, MEMBERS)
+    made = crowd(seed)
     lives = made.lives if number is None else [made.lives[number]]
     if tellings is not None:
         lives = [life.some(tellings) for life in lives]
-    sys.stdout.write(f"{made.choice}\n")
     if number is not None:
+        sys.stdout.write(f"{lives[0].choice}\n")
         _tell(made, lives[0])
     async with theatre(addresses) as stages:
         found = await stages.compare(made, lives)

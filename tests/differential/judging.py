@@ -4,53 +4,171 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any, Final
 
-from contracts.events import Event
 from tests.differential.lives import Crowd, Life, Order
 from tests.differential.playing import Cutting, Played
-from tests.fold.books import Scratch, net_entries, scratch
-from worker.decide.program import Program
+from tests.fold.books import net_entries, scratch
+from worker.decide.account import Account
 from worker.decide.state import CLOCK_SOURCE, Decision, clock_moment
 from worker.decide.statement import statement
 from worker.persist import Dossier
 from worker.statements import as_json, of_facts, of_state
 from worker.trial.simulate import Simulation
 
-Decisions = frozenset[Decision]
+LINE_MAX: Final = 600
+Place = tuple[Order, Cutting]
+Decided = frozenset[tuple[str, str, str, int, str | None]]
 Ledger = tuple[Mapping[str, Any], Counter[Any]]
 _NO_LETTERS: Final = ("dropped", "duplicate")
+_KEPT: Final = ("order_conflict", "conflict", "unknown_order", "ambiguous_order")
 
 
-def problems(crowd: Crowd, life: Life, plays: Mapping[tuple[Order, Cutting], Played]) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Simulated:
+    """What `simulate` says of a member. `statement` None: there is no account."""
+
+    counts: Counter[str]
+    facts: Mapping[tuple[str, str], bytes]
+    decisions: Mapping[tuple[str, str], Decision]
+    statement: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Folded:
+    """What folding facts says: the worker's own statement, and that, the entries and decisions of a fold from nothing."""
+
+    of_facts: Mapping[str, Any]
+    pure: Mapping[str, Any]
+    entries: Counter[Any]
+    decided: Mapping[tuple[str, str], Decision]
+
+
+def problems(crowd: Crowd, life: Life, plays: Mapping[Place, Played]) -> list[str]:
     """What is wrong with a life, one line each; the first words name the kind."""
-    return list(_problems(crowd, life, plays))
+    return list(_Judge(crowd, life).problems(plays))
 
 
-def _problems(crowd: Crowd, life: Life, plays: Mapping[tuple[Order, Cutting], Played]) -> Iterator[str]:
-    folds: dict[object, Scratch] = {}
-    ledgers: dict[tuple[Order, Cutting], Ledger] = {}
-    simulated: dict[object, Any] = {}
-    for (order, cutting), played in plays.items():
-        where = f"{order}, {cutting}"
-        yield from (f"{text} ({where})" for text in played.problems)
+class _Judge:
+    """Judges one life. What several plays have in common is folded once."""
+
+    def __init__(self, crowd: Crowd, life: Life) -> None:
+        self.crowd = crowd
+        self.life = life
+        self.broken = sum(each.event is None for each in life.tellings)
+        self._simulated: dict[object, _Simulated] = {}
+        self._folded: dict[object, _Folded] = {}
+
+    def problems(self, plays: Mapping[Place, Played]) -> Iterator[str]:
+        ledgers: dict[Place, Ledger] = {}
+        for place, played in plays.items():
+            where = ", ".join(place)
+            for text in self._of_play(place[0], played, place, ledgers):
+                yield f"{text} ({where})"
+        yield from self._between(plays, ledgers)
+
+    def _of_play(self, order: Order, played: Played, place: Place, ledgers: dict[Place, Ledger]) -> Iterator[str]:
+        yield from played.problems
         dossier = played.dossier
-        key = (order, _decisions(dossier))
-        if key not in simulated:
-            simulated[key] = _simulate(crowd, life, order, dossier)
-        yield from (f"{text} ({where})" for text in _beside_simulate(crowd, life, played, simulated[key]))
-        if dossier is None or dossier.row is None or dossier.row.fenced is not None:
-            continue
+        decided = _decided(dossier)
+        if (order, decided) not in self._simulated:
+            self._simulated[order, decided] = self._simulate(order, dossier)
+        simulated = self._simulated[order, decided]
+        counted, lettered = simulated.counts, played.letters
+        if +counted != +Counter({reason: count for reason, count in lettered.items() if reason in (*counted, *_KEPT)}):
+            yield f"dead letters: {dict(lettered)}, simulate counts {dict(counted)}"
+        elif lettered.total() - counted.total() != self.broken:
+            yield f"dead letters: {dict(lettered)}, and {self.broken} records break the contract"
+        if dossier is None or dossier.row is None or simulated.statement is None:
+            if (dossier is None) != (simulated.statement is None):
+                yield f"account: {'none' if dossier is None else 'one'} in the ledger, not so in simulate"
+            return
+        if dossier.row.fenced is not None:
+            return
+        kept = self._of_state(dossier)
+        posted = net_entries((each.moment, each.entry) for each in dossier.entries)
+        ledgers[place] = kept, posted
+        yield from _beside_simulate(dossier, kept, simulated)
         names = tuple(sorted((fact.source, fact.id, fact.digest) for fact in dossier.facts))
-        fold = folds.get((names, key[1]))
-        if fold is None:
-            fold = folds[names, key[1]] = scratch(crowd.program, dossier.facts, _by_name(dossier), crowd.end, crowd.end)
-        ledgers[order, cutting] = yield from _beside_fold(crowd, dossier, fold, where)
-    yield from _cuttings(life, crowd, plays, ledgers)
+        if (names, decided) not in self._folded:
+            self._folded[names, decided] = self._fold(dossier)
+        yield from _beside_fold(dossier, kept, posted, self._folded[names, decided])
+
+    def _of_state(self, dossier: Dossier) -> Mapping[str, Any]:
+        return self._told(of_state(dossier, self.life.program, self.crowd.end))
+
+    def _told(self, account: Account) -> Mapping[str, Any]:
+        return as_json(statement(account, self.life.member, 0, self.crowd.end, "then"))
+
+    def _simulate(self, order: Order, dossier: Dossier | None) -> _Simulated:
+        decisions = dossier.decisions if dossier is not None else ()
+        told = {(each.source, each.id): each for each in decisions if each.source != CLOCK_SOURCE}
+        come = Decision(*clock_moment(self.crowd.end).name, "accepted", 0)
+        paid = {self.life.member: [*(each for each in decisions if each.source == CLOCK_SOURCE), come]}
+        simulation = Simulation(self.life.program, told, paid)
+        for each in self.life.in_order(order):
+            if each.event is not None:
+                simulation.deliver(each.event, each.at(order))
+        simulation.run_clock(self.crowd.end)
+        counts = Counter({reason: count for reason, count in simulation.counts.items() if reason not in _NO_LETTERS})
+        ledger = simulation.ledgers.get(self.life.member)
+        if ledger is None or ledger.row is None:
+            return _Simulated(counts, {}, {}, None)
+        facts = {key: fact.digest for key, fact in ledger.facts.items()}
+        statement_ = simulation.statement(self.life.member, self.crowd.end, "then")
+        return _Simulated(counts, facts, ledger.decisions, {**as_json(statement_), "version": 0})
+
+    def _fold(self, dossier: Dossier) -> _Folded:
+        fold = scratch(self.life.program, dossier.facts, _by_name(dossier), self.crowd.end, self.crowd.end)
+        entries = net_entries((step.moment, entry) for step in fold.steps for entry in step.entries)
+        of_facts_ = self._told(of_facts(dossier, self.life.program, self.crowd.end))
+        return _Folded(of_facts_, self._told(fold.account), entries, fold.account.decided)
+
+    def _between(self, plays: Mapping[Place, Played], ledgers: Mapping[Place, Ledger]) -> Iterator[str]:
+        """The same facts under the same decisions are the same ledger; what was told on time is decided the same in any cutting;
+        and where nothing is refused, the same facts are kept in any order."""
+        dossiers = {place: dossier for place in ledgers if (dossier := plays[place].dossier) is not None}
+        facts = {place: frozenset((fact.source, fact.id) for fact in each.facts) for place, each in dossiers.items()}
+        decided = {place: _decided(each) for place, each in dossiers.items()}
+        first: dict[object, Place] = {}
+        for place, ledger in ledgers.items():
+            other = first.setdefault((facts[place], decided[place]), place)
+            if ledger != ledgers[other]:
+                what = "; ".join(different(mine, his) for mine, his in zip(ledgers[other], ledger, strict=True))
+                yield f"cuttings: same facts and decisions, other ledgers: {what} ({other}, {place})"
+        on_time = [verdicts for place, verdicts in decided.items() if place[0] == "on_time"]
+        if len({*on_time}) > 1:
+            yield f"verdicts: by where batches end: {sorted(on_time[0] ^ on_time[1], key=str)}"
+        if not any(played.letters for played in plays.values()) and len({*facts.values()}) > 1:
+            some = next(iter(facts.values()))
+            others = sorted({name for each in facts.values() for name in each ^ some})
+            yield f"facts kept: other ones in another order or cutting: {others}"
 
 
-def _decisions(dossier: Dossier | None) -> frozenset[tuple[str, str, str, int, str | None]]:
+def _beside_simulate(dossier: Dossier, kept: Mapping[str, Any], simulated: _Simulated) -> Iterator[str]:
+    facts = {(fact.source, fact.id): fact.digest for fact in dossier.facts}
+    if facts != simulated.facts:
+        yield f"facts kept: not those of simulate: {different(facts, simulated.facts)}"
+        return
+    if _by_name(dossier) != simulated.decisions:
+        yield f"decisions: not those of simulate: {different(_by_name(dossier), simulated.decisions)}"
+    if kept != simulated.statement:
+        yield f"statement: not that of simulate: {different(kept, simulated.statement or {})}"
+
+
+def _beside_fold(dossier: Dossier, kept: Mapping[str, Any], posted: Counter[Any], fold: _Folded) -> Iterator[str]:
+    if fold.of_facts != kept:
+        yield f"statement: of the facts not that of the state: {different(kept, fold.of_facts)}"
+    if fold.pure != kept:
+        yield f"statement: of a fold of sorted facts not that of the state: {different(kept, fold.pure)}"
+    if fold.decided != _by_name(dossier):
+        yield f"decisions: a fold of sorted facts takes others: {different(_by_name(dossier), fold.decided)}"
+    if fold.entries != posted:
+        yield f"entries: not those of a fold of sorted facts: {different(posted, fold.entries)}"
+
+
+def _decided(dossier: Dossier | None) -> Decided:
     found = dossier.decisions if dossier is not None else ()
     return frozenset((each.source, each.id, each.verdict, each.points, each.reason) for each in found)
 
@@ -59,97 +177,7 @@ def _by_name(dossier: Dossier) -> dict[tuple[str, str], Decision]:
     return {(each.source, each.id): each for each in dossier.decisions}
 
 
-# -- beside simulate
-
-
-def _simulate(crowd: Crowd, life: Life, order: Order, dossier: Dossier | None) -> Simulation:
-    decisions = dossier.decisions if dossier is not None else ()
-    told = {(each.source, each.id): each for each in decisions if each.source != CLOCK_SOURCE}
-    paid = {life.member: [*(each for each in decisions if each.source == CLOCK_SOURCE), Decision(*clock_moment(crowd.end).name, "accepted", 0)]}
-    simulation = Simulation(crowd.program, told, paid)
-    for each in life.in_order(order):
-        if each.event is not None:
-            simulation.deliver(each.event, each.at(order))
-    simulation.run_clock(crowd.end)
-    return simulation
-
-
-def _beside_simulate(crowd: Crowd, life: Life, played: Played, simulation: Simulation) -> Iterator[str]:
-    counts = Counter({reason: count for reason, count in simulation.counts.items() if reason not in _NO_LETTERS and count})
-    broken = sum(each.event is None for each in life.tellings)
-    letters = Counter({r: count for r, count in played.letters.items() if r in ("order_conflict", "conflict", "unknown_order") or r in counts})
-    if letters != counts or played.letters.total() - letters.total() != broken:
-        yield f"dead letters: {dict(played.letters)}, simulate counts {dict(counts)} and {broken} broken"
-    dossier, ledger = played.dossier, simulation.ledgers.get(life.member)
-    if dossier is None or ledger is None or ledger.row is None or dossier.row is None:
-        if (dossier is None or dossier.row is None) != (ledger is None or ledger.row is None):
-            yield f"account: {'none' if dossier is None else 'one'} in the ledger, not so in simulate"
-        return
-    if dossier.row.fenced is not None:
-        return
-    ours, theirs = {(fact.source, fact.id): fact.digest for fact in dossier.facts}, {k: f.digest for k, f in ledger.facts.items()}
-    if ours != theirs:
-        yield f"facts kept: not those of simulate: {_different(ours, theirs)}"
-        return
-    if _by_name(dossier) != ledger.decisions:
-        yield f"decisions: not those of simulate: {_different(_by_name(dossier), ledger.decisions)}"
-    mine = as_json(_statement_of_state(dossier, crowd))
-    his = as_json(simulation.statement(life.member, crowd.end, "then"))
-    if {**mine, "version": 0} != {**his, "version": 0}:
-        yield f"statement: not that of simulate: {_different(mine, his)}"
-
-
-def _statement_of_state(dossier: Dossier, crowd: Crowd) -> Any:
-    assert dossier.row is not None
-    account = of_state(dossier, crowd.program, crowd.end)
-    return statement(account, dossier.row.member_id, dossier.row.version, crowd.end, "then")
-
-
-# -- beside a fold
-
-
-def _beside_fold(crowd: Crowd, dossier: Dossier, fold: Scratch, where: str) -> Iterator[str]:
-    assert dossier.row is not None
-    member, version = dossier.row.member_id, dossier.row.version
-    kept = as_json(_statement_of_state(dossier, crowd))
-    ours = as_json(statement(of_facts(dossier, crowd.program, crowd.end), member, version, crowd.end, "then"))
-    if ours != kept:
-        yield f"statement: of the facts not that of the state: {_different(kept, ours)} ({where})"
-    pure = as_json(statement(fold.account, member, version, crowd.end, "then"))
-    if pure != kept:
-        yield f"statement: of a fold of sorted facts not that of the state: {_different(kept, pure)} ({where})"
-    if fold.account.decided != _by_name(dossier):
-        yield f"decisions: the fold takes others: {_different(_by_name(dossier), fold.account.decided)} ({where})"
-    posted = net_entries((each.moment, each.entry) for each in dossier.entries)
-    folded = net_entries((step.moment, entry) for step in fold.steps for entry in step.entries)
-    if posted != folded:
-        yield f"entries: not those of a fold of sorted facts: {_different(posted, folded)} ({where})"
-    return {**kept, "version": 0}, posted
-
-
-# -- beside other cuttings
-
-
-def _cuttings(
-    life: Life, crowd: Crowd, plays: Mapping[tuple[Order, Cutting], Played], ledgers: Mapping[tuple[Order, Cutting], Ledger]
-) -> Iterator[str]:
-    first: dict[object, tuple[tuple[Order, Cutting], Ledger]] = {}
-    for place, ledger in ledgers.items():
-        dossier = plays[place].dossier
-        facts = frozenset((fact.source, fact.id, fact.digest) for fact in dossier.facts) if dossier is not None else frozenset()
-        other, known = first.setdefault((facts, _decisions(dossier)), (place, ledger))
-        if known != ledger:
-            yield f"cuttings: same facts and decisions, other ledgers: {_different(known[0], ledger[0])} ({other}, {place})"
-    on_time = {_decisions(plays[place].dossier): place for place in ledgers if place[0] == "on_time"}
-    if len(on_time) > 1:
-        one, two, *_ = on_time
-        yield f"verdicts: by where batches end: {sorted(one ^ two, key=str)}"
-    if not any(played.letters for played in plays.values()):
-        kept = {place: frozenset((f.source, f.id) for f in played.dossier.facts) if played.dossier else frozenset() for place, played in plays.items()}
-        some, *others = kept.values()
-        if missing := next((some ^ each for each in others if each != some), None):
-            yield f"facts kept: other ones in another order or cutting: {sorted(missing)}"
-
-
-def _different(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> str:
-    return "; ".join(f"{key}: {one.get(key)!r} / {other.get(key)!r}" for key in {**one, **other} if one.get(key) != other.get(key))[:600]
+def different(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> str:
+    """What two have under the same names and is not the same, as far as a line may be long."""
+    names = [name for name in {**one, **other} if one.get(name) != other.get(name)]
+    return "; ".join(f"{name}: {one.get(name)!r} / {other.get(name)!r}" for name in names)[:LINE_MAX]

@@ -5,8 +5,8 @@ a function of its seed, so that one batch carries many accounts.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Final, Literal
@@ -28,6 +28,9 @@ AFTERWARDS: Final = timedelta(days=120)
 """How long the clock runs on after the last event."""
 ELSEWHERE: Final = "elsewhere"
 ID_CHARACTERS_MAX: Final = 200
+PROGRAMS: Final = 6
+MEMBERS: Final = 25
+"""Members of each program."""
 Order = Literal["on_time", "late"]
 ORDERS: Final[tuple[Order, ...]] = ("on_time", "late")
 _JSON: Final = ("content-type", b"application/json")
@@ -54,10 +57,12 @@ class Telling:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """What is told of one member, each telling at the place of its number."""
+    """What is told of one member of a program, each telling at the place of its number."""
 
     number: int
     kind: str
+    choice: Choice
+    program: Program
     tellings: tuple[Telling, ...]
 
     @property
@@ -67,7 +72,7 @@ class Life:
 
     def some(self, numbers: Sequence[int]) -> Life:
         """Only these tellings."""
-        return Life(self.number, self.kind, tuple(each for each in self.tellings if each.number in numbers))
+        return replace(self, tellings=tuple(each for each in self.tellings if each.number in numbers))
 
     def in_order(self, order: Order) -> list[Telling]:
         """The tellings as they are published; of one instant in business order if on time."""
@@ -78,40 +83,43 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Lives under one program. `clock`: the instants to which the clock comes between, for each order of delivery; `looks`: after
+    """Lives in several programs. `clock`: the instants to which the clock comes between, for each order of delivery; `looks`: after
     which of them everything is looked at; `end`: to where it runs when all was delivered.
     """
 
     seed: int
-    choice: Choice
-    program: Program
+    programs: tuple[Program, ...]
     lives: tuple[Life, ...]
-    clock: dict[Order, tuple[datetime, ...]]
-    looks: dict[Order, datetime | None]
+    clock: Mapping[Order, tuple[datetime, ...]]
+    looks: Mapping[Order, datetime | None]
     end: datetime
 
 
-def crowd(seed: int, members: int) -> Crowd:
-    """The crowd of a seed."""
+def crowd(seed: int, programs: int = PROGRAMS, members: int = MEMBERS) -> Crowd:
+    """The crowd of a seed: so many programs, with so many members each."""
     rng = Random(seed)
-    choice, program = choose(rng)
-    make = _kind(rng, choice)
-    lives = tuple(_Teller(rng.getrandbits(32), program, number, choice).tell(make) for number in range(members))
+    hostile_ones = rng.random() < 0.06
+    chosen = [choose(rng, number) for number in range(programs)]
+    lives = tuple(
+        _Teller(rng.getrandbits(32), program, number, choice).tell("hostile" if hostile_ones else _kind(rng, choice))
+        for place, (choice, program) in enumerate(chosen)
+        for number in range(place * members, (place + 1) * members)
+    )
     end = max(each.late_at for life in lives for each in life.tellings) + AFTERWARDS
     clock: dict[Order, tuple[datetime, ...]] = {"on_time": (), "late": ()}
     looks: dict[Order, datetime | None] = {"on_time": None, "late": None}
     for order in rng.choice([("on_time",), ("late",), ORDERS]):
         times = sorted({each.at(order) for life in lives for each in life.tellings})
-        clock[order] = tuple(sorted(rng.sample(times, min(len(times), rng.choice([2, 6, 15])))))
+        clock[order] = tuple(sorted(rng.sample(times, min(len(times), rng.choice([1, 3, 8])))))
         looks[order] = rng.choice(clock[order])
-    return Crowd(seed, choice, program, lives, clock, looks, end)
+    return Crowd(seed, tuple(program for _, program in chosen), lives, clock, looks, end)
 
 
 def _kind(rng: Random, choice: Choice) -> str:
-    kinds = ["dense"] * 9 + ["commerce"] * 5 + ["hostile"]
-    if choice.as_shipped and choice.code in STORES:
-        kinds += ["oracle"] * 3
-    return rng.choice(kinds)
+    roll = rng.random()
+    if roll < 0.1 and choice.as_shipped and choice.code in STORES:
+        return "oracle"
+    return "dense" if roll < 0.8 else "commerce"
 
 
 class _Teller:
@@ -125,6 +133,7 @@ class _Teller:
         self.number = number
         self.member = f"M{number}"
         self.mark = f"-{number}"
+        self.waits = all(version.terms.unknown_order == "kept" for version in program.versions)
         self.tellings: list[tuple[Record, Event | None]] = []
 
     def tell(self, kind: str) -> Life:
@@ -132,15 +141,14 @@ class _Teller:
             self._hostile()
         else:
             self._usual(self._events(kind))
-        return Life(self.number, kind, self._published())
+        return Life(self.number, kind, self.choice, self.program, self._published())
 
     def _events(self, kind: str) -> Sequence[Event]:
         rng = self.rng
         if kind == "oracle":
             return oracle_life(self.choice.code, self.seed)
         if kind == "commerce":
-            orders, days = rng.choice([1, 1, 2, 3]), rng.choice([10, 40, 120, 425])
-            return history(self.program, self.seed, members=1, orders=orders, span_days=days).events
+            return history(self.program, self.seed, members=1, orders=1, span_days=rng.choice([10, 40, 120, 425])).events
         return dense.life(self.program, self.seed)
 
     # -- what is said
@@ -148,9 +156,9 @@ class _Teller:
     def _usual(self, events: Sequence[Event]) -> None:
         rng = self.rng
         said = [self._said(event) for event in events] or [self._joined()]
-        unnamed, repeated, contradicted = rng.random() < 0.2, rng.random() < 0.2, rng.random() < 0.06
+        unnamed, repeated, contradicted = self.waits and rng.random() < 0.2, rng.random() < 0.2, rng.random() < 0.06
         orders = sorted({data["order_id"] for _, data in said if "order_id" in data})
-        stranger = rng.choice(orders) if orders and rng.random() < 0.04 else None
+        stranger = rng.choice(orders) if orders and self.waits and rng.random() < 0.04 else None
         for told, data in said:
             if stranger is not None and data.get("order_id") == stranger and (told["type"] == "order.placed" or "member_id" not in data):
                 self._of_nobody(told, data)
@@ -202,7 +210,7 @@ class _Teller:
             if "order_id" in data:
                 name = long.get(data["order_id"], data["order_id"])
                 data["order_id"] = name[: ID_CHARACTERS_MAX - len(self.mark)] + self.mark
-            told["time"] = datetime.fromisoformat(told["time"])
+            told |= {"time": datetime.fromisoformat(told["time"]), "program": self.program.code}
             self._add({**told, "id": long.get(told["id"], told["id"])}, {**data, "member_id": self.member} if "member_id" in data else data)
 
     def _add(self, told: dict[str, Any], data: dict[str, Any]) -> None:

@@ -50,7 +50,7 @@ class Stage:
         await self._emptied()
         played = {life.member: Played() for life in lives}
         pipeline = Pipeline(
-            self._store, Catalogue([crowd.program]), PipelineOptions(KEY), epoch=1, now=lambda: NOW
+            self._store, Catalogue(crowd.programs), PipelineOptions(KEY), epoch=1, now=lambda: NOW
         )
         outcomes: Counter[str] = Counter()
         offset = 0
@@ -102,13 +102,13 @@ class Stage:
 
     async def _look(self, crowd: Crowd, played: Mapping[str, Played], at: datetime, when: str) -> None:
         """`ledger verify`, and the statement of the state beside that of the facts."""
-        names = {}
+        names, programs = {}, {program.code: program for program in crowd.programs}
         async for dossier in self._store.dossiers():
             assert dossier.row is not None
             one = played[dossier.row.member_id]
             one.dossier = dossier
             names[dossier.account_id] = one
-            one.problems += [f"verify {when}: {each.invariant}: {each.detail}" for each in of_account(dossier, {crowd.program.code: crowd.program})]
+            one.problems += [f"verify {when}: {each.invariant}: {each.detail}" for each in of_account(dossier, programs)]
         async for violation in self._store.verify():
             one = names.get(violation.account_id) if violation.account_id is not None else None
             (one or next(iter(played.values()))).problems.append(f"verify {when}: {violation.invariant}: {violation.detail}")

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from tests.fold.variants import CHOICES
 from worker.decide.program import Program
-from worker.terms import TermsError, changed, load, read, shipped, versions
+from worker.terms import TermsError, changed, read, shipped, versions
 
 _OWN: Final = Path(__file__).parents[1] / "rules" / "programs"
 _LEVELS: Final = [{"name": "one", "threshold": 0}, {"name": "two", "threshold": 20_000}]
@@ -74,20 +74,26 @@ def _values(code: str) -> dict[str, Any]:
     return read(files()[code].read_text(encoding="utf-8"), code)
 
 
-@lru_cache
-def _whole(code: str) -> Program:
-    return load(files()[code])
+@lru_cache(maxsize=256)
+def _as_in_file(code: str, name: str) -> Program:
+    return made(Choice(code, ()), name)
 
 
-def choose(rng: Random) -> tuple[Choice, Program]:
-    """A program: one time in three as it is in its file."""
+def made(choice: Choice, name: str) -> Program:
+    """The program of a choice, under a code of its own. Raises TermsError where its parts do not go together."""
+    return Program(versions(changed(_values(choice.code), {**dict(choice.changes), "program": name}), choice.code))
+
+
+def choose(rng: Random, number: int) -> tuple[Choice, Program]:
+    """A program, the one of this number among others: one time in three as it is in its file."""
     code = rng.choice(sorted(files()))
+    name = f"{code}-{number}"
     if rng.random() < 0.33:
-        return Choice(code, ()), _whole(code)
+        return Choice(code, ()), _as_in_file(code, name)
     while True:
         paths = rng.sample(sorted(_CHOICES), rng.choice([1, 1, 2, 3, 6]))
-        changes = {path: rng.choice(_CHOICES[path]) for path in paths}
+        choice = Choice(code, tuple((path, rng.choice(_CHOICES[path])) for path in paths))
         try:
-            return Choice(code, tuple(changes.items())), Program(versions(changed(_values(code), changes), code))
+            return choice, made(choice, name)
         except TermsError:
             continue  # choices that do not go together

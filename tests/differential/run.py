@@ -15,8 +15,6 @@ from tests.differential.playing import CUTTINGS, Stage
 from tests.simulation.shrink import spans
 from worker.persist import PostgresStore
 
-MEMBERS: Final = 40
-"""Lives of a crowd."""
 TRIES_MAX: Final = 80
 PLAYS: Final = tuple((order, cutting) for order in ORDERS for cutting in CUTTINGS)
 
