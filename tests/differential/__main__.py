@@ -2,7 +2,7 @@
 
 --seconds N [--seed S] [--results FILE] [--processes N]   goes on where the file ends, a line each process; exit code 1 if a life
                                                           came out differently
---crowd S [--life N [--tellings 1-4,7]]                   one crowd, or one life of it, or a part of that, told in full
+--crowd S [--programs N] [--life N [--tellings 1-4,7]]    one crowd, or one life of it, or a part of that, told in full
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.differential.lives import crowd
-from tests.differential.run import PLAYS, Theatre, kind_of, theatre
+from tests.differential.lives import PROGRAMS, Crowd, Life, crowd
+from tests.differential.run import PLAYS, kind_of, theatre
 from tests.parts.postgres import DEFAULT_VERSION, Servers
 from tests.simulation.__main__ import quiet
 from tests.simulation.shrink import numbers_of
@@ -71,8 +71,10 @@ async def soak(addresses: Sequence[str], first: int, step: int, seconds: float, 
     return {"kind": KIND, "first": first, "next": seed, **counts, **spent, "failures": failures}
 
 
-async def _replay(addresses: Sequence[str], seed: int, number: int | None, tellings: Sequence[int] | None) -> int:
-    made = crowd(seed)
+async def _replay(
+    addresses: Sequence[str], seed: int, programs: int, number: int | None, tellings: Sequence[int] | None
+) -> int:
+    made = crowd(seed, programs)
     lives = made.lives if number is None else [made.lives[number]]
     if tellings is not None:
         lives = [life.some(tellings) for life in lives]
@@ -86,11 +88,12 @@ async def _replay(addresses: Sequence[str], seed: int, number: int | None, telli
     return int(bool(found))
 
 
-def _tell(made: Any, life: Any) -> None:
+def _tell(made: Crowd, life: Life) -> None:
     for each in life.tellings:
-        told = dict(each.record.headers)
+        told = {name: (text or b"").decode() for name, text in each.record.headers}
+        names = " ".join(told.get(f"ce_{name}", "-") for name in ("type", "program", "source", "id"))
         sys.stdout.write(f"{each.number:3} {each.time.isoformat()} late {each.late_at.isoformat()} {'|' if each.ends else ' '} ")
-        sys.stdout.write(f"{told['ce_type'].decode()} {told['ce_source'].decode()} {told['ce_id'].decode()} {told.get('ce_program', b'').decode()} {(each.record.value or b'').decode()}\n")
+        sys.stdout.write(f"{names} {(each.record.value or b'').decode()}\n")
     for order, at in made.clock.items():
         sys.stdout.write(f"clock {order}: {' '.join(each.isoformat() for each in at)}\n")
 
@@ -109,6 +112,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--crowd", type=int)
+    parser.add_argument("--programs", type=int, default=PROGRAMS)
     parser.add_argument("--life", type=int)
     parser.add_argument("--tellings", type=numbers_of)
     parser.add_argument("--as-found", action="store_true", help="do not make failing lives small")
@@ -117,7 +121,7 @@ def main() -> int:
     if arguments.crowd is not None:
         quiet()
         with databases() as addresses:
-            return asyncio.run(_replay(addresses, arguments.crowd, arguments.life, arguments.tellings))
+            return asyncio.run(_replay(addresses, arguments.crowd, arguments.programs, arguments.life, arguments.tellings))
     before = results.read(arguments.results)
     played = [line for line in results.so_far(arguments.results) if line["kind"] == KIND]
     first = arguments.seed if arguments.seed is not None else max((line["next"] for line in played), default=0)

@@ -1,4 +1,4 @@
-"""Short lives in which much meets: few orders of few prices within weeks, paid with points that came, lapse or went in between."""
+"""Short lives in which much meets: few orders, of few prices, within weeks, and points that come, lapse and go between them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from worker.decide.program import Program
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 _PRICES: Final = (500, 1_000, 3_000, 10_000)
+_PAYING: Final = ("points_used", "use_all_points", "redemption_id")
+_OF_ORDER: Final = ("cancel", "cancel", "return", "return", "ask", "exchange", "dispatch", "deliver", "pay", "hold", "free")
 _POINTS: Final = (1, 50, 100, 300, 500, 1_000)
 
 
@@ -138,7 +140,7 @@ class _Maker:
         """An order told a second time, with other points."""
         if self.orders:
             order, at = self.rng.choice(list(self.orders.values()))
-            plain = {name: value for name, value in order.items() if name not in ("points_used", "use_all_points", "redemption_id")}
+            plain = {name: value for name, value in order.items() if name not in _PAYING}
             self._add("order.placed", self._at(at), **{**plain, **self._paid_with(at)})
 
     def _of_order(self) -> None:
@@ -151,7 +153,7 @@ class _Maker:
         some = [{"line_id": line["line_id"], "quantity": rng.randrange(1, line["quantity"] + 1)}]
         lines: Any = "all" if rng.random() < 0.5 else some
         order_id, number = order["order_id"], len(self.events)
-        what = rng.choice(["cancel", "cancel", "return", "return", "ask", "exchange", "dispatch", "deliver", "pay", "hold", "free"])
+        what = rng.choice(_OF_ORDER)
         if what == "cancel":
             self._add("order.cancelled", at, order_id=order_id, reason="customer_request", lines=lines)
         elif what == "return":

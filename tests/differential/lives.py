@@ -1,5 +1,5 @@
-"""Members' lives as records: what is told of each, in which order, and where batches may end. A crowd of lives under one program is
-a function of its seed, so that one batch carries many accounts.
+"""Members' lives as records: what is told of each, in which order, and where batches may end. A crowd of lives is a function of
+its seed; it is played as one, so that a batch carries many accounts.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ _MINUTE: Final = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """One record of a life. `event` None: it breaks the contract. `late_at`: when it is published if not on time. `ends`: whether a
-    large batch ends behind it.
+    """One record of a life. `event` None: it breaks the contract. `late_at`: when it is published if not on time. `ends`: whether
+    a large batch ends behind it.
     """
 
     number: int
@@ -83,11 +83,12 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Lives in several programs. `clock`: the instants to which the clock comes between, for each order of delivery; `looks`: after
-    which of them everything is looked at; `end`: to where it runs when all was delivered.
+    """Lives in several programs (`size` of them). `clock`: the instants to which the clock comes between, for each order of delivery; `looks`:
+    after which of them everything is looked at; `end`: to where it runs when all was delivered.
     """
 
     seed: int
+    size: int
     programs: tuple[Program, ...]
     lives: tuple[Life, ...]
     clock: Mapping[Order, tuple[datetime, ...]]
@@ -95,15 +96,15 @@ class Crowd:
     end: datetime
 
 
-def crowd(seed: int, programs: int = PROGRAMS, members: int = MEMBERS) -> Crowd:
-    """The crowd of a seed: so many programs, with so many members each."""
+def crowd(seed: int, programs: int = PROGRAMS) -> Crowd:
+    """The crowd of a seed: so many programs, each with its members."""
     rng = Random(seed)
     hostile_ones = rng.random() < 0.06
     chosen = [choose(rng, number) for number in range(programs)]
     lives = tuple(
         _Teller(rng.getrandbits(32), program, number, choice).tell("hostile" if hostile_ones else _kind(rng, choice))
         for place, (choice, program) in enumerate(chosen)
-        for number in range(place * members, (place + 1) * members)
+        for number in range(place * MEMBERS, (place + 1) * MEMBERS)
     )
     end = max(each.late_at for life in lives for each in life.tellings) + AFTERWARDS
     clock: dict[Order, tuple[datetime, ...]] = {"on_time": (), "late": ()}
@@ -112,7 +113,7 @@ def crowd(seed: int, programs: int = PROGRAMS, members: int = MEMBERS) -> Crowd:
         times = sorted({each.at(order) for life in lives for each in life.tellings})
         clock[order] = tuple(sorted(rng.sample(times, min(len(times), rng.choice([1, 3, 8])))))
         looks[order] = rng.choice(clock[order])
-    return Crowd(seed, tuple(program for _, program in chosen), lives, clock, looks, end)
+    return Crowd(seed, programs, tuple(program for _, program in chosen), lives, clock, looks, end)
 
 
 def _kind(rng: Random, choice: Choice) -> str:
@@ -160,7 +161,8 @@ class _Teller:
         orders = sorted({data["order_id"] for _, data in said if "order_id" in data})
         stranger = rng.choice(orders) if orders and self.waits and rng.random() < 0.04 else None
         for told, data in said:
-            if stranger is not None and data.get("order_id") == stranger and (told["type"] == "order.placed" or "member_id" not in data):
+            of_member = "member_id" in data and told["type"] != "order.placed"
+            if stranger is not None and data.get("order_id") == stranger and not of_member:
                 self._of_nobody(told, data)
             elif unnamed and "member_id" not in data and rng.random() < 0.7:
                 told["program"] = None
@@ -179,8 +181,8 @@ class _Teller:
             data["member_id"] = self.member
         if "order_id" in data:
             data["order_id"] = f"{data['order_id']}{self.mark}"
-        attributes = {"id": event.id, "source": event.source, "type": event.type, "time": event.time, "program": self.program.code}
-        return attributes, data
+        told = {"id": event.id, "source": event.source, "type": event.type, "time": event.time}
+        return {**told, "program": self.program.code}, data
 
     def _joined(self) -> tuple[dict[str, Any], dict[str, Any]]:
         attributes = {"id": "joined", "source": "//crm", "type": "member.enrolled", "time": START, "program": self.program.code}
@@ -211,14 +213,13 @@ class _Teller:
                 name = long.get(data["order_id"], data["order_id"])
                 data["order_id"] = name[: ID_CHARACTERS_MAX - len(self.mark)] + self.mark
             told |= {"time": datetime.fromisoformat(told["time"]), "program": self.program.code}
-            self._add({**told, "id": long.get(told["id"], told["id"])}, {**data, "member_id": self.member} if "member_id" in data else data)
+            self._add({**told, "id": long.get(told["id"], told["id"])}, data)
 
     def _add(self, told: dict[str, Any], data: dict[str, Any]) -> None:
-        headers = [("ce_specversion", b"1.0")]
-        headers += [(f"ce_{name}", told[name].encode()) for name in ("id", "source", "type", "program") if told.get(name) is not None]
-        headers.append(("ce_time", told["time"].isoformat().encode()))
+        named = {"specversion": "1.0", **told, "time": told["time"].isoformat()}
+        headers = (_JSON, *((f"ce_{name}", text.encode()) for name, text in named.items() if text is not None))
         value = json.dumps(data, ensure_ascii=False).encode()
-        record = Record(TOPIC_OF[told["type"]], 0, 0, int(NOW.timestamp() * 1000), self.member.encode(), value, (_JSON, *headers))
+        record = Record(TOPIC_OF[told["type"]], 0, 0, int(NOW.timestamp() * 1000), self.member.encode(), value, headers)
         event = decode(record, NOW, Limits())
         self.tellings.append((record, event if isinstance(event, Event) else None))
 

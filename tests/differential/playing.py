@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,16 +16,19 @@ from worker.consume.batch import Batch, Move
 from worker.decode import Record
 from worker.persist import Dossier, PostgresStore
 from worker.pipeline import Pipeline, PipelineOptions
-from worker.statements import of_facts, of_state
 from worker.upkeep.verify import of_account
 
 KEY: Final = b"a key for tests, not a secret"
 Cutting = Literal["one_by_one", "many_at_once"]
 CUTTINGS: Final[tuple[Cutting, ...]] = ("one_by_one", "many_at_once")
 DUE_MAX: Final = 1_000
-_TABLES: Final = "account, announced, dead_letter, decision, entry, erasure, fact, item, lot, order_route, outbox, parked, position, step"
-_EMPTY: Final = f"SET session_replication_role = replica; TRUNCATE {_TABLES}; RESET session_replication_role"
-_Move = tuple[str, int]
+VERIFY: Final = "verify"
+_TABLES: Final = (
+    *("account", "announced", "dead_letter", "decision", "entry", "erasure", "fact", "item", "lot"),
+    *("order_route", "outbox", "parked", "position", "step"),
+)
+_EMPTY: Final = f"SET session_replication_role = replica; TRUNCATE {', '.join(_TABLES)}; RESET session_replication_role"
+"""As whoever may do anything: a ledger's facts, verdicts and entries are never removed otherwise."""
 
 
 @dataclass(slots=True)
@@ -108,10 +111,10 @@ class Stage:
             one = played[dossier.row.member_id]
             one.dossier = dossier
             names[dossier.account_id] = one
-            one.problems += [f"verify {when}: {each.invariant}: {each.detail}" for each in of_account(dossier, programs)]
+            one.problems += [f"{VERIFY} {when}: {each.invariant}: {each.detail}" for each in of_account(dossier, programs)]
         async for violation in self._store.verify():
             one = names.get(violation.account_id) if violation.account_id is not None else None
-            (one or next(iter(played.values()))).problems.append(f"verify {when}: {violation.invariant}: {violation.detail}")
+            (one or next(iter(played.values()))).problems.append(f"{VERIFY} {when}: {violation.invariant}: {violation.detail}")
 
     async def _letters(self, played: Mapping[str, Played]) -> None:
         async with self._store.connection() as connection:

@@ -1,4 +1,4 @@
-"""Programs to compare under: as shipped, of the tests, and with choices of mechanisms, those too that no shipped program makes."""
+"""Programs to compare under: shipped ones, those of the tests, and other choices of mechanisms, also such as no file makes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MORE: Final[dict[str, tuple[Any, ...]]] = {
         _amended(tiers={"rule": "XX-12", "levels": _LEVELS, "window": {"type": "calendar_year"}}),
         _amended(tiers=None),
         _amended(pay_out={"rule": "XX-17", "day": 15}),
-        _amended(**{"expiry": {"terms": [{"rule": "XX-11", "months": 1}]}}),
+        _amended(expiry={"terms": [{"rule": "XX-11", "months": 1}]}),
         _amended(**{"maturity.after": [{"event": "order", "days": 3}]}),
         _amended(**{"redemption.uncovered": "clipped", "redemption.taken_at": "shipment"}),
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -21,9 +21,10 @@ PLAYS: Final = tuple((order, cutting) for order in ORDERS for cutting in CUTTING
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A life that came out differently. `tellings`: what is left of it (None: everything, or it takes the whole crowd)."""
+    """A life that came out differently. `tellings`: what is left of it (None: it takes the whole crowd). `size`: of the crowd."""
 
     seed: int
+    size: int
     life: int
     kind: str
     why: str
@@ -32,13 +33,14 @@ class Failure:
     @property
     def command(self) -> str:
         """Replays it."""
-        some = f" --tellings {spans(self.tellings)}" if self.tellings is not None else ""
-        return f"python -m tests.differential --crowd {self.seed} --life {self.life}{some}"
+        some = f" --life {self.life} --tellings {spans(self.tellings)}" if self.tellings is not None else ""
+        return f"python -m tests.differential --crowd {self.seed} --programs {self.size}{some}"
 
 
 def kind_of(problem: str) -> str:
-    """What failed, without the names of this life."""
-    return re.sub(r" at \d\S*", "", ":".join(problem.split(":")[:2]))[:80]
+    """What failed, without the names, numbers and instants of this life."""
+    named = re.match(r"[a-z ]+(?:: [a-z_ ]+)?", re.sub(r" at \d\S*:", ":", problem))
+    return named[0] if named is not None else problem
 
 
 class Theatre:
@@ -67,7 +69,7 @@ class Theatre:
     async def shrunk(self, made: Crowd, life: Life, why: str) -> Failure:
         """The failure with as few tellings as possible, if the life fails alone."""
         kind = kind_of(why)
-        whole = Failure(made.seed, life.number, kind, why)
+        whole = Failure(made.seed, made.size, life.number, kind, why)
         if await self.fails(made, life, kind) is None:
             return whole
         left, tries = [each.number for each in life.tellings], 0
@@ -84,7 +86,15 @@ class Theatre:
             if size == 1 and len(left) == before:
                 break
             size = max(1, size // 2)
-        return Failure(made.seed, life.number, kind, why, tuple(left))
+        return Failure(made.seed, made.size, life.number, kind, why, tuple(left))
+
+
+async def replayed(stages: Theatre, failure: Failure) -> list[str]:
+    """What is wrong now with the life of a failure that was made small."""
+    made = crowd(failure.seed, failure.size)
+    life = made.lives[failure.life]
+    life = life.some(failure.tellings) if failure.tellings is not None else life
+    return (await stages.compare(made, [life])).get(life.number, [])
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ import pytest
 
 from tests.rules.heard import Heard
 from tests.rules.story import MEMBER, PROGRAMS, Story, instant, line
+from worker.decide.state import Decision, clock_moment
 from worker.publishable import publishable
 from worker.trial.simulate import Simulation
 
@@ -175,6 +176,15 @@ def test_money_that_was_paid_out_stays_paid_whatever_comes_late() -> None:
     assert (paid_out(story), story.at("2024-04-03").available) == (900, -300)
     bought(story, "C", "2024-04-05", 60_000)
     assert story.at("2024-04-30").available == 600
+
+
+def test_a_pay_day_on_which_a_ledger_paid_nothing_pays_nothing_when_that_is_replayed() -> None:
+    story = Story("cash")
+    came = Decision(*clock_moment(instant("2024-04-20")).name, verdict="accepted", points=0)
+    story.simulation = Simulation(story.program, paid={MEMBER: [came]})
+    bought(story, "A", "2024-03-05", 40_000)
+    assert (story.at("2024-04-20").available, paid_out(story)) == (600, 0)
+    assert (story.at("2024-05-02").available, paid_out(story)) == (0, 600)
 
 
 def test_money_that_was_paid_out_stays_paid_though_later_terms_pay_none_out() -> None:

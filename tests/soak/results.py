@@ -41,6 +41,7 @@ ROWS: Final = (
     Row("simulation: seeds", 10_000, ("seeds",), {}),
     Row("simulation: messages", 10_000_000, ("simulated_messages",), {}),
     Row("lives of members, compared with the naive rules", 10_000, ("lives",), {}),
+    Row("histories compared on Postgres", 20_000, ("compared_histories",), {}),
     Row("messages through real parts", None, ("messages",), {}),
     Row("SIGKILLs of a worker", 1_000, ("sigkills",), _KILLED),
     Row("accounts verified whole, after the last chapter", None, ("accounts_verified",), {}),

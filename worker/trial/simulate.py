@@ -48,9 +48,10 @@ class Simulation:
         self._book = Book()
         self.counts: Counter[str] = Counter()
         self._told = dict(told or {})
-        self._paid = {member: [each for each in decisions if each.points] for member, decisions in (paid or {}).items()}
+        told_paid = {member: decisions for member, decisions in (paid or {}).items() if decisions}
+        self._paid = {member: [each for each in decisions if each.points] for member, decisions in told_paid.items()}
         self._paid_until = {
-            member: max(datetime.fromisoformat(each.id) for each in decisions) for member, decisions in (paid or {}).items() if decisions
+            member: max(datetime.fromisoformat(each.id) for each in decisions) for member, decisions in told_paid.items()
         }
         self._catalogue = Catalogue([program])
         self._parked: dict[str, dict[tuple[str, str], Event]] = {}
