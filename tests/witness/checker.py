@@ -59,7 +59,6 @@ OUTSIDE: Final = ""
 """Stands for the program of an order of a store that belongs to none."""
 CLOCK: Final = ("", "")
 """Source and id of an entry that time alone brought about."""
-ONE_TOLD_NAMES: Final = ("order_id", "request_id", "redemption_id")
 
 Headers = tuple[tuple[str, bytes | None], ...]
 Key = tuple[str, str]
@@ -203,13 +202,18 @@ class World:
         return found
 
     @cached_property
+    def events(self) -> dict[Record, Event | None]:
+        """What each record sent says."""
+        return {record: read_event(record) for record in self.sent}
+
+    @cached_property
     def alive(self) -> list[Event]:
         """Events of the records that are no dead letters and that the topic is for."""
         return [
             event
             for record in self.sent
             if not _is_dead(self, record)
-            and (event := read_event(record)) is not None
+            and (event := self.events[record]) is not None
             and event.type in TYPES_IN.get(record.topic, ())
         ]
 
@@ -345,7 +349,7 @@ def judge_places(world: World) -> Iterator[Violation]:
     for record in world.sent:
         if _is_dead(world, record):
             continue
-        event = read_event(record)
+        event = world.events[record]
         if event is None:
             yield Violation("lost", str(record), "it is no event that can be read, and no dead letter")
             continue
@@ -410,7 +414,7 @@ def _judge_origins(world: World, explained: set[tuple[Any, str, str]]) -> Iterat
         return  # what brought the facts may have been cut off by the topics' retention
     dead: dict[tuple[str, str], str] = {}
     for record in world.sent:
-        if _is_dead(world, record) and (event := read_event(record)) is not None:
+        if _is_dead(world, record) and (event := world.events[record]) is not None:
             dead[event.name] = str(record)
     for name, rows in world.facts.items():
         for row in rows:
@@ -662,7 +666,7 @@ def judge_lots(world: World) -> Iterator[Violation]:
     watermark = next((row["value"] for row in world.tables.rows["watermark"]), None)
     lots: dict[Any, dict[str, Json]] = defaultdict(dict)
     for row in world.tables.rows["lot"]:
-        lots[row["account_id"]][f"{row['origin']}/{row['part']}"] = row
+        lots[row["account_id"]][_lot_name(row)] = row
     for account, row in world.accounts.items():
         who = world.name(account)
         own = lots.get(account, {})
@@ -687,6 +691,11 @@ def judge_lots(world: World) -> Iterator[Violation]:
                 yield Violation("lot-lapsed", where, f"its last day was over at {lapses_at}, and it holds {lot['available']}")
 
 
+def _lot_name(row: Json) -> str:
+    """How entries call a lot: its origin and its part, which a slash parts."""
+    return f"{row['origin']}/{row['part'].replace('%', '%25').replace('/', '%2F')}"
+
+
 def _judge_lots_of(world: World, account: Any, own: Mapping[str, Json], who: str) -> Iterator[Violation]:
     moved: dict[str | None, Buckets] = {}
     for entry in world.entries.get(account, ()):
@@ -694,19 +703,21 @@ def _judge_lots_of(world: World, account: Any, own: Mapping[str, Json], who: str
         for bucket, sign in ((entry["from_bucket"], -1), (entry["to_bucket"], 1)):
             if bucket in sums:
                 sums[bucket] += sign * entry["points"]
-    without, arrears = moved.pop(None, {"available": 0})["available"], world.accounts[account]["arrears"]
-    if without != -arrears:
-        yield Violation("lot-entries", who, f"entries without a lot come to {without}, arrears are {arrears}")
+    # Entries without a lot make arrears. Later credits set them off: these were posted into a lot that no longer holds them.
+    owed = -moved.pop(None, {"available": 0})["available"]
+    set_off = owed - world.accounts[account]["arrears"]
     for name, sums in moved.items():
-        if (lot := own.get(name or "")) is None:
-            # A lot that was spent is not kept; one that still had something would be missed.
-            wrong = sums["available"] != 0 or sums["pending"] != 0
-            holds: Buckets = dict.fromkeys(sums, 0)
-        else:
-            holds = {bucket: lot[bucket] for bucket in sums}
-            wrong = holds != sums
-        if wrong:
-            yield Violation("lot-entries", f"{who} lot {name}", f"entries come to {sums}, the lot has {holds}")
+        lot = own.get(name or "")
+        # A lot that was spent is not kept; one that still had something would be missed.
+        holds = {bucket: lot[bucket] if lot else 0 for bucket in ("available", "pending")}
+        given = sums["available"] - holds["available"]
+        set_off -= given
+        lapsed_differs = lot is not None and lot["lapsed"] != sums["lapsed"]
+        if sums["pending"] != holds["pending"] or lapsed_differs or given < 0 or (given > 0 and owed <= 0):
+            has = None if lot is None else {bucket: lot[bucket] for bucket in sums}
+            yield Violation("lot-entries", f"{who} lot {name}", f"entries come to {sums}, the lot has {has}")
+    if set_off != 0:
+        yield Violation("lot-entries", who, f"{owed} points were owed, what lots gave for them differs by {set_off}")
     for name in own.keys() - moved.keys():
         if any(own[name][bucket] for bucket in ("available", "pending", "lapsed")):
             yield Violation("lot-entries", f"{who} lot {name}", "no entry moved anything into it")
@@ -780,6 +791,7 @@ def _judge_spent(world: World, decisions: Mapping[tuple[Any, str, str], Json]) -
     accepted: dict[tuple[Any, str], Json] = {}
     rejected: dict[tuple[Any, str], Json] = {}
     asked: set[tuple[Any, str]] = set()
+    plain: set[tuple[Any, str]] = set()
     for row in world.tables.rows["fact"]:
         place = (row["account_id"], row["source"], row["id"])
         if row["type"] not in ("order.placed", "reward.requested"):
@@ -798,7 +810,9 @@ def _judge_spent(world: World, decisions: Mapping[tuple[Any, str, str], Json]) -
             if spent[place] > 0:
                 yield Violation("verdict-spent", where, f"no decision, and {spent[place]} points were spent")
             wants = data.get("points_used") or data.get("use_all_points")
-            if wants and world.tables.now - row["recorded_at"] > world.longest_wait:
+            if not wants:
+                plain.add(order)
+            elif world.tables.now - row["recorded_at"] > world.longest_wait:
                 asked.add(order)
         elif decision["verdict"] == "accepted":
             if order in accepted:
@@ -806,11 +820,11 @@ def _judge_spent(world: World, decisions: Mapping[tuple[Any, str, str], Json]) -
             accepted[order] = row
         else:
             rejected[order] = row
-    for order in rejected.keys() - accepted.keys():
+    for order in rejected.keys() - accepted.keys() - plain:
         if granted[order]:
             where = f"{world.name(order[0])} order {order[1]}"
             yield Violation("verdict-spent", where, f"it was rejected, and {granted[order]} points come from it")
-    for order in asked - accepted.keys() - rejected.keys():
+    for order in asked - accepted.keys() - rejected.keys() - plain:
         if world.accounts[order[0]]["fenced"] is None:
             yield Violation("undecided", f"{world.name(order[0])} order {order[1]}", "nobody has decided about its points")
 
