@@ -144,8 +144,19 @@ class World:
 
     @cached_property
     def erased(self) -> set[Any]:
-        """Accounts of people who were forgotten: they have another id and another member, and what named the person is gone."""
-        return {row["account_id"] for row in self.tables.rows["fact"] if row["type"] == "member.erased"}
+        """Accounts of people who were forgotten: those they had, and those under which their facts are kept without a name."""
+        facts = {row["account_id"] for row in self.tables.rows["fact"] if row["type"] == "member.erased"}
+        return facts | {row["account_id"] for row in self.tables.rows["erasure"]}
+
+    @cached_property
+    def forgotten(self) -> dict[Key, datetime]:
+        """Who asked to be forgotten, and until when: what is told of them from before is left out."""
+        found: dict[Key, datetime] = {}
+        for event in self.alive:
+            if event.type == "member.erased" and event.program is not None:
+                key = (event.program, event.text("member_id") or "")
+                found[key] = max(event.time, found.get(key, event.time))
+        return found
 
     @cached_property
     def entries(self) -> dict[Any, list[Json]]:
@@ -330,7 +341,13 @@ def programs_of(world: World, event: Event) -> list[str]:
 
 
 def _is_dead(world: World, record: Record) -> bool:
-    return any(row["value"] == record.value for row in world.dead_rows.get((record.topic, record.partition, record.offset), ()))
+    rows = world.dead_rows.get((record.topic, record.partition, record.offset), ())
+    return any(row["value"] == record.value or _wiped(world, row) for row in rows)
+
+
+def _wiped(world: World, row: Json) -> bool:
+    """Whether a dead letter has lost its bytes because it named a person who was forgotten."""
+    return bool(world.tables.rows["erasure"]) and row["key"] is None and row["value"] is None and row["headers"] == b"[]"
 
 
 def _same(world: World, event: Event, row: Json) -> bool:
@@ -395,17 +412,21 @@ def _expected(world: World, event: Event) -> tuple[set[Key] | None, bool, bool]:
     if event.type == "order.placed":
         if len(programs) > 1:
             return {(program, member or "") for program in programs}, True, member is None
-        drop = member is None or programs == [OUTSIDE]
-        return (set() if drop else {(programs[0], member or "")}), False, drop
+        if member is None or programs == [OUTSIDE]:
+            return set(), False, True
+        until = world.forgotten.get((programs[0], member))
+        return {(programs[0], member)}, False, until is not None and event.time <= until
     if member is not None:
         if not programs:
             return None, False, False
-        return {(program, member) for program in programs}, False, programs == [OUTSIDE]
+        owned = {(program, member) for program in programs}
+        forgotten = any(event.time <= until for key, until in world.forgotten.items() if key in owned)
+        return owned, False, programs == [OUTSIDE] or forgotten
     placed = world.orders.get(order or "", set())
     fits = {each for each in placed if event.program is None or each[0] == event.program}
     owners = {(program, owner) for program, owner in fits if owner is not None}
     ambiguous = event.program is None and len({program for program, _ in placed}) > 1
-    return owners, not fits or ambiguous, any(owner is None for _, owner in fits)
+    return owners, not fits or ambiguous, any(owner is None for _, owner in fits) or bool(owners & world.forgotten.keys())
 
 
 def _judge_origins(world: World, explained: set[tuple[Any, str, str]]) -> Iterator[Violation]:
@@ -512,7 +533,7 @@ def judge_versions(world: World) -> Iterator[Violation]:
             says = f"the account has version {row['version']}, the last told is {last}"
             yield Violation("version-untold", world.name(account), says)
     for key in world.balances:
-        if key not in world.account_of and not world.erased:
+        if key not in world.account_of and key not in world.forgotten:
             yield Violation("version-unknown", _names([key]), "it is told of, and there is no such account")
 
 
@@ -848,6 +869,8 @@ def judge_dead_letters(world: World) -> Iterator[Violation]:
         for row in rows:
             if (source_record := sent.get(place)) is None:
                 continue  # cut off by the topic's retention
+            if _wiped(world, row):
+                continue
             if _copy(source_record) != (row["key"], row["value"], _stored_headers(row["headers"])):
                 yield Violation("dead-letter-bytes", where, "the dead letter is not the record that was sent")
             yield from _judge_reason(world, source_record, row, where)
@@ -856,7 +879,7 @@ def judge_dead_letters(world: World) -> Iterator[Violation]:
             name = "dead-letter-untold" if len(copies) < len(rows) else "dead-letter-twice"
             yield Violation(name, where, f"{len(rows)} dead letters, told {len(copies)} times: {', '.join(map(str, copies))}")
         for copy in copies:
-            if not any(_is_copy(copy, row) for row in rows):
+            if not any(_is_copy(copy, row) or _wiped(world, row) for row in rows):
                 yield Violation("dead-letter-bytes", str(copy), f"it is not the dead letter of {where}")
     for place, copies in told.items():
         yield Violation("dead-letter-twice", str(copies[0]), f"there is no dead letter of {place[0]}[{place[1]}]@{place[2]}")
@@ -901,6 +924,8 @@ def _judge_reason(world: World, record: Record, row: Json, where: str) -> Iterat
 
 def _contradicted(world: World, event: Event) -> bool:
     parked = [row for row in world.tables.rows["parked"] if (row["source"], row["id"]) == event.name]
+    if (event.program, event.text("member_id")) in world.forgotten:
+        return True  # what was said is gone
     return any(not _same(world, event, row) for row in [*world.facts.get(event.name, ()), *parked])
 
 
@@ -945,6 +970,7 @@ COLUMNS: Final[Mapping[str, str]] = {
     "decision": "account_id, source, id, verdict, points, reason",
     "entry": "account_id, version, line, source, id, reason, points, from_bucket, to_bucket, from_after, to_after, kind, lot,"
     " expires_on, order_id, rule",
+    "erasure": "account_id",
     "fact": "account_id, source, id, type, business_at, program, order_id, body, recorded_at",
     "lot": "account_id, origin, part, points, pending, available, lapsed, lapses_at",
     "outbox": "account_id, version, topic",
