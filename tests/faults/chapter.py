@@ -19,7 +19,8 @@ from tests.faults.subscriber import Subscriber
 from tests.faults.torments import Scene, Torment, generation
 from tests.faults.traffic import Traffic
 from tests.flows.comparison import Books, read_accounts, same_as_simulated
-from tests.flows.system import PROGRAMS, System
+from tests.flows.system import PROGRAMS, Place, System
+from tests.witness.asking import WAIT_SECONDS, judged
 from worker.local import Postgres, RealKafka
 
 TEND_SECONDS = 0.2
@@ -28,10 +29,12 @@ DRAINED_SECONDS = 120.0
 
 @dataclass(slots=True)
 class Told:
-    """What came of a chapter. `problems` is empty if the ledger is right."""
+    """What came of a chapter. `problems` is empty if the ledger is right. `witness`: what the checker that knows nothing of us
+    says of the ledger of all chapters so far, and how many records it found sent and published."""
 
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
+    witness: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     took: dict[str, float] = field(default_factory=dict)
 
@@ -48,6 +51,8 @@ class Theatre:
     subscriber: Subscriber
     disk: Disk | None = None
     chapters: int = 0
+    letters: set[Place] = field(default_factory=set)  # dead letters of earlier chapters
+    witness: dict[str, int] = field(default_factory=dict)
     took: dict[str, float] = field(default_factory=dict)
 
     async def play(self, torments: Sequence[Torment], seed: int, events: int, seconds: float, share: float = 0.0) -> Told:
@@ -66,10 +71,11 @@ class Theatre:
         scene.counts += self.line.counts - before
         scene.counts["messages"] = len(traffic.records)
         scene.counts["hostile_records"] = len(traffic.letters)
+        self.witness = {}
         problems = await self._end(traffic)
         with self._timed("join"):
             scene.counts["rebalances"] = await generation(self.system) - dealt
-        return Told(+scene.counts, problems, time.monotonic() - began, dict(self.took))
+        return Told(+scene.counts, problems, self.witness, time.monotonic() - began, dict(self.took))
 
     async def verify(self) -> Told:
         """The whole ledger of all chapters as an operator has it verified: `loyalty ledger verify`."""
@@ -81,7 +87,7 @@ class Theatre:
             found = [{"invariant": "ledger verify", "account_id": None, "detail": f"ended without an answer: {self.system.said}"}]
         counts = Counter(accounts_verified=(await self.system.sql("SELECT count(*) FROM account"))[0][0])
         problems = [f"{each['invariant']}: {each['account_id']}: {each['detail']}" for each in found]
-        return Told(counts, problems, time.monotonic() - began)
+        return Told(counts, problems, seconds=time.monotonic() - began)
 
     @contextmanager
     def _timed(self, what: str) -> Iterator[None]:
@@ -117,6 +123,8 @@ class Theatre:
                 await asyncio.to_thread(self.subscriber.follow)
             with self._timed("check"):
                 wrong = await self._wrong(traffic)
+            with self._timed("witness"):
+                wrong += await self._judged()
             return [*wrong, *self.subscriber.problems, *self._ended()]
         except AssertionError as error:
             return [str(error) or "an assertion without words", *self._ended()]
@@ -148,6 +156,12 @@ class Theatre:
         await asyncio.to_thread(same_as_simulated, books, traffic.events)
         return problems
 
+    async def _judged(self) -> list[str]:
+        """What the checker that knows nothing of us says is wrong with the ledger of all chapters so far."""
+        answer = await judged(self.system, "--longest-wait", "0", wait=WAIT_SECONDS)
+        self.witness = {**answer.counts, "sent": answer.read["sent"], "published": answer.read["published"]}
+        return answer.evidence
+
     def _untold(self, versions: dict[str, int], books: Books) -> list[str]:
         """Where what was published is not what the ledger says."""
         problems: list[str] = []
@@ -168,8 +182,8 @@ class Theatre:
     async def _letters(self, traffic: Traffic) -> list[str]:
         """Each broken record is one dead letter, and nothing else is one."""
         rows = await self.system.sql("SELECT topic, partition, record_offset FROM dead_letter WHERE record_offset >= 0")
-        found = {(row["topic"], row["partition"], row["record_offset"]) for row in rows}
-        await self.system.sql("DELETE FROM dead_letter")
+        found = {(row["topic"], row["partition"], row["record_offset"]) for row in rows} - self.letters
+        self.letters |= found
         wrong = found ^ traffic.letters
         return [f"lost: dead letters and broken records differ: {sorted(wrong)[:5]}"] if wrong else []
 

@@ -110,10 +110,12 @@ def _line(kind: str, course: str, seed: int, told: Told, stage: Theatre) -> dict
         about["kept"] = str(stage.system.directory)
     problems = [problem[:PROBLEM_LENGTH_MAX] for problem in told.problems]
     words = ", ".join(f"{count} {what}" for what, count in told.counts.items())
-    sys.stdout.write(f"faults {seed} ({course}) in {told.seconds:.0f} s {told.took}: {words}\n")
+    verdict = ", ".join(f"{count} {what}" for what, count in told.witness.items()) or "not asked"
+    sys.stdout.write(f"faults {seed} ({course}) in {told.seconds:.0f} s {told.took}: {words}; witness: {verdict}\n")
     sys.stdout.writelines(f"  PROBLEM {problem}\n" for problem in problems)
     sys.stdout.flush()
-    return {**about, **told.counts, "problems": problems}
+    # Apart from the counts: its verdict is about all chapters so far, and what it found is among the problems.
+    return {**about, **told.counts, "witness": told.witness, "problems": problems}
 
 
 if __name__ == "__main__":
