@@ -218,6 +218,17 @@ class World:
         return {record: read_event(record) for record in self.sent}
 
     @cached_property
+    def remade(self) -> set[tuple[tuple[str, str], object]]:
+        """What was refused after it had waited for its order: its place is not known any more, it is written as an event anew."""
+        found: set[tuple[tuple[str, str], object]] = set()
+        for (topic, partition, offset), rows in self.dead_rows.items():
+            for row in rows if offset < 0 else ():
+                record = Record(topic, partition, offset, 0, row["key"], row["value"], _stored_headers(row["headers"]))
+                if (event := read_event(record)) is not None:
+                    found.add((event.name, event.content))
+        return found
+
+    @cached_property
     def alive(self) -> list[Event]:
         """Events of the records that are no dead letters and that the topic is for."""
         return [
@@ -342,7 +353,12 @@ def programs_of(world: World, event: Event) -> list[str]:
 
 def _is_dead(world: World, record: Record) -> bool:
     rows = world.dead_rows.get((record.topic, record.partition, record.offset), ())
-    return any(row["value"] == record.value or _wiped(world, row) for row in rows)
+    if any(row["value"] == record.value or _wiped(world, row) for row in rows):
+        return True
+    event = world.events[record] if world.remade else None
+    if event is None or (event.name, event.content) not in world.remade:
+        return False
+    return not any(_same(world, event, row) for row in world.facts.get(event.name, ()))
 
 
 def _wiped(world: World, row: Json) -> bool:
