@@ -50,8 +50,9 @@ EXPIRING: Final = "loyalty.points-expiring"
 TOPICS_OUT: Final = (BALANCE, TIER, DECIDED, EXPIRING)
 DLQ_SUFFIX: Final = ".loyalty.dlq"
 OWN_HEADERS: Final = "loyalty_"
-SUMMED_FIELD: Final = "entries_summed"
-"""Set in a `balance-changed` whose movements were too many to be told one by one: `entries` are sums then."""
+SUMMED: Final = "summed"
+"""Set in a `balance-changed` whose movements were too many to be told one by one: `entries` are sums then, exact by reason and by
+the buckets that points went from and to, and it says how many entries there are."""
 
 OWN_BUCKETS: Final = ("available", "pending", "held")
 TOLD_AS: Final = {"available": "available", "pending": "pending", "held": "on_hold"}
@@ -441,7 +442,8 @@ def _expected(world: World, event: Event) -> tuple[set[Key] | None, bool, bool]:
     placed = world.orders.get(order or "", set())
     fits = {each for each in placed if event.program is None or each[0] == event.program}
     owners = {(program, owner) for program, owner in fits if owner is not None}
-    ambiguous = event.program is None and len({program for program, _ in placed}) > 1
+    # What names no program may wait as long as another program's order may still come under the id.
+    ambiguous = event.program is None and (len({program for program, _ in placed}) > 1 or (OUTSIDE, None) in placed)
     return owners, not fits or ambiguous, any(owner is None for _, owner in fits) or bool(owners & world.forgotten.keys())
 
 
@@ -628,10 +630,12 @@ def judge_sums(world: World) -> Iterator[Violation]:
 
 def _judge_told(message: Message, rows: Sequence[Json], where: str) -> Iterator[Violation]:
     told, posted = Counter(map(_told_line, message.data["entries"])), Counter(map(_posted_line, rows))
-    if message.data.get(SUMMED_FIELD):
-        told, posted = _by_bucket(message.data["entries"], "from", "to"), _by_bucket(rows, "from_bucket", "to_bucket")
+    if (summed := message.data.get(SUMMED)) is not None:
+        told, posted = _by_reason(message.data["entries"], "from", "to"), _by_reason(rows, "from_bucket", "to_bucket")
+        if summed["entries"] != len(rows):
+            yield Violation("told-entries", where, f"it sums up {summed['entries']} entries, the ledger has {len(rows)}")
     if told != posted:
-        only_told, only_posted = list((told - posted).elements())[:2], list((posted - told).elements())[:2]
+        only_told, only_posted = list(told - posted)[:2], list(posted - told)[:2]
         yield Violation("told-entries", where, f"only told: {only_told}; only in the ledger: {only_posted}")
 
 
@@ -645,10 +649,10 @@ def _posted_line(row: Json) -> tuple[Any, ...]:
     return tuple(value.isoformat() if isinstance(value := row[name], date) else value for name in names)
 
 
-def _by_bucket(lines: Iterable[Json], origin: str, target: str) -> Counter[tuple[Any, ...]]:
+def _by_reason(lines: Iterable[Json], origin: str, target: str) -> Counter[tuple[Any, ...]]:
     found: Counter[tuple[Any, ...]] = Counter()
     for line in lines:
-        found[line[origin], line[target]] += line["points"]
+        found[line["reason"], line[origin], line[target]] += line["points"]
     return found
 
 

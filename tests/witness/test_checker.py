@@ -341,6 +341,26 @@ async def test_what_is_published_once_more_as_it_was_is_no_violation(drained: Dr
 
 
 @in_one_loop
+@pytest.mark.parametrize("points", [0, 1])
+async def test_entries_that_are_told_in_sums_are_compared_by_reason_and_bucket(drained: Drained, points: int) -> None:
+    records = drained.world.records[BALANCES]
+    place = max(range(len(records)), key=lambda number: len(json.loads(records[number].value or b"")["entries"]))
+
+    def sum_up(data: dict[str, Any]) -> None:
+        sums: dict[tuple[str, str, str], dict[str, Any]] = {}
+        for entry in data["entries"]:
+            one = {name: entry[name] for name in ("reason", "from", "to", "rule")}
+            sums.setdefault((entry["reason"], entry["from"], entry["to"]), {**one, "points": 0})["points"] += entry["points"]
+        data.update(summed={"entries": len(data["entries"]), "by": ["reason", "from", "to"]}, entries=list(sums.values()))
+        assert len(data["entries"]) < data["summed"]["entries"]
+        data["entries"][0]["points"] += points
+
+    summed = [saying(sum_up)(record) if number == place else record for number, record in enumerate(records)]
+    found = {violation.name for violation in judge(tampered(drained.world, BALANCES, lambda _: summed)).violations}
+    assert found == ({"told-entries", "message-entries"} if points else set())
+
+
+@in_one_loop
 async def test_points_that_nobody_decided_about_are_named_after_the_longest_wait(drained: Drained) -> None:
     world = tampered(drained.world, DECIDED, lambda records: [])
     rejected = {(row["source"], row["id"]) for row in world.tables.rows["decision"] if row["verdict"] == "rejected"}
