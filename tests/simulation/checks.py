@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID
 
 from tests.fold.books import Book, check_book, check_change, compare, scratch
 from tests.simulation.post import Subscriber
-from tests.simulation.stage import Commit, Stage
+from tests.simulation.stage import Commit
+from tests.simulation.stages import Stage
 from tests.simulation.world import Message, Said, World
 from tests.stores.memory_tables import Account
-from tests.stores.soundness import violations
 from worker.decide.change import Message as Told
 from worker.decide.state import blank
 from worker.persist import Partition
@@ -42,21 +42,16 @@ def check_commit(commit: Commit) -> set[UUID]:
     return {change.account_id for _, change in commit.changes}
 
 
-def check_accounts(stage: Stage, accounts: Iterable[UUID]) -> None:
-    """The invariants of the database, of these accounts."""
-    for name in accounts:
-        account = stage.tables.accounts[name]
-        found = list(violations(account, stage.tables))
-        assert not found, f"{account.row.program}:{account.row.member_id}: {found}"
-        assert account.row.fenced is None, f"{account.row.program}:{account.row.member_id} is fenced: {account.row.fenced}"
+def check_accounts(stage: Stage, accounts: Collection[UUID]) -> None:
+    """The invariants of these accounts; none of them is fenced, and nothing is announced that is not committed."""
+    found = stage.unsound(accounts)
+    assert not found, "; ".join(found)
 
 
-def check_outbox(stage: Stage) -> None:
-    """Nothing is announced that is not committed."""
-    for name, version, _ in stage.tables.outbox:
-        account = stage.tables.accounts.get(name)
-        if account is not None:
-            assert version <= account.row.version, "announced before it was committed"
+def check_everything(stage: Stage) -> None:
+    """The invariants of the whole ledger."""
+    found = stage.unsound_as_whole()
+    assert not found, "; ".join(found)
 
 
 def book_of(account: Account, told: list[Told]) -> Book:

@@ -11,7 +11,8 @@ from uuid import UUID
 
 from tests.simulation import checks
 from tests.simulation.post import Post, Subscriber
-from tests.simulation.stage import Act, Killed, Stage, Turn
+from tests.simulation.stage import Act, Killed
+from tests.simulation.stages import Actor, Stages, in_memory
 from tests.simulation.world import Message, World
 from worker.catalogue import Catalogue
 from worker.consume.batch import Batch as ReadBatch
@@ -19,10 +20,12 @@ from worker.consume.batch import Move, digest_of, time_of
 from worker.decide.change import Message as Told
 from worker.decode import Record
 from worker.persist import Partition
-from worker.persist.errors import ContendedError, OutcomeUnknownError, PositionLostError, StoreError, UnavailableError
+from worker.persist.errors import OutcomeUnknownError, PositionLostError, StoreError
 from worker.pipeline import Pipeline, PipelineOptions
 
 _TURNS_MAX = 100_000
+_TIRED = 0.02
+"""How likely whoever waits for a lock gives up at each turn of the others."""
 
 
 @dataclass(slots=True)
@@ -37,15 +40,13 @@ class Worker:
 
 @dataclass(slots=True)
 class _Running:
-    """A coroutine of a worker in the middle of a step."""
+    """What a worker is doing, in the middle of a step."""
 
     worker: Worker
-    coroutine: Coroutine[Any, Any, Any]
-    act: Act
-    moves: tuple[Move, ...]
-    turns_left: int | None
-    ending: str
-    waits_for: Any = None
+    actor: Actor
+    moves: tuple[Move, ...] = ()
+    turns_left: int | None = None
+    ending: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Outcome:
 class Play:
     """A world, its workers and the schedule. Everything random is drawn from the seed and the number of the step."""
 
-    def __init__(self, world: World, messages: Collection[int] | None = None) -> None:
+    def __init__(self, world: World, messages: Collection[int] | None = None, stages: Stages = in_memory) -> None:
         self.world = world
         kept = None if messages is None else set(messages)
         self._to_publish = [message for message in world.messages if kept is None or message.number in kept]
@@ -68,7 +69,7 @@ class Play:
         self._log: dict[Partition, list[tuple[Record, Message]]] = {}
         self.now = self._to_publish[0].at if self._to_publish else world.end
         self.rng = Random(world.seed)
-        self.store = Stage(lambda: self.now + timedelta(seconds=self.post.seconds()))
+        self.store = stages(lambda: self.now + timedelta(seconds=self.post.seconds()))
         self.post = Post(self.store, Random(world.seed + 1))
         self.subscriber = Subscriber()
         self.catalogue = Catalogue(world.programs.values())
@@ -96,6 +97,7 @@ class Play:
             self._check_all()
         finally:
             self.post.close()
+            self.store.close()
         return Outcome(sum(map(len, self._log.values())), self.commits, self.faults)
 
     def _step(self) -> None:
@@ -139,8 +141,9 @@ class Play:
         self._seek(owner, places)
 
     def _seek(self, worker: Worker, places: Collection[Partition]) -> None:
+        positions = self.store.tables.positions
         for place in places:
-            there = self.store.tables.positions.get(place)
+            there = positions.get(place)
             worker.believes[place] = None if there is None else there.next_offset
 
     def _move_watermark(self, *, early: bool) -> None:
@@ -175,7 +178,7 @@ class Play:
             self.faults += 1
             act = Act(rng.choice(["fine", "answer_lost", "request_lost", "refused", "killed_after"]))
             if act.commit == "fine":
-                turns, ending = rng.randrange(8), rng.choice(["killed", "unavailable"])
+                turns, ending = rng.randrange(self.store.turns), rng.choice(["killed", "unavailable"])
         if roll < 0.8:
             read = self._read(worker, rng.choice([3, 30, 200]))
             moves = read.moves
@@ -184,7 +187,7 @@ class Play:
             coroutine = self._due(worker)
         else:
             coroutine = self._sweep(worker)
-        return _Running(worker, coroutine, act, moves, turns, ending)
+        return _Running(worker, self.store.begin(coroutine, act), moves, turns, ending)
 
     def _read(self, worker: Worker, most: int) -> ReadBatch:
         """The next records of some of the partitions that the worker believes to have."""
@@ -206,7 +209,7 @@ class Play:
         return ReadBatch(tuple(records), tuple(moves))
 
     async def _due(self, worker: Worker) -> None:
-        until = self.store.tables.watermark
+        until = await self.store.watermark()
         if until is not None:
             until = min(until, self.now)
             due = await self.store.due(range(64), until, self.rng.choice([1, 100]))
@@ -217,24 +220,21 @@ class Play:
         if routes:
             await worker.pipeline.drain(routes)
 
-    # -- driving coroutines
+    # -- driving
 
     def _together(self, running: list[_Running]) -> None:
-        """Let coroutines take turns, in an order of the schedule's choice, until all have ended."""
+        """Let what workers do take turns, in an order of the schedule's choice, until all have ended."""
         for _ in range(_TURNS_MAX):
             if not running:
                 break
-            able = [each for each in running if each.waits_for is None or each.waits_for not in self.store.owners]
-            assert able, f"a deadlock: {[each.waits_for for each in running]}"
-            one = self.rng.choice(able) if len(able) > 1 else able[0]
-            if self._turn(one):
+            if self._turn(one := self._next(running), alone=len(running) == 1):
                 running.remove(one)
                 for other in [each for each in running if each.worker.dead]:
-                    other.coroutine.close()
+                    other.actor.kill()
                     running.remove(other)
         else:
             raise AssertionError("batches that never end")
-        assert not self.store.owners, "a lock outlives its batch"
+        assert not self.store.left_open(), "a lock outlives its batch"
         touched: set[UUID] = set()
         for commit in self.store.committed:
             self.chain.follow(commit)
@@ -244,25 +244,30 @@ class Play:
             self.commits += 1
         self.store.committed.clear()
         checks.check_accounts(self.store, touched)
-        checks.check_outbox(self.store)
 
-    def _turn(self, one: _Running) -> bool:
-        """One turn of a coroutine; True if it ended."""
-        self.store.act = one.act
+    def _next(self, running: list[_Running]) -> _Running:
+        """Whose turn it is: at times somebody's who has waited too long."""
+        able = [each for each in running if each.actor.able]
+        assert able, "a deadlock: everybody waits for somebody"
+        waiting = [each for each in running if not each.actor.able]
+        tired = [each for each in waiting if self.rng.random() < _TIRED]
+        if tired:
+            return tired[0]
+        return self.rng.choice(able) if len(able) > 1 else able[0]
+
+    def _turn(self, one: _Running, *, alone: bool) -> bool:
+        """One turn of a worker; True if what it did ended."""
         try:
+            if not one.actor.able:
+                return one.actor.give_up()
             if one.turns_left == 0:
                 one.turns_left = None
                 if one.ending == "killed":
-                    one.coroutine.close()
+                    one.actor.kill()
                     raise Killed
-                turn = one.coroutine.throw(UnavailableError("the connection was cut"))
-            elif one.waits_for is not None and self.rng.random() < 0.02:
-                turn = one.coroutine.throw(ContendedError("waited too long for a lock"))
+                ended = one.actor.cut()
             else:
-                turn = one.coroutine.send(None)
-        except StopIteration:
-            one.worker.believes.update({move.key: move.next_offset for move in one.moves})
-            return True
+                ended = one.actor.turn(alone=alone and one.turns_left is None)
         except PositionLostError as lost:
             for place in lost.partitions:
                 one.worker.believes.pop(place, None)
@@ -277,12 +282,11 @@ class Play:
             return True
         except StoreError:
             return True  # nothing was written: the same again
-        # None: it only let others have their turn.
-        assert turn is None or isinstance(turn, Turn)
-        one.waits_for = None if turn is None else turn.waits_for
-        if one.turns_left is not None:
+        if ended:
+            one.worker.believes.update({move.key: move.next_offset for move in one.moves})
+        elif one.turns_left is not None:
             one.turns_left -= 1
-        return False
+        return ended
 
     # -- the end
 
@@ -294,14 +298,13 @@ class Play:
         self._seek(worker, sorted(self._log))
         while any(self.chain.next.get(place) != len(log) for place, log in self._log.items()):
             read = self._read(worker, 500)
-            self._together([_Running(worker, worker.pipeline.process(read), Act(), read.moves, None, "")])
+            self._together([_Running(worker, self.store.begin(worker.pipeline.process(read), Act()), read.moves)])
         for _ in range(len(self.store.tables.parked) + 1):
             self._alone(worker, self._sweep(worker))
         for _ in range(100):
-            self._alone(worker, worker.pipeline.run_due(sorted(self.store.tables.accounts), self.world.end))
+            self._alone(worker, worker.pipeline.run_due(sorted(self.store.heads()), self.world.end))
             if not any(
-                (due := account.row.head.next_due_at) is not None and due <= self.world.end
-                for account in self.store.tables.accounts.values()
+                (due := row.head.next_due_at) is not None and due <= self.world.end for row in self.store.heads().values()
             ):
                 break
         else:
@@ -310,11 +313,11 @@ class Play:
         self.subscriber.follow(self.post.published)
 
     def _alone(self, worker: Worker, coroutine: Coroutine[Any, Any, Any]) -> None:
-        self._together([_Running(worker, coroutine, Act(), (), None, "")])
+        self._together([_Running(worker, self.store.begin(coroutine, Act()))])
 
     def _check_all(self) -> None:
         delivered = [(message, place, record.offset) for place, log in sorted(self._log.items()) for record, message in log]
         letters = checks.check_nothing_lost(self.store, delivered)
         checks.check_folds(self.world, self.store, self._told)
-        checks.check_accounts(self.store, self.store.tables.accounts)
+        checks.check_everything(self.store)
         checks.check_told(self.store, self.subscriber, letters)

@@ -7,6 +7,7 @@ import json
 import selectors
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,7 @@ from unittest.mock import patch
 
 from aiokafka.errors import KafkaError
 
-from tests.stores.memory import MemoryStore
+from tests.simulation.stages import Stage
 from worker.publish import relay as relay_module
 from worker.publish.relay import Relay, RelayOptions
 
@@ -22,27 +23,34 @@ OPTIONS = RelayOptions(groups=2, read_rows_max=400, lease_seconds=10.0)
 _DLQ = ".loyalty.dlq"
 
 
+@dataclass(slots=True)
+class _Time:
+    """Virtual seconds since the beginning."""
+
+    now: float = 0.0
+
+
 class _Virtual(selectors.SelectSelector):
     """Never waits: what would be waited for has passed."""
 
-    def __init__(self) -> None:
+    def __init__(self, time: _Time) -> None:
         super().__init__()
-        self.now = 0.0
+        self._time = time
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             raise AssertionError("the relay waits for something that never happens")
-        self.now += timeout
+        self._time.now += timeout
         return []
 
 
 class _VirtualLoop(asyncio.SelectorEventLoop):
-    def __init__(self) -> None:
-        self.virtual = _Virtual()
-        super().__init__(self.virtual)
+    def __init__(self, time: _Time) -> None:
+        self._virtual = time
+        super().__init__(_Virtual(time))
 
     def time(self) -> float:
-        return self.virtual.now
+        return self._virtual.now
 
 
 class _Producer:
@@ -68,6 +76,7 @@ class _Producer:
     async def send(self, topic: str, value: bytes | None, key: bytes | None, headers: Any) -> asyncio.Future[Any]:
         if self._gate is not None:
             if self._gate_after == 0:
+                self._post.stopped.set()
                 await self._gate.wait()
             self._gate_after -= 1
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -87,29 +96,32 @@ class _Producer:
 class Post:
     """The relays of the workers, and what they published."""
 
-    def __init__(self, store: MemoryStore, rng: Random) -> None:
+    def __init__(self, store: Stage, rng: Random) -> None:
         self.rng = rng
+        self.stopped = asyncio.Event()
         self.published: list[tuple[str, bytes | None, bytes | None]] = []
         self._store = store
-        self._loop = _VirtualLoop()
+        self._clock = _Time()
+        self._loop = store.loop or _VirtualLoop(self._clock)
         self._relays: dict[str, Relay] = {}
         self._faults: dict[str, float] = {}
         self._gates: dict[str, asyncio.Event | None] = {}
 
     def close(self) -> None:
-        self._loop.close()
+        if self._store.loop is None:
+            self._loop.close()
 
     @contextmanager
     def _time(self) -> Iterator[None]:
-        with patch.object(relay_module, "time", SimpleNamespace(monotonic=self._loop.time)):
+        with patch.object(relay_module, "time", SimpleNamespace(monotonic=self.seconds)):
             yield
 
     def seconds(self) -> float:
         """Virtual seconds since the beginning; the store's leases go by them too."""
-        return self._loop.virtual.now
+        return self._clock.now
 
     def pass_time(self, seconds: float) -> None:
-        self._loop.virtual.now += seconds
+        self._clock.now += seconds
 
     def _relay(self, holder: str) -> Relay:
         if holder not in self._relays:
@@ -139,9 +151,11 @@ class Post:
             gate = self._gates[paused] = asyncio.Event()
             self.restart(paused)  # a producer of its own, with the gate
             self.pass_time(OPTIONS.lease_seconds + 1)
-            slow = asyncio.get_running_loop().create_task(self._relay(paused).publish_once())
-            for _ in range(20):
-                await asyncio.sleep(0)
+            self.stopped.clear()
+            slow = asyncio.ensure_future(self._relay(paused).publish_once())
+            stopped = asyncio.ensure_future(self.stopped.wait())
+            await asyncio.wait((slow, stopped), return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
             self.pass_time(OPTIONS.lease_seconds + 1)
             await self._relay(other).publish_once()
             gate.set()

@@ -5,21 +5,23 @@ Coroutines of workers are driven by hand, one `send` at a time, so that how they
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Collection, Coroutine, Generator, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from contracts.events import Event
 from tests.stores.memory import MemoryStore
 from tests.stores.memory_batch import MemoryBatch
+from tests.stores.soundness import violations
 from worker.decide.change import AccountChange, AccountRow, History, Loaded, Wanted
 from worker.decide.state import Moment
 from worker.persist import Arrival, DeadLetter, Move, Route
-from worker.persist.errors import OutcomeUnknownError, UnavailableError
+from worker.persist.errors import ContendedError, OutcomeUnknownError, UnavailableError
 
 CommitFault = Literal["fine", "answer_lost", "request_lost", "refused", "killed_after"]
 
@@ -59,10 +61,10 @@ class Commit:
 class StageBatch(MemoryBatch):
     """A batch that gives others their turn before each call."""
 
-    stage: Stage
+    stage: MemoryStage
     act: Act
 
-    def __init__(self, stage: Stage, act: Act) -> None:
+    def __init__(self, stage: MemoryStage, act: Act) -> None:
         super().__init__(stage.tables, {}, 900_000)
         self.stage = stage
         self.act = act
@@ -134,7 +136,7 @@ class StageBatch(MemoryBatch):
 
 
 class _Transaction(AbstractAsyncContextManager[StageBatch]):
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: MemoryStage) -> None:
         self._stage = stage
         self._batch = StageBatch(stage, stage.act)
 
@@ -162,8 +164,48 @@ class _Transaction(AbstractAsyncContextManager[StageBatch]):
             raise Killed
 
 
-class Stage(MemoryStore):
-    """The store that all workers of a simulation share. `act`: whose turn it is; `committed`: what was not looked at yet."""
+class HandDriven:
+    """A coroutine that goes on by `send`: `stages.Actor` of the stage in memory."""
+
+    def __init__(self, stage: MemoryStage, coroutine: Coroutine[Any, Any, Any], act: Act) -> None:
+        self._stage = stage
+        self._coroutine = coroutine
+        self._act = act
+        self._waits_for: Hashable = None
+
+    @property
+    def able(self) -> bool:
+        return self._waits_for is None or self._waits_for not in self._stage.owners
+
+    def turn(self, *, alone: bool) -> bool:  # noqa: ARG002  # a turn costs nothing here
+        return self._go_on(lambda: self._coroutine.send(None))
+
+    def cut(self) -> bool:
+        return self._go_on(lambda: self._coroutine.throw(UnavailableError("the connection was cut")))
+
+    def give_up(self) -> bool:
+        return self._go_on(lambda: self._coroutine.throw(ContendedError("waited too long for a lock")))
+
+    def kill(self) -> None:
+        self._coroutine.close()
+
+    def _go_on(self, how: Callable[[], Any]) -> bool:
+        self._stage.act = self._act
+        try:
+            turn = how()
+        except StopIteration:
+            return True
+        # None: it only let others have their turn.
+        assert turn is None or isinstance(turn, Turn)
+        self._waits_for = None if turn is None else turn.waits_for
+        return False
+
+
+class MemoryStage(MemoryStore):
+    """The store that all workers of a simulation share: `stages.Stage` in memory. `act`: of whoever has the turn."""
+
+    turns = 8
+    loop: asyncio.AbstractEventLoop | None = None
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         super().__init__(clock)
@@ -173,3 +215,31 @@ class Stage(MemoryStore):
 
     def batch(self) -> AbstractAsyncContextManager[StageBatch]:
         return _Transaction(self)
+
+    def begin(self, coroutine: Coroutine[Any, Any, Any], act: Act) -> HandDriven:
+        return HandDriven(self, coroutine, act)
+
+    def heads(self) -> Mapping[UUID, AccountRow]:
+        return {account_id: account.row for account_id, account in self.tables.accounts.items()}
+
+    def left_open(self) -> bool:
+        return bool(self.owners)
+
+    def unsound(self, accounts: Collection[UUID]) -> list[str]:
+        found = []
+        for account_id in accounts:
+            account = self.tables.accounts[account_id]
+            found += [f"{each.invariant}: {account_id}: {each.detail}" for each in violations(account, self.tables)]
+            if account.row.fenced is not None:
+                found.append(f"fenced: {account_id}: {account.row.fenced}")
+        for account_id, version, _ in self.tables.outbox:
+            there = self.tables.accounts.get(account_id)
+            if there is not None and version > there.row.version:
+                found.append(f"announced before it was committed: {account_id}: version {version}")
+        return found
+
+    def unsound_as_whole(self) -> list[str]:
+        return self.unsound(self.tables.accounts)
+
+    def close(self) -> None:
+        """Coroutines that nobody drives do nothing."""
