@@ -97,7 +97,7 @@ class Play:
             self._check_all()
         finally:
             self.post.close()
-            self.store.close()
+            self.store.clear()
         return Outcome(sum(map(len, self._log.values())), self.commits, self.faults)
 
     def _step(self) -> None:

@@ -177,7 +177,7 @@ class HandDriven:
     def able(self) -> bool:
         return self._waits_for is None or self._waits_for not in self._stage.owners
 
-    def turn(self, *, alone: bool) -> bool:  # noqa: ARG002  # a turn costs nothing here
+    def turn(self, *, alone: bool) -> bool:
         return self._go_on(lambda: self._coroutine.send(None))
 
     def cut(self) -> bool:
@@ -241,5 +241,5 @@ class MemoryStage(MemoryStore):
     def unsound_as_whole(self) -> list[str]:
         return self.unsound(self.tables.accounts)
 
-    def close(self) -> None:
+    def clear(self) -> None:
         """Coroutines that nobody drives do nothing."""

@@ -44,7 +44,7 @@ class Actor(Protocol):
         """Whether it can go on; False: it waits for a lock that another one has."""
 
     def turn(self, *, alone: bool) -> bool:
-        """Go on up to the next call to the store; `alone`: nobody else has a turn before it has ended, so it may go on to there."""
+        """Go on up to the next call to the store; `alone`: nobody else has a turn before this ends, so it may go on to there."""
 
     def cut(self) -> bool:
         """Go on over a connection that breaks now."""
@@ -83,7 +83,7 @@ class Stage(Store, Protocol):
     def unsound_as_whole(self) -> list[str]:
         """What breaks an invariant, of everything."""
 
-    def close(self) -> None:
+    def clear(self) -> None:
         """Whatever is still going on ends."""
 
 
