@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # No limit of time may come into the schedule's way; what cannot go on is found without.
 OPTIONS: Final = StoreOptions(role="loyalty_worker", statement_seconds=600, lock_seconds=600, connections_max=12)
 SETTINGS: Final = ("synchronous_commit = off", "deadlock_timeout = '10min'")
-_LOOK_SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.05)
+_LOOK_SECONDS: Final = (0.002, 0.004, 0.008, 0.016, 0.05)
 """How long a statement may take before Postgres is asked whether it waits for a lock: first, and then."""
 _STUCK_SECONDS: Final = 120.0
 _END_MS: Final = 60_000
@@ -49,7 +49,9 @@ class Database:
         self.loop = asyncio.new_event_loop()
         self._store = self.run(_opened(dsn))
         self.pool = self._store._pool  # its connections stay open from world to world
-        self._monitor: asyncpg.Connection[asyncpg.Record] = self.run(asyncpg.connect(dsn))
+        self._monitor: asyncpg.Connection[asyncpg.Record] = self.run(
+            asyncpg.connect(dsn, server_settings={"jit": "off", "plan_cache_mode": "force_generic_plan"})
+        )
         self._asking = asyncio.Lock()
         tables = self.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migrations'")
         self._tables = [row["tablename"] for row in tables]
@@ -57,7 +59,9 @@ class Database:
     def stage(self, clock: Callable[[], datetime]) -> PostgresStage:
         """An empty ledger."""
         self.empty()
-        return PostgresStage(self, clock)
+        stage = PostgresStage(self, clock)
+        self.run(stage.state())  # as a worker does when it starts
+        return stage
 
     def run(self, awaitable: Awaitable[_T]) -> _T:
         """What the awaitable comes to."""
@@ -157,10 +161,12 @@ class TaskDriven:
     async def _went_on(self, how: Coroutine[Any, Any, None]) -> None:
         await how
         await self.settled()
-        # A lock that was given back lets others go on: up to their next statement, or their next wait.
-        for other in self.stage.actors:
-            if other is not self and not other.able:
-                await other.settled()
+        # Locks that were given back let others go on: up to their next statement, or their next wait.
+        while self.stage.freed:
+            self.stage.freed = False
+            for other in self.stage.actors:
+                if not other.able:
+                    await other.settled()
 
     async def _released(self) -> None:
         if self._task is None:
@@ -259,13 +265,16 @@ class _Line:
     async def execute(self, query: str, *arguments: object) -> str:
         if query == "COMMIT":
             return await self._commit()
-        if not query.startswith(("BEGIN", "ROLLBACK")):
+        if query == "ROLLBACK":
+            self._actor.stage.freed = True
+        elif not query.startswith("BEGIN"):
             await self._actor.pause()
         return await self._connection.execute(query, *arguments)
 
     async def cut(self) -> None:
         """The connection breaks: by turns it is Postgres that ends it, with a last word, and the other side without one."""
         stage = self._actor.stage
+        stage.freed = True
         stage.cuts += 1
         if stage.cuts % 2:
             self._connection.terminate()
@@ -279,6 +288,7 @@ class _Line:
             await self.cut()
             return await self._connection.execute("COMMIT")
         status = await self._connection.execute("COMMIT")
+        self._actor.stage.freed = True
         if status == "COMMIT":
             self._actor.stage.kept(self._actor)
         if fault == "answer_lost":
@@ -319,6 +329,8 @@ class PostgresStage(PostgresStore):
         self.actors: set[TaskDriven] = set()
         self.committed: list[Commit] = []
         self.cuts = 0
+        self.freed = False
+        """Whether a transaction ended since those that wait were looked at."""
         self._clock = clock
         self._rows: dict[UUID, AccountRow] = {}
         self._leases: dict[str, datetime] = {}
