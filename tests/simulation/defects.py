@@ -14,6 +14,7 @@ from tests.oracle.programs import PROGRAMS
 from tests.simulation.__main__ import quiet
 from tests.simulation.shrink import Failure, attempt
 from tests.simulation.stage import StageBatch
+from tests.simulation.stages import Stages, in_memory
 from tests.stores.memory_batch import MemoryBatch
 from worker import folding
 from worker.decide import refold, reversal
@@ -126,10 +127,11 @@ IN_SIMULATION: tuple[Defect, ...] = (
 IN_ORACLE: tuple[Defect, ...] = (newest_lot_given_back_first, a_day_longer)
 
 
-def simulated_until_found(defect: Defect, most: int, first: int = 0) -> Failure | None:
+def simulated_until_found(defect: Defect, most: int, first: int = 0, stages: Stages = in_memory) -> Failure | None:
     """The first seed whose simulation finds a defect."""
     with defect():
-        return next((found for seed in range(first, first + most) if isinstance(found := attempt(seed), Failure)), None)
+        attempts = (attempt(seed, stages=stages) for seed in range(first, first + most))
+        return next((found for found in attempts if isinstance(found, Failure)), None)
 
 
 def compared_until_found(defect: Defect, most: int, first: int = 0) -> tuple[int, str] | None:

@@ -42,6 +42,13 @@ _T = TypeVar("_T")
 _whose: ContextVar[TaskDriven | None] = ContextVar("_whose", default=None)
 
 
+def database_in_use() -> Database:
+    """The database of the worker whose turn it is."""
+    actor = _whose.get()
+    assert actor is not None
+    return actor.stage.database
+
+
 class Database:
     """One database for many worlds, one after the other. `dsn`: of a superuser; the schema must be there."""
 
@@ -324,7 +331,7 @@ class PostgresStage(PostgresStore):
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         super().__init__(database.pool, OPTIONS)
         self.database = database
-        self.loop = database.loop
+        self.loop: asyncio.AbstractEventLoop | None = database.loop
         self.tables = PostgresTables(database.fetch)
         self.actors: set[TaskDriven] = set()
         self.committed: list[Commit] = []

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from traceback import extract_tb
 
 from tests.simulation.play import Outcome, Play
+from tests.simulation.stages import Stages, in_memory
 from tests.simulation.world import World, world
 
 TRIES_MAX = 600
@@ -29,7 +30,7 @@ class Failure:
 
     @property
     def command(self) -> str:
-        """Replays it."""
+        """Replays it, on the store in memory unless another one is named."""
         parts = [f"python -m tests.simulation --seed {self.seed}"]
         if self.messages is not None:
             parts.append(f"--messages {spans(self.messages)}")
@@ -39,11 +40,15 @@ class Failure:
 
 
 def attempt(
-    seed: int, messages: Sequence[int] | None = None, steps: Sequence[int] | None = None, made: World | None = None
+    seed: int,
+    messages: Sequence[int] | None = None,
+    steps: Sequence[int] | None = None,
+    made: World | None = None,
+    stages: Stages = in_memory,
 ) -> Outcome | Failure:
     """Play a seed, or a part of it."""
     try:
-        return Play(made or world(seed), messages).run(steps)
+        return Play(made or world(seed), messages, stages).run(steps)
     except Exception as error:  # noqa: BLE001  # whatever goes wrong is a finding
         cause = f" ({error.__cause__})" if error.__cause__ is not None and str(error.__cause__) not in str(error) else ""
         place = extract_tb((error.__cause__ or error).__traceback__)[-1]
@@ -51,7 +56,7 @@ def attempt(
         return Failure(seed, why, tuple(messages) if messages is not None else None, tuple(steps) if steps is not None else None)
 
 
-def shrink(failure: Failure) -> Failure:
+def shrink(failure: Failure, stages: Stages = in_memory) -> Failure:
     """The same failure with as little as possible left of its messages and steps."""
     made = world(failure.seed)
     tries = 0
@@ -59,7 +64,7 @@ def shrink(failure: Failure) -> Failure:
     def fails(messages: Sequence[int], steps: Sequence[int]) -> Failure | None:
         nonlocal tries
         tries += 1
-        found = attempt(failure.seed, messages, steps, made)
+        found = attempt(failure.seed, messages, steps, made, stages)
         return found if isinstance(found, Failure) and found.kind == failure.kind else None
 
     def few_steps(messages: Sequence[int], steps: Sequence[int]) -> Sequence[int]:

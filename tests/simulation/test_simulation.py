@@ -11,12 +11,17 @@ import structlog
 from tests.simulation import defects
 from tests.simulation.__main__ import quiet
 from tests.simulation.play import Play
+from tests.simulation.postgres_defects import ON_POSTGRES
 from tests.simulation.shrink import Failure, attempt, numbers_of, shrink, spans
+from tests.simulation.stages import Stages, in_memory
+from tests.simulation.stores import stages_on
 from tests.simulation.world import world
 
 SEEDS_MAX = 200
 SECONDS = 20.0
 SEEDS_MIN = 40
+SECONDS_ON_POSTGRES = 30.0
+SEEDS_MIN_ON_POSTGRES = 5
 
 
 @pytest.fixture(autouse=True)
@@ -27,15 +32,43 @@ def _quiet() -> Iterator[None]:
     structlog.configure(**before)
 
 
-def test_whatever_happens_the_ledger_ends_right() -> None:
-    end = time.monotonic() + SECONDS
+@pytest.fixture
+def on_postgres(database: str) -> Iterator[Stages]:
+    """Stages on one database."""
+    with stages_on(database) as stages:
+        yield stages
+
+
+def _played(seconds: float, seeds_min: int, stages: Stages) -> None:
+    end = time.monotonic() + seconds
     for seed in range(SEEDS_MAX):
-        found = attempt(seed)
+        found = attempt(seed, stages=stages)
         if isinstance(found, Failure):
-            small = shrink(found)
+            small = shrink(found, stages)
             pytest.fail(f"{small.why}\n{small.command}")
-        if time.monotonic() > end and seed >= SEEDS_MIN:
+        if time.monotonic() > end and seed >= seeds_min:
             break
+
+
+def test_whatever_happens_the_ledger_ends_right() -> None:
+    _played(SECONDS, SEEDS_MIN, in_memory)
+
+
+def test_whatever_happens_the_ledger_on_postgres_ends_right(on_postgres: Stages) -> None:
+    _played(SECONDS_ON_POSTGRES, SEEDS_MIN_ON_POSTGRES, on_postgres)
+
+
+def test_a_seed_is_played_the_same_way_on_postgres(on_postgres: Stages) -> None:
+    plays = [Play(world(8), stages=on_postgres) for _ in range(2)]
+    one, other = [play.run() for play in plays]
+    assert one == other
+    assert one.faults > 0
+    assert plays[0].post.published == plays[1].post.published
+
+
+@pytest.mark.parametrize("defect", ON_POSTGRES, ids=lambda defect: defect.__name__)
+def test_a_defect_of_the_store_is_found_by_simulation_on_postgres(defect: defects.Defect, on_postgres: Stages) -> None:
+    assert defects.simulated_until_found(ON_POSTGRES[defect], 60, stages=on_postgres) is not None
 
 
 def test_a_seed_is_played_the_same_way_every_time() -> None:

@@ -40,6 +40,8 @@ _KILLED: Final = {
 ROWS: Final = (
     Row("simulation: seeds", 10_000, ("seeds",), {}),
     Row("simulation: messages", 10_000_000, ("simulated_messages",), {}),
+    Row("simulation on Postgres: seeds", None, ("postgres_seeds",), {}),
+    Row("simulation on Postgres: messages", 1_000_000, ("postgres_messages",), {}),
     Row("lives of members, compared with the naive rules", 10_000, ("lives",), {}),
     Row("histories compared on Postgres", 20_000, ("compared_histories",), {}),
     Row("messages through real parts", None, ("messages",), {}),
