@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from msgspec.structs import replace
 
@@ -22,10 +23,11 @@ from tests.fold.examples import EXAMPLES, programs, seeds, tried
 from tests.fold.histories import History, history
 from tests.fold.test_returns import told
 from tests.fold.variants import as_shipped, values_of, variant
+from worker.decide.account import Account, NotLoaded
 from worker.decide.change import EVERYTHING, AccountChange, Loaded, Needs
 from worker.decide.program import Program
 from worker.decide.refold import Clock
-from worker.decide.state import Head
+from worker.decide.state import Head, Lot, Mark, blank, clock_moment
 from worker.terms import changed, versions
 from worker.trial.asking import change_of
 
@@ -133,6 +135,32 @@ def test_points_of_a_pool_that_ended_before_the_balance_was_taken_over_lapse() -
     books.deliver([told(program, "balance.opened", at + timedelta(days=17), "2", opened)])
     books.run_clock(at + timedelta(days=60))
     assert (books.books["M"].head.available, books.books["M"].head.lapsed) == (0, 1000)
+
+
+def test_a_row_that_was_not_loaded_is_neither_read_nor_replaced() -> None:
+    at = datetime.fromisoformat("2026-08-27T10:00:00+09:00")
+    lot = Lot(origin="order:A", part="1", kind="regular", granted_at=at, points=5, rule="R", available=5)
+    wide = Account(as_shipped("scolar"), blank(), {}, {}, Needs(frozenset({("mark", "asked for")}), wide=True))
+    wide.begin(clock_moment(at))
+    for reach in (
+        lambda: wide.lot("order:A", "1"),
+        lambda: wide.put_lot(lot),
+        lambda: wide.order("A"),
+        lambda: wide.put("mark", "bought:S", Mark(at)),
+    ):
+        with pytest.raises(NotLoaded):
+            reach()
+    assert not wide.marked("asked for")
+    wide.put("mark", "asked for", Mark(at))
+    wide.put_lot(replace(lot, origin=wide.cause))
+    wide.find("something_odd")
+    narrow = Account(as_shipped("scolar"), blank(), {}, {}, Needs(origins=frozenset({"order:A"})))
+    narrow.begin(clock_moment(at))
+    assert narrow.lot("order:A", "1") is None
+    narrow.put_lot(lot)
+    for look in (narrow.open_lots, lambda: narrow.due_orders(at)):
+        with pytest.raises(NotLoaded):
+            look()
 
 
 def test_no_rule_looks_through_rows_but_by_asking_for_them() -> None:
