@@ -41,7 +41,8 @@ AT_ONCE_FACTS: Final = 128
 class Task(Struct):
     """One account of a batch: whose it is, its incoming facts (sifted when it was loaded last), and what to load of it.
 
-    `returns`: the member was erased before, and these facts are of later.
+    `returns`: the member was erased before, and these facts are of later. `fence`: why the account is to be fenced and not folded
+    (None: it is folded). `rehearsed`: nothing of it will be kept.
     """
 
     account_id: UUID
@@ -50,6 +51,8 @@ class Task(Struct):
     facts: list[Event] = field(default_factory=list)
     asked: Asked = field(default_factory=Asked)
     returns: bool = False
+    fence: str | None = None
+    rehearsed: bool = False
     sifted: Sifted = field(default_factory=Sifted)
 
     def wanted(self) -> Wanted:
@@ -152,6 +155,7 @@ class Folding:
         assert row is not None
         program = self._catalogue.program(row.program)
         try:
+            _must_be_folded(task)
             change = folded_anew(dossier, program, clock, self._epoch)
             items = {key: item for key, item in change.items.items() if item is not None}
             task.sifted = _sifted(task, row, loaded.seen, items)
@@ -176,6 +180,7 @@ class Folding:
         if row is not None and row.fenced is not None:
             return self._kept_for_later(task, loaded, program.code, member_id, row.fenced) if sifted.fresh else None
         try:
+            _must_be_folded(task)
             _must_be_readable(loaded, history)
             if history is not None and task.asked.facts(history.facts, program):
                 raise NotLoaded
@@ -201,7 +206,7 @@ class Folding:
     def _kept_for_later(self, task: Task, loaded: Loaded, program: str, member_id: str, why: str) -> AccountChange:
         """A fenced account takes its facts, so that nothing is lost, and nothing else until it is rebuilt."""
         row = loaded.row
-        if row is None or row.fenced is None:
+        if (row is None or row.fenced is None) and not task.rehearsed:
             log.error("account_fenced", account=str(task.account_id), program=program, why=why)
             metrics.accounts_fenced.inc()
         while task.sifted.doubtful:
@@ -217,6 +222,12 @@ class Folding:
             facts=list(task.sifted.fresh),
             fenced=why,
         )
+
+
+def _must_be_folded(task: Task) -> None:
+    """Raises Defect for an account that is to be fenced."""
+    if task.fence is not None:
+        raise Defect(task.fence)
 
 
 def _must_be_readable(loaded: Loaded, history: History | None) -> None:

@@ -29,6 +29,8 @@ class Inbox:
     erased: dict[UUID, datetime] = field(default_factory=dict)  # accounts of people who were forgotten, up to when
     nobodys: set[int] = field(default_factory=set)  # orders of theirs, by the identity of the event
     gone: set[UUID] = field(default_factory=set)  # accounts that were erased; a route that still leads there leads nowhere
+    fences: Mapping[UUID, str] = field(default_factory=dict)  # accounts to be fenced, and why
+    keep_only: bool = False  # a trial: facts are kept, nothing is folded
     outcomes: Counter[str] = field(default_factory=Counter)
 
     def known_to(self, event: Event, owners: Mapping[str, UUID | None]) -> Mapping[str, UUID | None]:

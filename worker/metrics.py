@@ -38,6 +38,12 @@ event_delay_seconds = Histogram(
     "loyalty_event_delay_seconds", "From the record's time to its commit.", buckets=(*_SECONDS, 60, 300, 3_600), registry=REGISTRY
 )
 accounts_fenced = Counter("loyalty_accounts_fenced", "Accounts set aside because their fold failed.", registry=REGISTRY)
+constraints_broken = Counter(
+    "loyalty_constraints_broken",
+    "Batches that a constraint of the database refused: a defect, whose accounts are then fenced.",
+    ["constraint"],
+    registry=REGISTRY,
+)
 accounts_fenced_now = Gauge(
     "loyalty_accounts_fenced_now", "Accounts of the ledger that are set aside now, up to 500.", registry=REGISTRY
 )

@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from contracts.events import Event, OrderPlaced
-from worker import metrics
+from worker import reports
 from worker.catalogue import OUTSIDE, Catalogue, Unresolved
 from worker.consume.batch import Batch as ReadBatch
 from worker.consume.batch import Move
@@ -23,15 +24,13 @@ from worker.decide.refold import Clock
 from worker.decode import Broken, Limits, Record, Skipped, decode
 from worker.folding import Folding, Task, unique
 from worker.inbox import Inbox
-from worker.log import get_logger
 from worker.persist.api import Batch, Store
-from worker.persist.errors import ErasedMeanwhileError, RefusedError
+from worker.persist.errors import ConstraintError, ErasedMeanwhileError, RefusedError
 from worker.persist.identity import account_id
 from worker.persist.rows import Arrival, DeadLetter, Route
+from worker.refusals import Places, at_fault
 from worker.routing import awaited_by, home_of
 from worker.upkeep.erasing import asked_until
-
-log = get_logger(__name__)
 
 AT_ONCE_BYTES: Final = 262_144
 """After so many bytes of a batch were decoded, others get their turn, the probes among them: every 10 ms with usual records, and
@@ -83,36 +82,39 @@ class Pipeline:
     async def process(self, read: ReadBatch) -> Done:
         """Apply one batch and move its positions. Raises the store's errors; nothing is kept then.
 
-        A batch that Postgres refuses for its data is halved until the records at fault are found; they become dead letters.
+        Of a batch that Postgres refuses, records whose data it cannot keep become dead letters; accounts of whose facts the fold
+        makes what it refuses are fenced, and keep them.
         """
         try:
-            return await self._attempt(read.records, read.moves, frozenset())
+            return await self._attempt(read.records, read.moves, frozenset(), {})
         except RefusedError as error:
-            log.warning("batch_refused", records=len(read.records), error=type(error.__cause__ or error).__name__)
-        at_fault = await self._at_fault(read.records)
-        while True:
-            try:
-                return await self._attempt(read.records, read.moves, at_fault)
-            except RefusedError:
-                # Each of them is taken by itself, but not all together.
-                if len(at_fault) == len(read.records):
-                    raise
-                at_fault |= {await self._first_too_many(read.records, at_fault)}
+            reports.refused(error, records=len(read.records))
+        unkept = await self._not_to_be_kept(read.records)
+        return await self._attempt(read.records, read.moves, unkept, await self._not_to_be_folded(read.records, unkept))
 
-    async def _attempt(self, records: Sequence[Record], moves: Sequence[Move], refused: frozenset[int]) -> Done:
+    async def _attempt(
+        self, records: Sequence[Record], moves: Sequence[Move], unkept: frozenset[int], fences: Mapping[UUID, str]
+    ) -> Done:
         gone: set[UUID] = set()
         while True:
             try:
-                return await self._once(records, moves, refused, gone)
+                return await self._once(records, moves, unkept, fences, gone)
             except ErasedMeanwhileError as error:
                 if error.account_id in gone:
                     raise
                 gone.add(error.account_id)
 
-    async def _once(self, records: Sequence[Record], moves: Sequence[Move], refused: frozenset[int], gone: set[UUID]) -> Done:
+    async def _once(
+        self,
+        records: Sequence[Record],
+        moves: Sequence[Move],
+        unkept: frozenset[int],
+        fences: Mapping[UUID, str],
+        gone: set[UUID],
+    ) -> Done:
         started = time.perf_counter()
-        inbox = await self._decode(records, refused)
-        inbox.gone = gone
+        inbox = await self._decode(records, unkept)
+        inbox.gone, inbox.fences = gone, fences
         decoded = time.perf_counter()
         async with self._store.batch() as batch:
             watermark = await batch.move_positions(moves)
@@ -120,43 +122,56 @@ class Pipeline:
                 self.know(watermark)
             await self._apply(batch, inbox)
             folded = time.perf_counter()
-        _measure(records, inbox, started, decoded, folded)
+        reports.measure(records, inbox, started, decoded, folded)
         broken = Counter((letter.record.topic, letter.record.partition) for letter in inbox.letters)
         return Done(inbox.outcomes, broken)
 
-    async def _at_fault(self, records: Sequence[Record]) -> frozenset[int]:
-        """The records, by place, that Postgres refuses: found by halving, in transactions that are not kept."""
-        found: set[int] = set()
-        spans = [(0, len(records))]
-        while spans:
-            start, end = spans.pop()
-            if await self._taken(records[start:end], frozenset()):
-                continue
-            if end - start == 1:
-                found.add(start)
-            else:
-                middle = (start + end) // 2
-                spans += [(start, middle), (middle, end)]
-        return frozenset(found)
+    async def _not_to_be_kept(self, records: Sequence[Record]) -> frozenset[int]:
+        """The records, by place, whose data Postgres cannot keep, whatever is folded of it."""
 
-    async def _first_too_many(self, records: Sequence[Record], at_fault: frozenset[int]) -> int:
-        """The record, by place, with which the first records, less those at fault, begin to be refused."""
-        low, high = 0, len(records)
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if await self._taken(records[:middle], at_fault) else (low, middle)
-        return next(place for place in range(low, -1, -1) if place not in at_fault)
+        async def refused(places: Places) -> str | None:
+            inbox = await self._decode([records[place] for place in places], frozenset())
+            inbox.keep_only = True
+            try:
+                async with self._rehearsal() as batch:
+                    await self._apply(batch, inbox)
+            except ConstraintError:
+                raise  # not the data: nothing may be called its sender's fault for it
+            except RefusedError as error:
+                return error.why
+            return None
 
-    async def _taken(self, records: Sequence[Record], refused: frozenset[int]) -> bool:
-        """Whether Postgres takes these records; nothing of it is kept."""
-        try:
+        return frozenset(await at_fault(len(records), refused))
+
+    async def _not_to_be_folded(self, records: Sequence[Record], unkept: frozenset[int]) -> dict[UUID, str]:
+        """The accounts of a batch whose fold makes what Postgres refuses, and why."""
+        inbox = await self._decode(records, unkept)
+        async with self._rehearsal() as batch:
+            return await self._refused(batch, unique((await self._route(batch, inbox)).values()), self.clock())
+
+    @asynccontextmanager
+    async def _rehearsal(self) -> AsyncIterator[Batch]:
+        """A transaction of which nothing is kept."""
+        with suppress(_DryRun):
             async with self._store.batch() as batch:
-                await self._apply(batch, await self._decode(records, refused))
+                yield batch
                 raise _DryRun
-        except _DryRun:
-            return True
-        except RefusedError:
-            return False
+
+    async def _refused(self, batch: Batch, tasks: Sequence[Task], clock: Clock) -> dict[UUID, str]:
+        """Those of the accounts whose fold makes what Postgres refuses, and why; nothing is kept."""
+        for task in tasks:
+            task.rehearsed = True
+
+        async def refused(places: Places) -> str | None:
+            try:
+                async with batch.attempt():
+                    folded = await self._folding.fold(batch, [tasks[place] for place in places], clock)
+                    await batch.write(folded.changes)
+            except RefusedError as error:
+                return f"the database refused what its fold made: {error.why}"
+            return None
+
+        return {tasks[place].account_id: why for place, why in (await at_fault(len(tasks), refused)).items()}
 
     # -- decode
 
@@ -169,7 +184,7 @@ class Pipeline:
                 await asyncio.sleep(0)
                 at_once = 0
             if place in refused:
-                inbox.letters.append(DeadLetter(record, "refused", "the database refused this record's data"))
+                inbox.letters.append(DeadLetter(record, "refused", "the database cannot keep this record's data"))
                 continue
             decoded = decode(record, now, self._options.limits)
             if isinstance(decoded, Broken):
@@ -199,6 +214,10 @@ class Pipeline:
     # -- route
 
     async def _apply(self, batch: Batch, inbox: Inbox) -> None:
+        await self._finish(batch, inbox, await self._route(batch, inbox))
+
+    async def _route(self, batch: Batch, inbox: Inbox) -> dict[UUID, Task]:
+        """Give every event to its account; what waits is parked."""
         tasks: dict[UUID, Task] = {}
         await self._leave_out_erased(batch, inbox)
         for event, program in inbox.members:
@@ -206,10 +225,13 @@ class Pipeline:
         routes = await self._routes(batch, inbox)
         self._place_orders(inbox, routes, tasks)
         await self._follow(batch, inbox, routes, tasks)
-        await self._finish(batch, inbox, tasks)
+        return tasks
 
     async def _finish(self, batch: Batch, inbox: Inbox, tasks: dict[UUID, Task]) -> None:
         """Fold, and write what changed and what was refused."""
+        for account, task in tasks.items():
+            task.rehearsed = inbox.keep_only
+            task.fence = "kept" if inbox.keep_only else inbox.fences.get(account)
         folded = await self._folding.fold(batch, unique(tasks.values()), self.clock())
         inbox.outcomes["duplicate"] += len(folded.duplicates)
         inbox.outcomes["late"] += folded.late
@@ -338,21 +360,23 @@ class Pipeline:
     async def run_due(self, accounts: Iterable[UUID], until: datetime) -> int:
         """Let the clock run for these accounts up to an instant that all news has passed; returns how many changed.
 
-        One whose change Postgres refuses is found by halving and fenced, so that the others go on.
+        Those whose changes Postgres refuses are found and fenced, so that the others go on.
         """
         tasks = unique(Task(account) for account in accounts)
+        clock = Clock(until=until, certain_until=until)
         try:
             async with self._store.batch() as batch:
-                folded = await self._folding.fold(batch, tasks, Clock(until=until, certain_until=until))
+                folded = await self._folding.fold(batch, tasks, clock)
                 await batch.write(folded.changes)
             return len(folded.changes)
         except RefusedError as error:
-            if len(tasks) > 1:
-                middle = len(tasks) // 2
-                halves = (tasks[:middle], tasks[middle:])
-                return sum([await self.run_due([task.account_id for task in half], until) for half in halves])
-            why = f"the database refused what the clock changed: {type(error.__cause__ or error).__name__}"
-        return int(await self.fence(tasks[0].account_id, why))
+            reports.refused(error, accounts=len(tasks))
+            async with self._rehearsal() as batch:
+                found = await self._refused(batch, tasks, clock)
+            if not found:
+                raise
+        fenced = sum([await self.fence(account, why) for account, why in found.items()])
+        return fenced + await self.run_due([task.account_id for task in tasks if task.account_id not in found], until)
 
     async def fence(self, account: UUID, why: str, revision: int | None = None) -> bool:
         """Set an account aside, if it stands at a revision: it takes facts, and nothing else until it is rebuilt."""
@@ -369,25 +393,5 @@ class Pipeline:
             events = await batch.take_parked(awaited_by({order_id: route.accounts for order_id, route in known.items()}))
             self._send_home(events, inbox, known, tasks)
             await self._finish(batch, inbox, tasks)
-        _count(inbox)
+        reports.count(inbox)
         return len(events)
-
-
-def _measure(records: Sequence[Record], inbox: Inbox, started: float, decoded: float, folded: float) -> None:
-    now = time.perf_counter()
-    metrics.batches.inc()
-    metrics.batch_records.observe(len(records))
-    metrics.stage_seconds.labels(stage="decode").observe(decoded - started)
-    metrics.stage_seconds.labels(stage="decide").observe(folded - decoded)
-    metrics.stage_seconds.labels(stage="commit").observe(now - folded)
-    _count(inbox)
-    if records:
-        oldest = min(record.timestamp_ms for record in records) / 1000
-        metrics.event_delay_seconds.observe(max(0.0, time.time() - oldest))
-
-
-def _count(inbox: Inbox) -> None:
-    for outcome, count in inbox.outcomes.items():
-        metrics.events.labels(outcome=outcome).inc(count)
-    for reason, count in Counter(letter.reason for letter in inbox.letters).items():
-        metrics.dead_letters.labels(reason=reason).inc(count)

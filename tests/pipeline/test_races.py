@@ -40,7 +40,7 @@ def _between(name: str, others: Sequence[Raw], *, calls: int) -> tuple[Any, Desk
 async def test_the_same_fact_from_two_workers_counts_once_without_a_refusal(method: str, calls: int) -> None:
     gift_ = gift("M", 100, "gift", time=NOW - HOUR)
     hook, desk = _between(method, [gift_], calls=calls)
-    with hook, patch.object(desk.pipeline, "_at_fault", side_effect=AssertionError("halved")):
+    with hook, patch.object(desk.pipeline, "_not_to_be_kept", side_effect=AssertionError("halved")):
         done = await desk.take(gift_)
     assert (done.outcomes["duplicate"], done.outcomes["applied"]) == (1, 0)
     assert (await desk.statement("M")).available == 100

@@ -29,12 +29,15 @@ def _refusing(members: set[str], together: bool = False) -> Any:
     return patch.object(MemoryBatch, "write", refused)
 
 
-async def test_records_that_are_refused_only_together_lose_the_last_of_them() -> None:
+async def test_accounts_that_are_refused_only_together_are_fenced_but_for_the_first_of_them() -> None:
     desk = Desk()
     with _refusing({"M2", "M5", "M7"}, together=True):
         done = await desk.take(*(gift(f"M{number}", 10, f"gift-{number}", time=NOW - HOUR) for number in range(9)))
-    assert (done.outcomes["applied"], desk.letters()) == (7, ["refused", "refused"])
-    assert (await desk.statement("M2")).available == 10
+    assert (done.outcomes["applied"], desk.letters()) == (7, [])
+    fenced = [row.member_id async for each in desk.store.dossiers() if (row := each.row) is not None and row.fenced is not None]
+    assert len(fenced) == 2
+    assert set(fenced) < {"M2", "M5", "M7"}
+    assert all([len((await desk.dossier(member)).facts) == 1 for member in ("M2", "M5", "M7")])
 
 
 async def test_an_account_whose_clock_cannot_be_written_is_fenced_and_the_others_go_on() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -16,13 +17,13 @@ from worker.decide.state import CLOCK_RANK, FORMAT, Moment
 from worker.persist import (
     AccountCollisionError,
     Arrival,
+    ConstraintError,
     DeadLetter,
     Dossier,
     Move,
     OutboxRow,
     Position,
     PositionLostError,
-    RefusedError,
     Route,
 )
 from worker.persist.dead_letters import LetterName, by_name, message
@@ -60,6 +61,17 @@ class MemoryBatch:
         """Gives the locks back."""
         for lock in self._held.values():
             lock.release()
+
+    @asynccontextmanager
+    async def attempt(self) -> AsyncIterator[None]:
+        held, won, done = set(self._held), dict(self._won), len(self._on_commit)
+        try:
+            yield
+        finally:
+            self._won = won
+            del self._on_commit[done:]
+            for name in self._held.keys() - held:
+                self._held.pop(name).release()
 
     async def move_positions(self, moves: Sequence[Move]) -> datetime | None:
         ordered = sorted(moves, key=lambda move: (move.topic, move.partition))
@@ -219,9 +231,9 @@ class MemoryBatch:
             assert self._won.get(change.account_id) is change, "written without having been won in this batch"
             there = self._tables.accounts.get(change.account_id)
             if there is not None and any((fact.source, fact.id) in there.facts for fact in change.facts):
-                raise RefusedError("a fact is there already")
+                raise ConstraintError("fact_pkey")
             if there is not None and (there.lots.keys() & {*change.new_lots} or there.items.keys() & {*change.new_items}):
-                raise RefusedError("a row that is called new is there already")
+                raise ConstraintError("lot_pkey or item_pkey")
             self._on_commit.append(partial(self._commit_rows, change))
 
     def _commit_rows(self, c: AccountChange, now: datetime) -> None:

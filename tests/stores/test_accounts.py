@@ -13,7 +13,7 @@ from tests.stores.examples import KEY, PROGRAM, T0, earned, fact, member, moment
 from worker.decide.change import AccountChange, Loaded, Needs, Wanted
 from worker.decide.state import Decision, Mark, Moment, clock_moment
 from worker.decide.undo import head_before
-from worker.persist import AccountCollisionError, Batch, PostgresStore, RefusedError, Store, StoreOptions, account_id
+from worker.persist import AccountCollisionError, Batch, ConstraintError, PostgresStore, Store, StoreOptions, account_id
 
 M1 = account_id(KEY, PROGRAM, "M1")
 ALL_OPEN = Needs(wide=True)
@@ -148,7 +148,7 @@ async def test_an_account_is_never_taken_for_another_members(store: Store) -> No
 
 async def test_a_fact_is_written_once_only(store: Store) -> None:
     await post(store, earned("M1", 1))
-    with pytest.raises(RefusedError):
+    with pytest.raises(ConstraintError):
         await post(store, earned("M1", 1, (await row_of(store)).row))
     found = await row_of(store)
     assert found.row is not None
@@ -178,7 +178,7 @@ async def test_a_row_is_called_new_only_if_it_is(store: Store, what: str) -> Non
     second = earned("M1", 2, (await row_of(store)).row)
     second.lots, second.items = (first.lots, {}) if what == "lots" else ({}, first.items)
     second.new_lots, second.new_items = list(second.lots), list(second.items)
-    with pytest.raises(RefusedError):
+    with pytest.raises(ConstraintError):
         await post(store, second)
 
 

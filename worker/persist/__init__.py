@@ -3,6 +3,7 @@
 from worker.persist.api import Batch, OutboxStore, Store
 from worker.persist.errors import (
     AccountCollisionError,
+    ConstraintError,
     ContendedError,
     ErasedMeanwhileError,
     OutcomeUnknownError,
@@ -38,6 +39,7 @@ __all__ = [
     "AccountCollisionError",
     "Arrival",
     "Batch",
+    "ConstraintError",
     "ContendedError",
     "DeadLetter",
     "Dossier",

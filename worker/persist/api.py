@@ -91,8 +91,11 @@ class Batch(Protocol):
 
     async def write(self, changes: Sequence[AccountChange]) -> None:
         """Writes all else of the changes whose heads were won in this batch: facts, decisions, entries, lots, items, steps and
-        messages, with one time of recording. Raises RefusedError for a fact, an entry or a row called new that is there already.
+        messages, with one time of recording. Raises ConstraintError for a fact, an entry or a row called new that is there.
         """
+
+    def attempt(self) -> AbstractAsyncContextManager[None]:
+        """What is won and written within is taken back at its end, and its locks are given back."""
 
     async def ask_erasures(self, asked: Mapping[UUID, datetime]) -> None:
         """Notes accounts that are to be erased, for what happened up to an instant of business time; kept with the batch."""

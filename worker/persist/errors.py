@@ -32,7 +32,24 @@ class ErasedMeanwhileError(ContendedError):
 
 
 class RefusedError(StoreError):
-    """Postgres refused the data: the same again will be refused again. Halve the batch to find the record."""
+    """Postgres cannot take the data: the same again will be refused again."""
+
+    @property
+    def why(self) -> str:
+        """What is wrong, without a word of the data."""
+        return type(self.__cause__ or self).__name__
+
+
+class ConstraintError(RefusedError):
+    """A constraint forbids what the data would make of the tables: a defect of ours. `constraint`: its name."""
+
+    def __init__(self, constraint: str) -> None:
+        self.constraint = constraint
+        super().__init__(constraint)
+
+    @property
+    def why(self) -> str:
+        return f"constraint {self.constraint}"
 
 
 class PositionLostError(StoreError):
@@ -87,7 +104,6 @@ _CONTENDED: Final = (
 _REFUSED: Final = (
     asyncpg.DataError,  # SQLSTATE class 22, and what asyncpg cannot encode
     asyncpg.exceptions.DataError,
-    asyncpg.IntegrityConstraintViolationError,
     asyncpg.ProgramLimitExceededError,
 )
 
@@ -100,6 +116,10 @@ def translate(error: BaseException) -> StoreError | None:
         return ContendedError(str(error))
     if isinstance(error, _UNAVAILABLE):
         return UnavailableError(f"{type(error).__name__}: {error}")
+    if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+        # Where no constraint has a name (NOT NULL), the column has one.
+        column = f"{error.table_name}.{error.column_name} {type(error).__name__}"
+        return ConstraintError(error.constraint_name or column)
     if isinstance(error, _REFUSED):
         return RefusedError(f"{type(error).__name__}: {error}")
     if isinstance(error, asyncpg.InterfaceError) and "connection" in str(error):

@@ -89,6 +89,17 @@ class PostgresBatch:
         self.moves.extend(moves)
         return watermark
 
+    @asynccontextmanager
+    async def attempt(self) -> AsyncIterator[None]:
+        connection = self._link.connection
+        with translated():
+            await connection.execute("SAVEPOINT attempt")
+        try:
+            yield
+        finally:
+            with translated():
+                await connection.execute("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt")
+
     async def routes(self, order_ids: Iterable[str]) -> dict[str, Route]:
         return await orders.routes(self._link, order_ids)
 

@@ -136,7 +136,7 @@ async def _rebuild(what: _Rebuild, accounts: Sequence[UUID]) -> list[Rebuilt]:
         if len(accounts) > 1:
             middle = len(accounts) // 2
             return [*await _rebuild(what, accounts[:middle]), *await _rebuild(what, accounts[middle:])]
-        why = f"the database refuses it: {type(error.__cause__ or error).__name__}"
+        why = f"the database refuses what its fold makes: {error.why}"
     async for dossier in what.store.dossiers(accounts):
         return [_left(dossier, why)]
     return []
