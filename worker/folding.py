@@ -239,8 +239,9 @@ def _must_be_readable(loaded: Loaded, history: History | None) -> None:
 
 def _sifted(task: Task, row: AccountRow | None, seen: Mapping[tuple[str, str], bytes], items: Mapping[ItemKey, Item]) -> Sifted:
     """The task's facts sifted; what is new of an account whose person was forgotten names nobody either."""
-    sifted = sift(task.facts, seen, items)
-    if row is not None and row.member_id == nameless(task.account_id):
+    forgotten = row is not None and row.member_id == nameless(task.account_id)
+    sifted = sift(task.facts, seen, items, nameless=forgotten)
+    if forgotten:
         sifted.fresh = [fact.without_person() for fact in sifted.fresh]
     return sifted
 

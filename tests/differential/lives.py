@@ -83,8 +83,8 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Lives in several programs (`size` of them). `clock`: the instants to which the clock comes between, for each order of delivery; `looks`:
-    after which of them everything is looked at; `end`: to where it runs when all was delivered.
+    """Lives in several programs, `size` of them. `clock`: the instants to which the clock comes between, for each order of
+    delivery; `looks`: after which of them everything is looked at; `end`: to where it runs when all was delivered.
     """
 
     seed: int
@@ -109,7 +109,8 @@ def crowd(seed: int, programs: int = PROGRAMS) -> Crowd:
     end = max(each.late_at for life in lives for each in life.tellings) + AFTERWARDS
     clock: dict[Order, tuple[datetime, ...]] = {"on_time": (), "late": ()}
     looks: dict[Order, datetime | None] = {"on_time": None, "late": None}
-    for order in rng.choice([("on_time",), ("late",), ORDERS]):
+    between: Sequence[Order] = rng.choice([ORDERS[:1], ORDERS[1:], ORDERS])
+    for order in between:
         times = sorted({each.at(order) for life in lives for each in life.tellings})
         clock[order] = tuple(sorted(rng.sample(times, min(len(times), rng.choice([1, 3, 8])))))
         looks[order] = rng.choice(clock[order])

@@ -113,8 +113,9 @@ class Stage:
             names[dossier.account_id] = one
             one.problems += [f"{VERIFY} {when}: {each.invariant}: {each.detail}" for each in of_account(dossier, programs)]
         async for violation in self._store.verify():
-            one = names.get(violation.account_id) if violation.account_id is not None else None
-            (one or next(iter(played.values()))).problems.append(f"{VERIFY} {when}: {violation.invariant}: {violation.detail}")
+            theirs = names.get(violation.account_id) if violation.account_id is not None else None
+            one = theirs if theirs is not None else next(iter(played.values()))
+            one.problems.append(f"{VERIFY} {when}: {violation.invariant}: {violation.detail}")
 
     async def _letters(self, played: Mapping[str, Played]) -> None:
         async with self._store.connection() as connection:

@@ -39,6 +39,11 @@ CASES: dict[str, Sequence[Raw]] = {
         shipped("A", "ship", shipment_id="2"),
         order("A", "M", time=NOW - 2 * HOUR),
     ],
+    "parked with something that the contract does not know": [
+        shipped("A", "ship"),
+        shipped("A", "ship", note="otherwise"),
+        order("A", "M", time=NOW - 2 * HOUR),
+    ],
     "one id for two orders": [
         shipped("A", "ship"),
         shipped("B", "ship"),

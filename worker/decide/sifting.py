@@ -18,13 +18,15 @@ class Sifted:
     """Facts by what is to become of them: `fresh` ones are folded, `conflicts` are refused, with the reason and a detail.
 
     `doubtful`: orders under the id of a fresh one, which stands unless it is rejected. What becomes of them shows when the fresh
-    ones are folded; so it is the same whether they come in one batch or in two.
+    ones are folded; so it is the same whether they come in one batch or in two. `nameless`: the person was forgotten, so what is
+    known may be kept without what named them.
     """
 
     fresh: list[Event] = field(default_factory=list)
     doubtful: list[Event] = field(default_factory=list)
     duplicates: list[Event] = field(default_factory=list)
     conflicts: list[tuple[Event, str, str]] = field(default_factory=list)
+    nameless: bool = False
     _digests: dict[Key, bytes] = field(default_factory=dict)
 
     def settle(self, seen: Mapping[Key, bytes], items: Mapping[ItemKey, Item | None]) -> bool:
@@ -35,7 +37,7 @@ class Sifted:
         key = (fact.source, fact.id)
         known = seen.get(key) or self._digests.get(key)
         if known is not None:
-            if known == fact.digest or known == _nameless(fact):
+            if known == fact.digest or (self.nameless and known == _nameless(fact)):
                 self.duplicates.append(fact)
             else:
                 self.conflicts.append((fact, "conflict", "id: this source and id were used for other content before"))
@@ -52,12 +54,15 @@ class Sifted:
         return same is None
 
 
-def sift(facts: Iterable[Event], seen: Mapping[Key, bytes], items: Mapping[ItemKey, Item]) -> Sifted:
+def sift(
+    facts: Iterable[Event], seen: Mapping[Key, bytes], items: Mapping[ItemKey, Item], *, nameless: bool = False
+) -> Sifted:
     """Sift facts of one account in the order in which they came.
 
     `seen`: digests of those that are known, by source and id. `items`: rows of the account, with every order that is placed.
+    `nameless`: it is the account of a person who was forgotten.
     """
-    sifted = Sifted()
+    sifted = Sifted(nameless=nameless)
     placed: set[str] = set()
     doubtful: set[Key] = set()
     for fact in facts:
