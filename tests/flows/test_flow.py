@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.flows.shop import Shop
 from tests.flows.system import System
+from tests.witness.asking import WAIT_SECONDS, judged
 
 
 async def test_a_small_shop_is_drained_published_without_gaps_and_verified(system: System) -> None:
@@ -20,3 +21,6 @@ async def test_a_small_shop_is_drained_published_without_gaps_and_verified(syste
         assert not [violation async for violation in store.verify()]
         assert not await store.drainable(10)
     assert dict(published.first_versions()) == {key: list(range(1, row.version + 1)) for key, row in heads.items() if row.version}
+    answer = await judged(system, wait=WAIT_SECONDS)
+    assert answer.evidence == []
+    assert (answer.read["sent"], answer.read["accounts"]) == (len(events), len(heads))

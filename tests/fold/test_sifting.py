@@ -65,6 +65,15 @@ def test_a_repeat_of_what_was_kept_without_the_person_is_a_repeat() -> None:
     assert names(sift([joined], {("story", "a"): kept}, {})) == ("", "", [("a", "conflict")])
 
 
+def test_other_content_is_refused_even_where_it_differs_in_nothing_that_the_contract_names() -> None:
+    plain, noted = fact("a", "member.registered", country="JP"), fact("a", "member.registered", country="JP", note="otherwise")
+    nobody = fact("a", "member.registered", country="JP").without_person()
+    assert noted.without_person().digest == nobody.digest
+    for one, other in ((plain, noted), (noted, plain), (nobody, noted)):
+        assert names(sift([one, other], {}, {})) == ("a", "", [("a", "conflict")])
+        assert names(sift([other], {("story", "a"): one.digest}, {})) == ("", "", [("a", "conflict")])
+
+
 def test_an_order_that_stands_is_repeated_with_its_content_and_contradicted_with_other() -> None:
     first = order("a")
     assert names(sift([order("b"), order("c", price=2_000)], {}, rows(first))) == ("", "b", [("c", "order_conflict")])
