@@ -361,6 +361,25 @@ async def test_entries_that_are_told_in_sums_are_compared_by_reason_and_bucket(d
 
 
 @in_one_loop
+async def test_what_was_refused_after_it_had_waited_is_a_dead_letter_wherever_it_stood(drained: Drained) -> None:
+    world = tampered(drained.world, LETTERS, lambda records: records)
+    (row,) = world.tables.rows["parked"]
+    world.tables.rows["parked"] = []
+    assert [violation.name for violation in judge(replace(world)).violations] == ["lost"]
+    said = {"specversion": "1.0", "id": row["id"], "source": row["source"], "type": row["type"], "program": row["program"]}
+    value = json.dumps({**said, "time": row["business_at"].isoformat(), "data": json.loads(row["body"])}).encode()
+    letter = {"topic": "witness.commerce.order", "partition": -1, "record_offset": -1, "reason": "unknown_order"}
+    headers = b'[["content-type","YXBwbGljYXRpb24vY2xvdWRldmVudHMranNvbg=="]]'
+    world.tables.rows["dead_letter"].append({**letter, "key": None, "value": value, "headers": headers})
+    assert [violation.name for violation in judge(replace(world)).violations] == ["dead-letter-untold"]
+    own = {"error": b"unknown_order", "detail": b"", "topic": b"witness.commerce.order", "partition": b"-1", "offset": b"-1"}
+    told = tuple((f"loyalty_{name}", text) for name, text in own.items())
+    structured = (("content-type", b"application/cloudevents+json"),)
+    world.records[LETTERS].append(Record(LETTERS, 0, 10**6, 0, None, value, (*structured, *told)))
+    assert not judge(replace(world)).violations
+
+
+@in_one_loop
 async def test_points_that_nobody_decided_about_are_named_after_the_longest_wait(drained: Drained) -> None:
     world = tampered(drained.world, DECIDED, lambda records: [])
     rejected = {(row["source"], row["id"]) for row in world.tables.rows["decision"] if row["verdict"] == "rejected"}
