@@ -60,13 +60,14 @@ class Database:
             asyncpg.connect(dsn, server_settings={"jit": "off", "plan_cache_mode": "force_generic_plan"})
         )
         self._asking = asyncio.Lock()
+        self.in_use: PostgresStage | None = None
         tables = self.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migrations'")
         self._tables = [row["tablename"] for row in tables]
 
     def stage(self, clock: Callable[[], datetime]) -> PostgresStage:
         """An empty ledger."""
         self.empty()
-        stage = PostgresStage(self, clock)
+        self.in_use = stage = PostgresStage(self, clock)
         self.run(stage.state())  # as a worker does when it starts
         return stage
 
@@ -386,6 +387,7 @@ class PostgresStage(PostgresStore):
     # -- what the play asks
 
     def begin(self, coroutine: Coroutine[Any, Any, Any], act: Act) -> TaskDriven:
+        assert self.database.in_use is self, "the database was emptied for another play"
         actor = TaskDriven(self, coroutine, act)
         self.actors.add(actor)
         return actor
