@@ -98,7 +98,7 @@ WHERE o.account_id = ANY($1::uuid[]) AND o.version > a.version;
 -- name: heads_agree_with_columns
 SELECT account_id, format('columns %s %s %s %s, head %s', available, pending, held, arrears, h.doc) AS detail
 FROM (
-    SELECT account_id, available, pending, held, arrears, next_due_at, convert_from(head, 'UTF8')::jsonb AS doc
+    SELECT account_id, available, pending, held, arrears, next_due_at, waits_for, convert_from(head, 'UTF8')::jsonb AS doc
     FROM account
     WHERE account_id = ANY($1::uuid[])
 ) h
@@ -106,7 +106,11 @@ WHERE available <> coalesce((doc ->> 'available')::bigint, 0)
     OR pending <> coalesce((doc ->> 'pending')::bigint, 0)
     OR held <> coalesce((doc ->> 'held')::bigint, 0)
     OR arrears <> coalesce((doc ->> 'arrears')::bigint, 0)
-    OR next_due_at IS DISTINCT FROM (doc ->> 'next_due_at')::timestamptz;
+    OR next_due_at IS DISTINCT FROM (doc ->> 'next_due_at')::timestamptz
+    -- What waits is kept as its moment and the snapshot since which it waits; in another form as its moment alone.
+    OR waits_for IS DISTINCT FROM (
+        SELECT min((w ->> 1)::bigint) + 2 FROM jsonb_array_elements(doc -> 'waiting') w WHERE jsonb_typeof(w -> 0) = 'array'
+    );
 
 -- name: lots_agree_with_columns
 SELECT account_id, format('lot %s/%s: columns %s %s %s, lot %s', origin, part, pending, available, lapsed, l.body) AS detail
@@ -136,13 +140,15 @@ JOIN account a ON a.account_id = l.account_id
 WHERE l.account_id = ANY($1::uuid[]) AND l.available > 0
     AND l.lapses_at <= (convert_from(a.head, 'UTF8')::jsonb -> 'last' ->> 0)::timestamptz;
 
--- Whatever waits for the clock is looked at no later than it is due.
+-- Whatever waits for the clock is looked at no later than it is due, or right after the last moment if it became due in the past.
 -- name: nothing_due_is_forgotten
 SELECT i.account_id, format('%s %s is due at %s, the account at %s', i.kind, i.key, i.due_at, coalesce(a.next_due_at::text, 'no time')) AS detail
 FROM item i
 JOIN account a ON a.account_id = i.account_id
 WHERE i.account_id = ANY($1::uuid[]) AND i.due_at IS NOT NULL AND a.fenced IS NULL
-    AND (a.next_due_at IS NULL OR a.next_due_at > i.due_at);
+    AND (a.next_due_at IS NULL OR a.next_due_at > greatest(
+        i.due_at, (convert_from(a.head, 'UTF8')::jsonb -> 'last' ->> 0)::timestamptz + interval '1 microsecond'
+    ));
 
 -- name: whole_nothing_without_account
 SELECT account_id, format('%s without an account', what) AS detail

@@ -46,10 +46,10 @@ GRANT INSERT ON fact, decision, entry, dead_letter, program_terms TO loyalty_wor
 -- Rewritten as accounts move on; a row of these is never removed.
 GRANT INSERT, UPDATE ON account, order_route, position, reading, erasure TO loyalty_worker;
 GRANT INSERT, UPDATE ON announced TO loyalty_worker;
-GRANT UPDATE ON watermark, ledger_state TO loyalty_worker;
+GRANT UPDATE ON watermark, certainty, ledger_state TO loyalty_worker;
 -- Come and go.
 GRANT INSERT, UPDATE, DELETE ON lot, item, step, lease TO loyalty_worker;
-GRANT INSERT, DELETE ON parked, outbox TO loyalty_worker;
+GRANT INSERT, DELETE ON parked, outbox, snapshot TO loyalty_worker;
 
 -- The only way to take facts away: of an account that was asked to be erased, and of nobody else; and of them only what names a
 -- person, which the function sees to itself.

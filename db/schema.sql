@@ -215,6 +215,7 @@ CREATE TABLE public.account (
     fenced text,
     head bytea NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    waits_for bigint,
     CONSTRAINT account_arrears_check CHECK ((arrears >= 0)),
     CONSTRAINT account_held_check CHECK ((held >= 0)),
     CONSTRAINT account_pending_check CHECK ((pending >= 0)),
@@ -240,6 +241,13 @@ COMMENT ON COLUMN public.account.shard IS 'The six highest bits of account_id: t
 
 
 --
+-- Name: COLUMN account.waits_for; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.account.waits_for IS 'The number of the snapshot that must be passed before a redemption which waits may be refused.';
+
+
+--
 -- Name: announced; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -261,6 +269,27 @@ CREATE TABLE public.announced (
 --
 
 COMMENT ON TABLE public.announced IS 'Verdicts read back from Kafka after a restore: whoever folds the fact that asked takes them as they were told.';
+
+
+--
+-- Name: certainty; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.certainty (
+    one boolean DEFAULT true NOT NULL,
+    current bigint DEFAULT 0 NOT NULL,
+    passed bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT certainty_check CHECK (((passed >= 0) AND (passed <= current))),
+    CONSTRAINT certainty_one_check CHECK (one)
+)
+WITH (fillfactor='50');
+
+
+--
+-- Name: TABLE certainty; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.certainty IS 'The number of the newest snapshot, and of the newest one whose ends all positions have reached. Neither goes back.';
 
 
 --
@@ -676,6 +705,25 @@ CREATE TABLE public.schema_migrations (
 
 
 --
+-- Name: snapshot; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.snapshot (
+    number bigint NOT NULL,
+    taken_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    ends bytea NOT NULL
+)
+WITH (fillfactor='50');
+
+
+--
+-- Name: TABLE snapshot; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.snapshot IS 'Ends of all partitions of the topics read, as Kafka said them, until all positions have reached them; ends is JSON.';
+
+
+--
 -- Name: step; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -738,6 +786,14 @@ ALTER TABLE ONLY public.account
 
 ALTER TABLE ONLY public.announced
     ADD CONSTRAINT announced_pkey PRIMARY KEY (account_id, source, id);
+
+
+--
+-- Name: certainty certainty_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.certainty
+    ADD CONSTRAINT certainty_pkey PRIMARY KEY (one);
 
 
 --
@@ -877,6 +933,14 @@ ALTER TABLE ONLY public.schema_migrations
 
 
 --
+-- Name: snapshot snapshot_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.snapshot
+    ADD CONSTRAINT snapshot_pkey PRIMARY KEY (number);
+
+
+--
 -- Name: step step_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -904,6 +968,13 @@ CREATE INDEX account_due ON public.account USING btree (shard, next_due_at) WHER
 --
 
 CREATE INDEX account_fenced ON public.account USING btree (account_id) WHERE (fenced IS NOT NULL);
+
+
+--
+-- Name: account_waits; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX account_waits ON public.account USING btree (shard, waits_for) WHERE ((waits_for IS NOT NULL) AND (fenced IS NULL));
 
 
 --
@@ -1008,4 +1079,5 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261122102000'),
     ('20261122124000'),
     ('20261122221000'),
+    ('20261123000000'),
     ('20261130010000');

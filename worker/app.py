@@ -23,6 +23,7 @@ from worker.built import the_fold_is
 from worker.catalogue import Catalogue
 from worker.consume.batch import Batch, PartitionKey
 from worker.consume.breaker import Breaker, BreakerRule
+from worker.consume.ends import LogEnds
 from worker.consume.intake import Intake, IntakeOptions
 from worker.consume.positions import Incident
 from worker.consume.subscription import Subscription, SubscriptionOptions
@@ -150,10 +151,11 @@ class Worker:
             self._incident,
         )
         client = settings.kafka.client_options(settings.worker_id)
+        topics = tuple(settings.kafka.topic(name) for name in TOPICS_IN)
         self.subscription = Subscription(
             self.intake,
             SubscriptionOptions(
-                topics=tuple(settings.kafka.topic(name) for name in TOPICS_IN),
+                topics=topics,
                 group=settings.kafka.group,
                 client=client,
                 poll_records_max=settings.batch.records_max,
@@ -188,6 +190,7 @@ class Worker:
             watermark=lambda: self.pipeline.watermark,
             events_first=self.intake.emptied,
         )
+        self._ends = LogEnds(topics, client)
         self.timekeeper = Timekeeper(
             store,
             self.intake,
@@ -197,6 +200,7 @@ class Worker:
                 longest_wait_seconds=settings.watermark.longest_wait_seconds,
             ),
             self._on_watermark,
+            self._ends.bounds,
             self.subscription.partitions,
         )
         self.sweeper = Sweeper(store, self.pipeline, catalogue)
@@ -250,6 +254,7 @@ class Worker:
         batches.cancel()
         by_name = {task.get_name(): task for task in beside}
         await _end([task for name, task in by_name.items() if name != "relay"])
+        await self._ends.close()
         left = grace - (asyncio.get_running_loop().time() - started)
         try:
             flushed = await self.relay.flush(max(left - 2.0, 0.5))

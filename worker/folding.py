@@ -19,13 +19,15 @@ from contracts.events import Event
 from worker import metrics
 from worker.catalogue import Catalogue
 from worker.decide.account import Defect, NotLoaded
+from worker.decide.arrivals import change_by
 from worker.decide.asked import Asked
 from worker.decide.change import FORGOTTEN, AccountChange, AccountRow, History, Loaded, Wanted, nameless
 from worker.decide.fold import defect_of
 from worker.decide.needs import ROUNDS_MAX
+from worker.decide.rebuild import BEGINNING
 from worker.decide.refold import Clock, Late, change_account
 from worker.decide.sifting import Sifted, sift
-from worker.decide.state import Item, ItemKey, blank
+from worker.decide.state import Decision, Item, ItemKey, Moment, blank
 from worker.log import get_logger
 from worker.persist.api import Batch
 from worker.persist.errors import ErasedMeanwhileError
@@ -159,11 +161,13 @@ class Folding:
             change = folded_anew(dossier, program, clock, self._epoch)
             items = {key: item for key, item in change.items.items() if item is not None}
             task.sifted = _sifted(task, row, loaded.seen, items)
-            if task.sifted.fresh:
-                change = folded_anew(dossier, program, clock, self._epoch, task.sifted.fresh)
-            while task.sifted.doubtful:
-                if task.sifted.settle(loaded.seen, change.items):
-                    change = folded_anew(dossier, program, clock, self._epoch, task.sifted.fresh)
+
+            def fold(fresh: Sequence[Event], told: Sequence[Decision], after: Moment | None) -> AccountChange:
+                return folded_anew(dossier, program, clock, self._epoch, _kept_of(fresh, row), told, after)
+
+            at_hand = (change.head, clock, loaded.seen, items, BEGINNING)
+            folded, task.sifted = change_by(task.facts, task.sifted, *at_hand, fold)
+            change = folded or change
         except Defect as defect:
             return self._kept_for_later(task, Loaded(row), row.program, row.member_id, str(defect))
         return change
@@ -185,11 +189,14 @@ class Folding:
             if history is not None and task.asked.facts(history.facts, program):
                 raise NotLoaded
             given = (program, task.account_id, member_id, loaded)
-            change = change_account(*given, sifted.fresh, clock, history, told=loaded.told, epoch=self._epoch)
-            while sifted.doubtful and change is not None:
-                if sifted.settle(loaded.seen, {**loaded.items, **change.items}):
-                    told = (*loaded.told, *change.decisions)
-                    change = change_account(*given, sifted.fresh, clock, history, told=told, epoch=self._epoch)
+
+            def fold(fresh: Sequence[Event], told: Sequence[Decision], after: Moment | None) -> AccountChange | None:
+                told, fresh = (*loaded.told, *told), _kept_of(fresh, row)
+                return change_account(*given, fresh, clock, history, told=told, after=after, epoch=self._epoch)
+
+            at_hand = (row.head if row is not None else blank(), clock, loaded.seen, loaded.items)
+            since = history.since if history is not None else None
+            change, task.sifted = change_by(task.facts, sifted, *at_hand, since, fold)
             return _recorded_now(change, loaded)
         except (NotLoaded, Late):
             if not last:
@@ -238,12 +245,16 @@ def _must_be_readable(loaded: Loaded, history: History | None) -> None:
 
 
 def _sifted(task: Task, row: AccountRow | None, seen: Mapping[tuple[str, str], bytes], items: Mapping[ItemKey, Item]) -> Sifted:
-    """The task's facts sifted; what is new of an account whose person was forgotten names nobody either."""
-    forgotten = row is not None and row.member_id == nameless(task.account_id)
-    sifted = sift(task.facts, seen, items, nameless=forgotten)
-    if forgotten:
-        sifted.fresh = [fact.without_person() for fact in sifted.fresh]
+    """The task's facts by what is to become of them."""
+    sifted = sift(task.facts, seen, items, nameless=row is not None and row.member_id == nameless(task.account_id))
+    sifted.fresh = _kept_of(sifted.fresh, row)
     return sifted
+
+
+def _kept_of(facts: Sequence[Event], row: AccountRow | None) -> list[Event]:
+    """Facts as they are kept: those of an account whose person was forgotten name nobody either."""
+    forgotten = row is not None and row.member_id == nameless(row.account_id)
+    return [fact.without_person() for fact in facts] if forgotten else list(facts)
 
 
 def _recorded_now(change: AccountChange | None, loaded: Loaded) -> AccountChange | None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from contracts.events import Event
@@ -25,6 +26,7 @@ class Inbox:
     places: dict[int, int] = field(default_factory=dict)  # theirs among the records, by the identity of the event
     arrived: dict[tuple[str, str], int] = field(default_factory=dict)  # the place where an order (id, program) first came
     before: dict[str, Mapping[str, UUID | None]] = field(default_factory=dict)  # whose orders of the batch were before it
+    waited: list[Event] = field(default_factory=list)  # that were parked until an order of this batch came
     letters: list[DeadLetter] = field(default_factory=list)
     erased: dict[UUID, datetime] = field(default_factory=dict)  # accounts of people who were forgotten, up to when
     nobodys: set[int] = field(default_factory=set)  # orders of theirs, by the identity of the event
@@ -47,6 +49,23 @@ class Inbox:
             for program, owner in owners.items()
             if program in before or self.arrived.get((order_id, program), -1) < place
         }
+    def arrival_order(self) -> dict[int, tuple[Any, ...]]:
+        """The order of arrival, by the identity of the event: as in the batch; what came before its order arrives after it, in
+        business order, whether it was parked in a batch before or not."""
+        by_batch = {identity: place for place, identity in enumerate(self.records)}
+        brought: dict[str | None, int] = {}
+        for event, _ in self.orders:
+            if (place := by_batch.get(id(event))) is not None:
+                brought.setdefault(event.order_id, place)
+        found: dict[int, tuple[Any, ...]] = {identity: (place, 0) for identity, place in by_batch.items()}
+        # Of two that contradict each other the one that was parked came first.
+        parked = {(event.source, event.id): event.key for event in self.waited}
+        for number, events in enumerate((self.waited, self.followers)):
+            for event in events:
+                place = brought.get(event.order_id, -1)
+                if place > by_batch.get(id(event), -1):
+                    found[id(event)] = (place, 1, parked.get((event.source, event.id), event.key), number)
+        return found
 
     def refuse(self, event: Event, reason: str, detail: str, topic: Callable[[str], str]) -> None:
         """Make a dead letter of the record that an event came in; one that was parked before is written as a record again."""

@@ -21,6 +21,7 @@ from worker.catalogue import OUTSIDE, Catalogue, Unresolved
 from worker.consume.batch import Batch as ReadBatch
 from worker.consume.batch import Move
 from worker.decide.refold import Clock
+from worker.decide.state import Certainty
 from worker.decode import Broken, Limits, Record, Skipped, decode
 from worker.folding import Folding, Task, unique
 from worker.inbox import Inbox
@@ -147,7 +148,8 @@ class Pipeline:
         """The accounts of a batch whose fold makes what Postgres refuses, and why."""
         inbox = await self._decode(records, unkept)
         async with self._rehearsal() as batch:
-            return await self._refused(batch, unique((await self._route(batch, inbox)).values()), self.clock())
+            tasks = unique((await self._route(batch, inbox)).values())
+            return await self._refused(batch, tasks, self.clock(await batch.certainty()))
 
     @asynccontextmanager
     async def _rehearsal(self) -> AsyncIterator[Batch]:
@@ -232,7 +234,11 @@ class Pipeline:
         for account, task in tasks.items():
             task.rehearsed = inbox.keep_only
             task.fence = "kept" if inbox.keep_only else inbox.fences.get(account)
-        folded = await self._folding.fold(batch, unique(tasks.values()), self.clock())
+        if several := [task for task in tasks.values() if len(task.facts) > 1]:
+            order = inbox.arrival_order()
+            for task in several:
+                task.facts.sort(key=lambda fact: order.get(id(fact), ()))
+        folded = await self._folding.fold(batch, unique(tasks.values()), self.clock(await batch.certainty()))
         inbox.outcomes["duplicate"] += len(folded.duplicates)
         inbox.outcomes["late"] += folded.late
         inbox.outcomes["applied"] += folded.applied
@@ -319,8 +325,8 @@ class Pipeline:
         """Give events to the accounts of their orders: those that came now, and those that had been parked for an order."""
         arrived = awaited_by({event.order_id or "": routes[event.order_id or ""].accounts for event, _ in inbox.orders})
         # What was parked came first: if something of this batch contradicts it, the later one is at fault.
-        waited = await batch.take_parked(arrived) if arrived else []
-        parked = self._send_home((*waited, *inbox.followers), inbox, routes, tasks)
+        inbox.waited = await batch.take_parked(arrived) if arrived else []
+        parked = self._send_home((*inbox.waited, *inbox.followers), inbox, routes, tasks)
         if parked:
             for event in await batch.park(parked, {order_id for order_id, route in routes.items() if route.outside}):
                 self._refuse(inbox, event, "conflict", "id: this source and id were used for other content before")
@@ -349,30 +355,30 @@ class Pipeline:
 
     # -- the clock
 
-    def clock(self) -> Clock:
-        """How far time is known now: everything up to the watermark, less the grace."""
-        return Clock.known(self.watermark, self._now(), timedelta(seconds=self._options.grace_seconds))
+    def clock(self, certainty: Certainty) -> Clock:
+        """How far things are known now: time up to the watermark, less the grace."""
+        return Clock.known(self.watermark, self._now(), timedelta(seconds=self._options.grace_seconds), certainty)
 
     def know(self, watermark: datetime) -> None:
         """The watermark has come to here."""
         self.watermark = watermark if self.watermark is None else max(watermark, self.watermark)
 
-    async def run_due(self, accounts: Iterable[UUID], until: datetime) -> int:
-        """Let the clock run for these accounts up to an instant that all news has passed; returns how many changed.
+    async def run_due(self, accounts: Iterable[UUID], until: datetime | None) -> int:
+        """Let the clock run for these accounts up to an instant that all news has passed (None: not at all), and decide what
+        waits; returns how many changed.
 
         Those whose changes Postgres refuses are found and fenced, so that the others go on.
         """
         tasks = unique(Task(account) for account in accounts)
-        clock = Clock(until=until, certain_until=until)
         try:
             async with self._store.batch() as batch:
-                folded = await self._folding.fold(batch, tasks, clock)
+                folded = await self._folding.fold(batch, tasks, Clock(until=until, certainty=await batch.certainty()))
                 await batch.write(folded.changes)
             return len(folded.changes)
         except RefusedError as error:
             reports.refused(error, accounts=len(tasks))
             async with self._rehearsal() as batch:
-                found = await self._refused(batch, tasks, clock)
+                found = await self._refused(batch, tasks, Clock(until=until, certainty=await batch.certainty()))
             if not found:
                 raise
         fenced = sum([await self.fence(account, why) for account, why in found.items()])

@@ -13,7 +13,6 @@ from contracts.statement import Statement
 from worker.decide.account import Account
 from worker.decide.fold import fold, moment_of
 from worker.decide.program import Program
-from worker.decide.refold import NOTHING_CERTAIN
 from worker.decide.state import FORMAT, blank
 from worker.decide.statement import statement
 from worker.persist.rows import Dossier
@@ -39,7 +38,7 @@ def of_facts(dossier: Dossier, program: Program, at: datetime | None) -> Account
 
 
 def _folded(account: Account, dossier: Dossier, at: datetime | None, *, facts: bool) -> Account:
-    account.certain_until = NOTHING_CERTAIN  # a redemption without a recorded verdict waits: a fold that only reads refuses none
+    account.told_only = True  # a redemption without a recorded verdict waits: a fold that only reads takes none
     account.decided.update({(each.source, each.id): each for each in dossier.decisions})
     ordered = sorted((fact for fact in dossier.facts if at is None or fact.time <= at), key=moment_of) if facts else []
     fold(account, ordered, at)

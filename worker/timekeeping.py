@@ -1,16 +1,20 @@
-"""Time of the group: report how far this worker has read, compute the watermark under a lease, let reading go in step."""
+"""Time of the group: report how far this worker has read; under a lease compute the watermark and follow the ends of the topics;
+let reading go in step."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from worker import metrics
 from worker.consume.batch import PartitionKey
+from worker.consume.ends import Bounds
 from worker.consume.intake import Intake
+from worker.consume.snapshots import may_take, newest_passed, to_reach
 from worker.consume.watermark import PartitionRow, Watermark, advance, slowest
+from worker.decide.state import SNAPSHOTS_AWAITED
 from worker.log import get_logger
 from worker.persist.api import Store
 from worker.persist.errors import StoreError
@@ -42,13 +46,16 @@ class Timekeeper:
         intake: Intake,
         options: TimekeeperOptions,
         on_watermark: Callable[[datetime], None],
+        bounds: Callable[[], Awaitable[Mapping[PartitionKey, Bounds | None]]],
         partitions: Callable[[], Iterable[PartitionKey]] = tuple,
     ) -> None:
-        """`partitions`: all that there are, whoever reads them, as far as is known."""
+        """`bounds`: what Kafka has of all partitions (None: it does not say). `partitions`: all that there are, whoever reads
+        them, as far as is known."""
         self._store = store
         self._intake = intake
         self._options = options
         self._on_watermark = on_watermark
+        self._bounds = bounds
         self._partitions = partitions
         self._known = Watermark()
         self.share = 1.0
@@ -82,7 +89,25 @@ class Timekeeper:
             self._known = advance(rows, now, wait, self._known, self._partitions())
             if self._known.time is not None:
                 await self._store.advance_watermark(self._known.time)
+            await self._follow_ends(wait)
         watermark = await self._store.watermark()
         if watermark is not None:
             metrics.watermark_seconds.set(watermark.timestamp())
             self._on_watermark(watermark)
+
+    async def _follow_ends(self, longest_wait: timedelta) -> None:
+        """Take the next snapshots of all ends while a redemption waits to know more, and say which of them are passed.
+
+        As many as one awaits at once: where everything is read as it comes, it is decided in this round.
+        """
+        known = await self._store.snapshots()
+        for _ in range(SNAPSHOTS_AWAITED):
+            if not known.waited_for or not may_take(known.open, known.now):
+                break
+            positions = await self._store.positions()
+            await self._store.take_snapshot(known.certainty.current, to_reach(await self._bounds(), positions))
+            known = await self._store.snapshots()
+        if known.open:
+            passed = newest_passed(known.open, await self._store.positions(), known.now, longest_wait)
+            if passed is not None:
+                await self._store.pass_snapshots(passed)

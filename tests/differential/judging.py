@@ -120,7 +120,7 @@ class _Judge:
         return _Simulated(counts, facts, ledger.decisions, {**as_json(statement_), "version": 0})
 
     def _fold(self, dossier: Dossier) -> _Folded:
-        fold = scratch(self.life.program, dossier.facts, _by_name(dossier), self.crowd.end, self.crowd.end)
+        fold = scratch(self.life.program, dossier.facts, _by_name(dossier), self.crowd.end)
         entries = net_entries((step.moment, entry) for step in fold.steps for entry in step.entries)
         of_facts_ = self._told(of_facts(dossier, self.life.program, self.crowd.end))
         return _Folded(of_facts_, self._told(fold.account), entries, fold.account.decided)

@@ -9,13 +9,11 @@ from uuid import UUID
 import pytest
 
 from tests.erasure.conftest import DAY, T0, Ledger, erasure, life
-from worker.decide.refold import Clock
 from worker.persist import Dossier
 from worker.persist.postgres import PostgresBatch
 from worker.upkeep.rebuild import rebuild
 
 END = T0 + 40 * DAY
-CLOCK = Clock(until=END, certain_until=END)
 
 
 async def test_an_account_that_is_erased_while_it_is_read_to_be_rebuilt_is_read_again(
@@ -39,6 +37,6 @@ async def test_an_account_that_is_erased_while_it_is_read_to_be_rebuilt_is_read_
         yield ledger.person()
 
     monkeypatch.setattr(PostgresBatch, "dossiers", between)
-    (found,) = [each async for each in rebuild(ledger.store, ledger.catalogue, person(), CLOCK, 1)]
+    (found,) = [each async for each in rebuild(ledger.store, ledger.catalogue, person(), END, 1)]
     assert (erased, found.defect, found.facts, found.announced) == ([1], None, 0, False)
     assert await ledger.findings() == []

@@ -299,6 +299,8 @@ async def _missing(store: PostgresStore, ends: Mapping[tuple[str, int], int], si
         return f"the watermark is {watermark}"
     if due := await store.due(range(64), watermark, 5):
         return f"at the watermark {watermark} there is due {', '.join(map(str, due))}"
+    if (await store.snapshots()).waited_for:
+        return "redemptions wait for their verdict"
     # Last: what took the last instant may have been committed after any earlier look.
     waiting, _ = await store.backlog()
     return f"{waiting} messages are not published" if waiting else ""

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from contracts.events import Event, OrderPlaced
 from tests.fold.histories import History as Life
-from worker.decide.account import Account, item_key
+from worker.decide.account import Account, item_key, next_after
 from worker.decide.change import (
     EVERYTHING,
     AccountChange,
@@ -32,7 +32,20 @@ from worker.decide.fold import fold, moment_of
 from worker.decide.order_records import Order
 from worker.decide.program import Program
 from worker.decide.refold import Clock, Late, change_account
-from worker.decide.state import Decision, Entry, Head, Item, ItemKey, Lot, Moment, Request, Setting, blank
+from worker.decide.state import (
+    Certainty,
+    Decision,
+    Entry,
+    Head,
+    Item,
+    ItemKey,
+    Lot,
+    Moment,
+    Request,
+    Setting,
+    awaited_by,
+    blank,
+)
 from worker.decide.step import Step
 from worker.decide.undo import head_before
 from worker.trial.asking import change_of
@@ -114,10 +127,10 @@ class Books:
         """Every verdict that was announced."""
         return {key: decision for book in self.books.values() for key, decision in book.decisions.items()}
 
-    def deliver(self, batch: Sequence[Event], until: datetime | None = None, certain_until: datetime | None = None) -> None:
+    def deliver(self, batch: Sequence[Event], until: datetime | None = None, certainty: Certainty | None = None) -> None:
         """Take a batch as the worker does: park what has no order yet, leave duplicates out, fold each account once."""
         for member, facts in self.routed(batch).items():
-            self.change(self.book(member), facts, Clock(until=until, certain_until=certain_until))
+            self.change(self.book(member), facts, Clock(until=until, certainty=certainty))
 
     def book(self, member: str) -> Book:
         """A member's account, empty if there is none yet."""
@@ -148,11 +161,13 @@ class Books:
         else:
             self._parked.setdefault(event.order_id, []).append(event)
 
-    def run_clock(self, until: datetime, certain_until: datetime | None = None) -> None:
-        """What the due loop does: look at every account whose next due instant has come."""
+    def run_clock(self, until: datetime, certainty: Certainty | None = None) -> None:
+        """What the due loop does: look at every account whose next due instant has come, or whose redemption need not wait."""
         for book in self.books.values():
-            if book.head.next_due_at is not None and book.head.next_due_at <= until:
-                self.change(book, [], Clock(until=until, certain_until=certain_until))
+            awaited = awaited_by(book.head)
+            decidable = awaited is not None and (certainty is None or awaited <= certainty.passed)
+            if decidable or (book.head.next_due_at is not None and book.head.next_due_at <= until):
+                self.change(book, [], Clock(until=until, certainty=certainty))
 
     def change(self, book: Book, facts: list[Event], clock: Clock) -> AccountChange | None:
         """Fold facts and clock into an account and write what comes out."""
@@ -363,8 +378,8 @@ def check_due(book: Book) -> None:
         assert head.clock_due_at is not None
         assert head.clock_due_at <= min(dates)
     if head.clock_due_at is not None:
-        assert head.next_due_at is not None
-        assert head.next_due_at <= head.clock_due_at
+        assert head.last is not None
+        assert head.next_due_at == next_after(head.last, head.clock_due_at), "an instant at which the clock gets on"
 
 
 # -- one fold of the sorted set
@@ -383,12 +398,12 @@ def scratch(
     facts: Iterable[Event],
     decisions: Mapping[_Key, Decision],
     until: datetime | None,
-    certain_until: datetime | None = None,
+    certainty: Certainty | None = None,
 ) -> Scratch:
     """One fold of a set of facts from nothing, with the decisions that were announced."""
     account = Account(program, blank(), {}, {}, complete=True)
     account.decided.update(decisions)
-    account.certain_until = certain_until
+    account.certainty = certainty
     return Scratch(account, fold(account, sorted(facts, key=moment_of), until))
 
 
@@ -428,11 +443,11 @@ def assert_same(what: str, one: Mapping[Any, Any], other: Mapping[Any, Any]) -> 
         raise AssertionError(f"{what} differ:\n" + "\n".join(f"{k}:\n  is {one.get(k)}\n  not {other.get(k)}" for k in keys))
 
 
-def compare_all(books: Books, life: Life, until: datetime, certain_until: datetime | None = None) -> None:
+def compare_all(books: Books, life: Life, until: datetime, certainty: Certainty | None = None) -> None:
     """Every account equals one fold of what belongs to it."""
     for book in books.books.values():
         check_book(book, books.program)
-        whole = scratch(books.program, book.facts.values(), book.decisions, until, certain_until)
+        whole = scratch(books.program, book.facts.values(), book.decisions, until, certainty)
         try:
             compare(book, whole, exact_due=not books.narrow)
         except AssertionError as error:

@@ -14,7 +14,7 @@ from tests.fold.variants import as_shipped
 from tests.rules.story import Story, instant, line
 from worker.decide.account import Account, Defect
 from worker.decide.program import Program
-from worker.decide.state import Request
+from worker.decide.state import Certainty, Request
 from worker.decide.statement import statement
 from worker.trial import asking
 
@@ -36,22 +36,22 @@ class Told:
         self.books = Books(self.program, narrow=narrow)
         self._events = 0
 
-    def tell(self, type_: str, at: str, certain: str | None = None, **data: Any) -> None:
-        """Deliver an event; `certain`: up to where everything has been read, always if it is not given."""
+    def tell(self, type_: str, at: str, certainty: Certainty | None = None, **data: Any) -> None:
+        """Deliver an event; `certainty`: how far the topics have been read, all of them if it is not given."""
         self._events += 1
         body = json.dumps({"member_id": "M1", **data}, sort_keys=True).encode()
         if type_.startswith(("order.", "shipment.", "return.")) and type_ != "order.placed":
             body = json.dumps(data, sort_keys=True).encode()
         event = Event.from_stored("story", f"e{self._events:03}", type_, instant(at), self.program.code, None, body)
-        self.books.deliver([event], certain_until=instant(certain) if certain else None)
+        self.books.deliver([event], certainty=certainty)
 
-    def clock(self, at: str, certain: str | None = None) -> None:
-        self.books.run_clock(instant(at), instant(certain) if certain else None)
+    def clock(self, at: str, certainty: Certainty | None = None) -> None:
+        self.books.run_clock(instant(at), certainty)
 
-    def order(self, order_id: str, at: str, *lines: Any, certain: str | None = None, **data: Any) -> None:
+    def order(self, order_id: str, at: str, *lines: Any, certainty: Certainty | None = None, **data: Any) -> None:
         store = self.program.versions[0].terms.membership.stores.eligible[0]
         told = {"store": store, "payment_method": "credit_card", **data}
-        self.tell("order.placed", at, certain, order_id=order_id, lines=lines or [line(10_000)], **told)
+        self.tell("order.placed", at, certainty, order_id=order_id, lines=lines or [line(10_000)], **told)
 
     def lots(self, points: int = 10) -> None:
         """Many lots, each of a grant of its own."""
@@ -155,8 +155,8 @@ def _facts(told: Told) -> Iterator[tuple[str, Callable[[], None]]]:
         return f"{type_} {at}", lambda: told.tell(type_, at, **data)
 
     store = told.program.versions[0].terms.membership.stores.eligible[0]
-    plan = {"course": "subscription", "subscription_id": "S1", "planned_delivery_date": "2024-03-20"}
-    reserved = {"redemption_id": "R", "points": 50, "store": store}
+    plan: dict[str, Any] = {"course": "subscription", "subscription_id": "S1", "planned_delivery_date": "2024-03-20"}
+    reserved: dict[str, Any] = {"redemption_id": "R", "points": 50, "store": store}
     yield fact("balance.opened", "2024-01-01", lots=[{"points": 5_000}])
     yield fact("member.registered", "2024-01-05", channel="web")
     yield fact("points.adjusted", "2024-01-06", points=700, reason="support")
@@ -205,33 +205,35 @@ def test_what_a_fact_names_is_there_with_the_first_load(code: str, monkeypatch: 
 # -- time
 
 
-def _pays(told: Told, at: str, certain: str) -> None:
-    told.order("A", at, line(10_000), certain=certain, points_used=50)
+def _pays(told: Told, at: str, certainty: Certainty) -> None:
+    told.order("A", at, line(10_000), certainty=certainty, points_used=50)
 
 
-def _reserves(told: Told, at: str, certain: str) -> None:
-    told.tell("redemption.requested", at, certain, redemption_id="A", points=50, store="ansage_online")
+def _reserves(told: Told, at: str, certainty: Certainty) -> None:
+    told.tell("redemption.requested", at, certainty, redemption_id="A", points=50, store="ansage_online")
 
 
-def _asks(told: Told, at: str, certain: str) -> None:
-    told.tell("reward.requested", at, certain, request_id="A", reward_sku="CUTTING_BOARD", quantity=1)
+def _asks(told: Told, at: str, certainty: Certainty) -> None:
+    told.tell("reward.requested", at, certainty, request_id="A", reward_sku="CUTTING_BOARD", quantity=1)
 
 
-def _sets(told: Told, at: str, certain: str) -> None:
-    told.tell("subscription.points-set", at, certain, request_id="A", subscription_id="S1", points=50)
+def _sets(told: Told, at: str, certainty: Certainty) -> None:
+    told.tell("subscription.points-set", at, certainty, request_id="A", subscription_id="S1", points=50)
 
 
 @pytest.mark.parametrize("asks", [_pays, _reserves, _asks, _sets])
 @pytest.mark.parametrize("comes", [True, False])
-def test_a_refusal_that_news_could_turn_waits_until_all_news_is_read(asks: Callable[[Told, str, str], None], comes: bool) -> None:
+def test_a_refusal_that_news_could_turn_waits_for_all_to_be_read(
+    asks: Callable[[Told, str, Certainty], None], comes: bool
+) -> None:
     told = Told("ansage", narrow=False)
     told.tell("member.registered", "2024-01-05", channel="web")
-    asks(told, "2024-03-02", "2024-03-01")
+    asks(told, "2024-03-02", Certainty(0, 1))
     assert (_decisions(told, "2024-03-02"), told.books.decisions) == (["waiting"], {})
     if comes:
-        told.tell("points.adjusted", "2024-03-01 15:00:00", "2024-03-01 16:00:00", points=700, reason="support")
+        told.tell("points.adjusted", "2024-03-01 15:00:00", Certainty(2, 2), points=700, reason="support")
         assert _decisions(told, "2024-03-02") == ["accepted"], "an acceptance waits for nothing"
-    told.clock("2024-03-02", "2024-03-02")
+    told.clock("2024-03-02", Certainty(3, 3))
     assert _decisions(told, "2024-03-02") == ["accepted" if comes else "rejected"]
     (decision,) = told.books.decisions.values()
     assert decision.reason == (None if comes else "insufficient_points")

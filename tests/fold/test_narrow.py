@@ -106,13 +106,13 @@ def play(program: Program, life: History, rng: Random) -> None:
     for event in events:
         for member, facts in books.routed([event]).items():
             book = books.book(member)
-            clock = Clock(until=rng.choice([None, event.time]), certain_until=None)
+            clock = Clock(until=rng.choice([None, event.time]), certainty=None)
             for given_now in (facts, []):
                 change = agree(program, book, given_now, clock) if given_now or rng.random() < 0.3 else None
                 if change is not None:
                     write(book, change)
     for book in books.books.values():
-        change = agree(program, book, [], Clock(until=life.end, certain_until=None))
+        change = agree(program, book, [], Clock(until=life.end, certainty=None))
         if change is not None:
             write(book, change)
 

@@ -16,7 +16,7 @@ from tests.fold.examples import batches, draw, programs, seeds, tried
 from tests.fold.test_returns import told
 from tests.fold.variants import as_shipped
 from worker.decide.refold import _entry_order, corrections
-from worker.decide.state import Decision, Entry, Moment
+from worker.decide.state import Certainty, Decision, Entry, Moment
 from worker.trial.simulate import Simulation
 
 
@@ -103,19 +103,27 @@ def _shuffled(simulation: Simulation, events: tuple[Event, ...], rng: Random) ->
 @programs
 @tried
 @given(seed=seeds)
-def test_waiting_for_the_watermark_changes_when_a_redemption_is_decided_and_nothing_else(code: str, seed: int) -> None:
+def test_waiting_until_all_is_read_changes_when_a_redemption_is_decided_and_nothing_else(code: str, seed: int) -> None:
     program, life, rng = draw(code, seed)
     books = Books(program)
-    certain = life.events[0].time - timedelta(days=1)
+    until, certainty = life.events[0].time - timedelta(days=1), Certainty(0, 0)
     for batch in batches(life.events, rng):
         if rng.random() < 0.3:
-            certain = max(certain, rng.choice(life.events).time)
-        books.deliver(batch, until=certain, certain_until=certain)
-        books.run_clock(certain, certain)
+            until = max(until, rng.choice(life.events).time)
+        if rng.random() < 0.5:
+            current = certainty.current + rng.randint(1, 2)
+            certainty = Certainty(rng.randint(certainty.passed, current), current)
+        books.deliver(batch, until, certainty)
+        books.run_clock(until, certainty)
         for book in books.books.values():
-            assert all(moment.at > certain for moment in book.head.waiting), "what can be decided does not wait"
-    books.run_clock(life.end, life.end)
-    compare_all(books, life, life.end, life.end)
+            assert not any(certainty.may_refuse(each.snapshot) for each in book.head.waiting), "what can be decided does not wait"
+            assert all(each.snapshot <= certainty.current for each in book.head.waiting)
+    # What was told again while the first waited begins to wait when that one is refused.
+    while any(book.head.waiting for book in books.books.values()):
+        certainty = Certainty(certainty.current + 2, certainty.current + 2)
+        books.run_clock(life.end, certainty)
+    books.run_clock(life.end, certainty)
+    compare_all(books, life, life.end)
     assert all(not book.head.waiting for book in books.books.values())
 
 

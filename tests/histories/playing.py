@@ -140,8 +140,7 @@ async def _books(system: System, histories: Sequence[History]) -> Books:
         for member, ledger in simulation.ledgers.items():
             assert ledger.row is not None
             account = Account(simulation.program, ledger.row.head, ledger.lots, ledger.items, complete=True)
-            account.version = simulation.program.at(books.at)
-            books.simulated[history.program, member] = statement(account, member, ledger.row.version, "now")
+            books.simulated[history.program, member] = statement(account, member, ledger.row.version, books.at, "now")
     return books
 
 

@@ -53,10 +53,11 @@ class Desk:
         return await self.pipeline.process(self.read(records))
 
     async def until(self, at: datetime) -> None:
-        """The watermark comes to an instant, and the clock runs."""
+        """The watermark comes to an instant, all topics are read to their ends, and the clock runs."""
         self.pipeline.know(at)
-        due = await self.store.due(range(64), at, 1000)
-        await self.pipeline.run_due([each.account_id for each in due], at)
+        await self.store.read_to_ends()
+        due = {each.account_id for each in await self.store.due(range(64), at, 1000)}
+        await self.pipeline.run_due(due | {*await self.store.decidable(range(64), 1000)}, at)
 
     async def dossier(self, member: str) -> Dossier:
         """All that is kept of a member."""

@@ -17,7 +17,6 @@ from worker import folding, metrics
 from worker.catalogue import Catalogue
 from worker.decide import refold
 from worker.decide.change import AccountChange
-from worker.decide.refold import Clock
 from worker.persist import PostgresStore
 from worker.pipeline import Pipeline, PipelineOptions
 from worker.upkeep import verify
@@ -69,9 +68,8 @@ def on(store: PostgresStore) -> Desk:
 
 async def free(desk: Desk) -> list[str | None]:
     """Rebuild what is fenced; what is still wrong with each."""
-    clock = Clock.known(NOW, NOW, timedelta(0))
     catalogue = Catalogue(programs().values())
-    return [each.defect async for each in rebuild(desk.store, catalogue, fenced(desk.store), clock, 1)]
+    return [each.defect async for each in rebuild(desk.store, catalogue, fenced(desk.store), NOW, 1)]
 
 
 @pytest.mark.parametrize("constraint", DEFECTS)

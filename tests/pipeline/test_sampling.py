@@ -16,7 +16,6 @@ from tests.upgrades.traffic import DUMPED_AT, events, fill
 from worker import metrics, registry
 from worker.catalogue import Catalogue
 from worker.consume.batch import Batch
-from worker.decide.refold import Clock
 from worker.decode import Record
 from worker.persist import SHARDS, PostgresStore, Violation, account_id, shard_of
 from worker.pipeline import Pipeline, PipelineOptions
@@ -122,8 +121,7 @@ async def test_an_account_that_was_mended_meanwhile_is_not_set_aside(ledger: Led
         yield wrong
 
     async def fence(account: UUID, why: str, revision: int) -> bool:
-        clock = Clock(until=DUMPED_AT, certain_until=DUMPED_AT)
-        (rebuilt,) = [each async for each in rebuild(ledger.store, ledger.catalogue, one(), clock, 1)]
+        (rebuilt,) = [each async for each in rebuild(ledger.store, ledger.catalogue, one(), DUMPED_AT, 1)]
         assert (account, rebuilt.defect) == (wrong, None)
         return await ledger.pipeline.fence(account, why, revision)
 

@@ -42,7 +42,7 @@ def test_a_sound_account_stays_as_it_is_and_goes_on_as_if_nothing_had_been(code:
         books.deliver(batch, until=rng.choice([None, batch[0].time]))
         for book in [book for book in books.books.values() if book.row is not None and rng.random() < 0.3]:
             lots, items, head = dict(book.lots), dict(book.items), book.head
-            change = _rebuilt(book, program, Clock(until=None, certain_until=None))
+            change = _rebuilt(book, program, Clock(until=None, certainty=None))
             assert (change.entries, change.messages, change.decisions) == ([], [], [])
             looks_ahead = {"clock_due_at": head.clock_due_at, "next_due_at": head.next_due_at}
             assert (book.lots, book.items, replace(book.head, **looks_ahead)) == (lots, items, head)
@@ -76,7 +76,7 @@ def test_an_account_whose_snapshot_is_wrong_comes_back_with_all_facts_that_came_
                 _damage(books.books[member], rng)
         books.deliver(batch, until=rng.choice([None, batch[0].time]))
     for member in sorted(books.fenced):
-        _rebuilt(books.books[member], program, Clock(until=None, certain_until=None))
+        _rebuilt(books.books[member], program, Clock(until=None, certainty=None))
     books.fenced = frozenset()
     books.run_clock(life.end)
     compare_all(books, life, life.end)

@@ -23,14 +23,11 @@ from worker.catalogue import Catalogue
 from worker.consume.batch import Batch
 from worker.decide import fold, state
 from worker.decide.account import Account
-from worker.decide.refold import Clock
 from worker.decide.state import FORMAT
 from worker.decode import Record
 from worker.persist import RefusedError
 from worker.upkeep import rebuild, verify
 from worker.upkeep.rebuild import Rebuilt, fenced
-
-CLOCK = Clock(until=NOW, certain_until=NOW)
 
 
 def _defective(_: Account, data: PointsAdjusted) -> NoReturn:
@@ -47,7 +44,7 @@ def defect() -> Iterator[None]:
 async def free(desk: Desk, accounts: AsyncIterator[UUID] | None = None, **more: Any) -> list[Rebuilt]:
     """What the command does."""
     catalogue = Catalogue(programs().values())
-    return [each async for each in rebuild.rebuild(desk.store, catalogue, accounts or fenced(desk.store), CLOCK, 1, **more)]
+    return [each async for each in rebuild.rebuild(desk.store, catalogue, accounts or fenced(desk.store), NOW, 1, **more)]
 
 
 def day(member: str) -> list[Raw]:
@@ -185,7 +182,7 @@ async def test_a_redemption_that_waited_at_the_moment_of_the_backup_gets_the_ver
     dossier = await desk.dossier("M")
     assert dossier.row is not None
     (waiting,) = dossier.row.head.waiting
-    told = [(dossier.account_id, state.Decision(*waiting.name, "accepted", 100))]
+    told = [(dossier.account_id, state.Decision(*waiting.moment.name, "accepted", 100))]
     assert await desk.store.announce(told) == 1
     if way == "a fence and a rebuild":
         assert await desk.pipeline.fence(dossier.account_id, "a test")

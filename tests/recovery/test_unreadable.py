@@ -14,7 +14,6 @@ from tests.upgrades.traffic import DUMPED_AT, afterwards, fill
 from worker import registry
 from worker.catalogue import Catalogue
 from worker.consume.batch import Batch
-from worker.decide.refold import Clock
 from worker.decide.state import FORMAT
 from worker.decode import Record
 from worker.persist import PostgresStore
@@ -76,8 +75,7 @@ async def test_whose_rows_cannot_be_read_is_fenced_and_freed_if_the_facts_can_an
             for account in torn:
                 yield account
 
-        clock = Clock(until=END, certain_until=END)
-        freed = {each.account_id: each.defect async for each in rebuild.rebuild(store, catalogue, these(), clock, 1)}
+        freed = {each.account_id: each.defect async for each in rebuild.rebuild(store, catalogue, these(), END, 1)}
         left = {torn[account]: why for account, why in freed.items() if why is not None}
         assert left == {"a fact": "there is a fact that cannot be read: KeyError"}
         wrong = {each.account_id async for each in check(store, programs)}

@@ -30,6 +30,8 @@ class Ledger:
     """Accounts with their next instants, and what became of them."""
 
     accounts: list[Account]
+    waiting: list[UUID] = field(default_factory=list)
+    decided: set[UUID] = field(default_factory=set)
     chunks: list[list[UUID]] = field(default_factory=list)
     asked: list[tuple[Collection[int], datetime]] = field(default_factory=list)
     fails: int = 0
@@ -40,7 +42,10 @@ class Ledger:
         self.asked.append((shards, until))
         return sorted((one for one in self.accounts if one.due_at <= until), key=lambda one: one.due_at)[:limit]
 
-    async def process(self, ids: Sequence[UUID], until: datetime) -> None:
+    async def decidable(self, shards: Collection[int], limit: int) -> Sequence[UUID]:
+        return [one for one in self.waiting if one not in self.decided][:limit]
+
+    async def process(self, ids: Sequence[UUID], until: datetime | None) -> None:
         if self.fails:
             self.fails -= 1
             raise ConnectionError("the database is away")
@@ -48,6 +53,7 @@ class Ledger:
         self.chunks.append(list(ids))
         if not self.stuck:
             self.accounts = [one for one in self.accounts if one.account_id not in ids]
+            self.decided |= {*ids}
 
 
 def ledger_of(count: int, at: datetime = NOW - timedelta(days=1)) -> Ledger:
@@ -106,6 +112,13 @@ async def test_nothing_is_taken_before_anything_was_read() -> None:
     ledger = ledger_of(5)
     assert await loop_of(ledger, watermark=None).take_all() == 0
     assert ledger.asked == []
+
+
+async def test_what_may_be_decided_is_decided_though_no_time_is_known() -> None:
+    ledger = ledger_of(2)
+    ledger.waiting = [uuid.uuid4()]
+    assert await loop_of(ledger, watermark=None).take_all() == 1
+    assert ledger.chunks == [ledger.waiting]
 
 
 async def test_what_does_not_get_done_is_not_asked_for_in_a_hot_loop() -> None:

@@ -12,7 +12,8 @@ from tests.simulation.stages import Stage
 from tests.simulation.world import Message, Said, World
 from tests.stores.memory_tables import Account
 from worker.decide.change import Message as Told
-from worker.decide.state import blank
+from worker.decide.redemption import WAITS
+from worker.decide.state import SNAPSHOTS_AWAITED, blank
 from worker.persist import Partition
 from worker.persist.identity import account_id
 
@@ -32,6 +33,33 @@ class Chain:
             known = self.next.get(place)
             assert move.from_offset == known, f"{place}: a batch from {move.from_offset} was committed, it stood at {known}"
             self.next[place] = move.next_offset
+
+
+class Promise:
+    """A redemption is refused for want of something only when all was read that was published before it, unless the longest wait
+    was over. `waited_out`: the newest snapshot that counts as passed only for that."""
+
+    def __init__(self) -> None:
+        self.waited_out = 0
+        self._before: dict[tuple[str, str], dict[Partition, int]] = {}
+
+    def sent(self, message: Message, ends: dict[Partition, int]) -> None:
+        """A message is published when the partitions end here; what counts is the first time that something is said."""
+        if message.said is not None:
+            self._before.setdefault((message.said.source, message.said.id), ends)
+
+    def check(self, commit: Commit, chain: Chain) -> None:
+        """Fail if a verdict of this commit was taken too early."""
+        for row, change in commit.changes:
+            waited = {each.moment.name: each.snapshot for each in (row.head.waiting if row is not None else ())}
+            for decision in change.decisions:
+                key = (decision.source, decision.id)
+                if decision.reason not in WAITS:
+                    continue
+                assert key in waited, f"{key} was refused when it was first folded"
+                unread = [place for place, end in self._before[key].items() if (chain.next.get(place) or 0) < end]
+                over = waited[key] + SNAPSHOTS_AWAITED <= self.waited_out
+                assert over or not unread, f"{key} was refused before {unread} were read up to where they ended when it came"
 
 
 def check_commit(commit: Commit) -> set[UUID]:
@@ -81,7 +109,7 @@ def check_folds(world: World, stage: Stage, messages: Mapping[UUID, list[Told]])
         told = dict(book.decisions)
         try:
             check_book(book, program)
-            whole = scratch(program, book.facts.values(), told, world.end, world.end)
+            whole = scratch(program, book.facts.values(), told, world.end)
             compare(book, whole, exact_due=False)
             assert whole.account.decided == told, "the fold takes decisions of its own"
             ours, theirs = book.head.next_due_at, whole.account.head.next_due_at

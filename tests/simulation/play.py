@@ -17,6 +17,7 @@ from tests.simulation.world import Message, World
 from worker.catalogue import Catalogue
 from worker.consume.batch import Batch as ReadBatch
 from worker.consume.batch import Move, digest_of, time_of
+from worker.consume.snapshots import newest_passed
 from worker.decide.change import Message as Told
 from worker.decode import Record
 from worker.persist import Partition
@@ -26,6 +27,7 @@ from worker.pipeline import Pipeline, PipelineOptions
 _TURNS_MAX = 100_000
 _TIRED = 0.02
 """How likely whoever waits for a lock gives up at each turn of the others."""
+_FOR_EVER = timedelta(days=36_500)
 
 
 @dataclass(slots=True)
@@ -75,6 +77,8 @@ class Play:
         self.catalogue = Catalogue(world.programs.values())
         self.workers = [self._start(f"worker-{number}") for number in range(world.workers)]
         self.chain = checks.Chain()
+        self.promise = checks.Promise()
+        self._listed: tuple[int, dict[Partition, int | None]] | None = None  # by a holder of the lease that sleeps
         self._told: dict[UUID, list[Told]] = {}
         self.commits = 0
         self.faults = 0
@@ -109,7 +113,9 @@ class Play:
         elif roll < 0.78:
             self._rebalance()
         elif roll < 0.88:
-            self._move_watermark(early=rng.random() < 0.2)
+            early = rng.random() < 0.2
+            self._move_watermark(early=early)
+            self._alone(self.workers[0], self._follow_ends(early=early))
         elif roll < 0.91 and len(self.workers) > 1:
             self.faults += 1
             self.post.overtake(*(worker.name for worker in rng.sample(self.workers, 2)))
@@ -125,6 +131,7 @@ class Play:
         for message in self._to_publish[self._published : self._published + count]:
             place = (message.topic, self.world.partition_of(message.key))
             log = self._log.setdefault(place, [])
+            self.promise.sent(message, {each: len(there) for each, there in self._log.items()})
             log.append((message.record(place[1], len(log)), message))
             self.now = max(self.now, message.at)
         self._published += count
@@ -154,6 +161,28 @@ class Play:
         value = self.now if early or not unread else min(self.now, time_of(min(unread)))
         there = self.store.tables.watermark
         self.store.tables.watermark = value if there is None else max(there, value)
+
+    async def _follow_ends(self, *, early: bool) -> None:
+        """A round of whoever has the lease for it, which may have listed the ends long ago and slept since."""
+        known = await self.store.snapshots()
+        after, ends = known.certainty.current, {place: len(log) for place, log in self._log.items()}
+        if self._listed is None and self.rng.random() < 0.2:
+            self._listed = (after, {**ends})
+            return
+        if self._listed is not None and self.rng.random() < 0.5:
+            (after, listed), self._listed = self._listed, None
+            await self.store.take_snapshot(after, listed)
+        else:
+            await self.store.take_snapshot(after, ends)
+        await self._pass_snapshots(timedelta(0) if early else _FOR_EVER)
+
+    async def _pass_snapshots(self, longest_wait: timedelta) -> None:
+        known, positions = await self.store.snapshots(), await self.store.positions()
+        passed = newest_passed(known.open, positions, known.now, longest_wait)
+        if passed is not None:
+            if passed != newest_passed(known.open, positions, known.now, _FOR_EVER):
+                self.promise.waited_out = passed
+            await self.store.pass_snapshots(passed)
 
     def _kill(self, worker: Worker) -> None:
         """The process ends; another one starts in its place."""
@@ -209,11 +238,12 @@ class Play:
         return ReadBatch(tuple(records), tuple(moves))
 
     async def _due(self, worker: Worker) -> None:
-        until = await self.store.watermark()
+        until, most = await self.store.watermark(), self.rng.choice([1, 100])
+        accounts = await self.store.decidable(range(64), most)
         if until is not None:
             until = min(until, self.now)
-            due = await self.store.due(range(64), until, self.rng.choice([1, 100]))
-            await worker.pipeline.run_due([each.account_id for each in due], until)
+            accounts += [each.account_id for each in await self.store.due(range(64), until, most)]
+        await worker.pipeline.run_due(dict.fromkeys(accounts), until)
 
     async def _sweep(self, worker: Worker) -> None:
         routes = await self.store.drainable(self.rng.choice([1, 100]))
@@ -238,6 +268,7 @@ class Play:
         touched: set[UUID] = set()
         for commit in self.store.committed:
             self.chain.follow(commit)
+            self.promise.check(commit, self.chain)
             touched |= checks.check_commit(commit)
             for _, change in commit.changes:
                 self._told.setdefault(change.account_id, []).extend(change.messages)
@@ -302,9 +333,11 @@ class Play:
         for _ in range(len(self.store.tables.parked) + 1):
             self._alone(worker, self._sweep(worker))
         for _ in range(100):
+            self._alone(worker, self._follow_ends(early=False))
             self._alone(worker, worker.pipeline.run_due(sorted(self.store.heads()), self.world.end))
             if not any(
-                (due := row.head.next_due_at) is not None and due <= self.world.end for row in self.store.heads().values()
+                row.head.waiting or ((due := row.head.next_due_at) is not None and due <= self.world.end)
+                for row in self.store.heads().values()
             ):
                 break
         else:

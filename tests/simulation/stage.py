@@ -19,7 +19,7 @@ from tests.stores.memory import MemoryStore
 from tests.stores.memory_batch import MemoryBatch
 from tests.stores.soundness import violations
 from worker.decide.change import AccountChange, AccountRow, History, Loaded, Wanted
-from worker.decide.state import Moment
+from worker.decide.state import Certainty, Moment
 from worker.persist import Arrival, DeadLetter, Move, Route
 from worker.persist.errors import ContendedError, OutcomeUnknownError, UnavailableError
 
@@ -96,6 +96,10 @@ class StageBatch(MemoryBatch):
         await _ON
         self._moves += moves
         return await super().move_positions(moves)
+
+    async def certainty(self) -> Certainty:
+        await _ON
+        return await super().certainty()
 
     async def routes(self, order_ids: Iterable[str]) -> dict[str, Route]:
         await _ON

@@ -6,7 +6,7 @@ For simulations: fast, and everything that happens in it is decided by the calle
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Hashable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Hashable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -15,10 +15,11 @@ from uuid import UUID
 from tests.stores.memory_batch import MemoryBatch
 from tests.stores.memory_tables import Tables, dossier_of
 from tests.stores.soundness import violations
-from worker.decide.state import Decision
+from worker.decide.state import SNAPSHOTS_AWAITED, Decision, awaited_by
 from worker.persist import (
     Dossier,
     Due,
+    Ends,
     LedgerState,
     OutboxRow,
     ParkedSince,
@@ -27,6 +28,8 @@ from worker.persist import (
     Progress,
     Reading,
     Route,
+    Snapshot,
+    Snapshots,
     Terms,
     TermsConflictError,
     Violation,
@@ -85,6 +88,39 @@ class MemoryStore:
         there = self.tables.watermark
         self.tables.watermark = value if there is None else max(there, value)
         return self.tables.watermark
+
+    async def snapshots(self) -> Snapshots:
+        taken = [snapshot for _, snapshot in sorted(self.tables.snapshots.items())]
+        return Snapshots(self.tables.certainty, taken, next(self._waiting(), None) is not None, self.clock())
+
+    async def take_snapshot(self, after: int, ends: Ends) -> bool:
+        if self.tables.certainty.current != after:
+            return False
+        self.tables.certainty = self.tables.certainty._replace(current=after + 1)
+        self.tables.snapshots[after + 1] = Snapshot(after + 1, self.clock(), dict(ends))
+        return True
+
+    async def pass_snapshots(self, number: int) -> None:
+        passed, current = self.tables.certainty
+        if passed < number <= current:
+            self.tables.certainty = self.tables.certainty._replace(passed=number)
+        self.tables.snapshots = {each: row for each, row in self.tables.snapshots.items() if each > number}
+
+    async def read_to_ends(self) -> None:
+        """All that is in the topics now has been read: what waits may be decided."""
+        for _ in range(SNAPSHOTS_AWAITED):
+            await self.take_snapshot(self.tables.certainty.current, {})
+        await self.pass_snapshots(self.tables.certainty.current)
+
+    async def decidable(self, shards: Collection[int], limit: int) -> list[UUID]:
+        passed = self.tables.certainty.passed
+        return [each for each, number in self._waiting() if number <= passed and shard_of(each) in shards][:limit]
+
+    def _waiting(self) -> Iterator[tuple[UUID, int]]:
+        for account_id, account in self.tables.accounts.items():
+            number = awaited_by(account.row.head)
+            if number is not None and account.row.fenced is None:
+                yield account_id, number
 
     async def due(self, shards: Collection[int], until: datetime, limit: int) -> list[Due]:
         found = [

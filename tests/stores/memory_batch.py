@@ -13,7 +13,7 @@ from uuid import UUID
 from contracts.events import Event
 from tests.stores.memory_tables import Account, ParkedKey, Tables, dossier_of
 from worker.decide.change import NOTHING, AccountChange, AccountRow, History, Loaded, StoredEntry, Wanted
-from worker.decide.state import CLOCK_RANK, FORMAT, Moment
+from worker.decide.state import CLOCK_RANK, FORMAT, Certainty, Moment
 from worker.persist import (
     AccountCollisionError,
     Arrival,
@@ -91,6 +91,9 @@ class MemoryBatch:
 
         self._on_commit.append(commit)
         return self._tables.watermark if moves else None
+
+    async def certainty(self) -> Certainty:
+        return self._tables.certainty
 
     async def routes(self, order_ids: Iterable[str]) -> dict[str, Route]:
         found = {order_id: self._routes.get(order_id, self._tables.routes.get(order_id)) for order_id in order_ids}

@@ -9,8 +9,8 @@ from uuid import UUID
 from contracts.events import Event
 from worker.decide.change import AccountRow, PostedEntry, StoredEntry, StoredStep
 from worker.decide.explain import Posting
-from worker.decide.state import FORMAT, Decision, Item, ItemKey, Lot, Moment
-from worker.persist import DeadLetter, Dossier, OutboxRow, Partition, Position, Reading, Route, Terms
+from worker.decide.state import FORMAT, Certainty, Decision, Item, ItemKey, Lot, Moment
+from worker.persist import DeadLetter, Dossier, OutboxRow, Partition, Position, Reading, Route, Snapshot, Terms
 from worker.persist.dead_letters import LetterName
 
 ParkedKey = tuple[str, str, str]
@@ -47,6 +47,8 @@ class Tables:
     announced: dict[tuple[UUID, str, str], Decision] = field(default_factory=dict)
     leases: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     watermark: datetime | None = None
+    certainty: Certainty = field(default_factory=lambda: Certainty(0, 0))
+    snapshots: dict[int, Snapshot] = field(default_factory=dict)
     epoch: int = 1
     key_check: bytes | None = None
 

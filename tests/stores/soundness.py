@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from tests.stores.memory_tables import Account, Tables
+from worker.decide.account import next_after
 from worker.decide.state import CLOCK_RANK, CLOCK_SOURCE
 from worker.persist import Violation
 
@@ -64,6 +65,8 @@ def _rest(account: Account, tables: Tables) -> Iterator[tuple[str, str]]:
         if account_id == row.account_id and version > row.version:
             yield "outbox_is_within_version", str(version)
     for (kind, name), item in account.items.items():
-        due_at = row.head.next_due_at
-        if row.fenced is None and item.due_at is not None and (due_at is None or due_at > item.due_at):
+        due_at, last = row.head.next_due_at, row.head.last
+        if row.fenced is not None or item.due_at is None:
+            continue
+        if due_at is None or due_at > (item.due_at if last is None else next_after(last, item.due_at)):
             yield "nothing_due_is_forgotten", f"{kind} {name}"

@@ -22,7 +22,6 @@ from tests.flows.system import ACCOUNT_KEY
 from tests.upgrades.traffic import DUMPED_AT, fill
 from worker import registry
 from worker.catalogue import Catalogue
-from worker.decide.refold import Clock
 from worker.decide.state import Decision
 from worker.local.sql import execute
 from worker.persist import PostgresStore, StoreOptions
@@ -104,9 +103,8 @@ async def _forgotten(cluster: str, another: str) -> None:
         assert await ledger.sums() == sums
         assert {secret: await places_of(sql, secret) for secret in SECRETS} == {secret: {} for secret in SECRETS}
         accounts = [account for account, _ in await store.written(UUID(int=0), None, 1_000)]
-        clock = Clock(until=END, certain_until=END)
         assert [
-            each.defect for each in [e async for e in rebuild(store, catalogue, _all(accounts), clock, epoch)] if each.defect
+            each.defect for each in [e async for e in rebuild(store, catalogue, _all(accounts), END, epoch)] if each.defect
         ] == []
         assert await ledger.deliver([sent("return.received", 36, order_id="C1", lines="all")]) == {"applied": 1}
         assert await ledger.findings() == []

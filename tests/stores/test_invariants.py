@@ -32,6 +32,7 @@ DAMAGES = {
     "UPDATE entry SET line = 5 WHERE line = 1": {"entries_are_gapless"},
     "DELETE FROM fact": {"entries_have_their_fact", "decisions_have_their_fact"},
     "UPDATE account SET next_due_at = NULL": {"heads_agree_with_columns", "nothing_due_is_forgotten"},
+    "UPDATE account SET waits_for = 7": {"heads_agree_with_columns"},
     "DELETE FROM account": {"whole_nothing_without_account"},
     "UPDATE order_route SET programs = '{scolar}', account_ids = '{null}'": {"whole_nothing_waits_for_a_known_order"},
 }

@@ -127,12 +127,12 @@ async def _rebuilt(
     store: PostgresStore, settings: Settings, catalogue: Catalogue, accounts: AsyncIterator[UUID], preview: bool
 ) -> AsyncIterator[Rebuilt]:
     """Accounts as they are folded anew, up to the watermark."""
-    from worker.decide.refold import Clock
+    from worker.due.pace import due_until
     from worker.upkeep.rebuild import rebuild as rebuild_accounts
 
     state = await store.state()
-    clock = Clock.known(await store.watermark(), state.now, timedelta(seconds=settings.watermark.grace_seconds))
-    async for each in rebuild_accounts(store, catalogue, accounts, clock, state.epoch, preview=preview):
+    until = due_until(await store.watermark(), state.now, timedelta(seconds=settings.watermark.grace_seconds))
+    async for each in rebuild_accounts(store, catalogue, accounts, until, state.epoch, preview=preview):
         yield each
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from itertools import chain
-from typing import NoReturn, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 from msgspec.structs import replace
 
@@ -17,6 +17,7 @@ from worker.decide.program import Program, Version
 from worker.decide.state import (
     CLOCK_SOURCE,
     Before,
+    Certainty,
     Decision,
     Entry,
     Finding,
@@ -28,18 +29,26 @@ from worker.decide.state import (
     Moment,
     Request,
     Setting,
+    Waiting,
     cause_of,
 )
 from worker.decide.step import Answer, Notice, Step, TierMove
 from worker.decide.working import Journal
 
 _I = TypeVar("_I", Order, Request, Setting)
+TICK: Final = timedelta(microseconds=1)
 
 
 def item_key(name: str) -> ItemKey:
     """A before-image's "kind key" as a pair."""
     kind, _, key = name.partition(" ")
     return kind, key  # type: ignore[return-value]  # the name was made from such a pair
+
+
+def next_after(last: Moment, due: datetime) -> datetime:
+    """When the clock does what is due: what became due in the past (terms that changed, a date worked out late) comes right after
+    the last moment, so that steps stay in business order and no two have the same moment."""
+    return due if due > last.at else last.at + TICK
 
 
 def _due(row: Lot | Item) -> datetime | None:
@@ -75,10 +84,12 @@ class Account:
 
     `needs` says what the rows were loaded for: of that, what is not here is not there. Whatever else is read or replaced raises
     NotLoaded, but rows that the open step itself makes, named after its cause. `complete`: everything is here.
-    Decisions already taken are in `decided`; the ones taken in this run are added to it. `overdrawing`: facts whose
-    redemption would leave less than nothing at a later instant already folded, so they count as not covered. `paid_until`: up to
-    here `decided` has all that was paid out in money. `journal`: where the fold notes its working, if anyone asks. `at`: the
-    instant of the open step; there is none before the first `begin`.
+    Decisions already taken are in `decided`; the ones taken in this run are added to it, unless `told_only`: then what is not in
+    it waits, as in the ledger that took them. `certainty`: how far all topics have been read (None: everything was), `began`: the
+    snapshots since which facts wait already. `overdrawing`: facts whose redemption would leave less than nothing at a later
+    instant already folded, so they count as not covered. `paid_until`: up to here `decided` has all that was paid out in money.
+    `journal`: where the fold notes its working, if anyone asks. `at`: the instant of the open step; there is none before the
+    first `begin`.
     """
 
     __slots__ = (
@@ -91,7 +102,8 @@ class Account:
         "_rows_known",
         "answers",
         "at",
-        "certain_until",
+        "began",
+        "certainty",
         "complete",
         "decided",
         "entries",
@@ -106,6 +118,7 @@ class Account:
         "paid_until",
         "program",
         "tier_move",
+        "told_only",
         "version",
         "wide",
     )
@@ -129,7 +142,9 @@ class Account:
         self._named = set(needs.items)
         self._origins = needs.origins
         self.decided: dict[tuple[str, str], Decision] = {}
-        self.certain_until: datetime | None = None
+        self.certainty: Certainty | None = None
+        self.began: Mapping[Moment, int] = {}
+        self.told_only = False
         self.overdrawing: set[tuple[str, str]] = set()
         self.paid_until: datetime | None = None
         self.journal: Journal | None = None
@@ -170,18 +185,24 @@ class Account:
         """Close the step, with the instants at which to look again worked out."""
         assert self.moment is not None
         due = self._clock_due()
-        waiting = self.head.waiting
-        look = min(due, waiting[0].at) if waiting and due else (waiting[0].at if waiting else due)
-        if self.event is not None or self.changed:
-            self.head = replace(self.head, last=self.moment, clock_due_at=due, next_due_at=look)
-        elif (due, look) != (self.head.clock_due_at, self.head.next_due_at):
-            self.head = replace(self.head, clock_due_at=due, next_due_at=look)
+        last = self.moment if self.event is not None or self.changed else self.head.last
+        look = due if due is None or last is None else next_after(last, due)
+        if (last, due, look) != (self.head.last, self.head.clock_due_at, self.head.next_due_at):
+            self.head = replace(self.head, last=last, clock_due_at=due, next_due_at=look)
         before = Before(head=self._head_before, lots=self._before_lots, items=self._before_items)
         return Step(self.moment, self.event, before, self.head, self.entries, self.answers, self.tier_move, self.notices)
 
-    def certain(self, at: datetime) -> bool:
-        """Whether everything with a business time up to an instant has been read (None = always taken for granted)."""
-        return self.certain_until is None or at <= self.certain_until
+    @property
+    def certain(self) -> bool:
+        """Whether all has been read that was there before the open step's fact came."""
+        assert self.moment is not None
+        return self.certainty is None or self.certainty.may_refuse(self._began())
+
+    def _began(self) -> int:
+        """The snapshot since which the open step's fact waits: the newest one, if it begins now."""
+        assert self.moment is not None
+        newest = self.certainty.current if self.certainty is not None else 0
+        return self.began.get(self.moment, newest)
 
     @property
     def changed(self) -> bool:
@@ -377,8 +398,7 @@ class Account:
     def wait(self) -> None:
         """Note that the redemption of the open step's fact waits for its decision."""
         assert self.moment is not None
-        if self.moment not in self.head.waiting:
-            self.head = replace(self.head, waiting=tuple(sorted((*self.head.waiting, self.moment))))
+        self.head = replace(self.head, waiting=tuple(sorted((*self.head.waiting, Waiting(self.moment, self._began())))))
 
     def fail(self, what: str) -> NoReturn:
         """Stop: the fold broke one of its own rules."""

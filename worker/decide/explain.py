@@ -20,7 +20,6 @@ from worker.decide.account import Account, Defect
 from worker.decide.fold import fold, moment_of
 from worker.decide.order_records import Order
 from worker.decide.program import Program
-from worker.decide.refold import NOTHING_CERTAIN
 from worker.decide.state import Decision, Entry, Lot, Moment, blank
 from worker.decide.working import Journal, Noted, Reversing, Working
 
@@ -145,7 +144,7 @@ def journal_of(
 ) -> tuple[Account, Journal]:
     """An account folded from nothing by facts up to an instant and the verdicts given, with the working of every movement."""
     account = Account(program, blank(), {}, {}, complete=True)
-    account.certain_until = NOTHING_CERTAIN
+    account.told_only = True
     account.decided.update({(each.source, each.id): each for each in decisions})
     account.journal = journal = Journal()
     fold(account, sorted((fact for fact in facts if fact.time <= until), key=moment_of), until)

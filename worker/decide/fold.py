@@ -8,7 +8,7 @@ At one instant the clock comes first, then facts by rank; a fact sees the state 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import PurePath
 from traceback import extract_tb
 from typing import Any, Final
@@ -42,7 +42,7 @@ from contracts.events import (
     SurveyWon,
 )
 from worker.decide import clock, members, opening, orders, payout, requests, reversal, rewards, subscriptions
-from worker.decide.account import Account, Defect, NotLoaded
+from worker.decide.account import Account, Defect, NotLoaded, next_after
 from worker.decide.state import Moment, clock_moment
 from worker.decide.step import Step
 
@@ -75,7 +75,6 @@ HANDLERS: Final[Mapping[type[Any], Callable[[Account, Any], None]]] = {
     SubscriptionPointsSet: subscriptions.points_set,
 }
 
-_TICK: Final = timedelta(microseconds=1)
 CLOCK_STEPS_MAX: Final = 100_000
 """More clock instants than this between two facts is a defect of the fold, not a history."""
 
@@ -124,11 +123,8 @@ def run_clock(account: Account, until: datetime, steps: list[Step]) -> None:
         due = account.head.clock_due_at
         if due is None:
             return
-        last = account.head.last
-        if last is not None and due <= last.at:
-            # What became due in the past (terms that changed, a date worked out late) comes right after the last moment, so that
-            # steps stay in business order and no two have the same moment.
-            due = last.at + _TICK
+        if account.head.last is not None:
+            due = next_after(account.head.last, due)
         if due > until:
             return
         account.need_wide()

@@ -46,24 +46,29 @@ class Kept:
     announced: Sequence[Decision] = ()
 
 
-def rebuild_account(program: Program, kept: Kept, clock: Clock, epoch: int = 0, fresh: Sequence[Event] = ()) -> AccountChange:
+def rebuild_account(
+    program: Program, kept: Kept, clock: Clock, epoch: int = 0, fresh: Sequence[Event] = (), after: Moment | None = None
+) -> AccountChange:
     """The account as its facts say, up to the later of the clock and its last moment, and no longer fenced.
 
-    `fresh`: facts that are to be kept with the change. What was posted otherwise is corrected under one new version; if nothing
+    `fresh`: facts that are to be kept with the change; `after`: how far was folded when the last of them came, if that is later
+    than what is kept. What was posted otherwise is corrected under one new version; if nothing
     was, subscribers hear nothing. Raises Defect if the facts cannot be folded.
     """
     row, last = kept.row, kept.row.head.last
     recorded = {(each.source, each.id): each for each in kept.decisions}
     told = {(each.source, each.id): each for each in kept.announced} | recorded
     facts = sorted((*kept.facts, *fresh), key=lambda fact: fact.key)
-    until = max((at for at in (clock.until, last.at if last is not None else None) if at is not None), default=None)
+    folded = max((each for each in (last, after) if each is not None), default=None)
+    until = max((at for at in (clock.until, folded.at if folded is not None else None) if at is not None), default=None)
 
     def begin() -> Account:
         account = Account(program, blank(), {}, {}, complete=True)
-        account.certain_until = clock.certain_until
+        account.certainty = clock.certainty
+        account.began = dict(row.head.waiting)
         return account
 
-    account, steps = fold_covered(begin, facts, until, told, last)
+    account, steps = fold_covered(begin, facts, until, told, folded)
     new = account.decided.keys() - recorded.keys()
     change = AccountChange(
         account_id=row.account_id,

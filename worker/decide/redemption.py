@@ -1,7 +1,7 @@
 """Paying with points: whether an order may, how many, which lots, and on which lines the points sit.
 
 A verdict that the world has been told is read, never taken again. Accepting does not wait; a refusal that news might still
-turn (a registration, points, a reservation under way) waits until the watermark has passed the order.
+turn (a registration, points, a reservation under way) waits until all has been read that was there before it came.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def decide(account: Account, order: Order, data: OrderPlaced, set_aside: int = 0
     reason = found.reason
     if reason is None and key in account.overdrawing:
         reason = "insufficient_points"
-    if reason in WAITS and not account.certain(account.at):
+    if account.told_only or (reason in WAITS and not account.certain):
         return None
     verdict = Decision(
         source=order.source,

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Final, Self, TypeVar
+from datetime import datetime, timedelta
+from typing import Self, TypeVar
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -22,17 +22,27 @@ from worker.decide.account import Account, item_key
 from worker.decide.change import EVERYTHING, AccountChange, History, Loaded, PostedEntry, StoredStep
 from worker.decide.fold import fold, moment_of
 from worker.decide.program import Program
-from worker.decide.state import Before, Bucket, Decision, Entry, Head, Item, ItemKey, Lot, Moment, Undo, blank
+from worker.decide.state import (
+    Before,
+    Bucket,
+    Certainty,
+    Decision,
+    Entry,
+    Head,
+    Item,
+    ItemKey,
+    Lot,
+    Moment,
+    Undo,
+    Waiting,
+    blank,
+)
 from worker.decide.step import Step
 from worker.decide.undo import head_before, undo_of
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 _Told = dict[tuple[str, str], Decision]
-
-
-NOTHING_CERTAIN: Final = datetime.min.replace(tzinfo=UTC)
-"""No fact is known to have been the last of its time: a redemption that is not covered waits."""
 
 
 class Late(Exception):
@@ -45,22 +55,19 @@ class Late(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """How far time is known: `until` = the clock's instants up to here are taken (the watermark less its grace);
-    `certain_until` = every fact up to here has been read, so a redemption that is not covered may be refused (None = always);
+    """How far things are known: `until` = the clock's instants up to here are taken (the watermark less its grace); `certainty` =
+    how far the topics have been read, so that a redemption that is not covered may be refused (None = all of everything);
     `paid_until` = what was paid out in money up to here is told in full (None = nothing is known of it).
     """
 
     until: datetime | None
-    certain_until: datetime | None
+    certainty: Certainty | None
     paid_until: datetime | None = None
 
     @classmethod
-    def known(cls, watermark: datetime | None, now: datetime, grace: timedelta) -> Self:
+    def known(cls, watermark: datetime | None, now: datetime, grace: timedelta, certainty: Certainty) -> Self:
         """The clock of a worker: everything up to the watermark, less the grace; nothing while there is no watermark."""
-        if watermark is None:
-            return cls(until=None, certain_until=NOTHING_CERTAIN)
-        until = min(watermark, now) - grace
-        return cls(until=until, certain_until=until)
+        return cls(until=None if watermark is None else min(watermark, now) - grace, certainty=certainty)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,8 @@ class _Work:
     loaded: Loaded
     clock: Clock
     told: _Told
+    waiting: Sequence[Waiting]
+    told_only: bool
 
     def account(self, head: Head, lots: dict[str, Lot], items: dict[ItemKey, Item]) -> Account:
         """A working copy of the account from a state of it."""
@@ -82,7 +91,9 @@ class _Work:
             # Of an account that is not there yet, nothing is.
             self.loaded.needs if self.loaded.row is not None else EVERYTHING,
         )
-        account.certain_until = self.clock.certain_until
+        account.certainty = self.clock.certainty
+        account.began = dict(self.waiting)
+        account.told_only = self.told_only
         account.paid_until = self.clock.paid_until
         account.decided.update(self.told)
         return account
@@ -98,17 +109,21 @@ def change_account(
     history: History | None = None,
     *,
     told: Sequence[Decision] = (),
+    after: Moment | None = None,
+    waiting: Sequence[Waiting] | None = None,
     epoch: int = 0,
 ) -> AccountChange | None:
     """What the new facts, and the clock, change in one account; None if nothing at all.
 
-    `facts` are new ones only, in any order; `told` are verdicts about them that the world has been told already. Raises Late
-    (load the history from that moment and call again), NotLoaded (load more and call again), Defect (fence the account).
+    `facts` are new ones only, in any order; `told` are verdicts about them that the world has been told already. `after`: how far
+    was folded when the last of them came, if that is later than what is loaded. `waiting`: no verdict is taken, and what none was
+    told of waits as here. Raises Late (load the history from that moment and call again), NotLoaded (load more and call again),
+    Defect (fence the account).
     """
     row = loaded.row
     head = row.head if row is not None else blank()
     ordered = sorted(facts, key=lambda fact: fact.key) if len(facts) > 1 else list(facts)
-    since = _since(head, ordered, clock)
+    since = going_back(head, ordered, clock)
     if since is not None and (history is None or history.since > since):
         # Without a history, or with one that another worker's change has made too short meanwhile.
         raise Late(since)
@@ -122,29 +137,43 @@ def change_account(
         head=head,
         facts=ordered,
     )
-    work = _Work(program, loaded, clock, {(each.source, each.id): each for each in told})
+    work = _Work(
+        program,
+        loaded,
+        clock,
+        {(each.source, each.id): each for each in told},
+        head.waiting if waiting is None else waiting,
+        waiting is not None,
+    )
+    folded = max((each for each in (head.last, after) if each is not None), default=None)
     if since is None or history is None:
-        return _in_order(work, change, ordered)
-    return _late(work, change, ordered, history)
+        return _in_order(work, change, ordered, folded)
+    return _late(work, change, ordered, history, folded)
 
 
-def _since(head: Head, facts: Sequence[Event], clock: Clock) -> Moment | None:
-    """The earliest moment from which to fold again; None if everything comes in order."""
+def going_back(head: Head, facts: Sequence[Event], clock: Clock) -> Moment | None:
+    """The earliest moment from which to fold again, given new facts in business order; None if everything comes in order."""
     found: list[Moment] = []
     if facts and head.last is not None and moment_of(facts[0]) < head.last:
         found.append(moment_of(facts[0]))
-    if head.waiting and (facts or clock.certain_until is None or head.waiting[0].at <= clock.certain_until):
-        # Something new, or enough time, may settle a redemption that waits: fold again from there.
-        found.append(head.waiting[0])
+    certainty = clock.certainty
+    if head.waiting and (facts or certainty is None or any(certainty.may_refuse(each.snapshot) for each in head.waiting)):
+        # Something new, or that all was read, may settle a redemption that waits: fold again from there.
+        found.append(head.waiting[0].moment)
     return min(found) if found else None
 
 
 # -- in order
 
 
-def _in_order(work: _Work, change: AccountChange, facts: Sequence[Event]) -> AccountChange | None:
-    account = work.account(change.head, dict(work.loaded.lots), dict(work.loaded.items))
-    steps = fold(account, facts, work.clock.until)
+def _in_order(work: _Work, change: AccountChange, facts: Sequence[Event], folded: Moment | None) -> AccountChange | None:
+    account, steps = fold_covered(
+        lambda: work.account(change.head, dict(work.loaded.lots), dict(work.loaded.items)),
+        facts,
+        work.clock.until,
+        work.told,
+        folded,
+    )
     if not steps and account.head == change.head:
         return None
     change.head = account.head
@@ -218,7 +247,9 @@ def _not_there_before(images: Iterable[Mapping[str, object]]) -> list[str]:
 # -- late
 
 
-def _late(work: _Work, change: AccountChange, facts: Sequence[Event], history: History) -> AccountChange:
+def _late(
+    work: _Work, change: AccountChange, facts: Sequence[Event], history: History, folded: Moment | None
+) -> AccountChange:
     """Go back to just before the history, fold what was there and what is new, and post the difference."""
     now = change.head
     lots, items, head = dict(work.loaded.lots), dict(work.loaded.items), now
@@ -231,9 +262,9 @@ def _late(work: _Work, change: AccountChange, facts: Sequence[Event], history: H
     every = sorted((*history.facts, *facts), key=lambda fact: fact.key)
     recorded: _Told = {(decision.source, decision.id): decision for decision in history.decisions}
     told = {**work.told, **recorded}
-    until = max((at for at in (work.clock.until, now.last.at if now.last else None) if at is not None), default=None)
+    until = max((at for at in (work.clock.until, folded.at if folded else None) if at is not None), default=None)
     account, steps = fold_covered(
-        lambda: work.account(replace(head, waiting=()), dict(lots), dict(items)), every, until, told, now.last
+        lambda: work.account(replace(head, waiting=()), dict(lots), dict(items)), every, until, told, folded
     )
     change.head = account.head
     change.undone_from = history.since
@@ -274,7 +305,7 @@ def fold_covered(
 
 def _overdrawn(steps: Sequence[Step], new: set[tuple[str, str]], last: Moment | None) -> tuple[str, str] | None:
     """A redemption newly accepted in the past that leaves less than nothing at an instant folded since; the latest first."""
-    if last is None:
+    if last is None or not new:
         return None
     lowest: int | None = None
     for step in reversed(steps):

@@ -22,7 +22,7 @@ def decide(account: Account, reason: str | None, points: int) -> Decision | None
         return told
     if reason is None and key in account.overdrawing:
         reason = "insufficient_points"
-    if reason in redemption.WAITS and not account.certain(account.at):
+    if account.told_only or (reason in redemption.WAITS and not account.certain):
         return None
     verdict = Decision(
         source=event.source, id=event.id, verdict="rejected" if reason else "accepted", points=points, reason=reason

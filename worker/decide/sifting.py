@@ -31,9 +31,10 @@ class Sifted:
 
     def settle(self, seen: Mapping[Key, bytes], items: Mapping[ItemKey, Item | None]) -> bool:
         """Sift the first doubtful fact by the rows that folding those before it left; whether it is to be folded with them."""
-        return self._take(self.doubtful.pop(0), seen, items)
+        return self.take(self.doubtful.pop(0), seen, items)
 
-    def _take(self, fact: Event, seen: Mapping[Key, bytes], items: Mapping[ItemKey, Item | None]) -> bool:
+    def take(self, fact: Event, seen: Mapping[Key, bytes], items: Mapping[ItemKey, Item | None]) -> bool:
+        """Sift one more fact by the rows that folding those before it left; whether it is to be folded with them."""
         key = (fact.source, fact.id)
         known = seen.get(key) or self._digests.get(key)
         if known is not None:
@@ -70,7 +71,7 @@ def sift(
         if order_id in placed or (doubtful and (fact.source, fact.id) in doubtful):
             doubtful.add((fact.source, fact.id))
             sifted.doubtful.append(fact)
-        elif sifted._take(fact, seen, items) and order_id is not None:
+        elif sifted.take(fact, seen, items) and order_id is not None:
             placed.add(order_id)
     return sifted
 

@@ -44,7 +44,7 @@ ItemKey = tuple[ItemKind, str]
 
 CLOCK_RANK = 0
 CLOCK_SOURCE = ""  # that of no event, whatever producers call themselves
-FORMAT: Final = 2
+FORMAT: Final = 3
 """The form in which accounts are kept (head, lots, items, before-images). One kept in another is folded anew from its facts when
 it is touched next: raise it whenever a release reads these otherwise than the one before wrote them."""
 
@@ -61,6 +61,32 @@ class Moment(NamedTuple):
     def name(self) -> tuple[str, str]:
         """Under which a decision taken there is kept: the fact's source and id, or the clock and its instant."""
         return (self.source, self.id) if self.rank else (CLOCK_SOURCE, self.at.isoformat())
+
+
+class Waiting(NamedTuple):
+    """A redemption that waits for its verdict: its moment, and the number of the newest snapshot of the topics' ends when it
+    began to wait."""
+
+    moment: Moment
+    snapshot: int
+
+
+SNAPSHOTS_AWAITED: Final = 2
+"""How many snapshots later a redemption may be refused. When it began to wait, the next snapshot may have been under way, with
+ends listed earlier; the one after that was begun later, so its ends lie behind everything that Kafka had acknowledged until
+then."""
+
+
+class Certainty(NamedTuple):
+    """How far all topics have been read: `passed` = the newest snapshot of their ends that all positions have reached, `current`
+    = the newest one that was taken."""
+
+    passed: int
+    current: int
+
+    def may_refuse(self, since: int) -> bool:
+        """Whether all has been read that may turn the refusal of what waits since a snapshot."""
+        return since + SNAPSHOTS_AWAITED <= self.passed
 
 
 def cause_of(source: str, id_: str) -> str:
@@ -119,14 +145,14 @@ class Tier(Record, frozen=True):
 class Head(Record, frozen=True):
     """The small part of an account that every fact needs. It does not grow with history.
 
-    `windows`: amounts that count toward tiers, by the first day of their bucket (day, month or year, as the terms ask).
-    `caps`: points that used up a cap, by the first day of its period. `pool_from`: the last day that prolonged the pool.
-    `tier_due_at`: when the tier changes next if nothing happens; `pay_out_at`: when the balance is paid out, or
-    other terms say anew when.
-    `waiting`: redemptions not yet decided because the watermark has not passed them. `deliveries`: orders with goods still to
-    send, where the terms let something travel with them; `riders`: requests for reward items that wait for such a delivery.
-    `clock_due_at`: the next instant at which the clock changes something; `next_due_at`: when to look again at all, which is
-    earlier while something waits for its decision. `format`: the form in which the account is kept (1 if it does not say).
+    `windows`: amounts that count toward tiers, by the first day of their bucket (day, month or year, as the terms ask). `caps`:
+    points that used up a cap, by the first day of its period. `pool_from`: the last day that prolonged the pool. `tier_due_at`:
+    when the tier changes next if nothing happens; `pay_out_at`: when the balance is paid out, or other terms say anew when.
+    `waiting`: redemptions not yet decided, by moment, because not all has been read that came before them. `deliveries`: orders
+    with goods still to send, where the terms let something travel with them; `riders`: requests for reward items that wait for
+    such a delivery. `clock_due_at`: the next instant at which the clock changes something; `next_due_at`: the instant at which
+    that will be done, which is later where it became due in the past. `format`: the form in which the account is kept (1 if it
+    does not say).
     """
 
     format: int = 1
@@ -151,11 +177,16 @@ class Head(Record, frozen=True):
     pool_notice_at: datetime | None = None
     tier_due_at: datetime | None = None
     pay_out_at: datetime | None = None
-    waiting: tuple[Moment, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
     deliveries: tuple[str, ...] = ()
     riders: tuple[str, ...] = ()
     clock_due_at: datetime | None = None
     next_due_at: datetime | None = None
+
+
+def awaited_by(head: Head) -> int | None:
+    """The snapshot that must be passed before a redemption of the account may be refused; None if none waits."""
+    return min(each.snapshot for each in head.waiting) + SNAPSHOTS_AWAITED if head.waiting else None
 
 
 def blank() -> Head:

@@ -1,4 +1,5 @@
-"""The due loop: finds accounts whose next instant has come and hands them on, in chunks, leaving room for events.
+"""The due loop: finds accounts whose next instant has come, or whose redemptions need not wait any more, and hands them on, in
+chunks, leaving room for events.
 
 It decides nothing: what an instant does is the fold's, and that an account is done shows in its next instant, which the same
 commit moves. So nothing is claimed: what a worker that died had in hand is found again, and two that take the same account
@@ -36,9 +37,14 @@ class DueStore(Protocol):
         """Up to `limit` accounts (`DueAccount`) of these shards whose next instant is at or before `until`."""
         ...
 
+    async def decidable(self, shards: Collection[int], limit: int) -> Sequence[UUID]:
+        """Up to `limit` accounts of these shards with a redemption that waits and may be refused now."""
+        ...
 
-Process = Callable[[Sequence[UUID], datetime], Awaitable[object]]
-"""Takes all instants of these accounts up to a time, and commits; an account that is not done is found again."""
+
+Process = Callable[[Sequence[UUID], datetime | None], Awaitable[object]]
+"""Takes all instants of these accounts up to a time, and what waits there, and commits; an account that is not done is found
+again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,7 @@ class DueLoop:
         self._poked = asyncio.Event()
 
     def poke(self) -> None:
-        """The watermark moved: look at once."""
+        """The watermark moved, or more has been read: look at once."""
         self._poked.set()
 
     async def run(self) -> None:
@@ -107,10 +113,12 @@ class DueLoop:
         while True:
             until = due_until(self._watermark(), self._clock(), timedelta(seconds=self._options.grace_seconds))
             shards = self._shards()
-            if until is None or not shards:
+            if not shards:
                 return count
             started = time.monotonic()
-            accounts = [due.account_id for due in await self._store.due(shards, until, self._options.accounts_max)]
+            accounts = await self._store.decidable(shards, self._options.accounts_max)
+            due = await self._store.due(shards, until, self._options.accounts_max) if until is not None else ()
+            accounts = [*dict.fromkeys((*accounts, *(each.account_id for each in due)))]
             if not accounts:
                 return count
             if before.issuperset(accounts):

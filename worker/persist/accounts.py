@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from worker.decide.change import FORGOTTEN, NOTHING, AccountChange, AccountRow, History, Loaded, StoredStep, Wanted
-from worker.decide.state import CLOCK_RANK, FORMAT, Decision, Moment, blank
+from worker.decide.state import CLOCK_RANK, FORMAT, Decision, Moment, awaited_by, blank
 from worker.persist.encoding import (
     Row,
     Unreadable,
@@ -173,6 +173,7 @@ async def win(link: Link, changes: Sequence[AccountChange]) -> set[UUID]:
             change.head.held,
             change.head.arrears,
             change.head.next_due_at,
+            awaited_by(change.head),
             change.fenced,
             encode_head(change.head),
         )

@@ -1,8 +1,8 @@
 """What a store does for the worker: two protocols that Postgres and the store of the tests both keep.
 
-Order of a batch: `move_positions` first (a worker that lost its partitions finds out before it works), `routes` and `claim`,
-`load`, the fold, `win`; who lost is loaded and folded again and won in a second `win`, which cannot lose; then `write` once.
-Every call is one statement or a few, never one per row, and none at all for an empty argument.
+Order of a batch: `move_positions` first (a worker that lost its partitions finds out before it works), `certainty`, `routes` and
+`claim`, `load`, the fold, `win`; who lost is loaded and folded again and won in a second `win`, which cannot lose; then `write`
+once. Every call is one statement or a few, never one per row, and none at all for an empty argument.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from uuid import UUID
 
 from contracts.events import Event
 from worker.decide.change import AccountChange, History, Loaded, Wanted
-from worker.decide.state import Decision, Moment
+from worker.decide.state import Certainty, Decision, Moment
 from worker.persist.rows import (
     Arrival,
     DeadLetter,
     Dossier,
     Due,
+    Ends,
     LedgerState,
     Move,
     OutboxRow,
@@ -30,6 +31,7 @@ from worker.persist.rows import (
     Progress,
     Reading,
     Route,
+    Snapshots,
     Terms,
     Violation,
 )
@@ -44,6 +46,10 @@ class Batch(Protocol):
         Raises PositionLostError naming every partition that does not stand at `from_offset`; the batch must then be given up.
         None is returned while there is no watermark yet, or if there are no moves.
         """
+
+    async def certainty(self) -> Certainty:
+        """How far the topics have been read. To be asked before `load`: then what is loaded holds all that was read so far, and
+        what begins to wait in this batch waits for ends that are listed after it was read."""
 
     async def routes(self, order_ids: Iterable[str]) -> dict[str, Route]:
         """Whose these orders are, as far as anything is known about them. Locks nothing."""
@@ -158,6 +164,18 @@ class Store(OutboxStore, Protocol):
 
     async def advance_watermark(self, value: datetime) -> datetime:
         """Moves the watermark forward to `value`; never back. Returns where it is."""
+
+    async def snapshots(self) -> Snapshots:
+        """The snapshots of the topics' ends that are not passed yet."""
+
+    async def take_snapshot(self, after: int, ends: Ends) -> bool:
+        """Keeps ends, listed since snapshot `after` was the newest, as the next one; False if it is not the newest any more."""
+
+    async def pass_snapshots(self, number: int) -> None:
+        """All positions have reached the ends of a snapshot, and so of those before it, which are forgotten."""
+
+    async def decidable(self, shards: Collection[int], limit: int) -> list[UUID]:
+        """Up to `limit` accounts of these shards with a redemption that waits and may be refused now, fenced ones left out."""
 
     async def due(self, shards: Collection[int], until: datetime, limit: int) -> list[Due]:
         """Up to `limit` accounts of these shards that the clock has to look at, due at or before `until`, fenced ones left out.

@@ -16,9 +16,9 @@ import asyncpg
 from contracts.events import Event
 from db.migrate import applied, migrations
 from worker.decide.change import AccountChange, History, Loaded, Wanted
-from worker.decide.state import Decision, Moment
+from worker.decide.state import Certainty, Decision, Moment
 from worker.persist import accounts as account_rows
-from worker.persist import dead_letters, dossiers, erasure, invariants, kafka, orders, posting
+from worker.persist import dead_letters, dossiers, erasure, invariants, kafka, orders, posting, snapshots
 from worker.persist.errors import (
     OutcomeUnknownError,
     PositionLostError,
@@ -100,6 +100,9 @@ class PostgresBatch:
             with translated():
                 await connection.execute("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt")
 
+    async def certainty(self) -> Certainty:
+        return await snapshots.certainty(self._link)
+
     async def routes(self, order_ids: Iterable[str]) -> dict[str, Route]:
         return await orders.routes(self._link, order_ids)
 
@@ -146,7 +149,7 @@ class PostgresBatch:
         return await dead_letters.keep(self._link, letters, self._options.dead_letter_bytes_max)
 
 
-class PostgresStore:
+class PostgresStore(snapshots.SnapshotStore):
     """`api.Store` on Postgres. Made by `open`, ended by `close`."""
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record], options: StoreOptions) -> None:

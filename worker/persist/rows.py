@@ -11,7 +11,7 @@ from uuid import UUID
 from contracts.events import Event
 from worker.decide.change import AccountRow, StoredEntry
 from worker.decide.explain import Posting
-from worker.decide.state import Decision, Item, ItemKey, Lot
+from worker.decide.state import Certainty, Decision, Item, ItemKey, Lot
 from worker.decode import Record
 
 Partition = tuple[str, int]
@@ -81,6 +81,34 @@ class Reading:
     reported_at: datetime
     at_end: bool
     oldest_time: datetime | None
+
+
+Ends = Mapping[Partition, int | None]
+"""Of partitions the offset after their last record, as Kafka said; None: it did not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The ends of all partitions of the topics that are read; `taken_at`, after they were listed, is by the clock of the
+    database."""
+
+    number: int
+    taken_at: datetime
+    ends: Ends
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """How far the topics have been read, and what is not passed yet. `open`: by number, those that positions have not all
+    reached.
+
+    `waited_for`: a redemption waits to know more. `now`: the clock of the database.
+    """
+
+    certainty: Certainty
+    open: Sequence[Snapshot]
+    waited_for: bool
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)

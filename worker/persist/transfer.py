@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from worker.decide.change import AccountChange
+from worker.decide.state import Certainty
 from worker.persist.dossiers import ACCOUNTS_AT_ONCE, of_accounts
 from worker.persist.kafka import NIL
 from worker.persist.link import Link, snapshot, translated
 from worker.persist.postgres import PostgresStore
 from worker.persist.queries import SQL
 from worker.persist.rows import Dossier
+from worker.persist.snapshots import certainty
 
 if TYPE_CHECKING:
     from worker.persist.link import Connection
@@ -43,13 +45,17 @@ class Group:
 
 
 class Transfer:
-    """From one database to another. `name` says which source it is, so that a target is not gone on with from another one."""
+    """From one database to another. `name` says which source it is, so that a target is not gone on with from another one.
+
+    `certainty`: how far the topics have been read, as it was taken over by `begin`.
+    """
 
     def __init__(self, source: PostgresStore, target: PostgresStore, name: str) -> None:
         self._source = source
         self._target = target
         self._name = name
         self.after = NIL
+        self.certainty = Certainty(0, 0)
 
     async def begin(self) -> int:
         """Take over what does not follow from facts, with the next epoch; or find where an earlier run ended. Returns how many
@@ -66,6 +72,7 @@ class Transfer:
                     async with target.transaction(), snapshot(source) as link:
                         await self._take_over(link, Link(target))
             self.after = state["last"] or NIL
+            self.certainty = await certainty(Link(target))
             left: int = await Link(source).value("transfer_left", self.after)
             return left
 
@@ -76,6 +83,7 @@ class Transfer:
             await _pour(source.connection, target.connection, table)
         await target.execute("transfer_epoch", ledger["epoch"] + 1, ledger["key_check"])
         await target.execute("transfer_watermark", ledger["watermark"])
+        await target.execute("transfer_certainty", ledger["passed"], ledger["current"])
         await target.execute("transfer_mark", MARK, self._name)
 
     async def groups(self) -> AsyncGenerator[Group, None]:

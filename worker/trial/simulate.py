@@ -122,7 +122,7 @@ class Simulation:
             self._change(ledger, sifted.fresh, now, loaded)
 
     def _change(self, ledger: Ledger, facts: list[Event], until: datetime, loaded: Loaded) -> None:
-        clock = Clock(until=until, certain_until=None, paid_until=self._paid_until.get(ledger.member_id))
+        clock = Clock(until=until, certainty=None, paid_until=self._paid_until.get(ledger.member_id))
         told = [self._told[key] for key in ((fact.source, fact.id) for fact in facts) if key in self._told]
         paid = self._paid.get(ledger.member_id, ())
         change = change_of(ledger, self.program, facts, clock, (*told, *paid), loaded)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -18,11 +19,12 @@ from worker.decide.fold import defect_of
 from worker.decide.program import Program
 from worker.decide.rebuild import Kept, rebuild_account
 from worker.decide.refold import Clock
-from worker.decide.state import FORMAT
+from worker.decide.state import FORMAT, Certainty, Decision, Moment
 from worker.persist import PostgresStore
 from worker.persist.api import Store
 from worker.persist.errors import RefusedError
 from worker.persist.rows import Dossier
+from worker.upkeep.heads import LOOKS_AHEAD, comparable
 
 ACCOUNTS_AT_ONCE: Final = 50
 """How many accounts are read, folded and written in one transaction."""
@@ -55,8 +57,17 @@ def in_other_form(row: AccountRow | None) -> bool:
     return row is not None and row.fenced is None and row.head.format != FORMAT
 
 
-def folded_anew(dossier: Dossier, program: Program, clock: Clock, epoch: int, fresh: Sequence[Event] = ()) -> AccountChange:
-    """The account as its facts say, and `fresh` ones that are to be kept with it. Raises Defect, whatever goes wrong."""
+def folded_anew(
+    dossier: Dossier,
+    program: Program,
+    clock: Clock,
+    epoch: int,
+    fresh: Sequence[Event] = (),
+    told: Sequence[Decision] = (),
+    after: Moment | None = None,
+) -> AccountChange:
+    """The account as its facts say, and `fresh` ones that are to be kept with it, under verdicts about them that were `told`.
+    `after`: as for `rebuild_account`. Raises Defect, whatever goes wrong."""
     assert dossier.row is not None
     if dossier.unreadable is not None:
         raise Defect(f"there is {dossier.unreadable}")
@@ -67,25 +78,46 @@ def folded_anew(dossier: Dossier, program: Program, clock: Clock, epoch: int, fr
         postings=dossier.postings,
         lots=dossier.lot_names,
         items=dossier.item_names,
-        announced=dossier.announced,
+        announced=(*dossier.announced, *told),
     )
     try:
-        return rebuild_account(program, kept, clock, epoch, fresh)
+        return rebuild_account(program, kept, clock, epoch, fresh, after)
     except (Defect, MemoryError):
         raise
     except Exception as error:
         raise defect_of(error, "rebuilding") from error
 
 
+def differs(dossier: Dossier, program: Program) -> bool:
+    """Whether a rebuild would change anything of an account, its clock standing still, or could not be done at all."""
+    row = dossier.row
+    assert row is not None
+    try:
+        change = folded_anew(dossier, program, Clock(until=None, certainty=Certainty(0, 0)), row.epoch)
+    except Defect:
+        return True
+    before, after = ({**comparable(program, head), **dict.fromkeys(LOOKS_AHEAD)} for head in (row.head, change.head))
+    lots = {name: lot for name, lot in change.lots.items() if lot is not None}
+    items = {name: item for name, item in change.items.items() if item is not None}
+    return bool(change.entries or change.decisions) or (before, lots, items) != (after, dossier.lots, dossier.items)
+
+
 async def rebuild(
-    store: Store, catalogue: Catalogue, accounts: AsyncIterator[UUID], clock: Clock, epoch: int, *, preview: bool = False
+    store: Store,
+    catalogue: Catalogue,
+    accounts: AsyncIterator[UUID],
+    until: datetime | None,
+    epoch: int,
+    *,
+    preview: bool = False,
 ) -> AsyncIterator[Rebuilt]:
     """Fold accounts anew and commit them, a few at a time; those that cannot be folded stay as they are.
 
-    `preview`: nothing is written. May be interrupted and run again: an account that was rebuilt is not changed by it.
+    `until`: up to where the clock runs (None: not beyond where it was). `preview`: nothing is written. May be interrupted and
+    run again: an account that was rebuilt is not changed by it.
     """
     async for group in groups(accounts, ACCOUNTS_AT_ONCE):
-        for each in await _rebuild(_Rebuild(store, catalogue, clock, epoch, preview), group):
+        for each in await _rebuild(_Rebuild(store, catalogue, until, epoch, preview), group):
             yield each
 
 
@@ -123,7 +155,7 @@ async def of_program(store: PostgresStore, program: str, after: UUID) -> AsyncIt
 class _Rebuild:
     store: Store
     catalogue: Catalogue
-    clock: Clock
+    until: datetime | None
     epoch: int
     preview: bool
 
@@ -147,11 +179,12 @@ async def _attempt(what: _Rebuild, accounts: Sequence[UUID]) -> list[Rebuilt]:
     failed: dict[UUID, int] = {}
     left: Collection[UUID] = accounts
     async with what.store.batch() as batch:
+        clock = Clock(what.until, await batch.certainty())
         changes: list[AccountChange] = []
         for _ in range(2):
             tried: list[AccountChange] = []
             for dossier in await batch.dossiers(left):
-                found[dossier.account_id], change = _one(what, dossier)
+                found[dossier.account_id], change = _one(what, clock, dossier)
                 if change is None and dossier.row is not None:
                     failed[dossier.account_id] = dossier.row.revision
                 if change is not None and not what.preview:
@@ -171,12 +204,12 @@ async def _attempt(what: _Rebuild, accounts: Sequence[UUID]) -> list[Rebuilt]:
     return list(found.values())
 
 
-def _one(what: _Rebuild, dossier: Dossier) -> tuple[Rebuilt, AccountChange | None]:
+def _one(what: _Rebuild, clock: Clock, dossier: Dossier) -> tuple[Rebuilt, AccountChange | None]:
     row = dossier.row
     if row is None:
         return _left(dossier, "there is no such account"), None
     try:
-        change = folded_anew(dossier, what.catalogue.program(row.program), what.clock, what.epoch)
+        change = folded_anew(dossier, what.catalogue.program(row.program), clock, what.epoch)
     except KeyError:
         return _left(dossier, f"no terms of {row.program} are registered"), None
     except Defect as defect:

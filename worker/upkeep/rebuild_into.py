@@ -17,8 +17,8 @@ from worker.decide.account import Defect
 from worker.decide.change import FORGOTTEN, AccountChange, Loaded
 from worker.decide.fold import defect_of
 from worker.decide.program import Program
-from worker.decide.refold import NOTHING_CERTAIN, Clock, change_account, net
-from worker.decide.state import FORMAT, blank
+from worker.decide.refold import Clock, change_account, net
+from worker.decide.state import FORMAT, Certainty, blank
 from worker.persist.rows import Dossier
 from worker.persist.transfer import Transfer
 from worker.upkeep.heads import LOOKS_AHEAD, comparable
@@ -67,7 +67,7 @@ async def rebuild_into(
             part = Part()
             for dossier in group.dossiers:
                 try:
-                    changes.append(_built(dossier, catalogue, epoch, announce=announce))
+                    changes.append(_built(dossier, catalogue, epoch, transfer.certainty, announce=announce))
                 except Defect as defect:
                     changes.append(_kept(dossier, epoch, str(defect)))
                     part.differences.append((str(dossier.account_id), f"cannot be folded: {defect}"))
@@ -80,15 +80,15 @@ async def rebuild_into(
     await transfer.end()
 
 
-def _built(dossier: Dossier, catalogue: Catalogue, epoch: int, *, announce: bool) -> AccountChange:
-    """The account folded from nothing, step by step, each with a version of its own."""
+def _built(dossier: Dossier, catalogue: Catalogue, epoch: int, certainty: Certainty, *, announce: bool) -> AccountChange:
+    """The account folded from nothing, step by step, each with a version of its own; what waits in the source waits on."""
     row = dossier.row
     assert row is not None
     if row.member_id == FORGOTTEN:
         return AccountChange(row.account_id, row.program, FORGOTTEN, 0, row.version, epoch, blank())
     last = row.head.last
     # As far as the ledger was when it was read; the worker of the new one goes on from there.
-    clock = Clock(until=last.at if last is not None and not last.rank else None, certain_until=NOTHING_CERTAIN)
+    clock = Clock(until=last.at if last is not None and not last.rank else None, certainty=certainty)
     try:
         program: Program = catalogue.program(row.program)
         change = change_account(
@@ -99,6 +99,7 @@ def _built(dossier: Dossier, catalogue: Catalogue, epoch: int, *, announce: bool
             dossier.facts,
             clock,
             told=dossier.decisions,
+            waiting=row.head.waiting,
             epoch=epoch,
         )
     except KeyError:

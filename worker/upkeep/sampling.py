@@ -1,10 +1,11 @@
 """Beside the work, a few accounts a minute are looked at: is each what its facts say? One that is not is set aside.
 
 Each worker walks through the ids of its own shards, from a random place on, so that in the end every account is looked at. What
-is found is looked at twice, and an account is set aside only as it was when it was found wrong. One that began before terms were
-registered that were in force already may have been folded under other terms: it is told of, and goes on. A worker sets only so
-many aside in an hour: if many accounts differ at once, it is the release that folds otherwise, and to fence everyone would be
-worse than what is wrong.
+is found is looked at twice, and an account is set aside only as it was when it was found wrong. What shows only by folding it
+must show in a second, complete fold too, the one that would mend it: a mistake in the way of looking sets nobody aside. One that
+began before terms were registered that were in force already may have been folded under other terms: it is told of, and goes on.
+A worker sets only so many aside in an hour: if many accounts differ at once, it is the release that folds otherwise, and to
+fence everyone would be worse than what is wrong.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from worker.log import get_logger
 from worker.persist import PostgresStore, Terms, Violation, shard_of
 from worker.persist.errors import StoreError
 from worker.persist.identity import SHARDS
+from worker.upkeep.rebuild import differs
 from worker.upkeep.verify import ENTRIES, REFOLD, of_account
 
 log = get_logger(__name__)
@@ -52,11 +54,15 @@ class _Found:
     since: datetime | None
     violations: Sequence[Violation]
 
+    @property
+    def by_fold(self) -> bool:
+        """Whether all that was found hangs on how the facts were folded anew."""
+        return all(violation.invariant in (REFOLD, ENTRIES) for violation in self.violations)
+
     def may_be_terms(self, registered: Sequence[Terms]) -> bool:
         """Whether it may be right by terms that held when it was folded: others were registered since for the time before."""
         late = [each for each in registered if each.program == self.program and each.effective_from <= each.applied_at.date()]
-        by_fold = all(violation.invariant in (REFOLD, ENTRIES) for violation in self.violations)
-        return by_fold and self.since is not None and any(each.applied_at >= self.since for each in late)
+        return self.by_fold and self.since is not None and any(each.applied_at >= self.since for each in late)
 
 
 class Sampler:
@@ -157,7 +163,17 @@ class Sampler:
                 log.error(
                     "account_not_fenced", account=str(account), why="terms of its time were registered after its first fact"
                 )
+            elif each.by_fold and not await self._differs(account):
+                log.error("account_not_fenced", account=str(account), why="a rebuild would change nothing: the look was mistaken")
             elif len(self._fenced_at) >= self._options.fences_per_hour_max:
                 log.error("account_not_fenced", account=str(account), why="as many as may be were fenced within the hour")
             elif await self._fence(account, f"found wrong: {first}", each.revision):
                 self._fenced_at.append(time.monotonic())
+
+    async def _differs(self, account: UUID) -> bool:
+        """Whether a rebuild of the account as it is now would change it."""
+        async for dossier in self._store.dossiers([account]):
+            row = dossier.row
+            if row is not None and row.program in self._catalogue.codes:
+                return await asyncio.to_thread(differs, dossier, self._catalogue.program(row.program))
+        return True

@@ -17,7 +17,7 @@ from contracts.counting import counted
 from worker.decide.account import Account, Defect
 from worker.decide.fold import fold, moment_of
 from worker.decide.program import Program
-from worker.decide.refold import NOTHING_CERTAIN, net
+from worker.decide.refold import net
 from worker.decide.state import FORMAT, Entry, Head, Item, ItemKey, Moment, blank
 from worker.decide.step import Step
 from worker.persist.api import Store
@@ -112,7 +112,7 @@ def _refolded(dossier: Dossier, program: Program) -> tuple[Account, list[Step]]:
     assert dossier.row is not None
     last = dossier.row.head.last
     account = Account(program, blank(), {}, {}, complete=True)
-    account.certain_until = NOTHING_CERTAIN
+    account.told_only, account.began = True, dict(dossier.row.head.waiting)
     account.decided.update({(each.source, each.id): each for each in dossier.decisions})
     # After a fact the clock of that instant may still be due, so only a clock that was last is run up to it.
     until = last.at if last is not None and last.rank == 0 else None

@@ -34,13 +34,13 @@ WHERE l.account_id = ANY($3::uuid[]) AND l.pending + l.available > 0;
 -- the lock and cannot lose again. A row without a name is what an erasure left; whoever comes under that id takes it over.
 -- name: win
 INSERT INTO account AS a (account_id, program, member_id, revision, version, epoch, shard, available, pending, held, arrears,
-    next_due_at, fenced, head, updated_at)
+    next_due_at, waits_for, fenced, head, updated_at)
 SELECT account_id, program, member_id, revision, version, epoch, shard, available, pending, held, arrears,
-    next_due_at, fenced, head, transaction_timestamp()
+    next_due_at, waits_for, fenced, head, transaction_timestamp()
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::integer[], $7::smallint[], $8::bigint[],
-    $9::bigint[], $10::bigint[], $11::bigint[], $12::timestamptz[], $13::text[], $14::bytea[])
+    $9::bigint[], $10::bigint[], $11::bigint[], $12::timestamptz[], $13::bigint[], $14::text[], $15::bytea[])
     AS c (account_id, program, member_id, revision, version, epoch, shard, available, pending, held, arrears,
-        next_due_at, fenced, head)
+        next_due_at, waits_for, fenced, head)
 ORDER BY account_id
 ON CONFLICT (account_id) DO UPDATE SET
     member_id = excluded.member_id,
@@ -52,6 +52,7 @@ ON CONFLICT (account_id) DO UPDATE SET
     held = excluded.held,
     arrears = excluded.arrears,
     next_due_at = excluded.next_due_at,
+    waits_for = excluded.waits_for,
     fenced = excluded.fenced,
     head = excluded.head,
     updated_at = excluded.updated_at
@@ -64,6 +65,15 @@ SELECT account_id, next_due_at, shard
 FROM account
 WHERE shard = ANY($1::smallint[]) AND next_due_at <= $2 AND next_due_at IS NOT NULL AND fenced IS NULL
 LIMIT $3;
+
+-- name: decidable
+SELECT account_id
+FROM account
+WHERE shard = ANY($1::smallint[]) AND waits_for <= $2 AND waits_for IS NOT NULL AND fenced IS NULL
+LIMIT $3;
+
+-- name: anyone_waits
+SELECT account_id FROM account WHERE waits_for IS NOT NULL AND fenced IS NULL LIMIT 1;
 
 -- name: fenced_after
 SELECT account_id

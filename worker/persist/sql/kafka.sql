@@ -55,6 +55,30 @@ SELECT value FROM watermark;
 UPDATE watermark SET value = $1, updated_at = clock_timestamp()
 WHERE value IS NULL OR value < $1;
 
+-- name: certainty
+SELECT passed, current FROM certainty;
+
+-- Whether anyone waits is asked in a statement of its own: a cluster asks its nodes for it.
+-- name: snapshots
+SELECT c.passed, c.current, clock_timestamp() AS now, s.number, s.taken_at, s.ends
+FROM certainty c
+LEFT JOIN snapshot s ON s.number > c.passed
+ORDER BY s.number;
+
+-- Whoever listed ends while another took the next number has listed them too early for the number after it, and gets none.
+-- name: take_snapshot
+WITH taken AS (
+    UPDATE certainty SET current = current + 1 WHERE current = $1 RETURNING current
+)
+INSERT INTO snapshot (number, ends) SELECT current, $2 FROM taken
+RETURNING number;
+
+-- name: pass_snapshots
+WITH passed AS (
+    UPDATE certainty SET passed = $1 WHERE passed < $1 AND current >= $1
+)
+DELETE FROM snapshot WHERE number <= $1;
+
 -- name: take_lease
 INSERT INTO lease AS l (name, holder, until)
 VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))

@@ -33,13 +33,17 @@ FROM decision
 WHERE account_id = ANY($1);
 
 -- name: transfer_ledger
-SELECT s.epoch, s.key_check, w.value AS watermark FROM ledger_state s, watermark w;
+SELECT s.epoch, s.key_check, w.value AS watermark, c.passed, c.current FROM ledger_state s, watermark w, certainty c;
 
 -- name: transfer_epoch
 UPDATE ledger_state SET epoch = $1, key_check = $2;
 
 -- name: transfer_watermark
 UPDATE watermark SET value = $1, updated_at = clock_timestamp();
+
+-- Numbers go on, so that what waits waits on; ends that were listed for the source are listed anew.
+-- name: transfer_certainty
+UPDATE certainty SET passed = $1, current = $2;
 
 -- name: transfer_mark
 INSERT INTO lease (name, holder, until) VALUES ($1, $2, 'infinity');
