@@ -27,7 +27,8 @@ What the points ledger reads from commerce systems and what it tells everyone do
 Events are CloudEvents 1.0. Topics in are read in binary mode (attributes in ce_ headers, data in the value) and in
 structured mode (one JSON object); topics out are written in binary mode. Money is an integer in the currency's minor
 unit, rates are decimal strings, points are integers; a float is refused even where a JSON Schema takes 1.0 for an
-integer. Fields and attributes that are not listed are kept and ignored.
+integer. Fields and attributes that are not listed are kept and ignored. The data of a message out has at most 500,000
+bytes: where one event moves more than can be told in them, loyalty.balance-changed tells sums of its entries and says so.
 """
 
 Document = dict[str, Any]

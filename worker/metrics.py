@@ -64,7 +64,9 @@ due_failures = Counter("loyalty_due_failures", "Rounds of the due loop that fail
 # out
 published = Counter("loyalty_published", "Messages acknowledged by Kafka.", ["topic"], registry=REGISTRY)
 publish_failures = Counter("loyalty_publish_failures", "Publications that failed and are tried again.", registry=REGISTRY)
-publish_pointers = Counter("loyalty_publish_pointers", "Dead letters too large to send.", registry=REGISTRY)
+published_smaller = Counter(
+    "loyalty_published_smaller", "Messages too large for their topic, sent as sums or pointers.", ["topic"], registry=REGISTRY
+)
 publish_delay_seconds = Histogram(
     "loyalty_publish_delay_seconds", "From commit to acknowledgement.", buckets=_SECONDS, registry=REGISTRY
 )

@@ -44,6 +44,7 @@ from contracts.events.orders import (
 from contracts.events.outbound import (
     CLOCK,
     DLQ_SUFFIX,
+    MESSAGE_BYTES_MAX,
     TOPICS_OUT,
     BalanceChanged,
     Bucket,
@@ -67,6 +68,7 @@ __all__ = [
     "CLOCK",
     "DLQ_SUFFIX",
     "EVENT_TYPES",
+    "MESSAGE_BYTES_MAX",
     "RANK",
     "TOPICS_IN",
     "TOPICS_OUT",

@@ -11,6 +11,10 @@ from contracts.events.base import Contract
 from contracts.events.fields import PRINTABLE_PATTERN, Day, Id, Text
 
 LOT_CHARACTERS_MAX: Final = 10_000
+MESSAGE_BYTES_MAX: Final = 500_000
+"""Bytes of the data of one published message: far below the megabyte that Kafka takes unless it is told otherwise."""
+VARIOUS: Final = "various"
+"""`rule` of entries that are summed over several rules."""
 CLOCK: Final = "clock"
 """`cause.type` of what happened by the passing of time alone."""
 
@@ -88,6 +92,14 @@ class EntryOut(Contract):
     rule: Text
 
 
+class Summed(Contract):
+    """That the entries of a message are sums. `entries`: how many the ledger has of this version; `by`: the fields that all
+    entries of one sum share."""
+
+    entries: Counter
+    by: tuple[Text, ...]
+
+
 class Change(Contract):
     """How much the buckets of an account moved."""
 
@@ -111,7 +123,13 @@ class Published(Contract):
 
 
 class BalanceChanged(Published):
-    """The account's balances after a change; every version is announced by exactly one of these."""
+    """The account's balances after a change; every version is announced by exactly one of these.
+
+    Where `entries` would make the data larger than 500,000 bytes, or than the topic takes, they are summed, no further than is
+    necessary: by reason, from, to, rule, kind and expires_on; by reason, from, to and rule; by reason, from and to (`rule` is
+    "various" where it differs). Always by effective_at too. Then `summed` is there, and lot and order_id are not. Sums of points
+    by reason, from and to stay exact, and so do the balances.
+    """
 
     available: SignedSum
     pending: SignedSum
@@ -120,6 +138,7 @@ class BalanceChanged(Published):
     effective_at: AwareDatetime
     cause: CauseOut
     entries: tuple[EntryOut, ...]
+    summed: Summed | None = None
 
 
 class TierChanged(Published):

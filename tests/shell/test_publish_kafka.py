@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -145,6 +146,33 @@ async def test_a_record_too_large_for_its_dead_letter_topic_goes_there_as_a_poin
     assert (pointer.key, pointer.value) == (None, b"")
     assert dict(pointer.headers) == {**dict(DEAD), "loyalty_pointer": b"orders/3/77"}
     assert (empty.key, empty.value) == (None, b"")
+
+
+async def test_a_change_of_balances_too_large_for_its_topic_goes_out_as_sums_of_its_entries(
+    make_topic: TopicMaker, make_relay: RelayMaker, bootstrap: str
+) -> None:
+    topic = await make_topic(1, max_message_bytes="20000")
+    account, headers = uuid.uuid4(), (("ce_type", b"loyalty.balance-changed"),)
+    entry = {"reason": "redeem", "points": 2, "from": "available", "to": "spent", "rule": "X-1", "lot": "l" * 100}
+    told = {"version": 2, "available": 0, "entries": [entry] * 500}
+    store = MemoryOutbox(
+        [
+            Row(account, 1, 0, topic, b"k", b'{"version":1}', headers),
+            Row(account, 2, 0, topic, b"k", json.dumps(told).encode(), headers),
+            Row(account, 3, 0, topic, b"k", b'{"version":3}', headers),
+        ]
+    )
+    make_relay(store)
+    await until(lambda: not store.rows)
+    records = [record for record in await read_all(bootstrap, topic, 3) if b'"version":2' in record.value]
+    assert {record.headers for record in records} == {headers}
+    assert [json.loads(record.value) for record in records] == [
+        {
+            **told,
+            "entries": [{"reason": "redeem", "points": 1_000, "from": "available", "to": "spent", "rule": "X-1"}],
+            "summed": {"entries": 500, "by": ["reason", "from", "to"]},
+        }
+    ]
 
 
 async def test_a_message_that_kafka_does_not_take_stops_its_account_alone(

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from contracts.events import Event
-from worker.decide import tiers
+from contracts.events import MESSAGE_BYTES_MAX, Event
+from worker.decide import summing, tiers
 from worker.decide.change import AccountChange, Message, OutTopic
 from worker.decide.program import Program
 from worker.decide.state import Entry, Head, Moment
@@ -94,21 +94,22 @@ class _Teller:
 
     def _tell(self, topic: OutTopic, at: datetime, data: Mapping[str, Any], because: Event | None = None) -> None:
         """`because`: the event whose trace goes along, where that is another than the cause of the version."""
+        self._add(topic, at, self._encoded(data), because)
+
+    def _encoded(self, data: Mapping[str, Any]) -> bytes:
         change = self._change
-        body = {
-            "program": change.program,
-            "member_id": change.member_id,
-            "epoch": change.epoch,
-            "version": self._version,
-            **data,
-        }
+        named = {"program": change.program, "member_id": change.member_id, "epoch": change.epoch, "version": self._version}
+        return _encode({**named, **data})
+
+    def _add(self, topic: OutTopic, at: datetime, data: bytes, because: Event | None = None) -> None:
+        change = self._change
         self.messages.append(
             Message(
                 version=self._version,
                 ordinal=len(self.messages),
                 topic=topic,
                 key=f"{change.program}:{change.member_id}",
-                data=_encode(body),
+                data=data,
                 effective_at=at,
                 traceparent=event.traceparent if (event := because or self._event) is not None else None,
             )
@@ -122,24 +123,25 @@ class _Teller:
         return cause if event.order_id is None else {**cause, "order_id": event.order_id}
 
     def balance(self, before: Head, after: Head, entries: Sequence[Mapping[str, Any]]) -> None:
-        """The balances after this version, and what moved."""
-        self._tell(
-            "loyalty.balance-changed",
-            self._at,
-            {
-                "available": after.available,
-                "pending": after.pending,
-                "on_hold": after.held,
-                "change": {
-                    "available": after.available - before.available,
-                    "pending": after.pending - before.pending,
-                    "on_hold": after.held - before.held,
-                },
-                "effective_at": self._at,
-                "cause": self._cause(),
-                "entries": entries,
+        """The balances after this version, and what moved: summed as far as the size of a message makes it necessary."""
+        told = {
+            "available": after.available,
+            "pending": after.pending,
+            "on_hold": after.held,
+            "change": {
+                "available": after.available - before.available,
+                "pending": after.pending - before.pending,
+                "on_hold": after.held - before.held,
             },
-        )
+            "effective_at": self._at,
+            "cause": self._cause(),
+        }
+        data = b""
+        for form in summing.forms(entries):
+            data = self._encoded({**told, **form})
+            if len(data) <= MESSAGE_BYTES_MAX:
+                break
+        self._add("loyalty.balance-changed", self._at, data)
 
     def tier(self, move: TierMove, at: datetime) -> None:
         """A change of tier; which way follows from the order of the program's levels."""

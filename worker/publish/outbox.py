@@ -8,11 +8,13 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from contracts.events import dead_letter
+from worker.decide import summing
 
 Headers = Sequence[tuple[str, bytes | None]]
 RowKey = tuple[UUID, int, int]
 
 POINTER_KEY_BYTES_MAX = 1_024
+_BALANCES = ("ce_type", b"loyalty.balance-changed")
 
 
 class OutboxRow(Protocol):
@@ -65,9 +67,18 @@ def is_dead_letter(row: OutboxRow) -> bool:
     return any(name == dead_letter.HEADER_ERROR for name, _ in row.headers)
 
 
-def pointer_of(row: OutboxRow) -> tuple[bytes | None, bytes, Headers]:
-    """Key, value and headers of the message that goes out for a dead letter that Kafka does not take: what was wrong, where
-    the record stood, and no bytes of it; those stay in the database."""
+def smaller(row: OutboxRow) -> tuple[bytes | None, bytes, Headers] | None:
+    """Key, value and headers of what goes out for a message that its topic does not take for its size; None if it has no smaller
+    form. A dead letter becomes a pointer, a change of balances tells sums of its entries."""
+    if is_dead_letter(row):
+        return _pointer(row)
+    if _BALANCES in row.headers and row.value is not None:
+        return row.key, summing.in_short(row.value), row.headers
+    return None
+
+
+def _pointer(row: OutboxRow) -> tuple[bytes | None, bytes, Headers]:
+    """What was wrong, where the record stood, and no bytes of it; those stay in the database."""
     ours = {
         dead_letter.HEADER_ERROR,
         dead_letter.HEADER_DETAIL,

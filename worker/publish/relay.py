@@ -22,10 +22,12 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from worker import metrics
 from worker.log import get_logger
-from worker.publish.outbox import Headers, OutboxRow, OutboxStore, RowKey, is_dead_letter, key_of, pointer_of
+from worker.publish.outbox import Headers, OutboxRow, OutboxStore, RowKey, key_of, smaller
 from worker.publish.producer import abandon_producer, stop_producer
 
 log = get_logger(__name__)
+
+_TOO_LARGE = "larger than its topic takes: raise the topic's max.message.bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,25 +159,35 @@ class Relay:
         return await self._acknowledged(sent, failed)
 
     async def _send_alone(self, rows: Sequence[Any]) -> list[Any]:
-        """Send rows one by one; a dead letter that is too large goes out as a pointer."""
+        """Send rows one by one; what is too large for its topic goes out in a smaller form, if it has one."""
         published: list[Any] = []
         for row in rows:
-            if self._stuck.get(row.account_id, 0.0) > time.monotonic():
+            if self._waits(row):
                 continue
             alone = [(row, await self._hand_over(await self._ready_producer(), row.topic, row.key, row.value, row.headers))]
             done = await self._acknowledged(alone, set())
             if not done and isinstance(_error_of(alone[0][1]), MessageSizeTooLargeError):
-                if not is_dead_letter(row):
-                    self._set_aside(row, "larger than its topic takes: raise the topic's max.message.bytes")
+                done = await self._send_smaller(row)
+                if self._waits(row):
                     continue
-                metrics.publish_pointers.inc()
-                pointer = await self._hand_over(await self._ready_producer(), row.topic, *pointer_of(row))
-                done = await self._acknowledged([(row, pointer)], set())
             if not done:
                 break
             self._suspects.discard(key_of(row))
             published += done
         return published
+
+    async def _send_smaller(self, row: OutboxRow) -> list[Any]:
+        """Send what goes out for a row that is too large for its topic; where that is refused too, its account waits."""
+        if (form := smaller(row)) is not None:
+            metrics.published_smaller.labels(topic=row.topic).inc()
+            log.warning("message_made_smaller", topic=row.topic, version=row.version, why=_TOO_LARGE)
+            sent = await self._hand_over(await self._ready_producer(), row.topic, *form)
+            if done := await self._acknowledged([(row, sent)], set()):
+                return done
+            if not isinstance(_error_of(sent), MessageSizeTooLargeError):
+                return []
+        self._set_aside(row, _TOO_LARGE)
+        return []
 
     async def _hand_over(
         self, producer: AIOKafkaProducer, topic: str, key: bytes | None, value: bytes | None, headers: Headers
@@ -210,6 +222,9 @@ class Relay:
             log.warning("messages_not_published", count=len(errors), error=errors[0])
             await self._abandon()
         return published
+
+    def _waits(self, row: OutboxRow) -> bool:
+        return self._stuck.get(row.account_id, 0.0) > time.monotonic()
 
     def _set_aside(self, row: OutboxRow, why: str) -> None:
         """This account's messages wait; all others go on."""
