@@ -11,9 +11,10 @@ import contextlib
 import gc
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 from contracts.events import TOPICS_IN
@@ -21,6 +22,7 @@ from worker import log as logging
 from worker import metrics, registry
 from worker.built import the_fold_is
 from worker.catalogue import Catalogue
+from worker.clocks import Clocks
 from worker.consume.batch import Batch, PartitionKey
 from worker.consume.breaker import Breaker, BreakerRule
 from worker.consume.ends import LogEnds
@@ -107,6 +109,7 @@ class Worker:
         self._store = store
         self._state = _State()
         key = settings.account_key.get_secret_value().encode()
+        self.clocks = Clocks(settings.clock.offset_seconds_max)
         limits = settings.limits
         self.pipeline = Pipeline(
             store,
@@ -125,6 +128,7 @@ class Worker:
                 topic=settings.kafka.topic,
             ),
             epoch,
+            self.clocks.now,
         )
         breaker = settings.breaker
         self._breaker = Breaker(
@@ -176,6 +180,8 @@ class Worker:
             ),
             settings.worker_id,
             self._share,
+            self.clocks.now,
+            partial(self.clocks.heard, "broker"),
         )
         self.due = DueLoop(
             store,
@@ -189,6 +195,7 @@ class Worker:
             shards=self.relay.owned_shards,
             watermark=lambda: self.pipeline.watermark,
             events_first=self.intake.emptied,
+            clock=self.clocks.now,
         )
         self._ends = LogEnds(topics, client)
         self.timekeeper = Timekeeper(
@@ -202,6 +209,7 @@ class Worker:
             self._on_watermark,
             self._ends.bounds,
             self.subscription.partitions,
+            partial(self.clocks.heard, "database"),
         )
         self.sweeper = Sweeper(store, self.pipeline, catalogue)
         self.eraser = Eraser(store, settings.erasure.wait_seconds)
@@ -300,7 +308,7 @@ class Worker:
             return
 
     def _guard(self, batch: Batch, broken: Mapping[PartitionKey, int]) -> None:
-        now = datetime.now(UTC)
+        now = self.clocks.now()
         read: dict[PartitionKey, int] = {}
         for record in batch.records:
             key = (record.topic, record.partition)
@@ -311,7 +319,7 @@ class Worker:
 
     def _on_watermark(self, watermark: datetime) -> None:
         self.pipeline.know(watermark)
-        self.intake.guard(self._breaker, datetime.now(UTC))
+        self.intake.guard(self._breaker, self.clocks.now())
         self.due.poke()
 
     def _share(self) -> float:
@@ -337,6 +345,8 @@ class Worker:
             "kafka": lambda: (self.subscription.problem,) if self.subscription.problem else self.intake.problems(),
             "postgres": self._postgres_problems,
             "breaker": lambda: tuple(f"{topic}[{n}]: too many broken records" for topic, n in self._breaker.open_partitions()),
+            "clock": self.clocks.problems,
+            "publishing": lambda: (self.relay.problem,) if self.relay.problem else (),
             "stopping": lambda: ("the worker is stopping",) if self._stopping.is_set() else (),
         }
 
@@ -360,7 +370,10 @@ async def run(settings: Settings) -> None:
     async with open_store(settings) as store:
         key = settings.account_key.get_secret_value().encode()
         catalogue = await check(store, key)
-        worker = Worker(settings, store, catalogue, (await store.state()).epoch)
+        asked = time.monotonic()
+        state = await store.state()
+        worker = Worker(settings, store, catalogue, state.epoch)
+        worker.clocks.heard("database", asked, state.now)
         _on_signals(worker)
         async with ProbeServer(settings.probe.host, settings.probe.port, worker.live(), worker.ready()):
             log.info("started", worker=settings.worker_id, programs=list(catalogue.codes), fold=the_fold_is())

@@ -57,6 +57,9 @@ verify_failures = Counter("loyalty_verify_failures", "Rounds of looking that fai
 verify_seconds = Counter("loyalty_verify_seconds", "Time that looking took.", registry=REGISTRY)
 
 # time
+clock_offset_seconds = Gauge(
+    "loyalty_clock_offset_seconds", "How far this worker's clock is ahead of another.", ["against"], registry=REGISTRY
+)
 watermark_seconds = Gauge("loyalty_watermark_seconds", "The watermark, in seconds since 1970.", registry=REGISTRY)
 due_accounts = Counter("loyalty_due_accounts", "Accounts looked at because an instant of theirs had come.", registry=REGISTRY)
 due_failures = Counter("loyalty_due_failures", "Rounds of the due loop that failed.", registry=REGISTRY)

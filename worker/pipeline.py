@@ -123,7 +123,7 @@ class Pipeline:
                 self.know(watermark)
             await self._apply(batch, inbox)
             folded = time.perf_counter()
-        reports.measure(records, inbox, started, decoded, folded)
+        reports.measure(records, inbox, started, decoded, folded, self._now())
         broken = Counter((letter.record.topic, letter.record.partition) for letter in inbox.letters)
         return Done(inbox.outcomes, broken)
 

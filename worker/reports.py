@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 
 from worker import metrics
 from worker.decode import Record
@@ -22,18 +23,20 @@ def refused(error: RefusedError, **what: int) -> None:
         metrics.constraints_broken.labels(constraint=error.constraint).inc()
 
 
-def measure(records: Sequence[Record], inbox: Inbox, started: float, decoded: float, folded: float) -> None:
-    """A batch is committed: what it held, and when its stages ended (by `time.perf_counter`)."""
-    now = time.perf_counter()
+def measure(
+    records: Sequence[Record], inbox: Inbox, started: float, decoded: float, folded: float, now: datetime
+) -> None:
+    """A batch is committed: what it held, and when its stages ended (by `time.perf_counter`). `now`: by the database's clock."""
+    committed = time.perf_counter()
     metrics.batches.inc()
     metrics.batch_records.observe(len(records))
     metrics.stage_seconds.labels(stage="decode").observe(decoded - started)
     metrics.stage_seconds.labels(stage="decide").observe(folded - decoded)
-    metrics.stage_seconds.labels(stage="commit").observe(now - folded)
+    metrics.stage_seconds.labels(stage="commit").observe(committed - folded)
     count(inbox)
     if records:
         oldest = min(record.timestamp_ms for record in records) / 1000
-        metrics.event_delay_seconds.observe(max(0.0, time.time() - oldest))
+        metrics.event_delay_seconds.observe(max(0.0, now.timestamp() - oldest))
 
 
 def count(inbox: Inbox) -> None:

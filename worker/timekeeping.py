@@ -4,6 +4,7 @@ let reading go in step."""
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -48,15 +49,18 @@ class Timekeeper:
         on_watermark: Callable[[datetime], None],
         bounds: Callable[[], Awaitable[Mapping[PartitionKey, Bounds | None]]],
         partitions: Callable[[], Iterable[PartitionKey]] = tuple,
+        on_time: Callable[[float, datetime], None] = lambda _asked, _told: None,
     ) -> None:
         """`bounds`: what Kafka has of all partitions (None: it does not say). `partitions`: all that there are, whoever reads
-        them, as far as is known."""
+        them, as far as is known. `on_time` hears what the database's clock said, and when (by the monotonic clock) it was
+        asked."""
         self._store = store
         self._intake = intake
         self._options = options
         self._on_watermark = on_watermark
         self._bounds = bounds
         self._partitions = partitions
+        self._on_time = on_time
         self._known = Watermark()
         self.share = 1.0
         self.problem = ""
@@ -81,7 +85,9 @@ class Timekeeper:
         ]
         if rows:
             self.share = len(self._intake.progress()) / len(rows)
+        asked = time.monotonic()
         now = (await self._store.state()).now
+        self._on_time(asked, now)
         wait = timedelta(seconds=self._options.longest_wait_seconds)
         mine = {(each.topic, each.partition) for each in self._intake.progress()}
         self._intake.set_slowest(slowest((row for row in rows if (row.topic, row.partition) not in mine), now, wait))

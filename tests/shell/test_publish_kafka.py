@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import OutOfOrderSequenceNumber
 
 from tests.shell.conftest import TopicMaker, until
@@ -19,6 +22,7 @@ from worker.publish.outbox import Headers
 from worker.publish.producer import make_producer
 from worker.publish.relay import Relay, RelayOptions
 
+RESUMED_SECONDS_MAX = 5.0
 FAST = RelayOptions(groups=2, retry_seconds_min=0.01, stuck_seconds=0.2, lease_seconds=1.0, metadata_timeout_seconds=1.0)
 DEAD = (("loyalty_error", b"not_json"), ("loyalty_topic", b"orders"), ("loyalty_partition", b"3"), ("loyalty_offset", b"77"))
 
@@ -70,9 +74,13 @@ async def make_relay(bootstrap: str) -> AsyncIterator[RelayMaker]:
     tasks: list[asyncio.Task[None]] = []
 
     def make(
-        store: MemoryOutbox, holder: str = "w", options: RelayOptions = FAST, share: Callable[[], float] = lambda: 1.0
+        store: MemoryOutbox,
+        holder: str = "w",
+        options: RelayOptions = FAST,
+        share: Callable[[], float] = lambda: 1.0,
+        **more: Any,
     ) -> Relay:
-        relay = Relay(store, lambda: make_producer({"bootstrap_servers": bootstrap}), options, holder, share)
+        relay = Relay(store, lambda: make_producer({"bootstrap_servers": bootstrap}), options, holder, share, **more)
         tasks.append(asyncio.create_task(relay.run()))
         return relay
 
@@ -205,6 +213,34 @@ async def test_a_missing_topic_stops_its_accounts_alone_until_it_is_there(
     assert [record.key for record in await read_all(bootstrap, topic, 2)] == [b"f", b"w"]
 
 
+@pytest.mark.parametrize("partitions", [4, 1])
+async def test_publishing_resumes_within_seconds_after_its_topic_was_made_again(
+    make_topic: TopicMaker, make_relay: RelayMaker, bootstrap: str, partitions: int
+) -> None:
+    """With the worker's own options, while messages keep coming, as many partitions as before or fewer."""
+    topic, other = await make_topic(4), await make_topic(1)
+    store, account = MemoryOutbox(), uuid.uuid4()
+    make_relay(store, options=RelayOptions())
+    store.rows = [*rows_of(topic, 20, 2), Row(account, 1, 0, other, b"o", b"1")]
+    await until(lambda: not store.rows)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await admin.delete_topics([topic])
+        waiting = rows_of(topic, 20, 2)
+        store.rows += [*waiting, Row(account, 2, 0, other, b"o", b"2")]
+        began = time.monotonic()
+        await until(lambda: len(store.rows) <= len(waiting))
+        assert time.monotonic() - began < RESUMED_SECONDS_MAX, "others do not wait for it"
+    finally:
+        await admin.close()
+    await make_topic(partitions, name=topic)
+    again = time.monotonic()
+    await until(lambda: not store.rows)
+    assert time.monotonic() - again < RESUMED_SECONDS_MAX
+    assert len({(record.key, record.value) for record in await read_all(bootstrap, topic, len(waiting))}) == len(waiting)
+
+
 async def test_a_producer_that_failed_is_replaced_and_order_is_kept(
     make_topic: TopicMaker, make_relay: RelayMaker, bootstrap: str
 ) -> None:
@@ -243,6 +279,58 @@ async def test_two_relays_share_the_shards_and_one_takes_over_when_the_other_end
     shares[:] = [0.0, 1.0]
     store.leases = dict.fromkeys(store.leases, "two")
     await until(lambda: len(two.owned_shards()) == 64)
+
+
+async def test_a_relay_that_kafka_refuses_for_its_timestamps_leaves_publishing_to_another(
+    make_topic: TopicMaker, make_relay: RelayMaker, bootstrap: str
+) -> None:
+    topic, store = await make_topic(1), MemoryOutbox()
+    fast = make_relay(store, "fast", now=lambda: datetime.now(UTC) + timedelta(days=2))
+    await until(lambda: len(fast.owned_shards()) == 64)
+    right = make_relay(store, "right", share=lambda: 0.25)
+    store.rows = rows_of(topic, accounts=64, versions=2)
+    await until(lambda: not store.rows)
+    assert (fast.owned_shards(), len(right.owned_shards())) == ((), 64)
+    assert fast.problem == "Kafka refuses what this worker sends: InvalidTimestampError"
+    assert right.problem == ""
+    records = await read_all(bootstrap, topic, 128)
+    assert max(record.timestamp for record in records) <= datetime.now(UTC).timestamp() * 1_000
+
+
+async def test_what_a_relay_gave_up_is_its_own_again_once_it_asks(make_topic: TopicMaker, make_relay: RelayMaker) -> None:
+    topic, store = await make_topic(1), MemoryOutbox()
+    options = replace(FAST, refused_seconds=1.0)
+    ahead = [timedelta(days=2)]
+    sick = make_relay(store, "sick", options, share=lambda: 0.5, now=lambda: datetime.now(UTC) + ahead[0])
+    other = make_relay(store, "other", options, share=lambda: 0.5)
+    await until(lambda: len(sick.owned_shards()) == len(other.owned_shards()) == 32)
+    store.rows = rows_of(topic, accounts=64, versions=1)
+    await until(lambda: not store.rows)
+    ahead[0] = timedelta(0)
+    await until(lambda: len(sick.owned_shards()) == len(other.owned_shards()) == 32)
+    assert sick.problem == ""
+
+
+async def test_the_brokers_clock_is_told_where_topics_keep_it(make_topic: TopicMaker, make_relay: RelayMaker) -> None:
+    for kind, keeps in (("CreateTime", False), ("LogAppendTime", True)):
+        topic = await make_topic(1, message_timestamp_type=kind)
+        heard: list[tuple[float, datetime]] = []
+        store = MemoryOutbox(rows_of(topic, accounts=3, versions=1))
+        make_relay(store, kind, on_append=partial(_note, heard))
+        began = datetime.now(UTC)
+        await until(partial(_is_empty, store))
+        assert bool(heard) == keeps
+        for sent, at in heard:
+            assert began - timedelta(seconds=1) < at < datetime.now(UTC) + timedelta(seconds=1)
+            assert sent < time.monotonic()
+
+
+def _note(heard: list[tuple[float, datetime]], sent: float, at: datetime) -> None:
+    heard.append((sent, at))
+
+
+def _is_empty(store: MemoryOutbox) -> bool:
+    return not store.rows
 
 
 async def test_flushing_publishes_all_that_is_committed(make_topic: TopicMaker, bootstrap: str) -> None:

@@ -16,6 +16,7 @@ from unittest.mock import patch
 from aiokafka.errors import KafkaError
 
 from tests.simulation.stages import Stage
+from worker.publish import leases as leases_module
 from worker.publish import relay as relay_module
 from worker.publish.relay import Relay, RelayOptions
 
@@ -60,7 +61,10 @@ class _Producer:
     _closed = False
 
     def __init__(self, post: Post, faults: float, gate: asyncio.Event | None) -> None:
-        self.client = SimpleNamespace(close=self.start)
+        cluster = SimpleNamespace(partitions_for_topic=lambda _topic: {0})
+        self.client = SimpleNamespace(
+            close=self.start, add_topic=lambda _topic: None, force_metadata_update=self.start, cluster=cluster
+        )
         self._post = post
         self._faults = faults
         self._gate = gate
@@ -70,10 +74,9 @@ class _Producer:
     async def start(self) -> None:
         """Also closes: nothing happens."""
 
-    async def partitions_for(self, topic: str) -> set[int]:
-        return {0}
-
-    async def send(self, topic: str, value: bytes | None, key: bytes | None, headers: Any) -> asyncio.Future[Any]:
+    async def send(
+        self, topic: str, value: bytes | None, key: bytes | None, headers: Any, timestamp_ms: int
+    ) -> asyncio.Future[Any]:
         if self._gate is not None:
             if self._gate_after == 0:
                 self._post.stopped.set()
@@ -89,7 +92,7 @@ class _Producer:
         if roll < self._faults:
             future.set_exception(KafkaError("taken, and the acknowledgement lost"))
         else:
-            future.set_result(None)
+            future.set_result(SimpleNamespace(timestamp_type=0, timestamp=timestamp_ms))
         return future
 
 
@@ -113,7 +116,8 @@ class Post:
 
     @contextmanager
     def _time(self) -> Iterator[None]:
-        with patch.object(relay_module, "time", SimpleNamespace(monotonic=self.seconds)):
+        clock = SimpleNamespace(monotonic=self.seconds)
+        with patch.object(relay_module, "time", clock), patch.object(leases_module, "time", clock):
             yield
 
     def seconds(self) -> float:

@@ -3,8 +3,8 @@ may go wrong as it is told to.
 
 Workers are tasks of one event loop, of which one at a time goes on, up to its next statement. A statement that waits for a lock
 gives the turn back: Postgres is asked whether it waits, so that what follows does not hang on how long anything takes. What is
-real: statements, locks, transactions, connections that end. What the schedule does: turns, faults, the end of leases. What is left to
-Postgres: who goes on first of several that wait for a row to be inserted which then is not.
+real: statements, locks, transactions, connections that end. What the schedule does: turns, faults, the end of leases. What is left
+to Postgres: who goes on first of several that wait for a row to be inserted which then is not.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Database:
         self.run(
             self._monitor.execute(
                 f"SET session_replication_role = replica; TRUNCATE {names}; SET session_replication_role = origin;"
-                "INSERT INTO ledger_state DEFAULT VALUES; INSERT INTO watermark DEFAULT VALUES"
+                + "; ".join(f"INSERT INTO {table} DEFAULT VALUES" for table in ("ledger_state", "watermark", "certainty"))
             )
         )
 

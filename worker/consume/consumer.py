@@ -40,6 +40,7 @@ from worker.decode.record import BATCH_HEADER, Record
 ONE_RECORD_WAIT_MS = 100
 HEADERS_SINCE_FORMAT = 2
 UNASKED_SECONDS_MAX = 2.0
+LOG_APPEND_TIME = 1
 """After so long without an answer about it a partition may be another one of the same name, grown past the position."""
 UNKNOWN_CODES = (UnknownTopicOrPartitionError.errno, 100, 103)
 """Answers to a fetch after which the topic may be another one of the same name; the last two are unknown and other topic ids."""
@@ -339,4 +340,5 @@ def to_record(raw: ConsumerRecord[Any, Any]) -> Record:
         key=raw.key,
         value=raw.value,
         headers=raw.headers,
+        appended=raw.timestamp_type == LOG_APPEND_TIME,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -15,18 +15,27 @@ from worker.decode.record import BATCH_HEADER, Broken, BrokenRecordError, Limits
 from worker.decode.strict_json import canonical, parse
 
 _STRUCTURED: Final = "application/cloudevents+json"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PREFIX: Final = "ce_"
 _VALIDATORS: Final = {name: model.model_validate_json for name, model in EVENT_TYPES.items()}
 
 
 def decode(record: Record, now: datetime, limits: Limits) -> Event | Skipped | Broken:
-    """Reads a CloudEvents 1.0 record in binary or structured mode. `now` must have an offset. Never raises."""
+    """Reads a CloudEvents 1.0 record in binary or structured mode. `now` must have an offset. Never raises.
+
+    An event lies too far ahead only if it does so for every clock that can be trusted: `now`, and that of a broker which noted
+    when it took the record. A producer's own time for the record is no witness for the time of its event.
+    """
     try:
-        return _decode(record, now, limits)
+        return _decode(record, _latest(record, now), limits)
     except BrokenRecordError as error:
         return error.broken
     except Exception as error:  # noqa: BLE001 - whatever a record makes us do wrong, its partition must go on
         return Broken("decoder_failed", f"the decoder failed with {type(error).__name__}; the record is kept")
+
+
+def _latest(record: Record, now: datetime) -> datetime:
+    return max(now, _EPOCH + timedelta(milliseconds=record.timestamp_ms)) if record.appended else now
 
 
 def _decode(record: Record, now: datetime, limits: Limits) -> Event | Skipped:

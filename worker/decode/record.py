@@ -34,7 +34,8 @@ which offsets it had, and the number of its codec."""
 
 
 class Record(Struct, frozen=True):
-    """One Kafka record as it was read. `timestamp_ms` is the record's own time, in milliseconds since 1970 UTC."""
+    """One Kafka record as it was read. `timestamp_ms` is the record's own time, in milliseconds since 1970 UTC: that of its
+    producer, or, where it was `appended`, that of the broker when it took it."""
 
     topic: str
     partition: int
@@ -43,6 +44,7 @@ class Record(Struct, frozen=True):
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...]
+    appended: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,31 +8,52 @@ overtake. At least once: what was published and not yet removed is published aga
 from __future__ import annotations
 
 import asyncio
-import math
+import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    InvalidTimestampError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    PolicyViolationError,
+    TopicAuthorizationFailedError,
+)
+from aiokafka.producer.message_accumulator import RecordMetadata
 
 from worker import metrics
 from worker.log import get_logger
+from worker.publish.leases import Leases
 from worker.publish.outbox import Headers, OutboxRow, OutboxStore, RowKey, key_of, smaller
 from worker.publish.producer import abandon_producer, stop_producer
 
 log = get_logger(__name__)
 
-_TOO_LARGE = "larger than its topic takes: raise the topic's max.message.bytes"
+_REFUSALS: Final = (
+    InvalidTimestampError,
+    TopicAuthorizationFailedError,
+    ClusterAuthorizationFailedError,
+    PolicyViolationError,
+)
+"""What Kafka answers to this worker as it is: it would answer the same to a second try, and perhaps not to another worker."""
+_LOG_APPEND_TIME: Final = 1
+_TOO_LARGE: Final = "larger than its topic takes: raise the topic's max.message.bytes"
 
 
 @dataclass(frozen=True, slots=True)
 class RelayOptions:
-    """`shards` of the outbox are leased in `groups`; a worker takes its share of them."""
+    """`shards` of the outbox are leased in `groups`; a worker takes its share of them.
+
+    `topic_retry_seconds`: how often a topic that is not there is looked for. `stuck_seconds`: how long an account waits whose
+    message its topic does not take. `refused_seconds`: how long a worker leaves publishing to others after Kafka refused it.
+    """
 
     shards: int = 64
     groups: int = 4
@@ -42,9 +63,11 @@ class RelayOptions:
     lease_seconds: float = 10.0
     send_timeout_seconds: float = 30.0
     metadata_timeout_seconds: float = 5.0
+    topic_retry_seconds: float = 1.0
     retry_seconds_min: float = 0.1
     retry_seconds_max: float = 5.0
     stuck_seconds: float = 30.0
+    refused_seconds: float = 30.0
 
 
 class Relay:
@@ -57,21 +80,34 @@ class Relay:
         options: RelayOptions,
         holder: str,
         share: Callable[[], float] = lambda: 1.0,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        on_append: Callable[[float, datetime], None] = lambda _sent, _at: None,
     ) -> None:
-        """`holder` names this worker in the leases; `share` says which part of the whole load it carries (0 to 1)."""
+        """`holder` names this worker in the leases; `share` says which part of the whole load it carries (0 to 1).
+
+        `now`: the time that messages carry. `on_append` hears what the broker's clock said of a message, and when (by the
+        monotonic clock) that had been sent; only topics that keep the time of appending tell.
+        """
         self._store = store
         self._make_producer = make_producer
         self._options = options
-        self._holder = holder
-        self._share = share
+        self._now = now
+        self._on_append = on_append
         self._producer: AIOKafkaProducer | None = None
         self._poked = asyncio.Event()
         self._publishing = asyncio.Lock()
-        self._leased: dict[int, float] = {}
-        self._lease_due = 0.0
+        self._leases = Leases(store, holder, options.groups, options.lease_seconds, share)
         self._stuck: dict[UUID, float] = {}
-        self._topics: dict[str, float] = {}
+        self._partitions: dict[str, int] = {}
+        self._missing: dict[str, float] = {}
         self._suspects: set[RowKey] = set()
+        self._refusal = ("", 0.0)
+
+    @property
+    def problem(self) -> str:
+        """Why publishing is left to other workers, in words for the operator; empty while it is not."""
+        why, until = self._refusal
+        return why if time.monotonic() < until else ""
 
     def poke(self) -> None:
         """Something was committed: look at once."""
@@ -79,8 +115,7 @@ class Relay:
 
     def owned_shards(self) -> tuple[int, ...]:
         """The shards that this relay publishes now."""
-        now = time.monotonic()
-        groups = {group for group, until in self._leased.items() if until > now}
+        groups = self._leases.held()
         return tuple(shard for shard in range(self._options.shards) if shard % self._options.groups in groups)
 
     async def run(self) -> None:
@@ -121,7 +156,7 @@ class Relay:
         """Read, send and remove once; how many messages were published."""
         async with self._publishing:
             self._poked.clear()
-            await self._keep_leases()
+            await self._leases.keep()
             shards = self.owned_shards()
             if not shards:
                 return 0
@@ -138,7 +173,7 @@ class Relay:
                 published = await self._send(rows)
             if published:
                 await self._store.delete(published)
-                _count(published)
+                _count(published, self._now())
             return len(published)
 
     # --- sending
@@ -152,7 +187,6 @@ class Relay:
             if row.account_id in failed:
                 continue
             if not await self._topic_exists(producer, row.topic):
-                self._set_aside(row, "topic does not exist")
                 failed.add(row.account_id)
                 continue
             sent.append((row, await self._hand_over(producer, row.topic, row.key, row.value, row.headers)))
@@ -197,31 +231,57 @@ class Relay:
             value = b""  # Kafka would take a record without both, this client does not
         try:
             async with asyncio.timeout(self._options.send_timeout_seconds):
-                future: asyncio.Future[Any] = await producer.send(topic, value, key=key, headers=list(headers))
+                at = int(self._now().timestamp() * 1_000)
+                future: asyncio.Future[Any] = await producer.send(topic, value, key=key, headers=list(headers), timestamp_ms=at)
         except (MessageSizeTooLargeError, TimeoutError) as error:
             future = asyncio.get_running_loop().create_future()
             future.set_exception(error)
         return future
 
     async def _acknowledged(self, sent: Sequence[tuple[OutboxRow, asyncio.Future[Any]]], failed: set[UUID]) -> list[Any]:
-        if sent:
-            await asyncio.wait([future for _, future in sent], timeout=self._options.send_timeout_seconds)
+        began = time.monotonic()
+        await self._answered(sent)
         published: list[Any] = []
-        errors: list[str] = []
+        errors: list[BaseException] = []
         for row, future in sent:
             error = _error_of(future)
             if error is not None:
                 failed.add(row.account_id)
-                errors.append(type(error).__name__)
+                errors.append(error)
                 if isinstance(error, MessageSizeTooLargeError):
                     self._suspects.add(key_of(row))
             elif row.account_id not in failed:
                 published.append(row)
         if errors:
             metrics.publish_failures.inc(len(errors))
-            log.warning("messages_not_published", count=len(errors), error=errors[0])
+            log.warning("messages_not_published", count=len(errors), error=type(errors[0]).__name__)
             await self._abandon()
+            if refusal := next((error for error in errors if isinstance(error, _REFUSALS)), None):
+                await self._refused(refusal)
+        elif sent:
+            self._tell_broker_time(sent[-1][1].result(), began)
         return published
+
+    async def _answered(self, sent: Sequence[tuple[OutboxRow, asyncio.Future[Any]]]) -> None:
+        """Wait for Kafka's answers, not for a partition that is gone: the producer would send to that for ever."""
+        give_up = time.monotonic() + self._options.send_timeout_seconds
+        topics = {future: row.topic for row, future in sent}
+        waiting = set(topics)
+        while waiting and time.monotonic() < give_up:
+            _, waiting = await asyncio.wait(waiting, timeout=self._options.topic_retry_seconds)
+            if waiting and await self._are_gone({topics[future] for future in waiting}):
+                return
+
+    async def _refused(self, refusal: BaseException) -> None:
+        """Kafka takes nothing that this worker sends: another may do better."""
+        pause = self._options.refused_seconds
+        self._refusal = f"Kafka refuses what this worker sends: {type(refusal).__name__}", time.monotonic() + pause
+        log.error("publishing_refused", error=type(refusal).__name__, left_to_others_seconds=pause)
+        await self._leases.give_up(pause)
+
+    def _tell_broker_time(self, told: RecordMetadata, sent: float) -> None:
+        if told.timestamp_type == _LOG_APPEND_TIME and told.timestamp is not None:
+            self._on_append(sent, datetime.fromtimestamp(told.timestamp / 1_000, UTC))
 
     def _waits(self, row: OutboxRow) -> bool:
         return self._stuck.get(row.account_id, 0.0) > time.monotonic()
@@ -233,42 +293,42 @@ class Relay:
         log.error("account_not_published", account=str(row.account_id), topic=row.topic, version=row.version, why=why)
 
     async def _topic_exists(self, producer: AIOKafkaProducer, topic: str) -> bool:
-        """Known topics are not asked for again; one that is missing is asked for again after a while."""
+        """Known topics are not asked for again; one that is missing is asked for now and then."""
+        if topic in self._partitions:
+            return True
         now = time.monotonic()
-        known = self._topics.get(topic)
-        if known is not None and (known == math.inf or known > now):
-            return known == math.inf
-        try:
-            async with asyncio.timeout(self._options.metadata_timeout_seconds):
-                await producer.partitions_for(topic)
-        except (KafkaError, TimeoutError):
-            self._topics[topic] = now + self._options.stuck_seconds
+        if self._missing.get(topic, 0.0) > now:
             return False
-        self._topics[topic] = math.inf
-        return True
+        count = (await self._count_partitions(producer, [topic]))[topic]
+        if count:
+            self._partitions[topic] = count
+            if self._missing.pop(topic, None) is not None:
+                log.info("topic_there", topic=topic)
+            return True
+        metrics.publish_failures.inc()
+        if topic not in self._missing:
+            log.error("topic_missing", topic=topic, to_do="its accounts wait for it: loyalty topics create")
+        self._missing[topic] = time.monotonic() + self._options.topic_retry_seconds
+        return False
 
-    # --- leases and the producer
+    async def _are_gone(self, topics: set[str]) -> bool:
+        """Whether one of these topics is not there any more, or is another one with fewer partitions."""
+        if self._producer is None:
+            return False
+        counts = await self._count_partitions(self._producer, topics)
+        return any(count < self._partitions.get(topic, count) for topic, count in counts.items())
 
-    async def _keep_leases(self) -> None:
-        """Prolong the leases held, take free ones up to this worker's share, give back what is beyond it."""
-        now = time.monotonic()
-        if now < self._lease_due:
-            return
-        groups, seconds = self._options.groups, self._options.lease_seconds
-        mine = [group for group, until in self._leased.items() if until > now]
-        others = [group for group in range(groups) if group not in mine]
-        wanted = max(1, min(groups, math.ceil(groups * self._share())))
-        held: dict[int, float] = {}
-        for group in (*mine, *others):
-            if len(held) < wanted:
-                if await self._store.lease(f"outbox-{group}", self._holder, seconds):
-                    held[group] = now + seconds
-            elif group in mine:
-                await self._store.release(f"outbox-{group}", self._holder)
-        if set(held) != set(self._leased):
-            log.info("outbox_leases", groups=sorted(held), of=groups)
-        self._leased = held
-        self._lease_due = now + seconds / 3
+    async def _count_partitions(self, producer: AIOKafkaProducer, topics: Collection[str]) -> dict[str, int]:
+        """How many partitions topics have now, 0 for one that is not there; as last heard if the brokers do not answer."""
+        client = producer.client
+        for topic in topics:
+            client.add_topic(topic)
+        with contextlib.suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(self._options.metadata_timeout_seconds):
+                await client.force_metadata_update()
+        return {topic: len(client.cluster.partitions_for_topic(topic) or ()) for topic in topics}
+
+    # --- the producer
 
     async def _ready_producer(self) -> AIOKafkaProducer:
         if self._producer is None:
@@ -283,7 +343,7 @@ class Relay:
 
     async def _abandon(self) -> None:
         producer, self._producer = self._producer, None
-        self._topics.clear()
+        self._partitions.clear()
         if producer is not None:
             metrics.producers_replaced.inc()
             await abandon_producer(producer)
@@ -292,12 +352,10 @@ class Relay:
         producer, self._producer = self._producer, None
         if producer is not None:
             await stop_producer(producer)
-        for group in self._leased:
-            try:
-                await self._store.release(f"outbox-{group}", self._holder)
-            except Exception as error:  # noqa: BLE001  # it runs out by itself
-                log.debug("lease_not_released", error=type(error).__name__)
-        self._leased.clear()
+        try:
+            await self._leases.give_up()
+        except Exception as error:  # noqa: BLE001  # they run out by themselves
+            log.debug("leases_not_released", error=type(error).__name__)
 
     async def _wait(self, seconds: float) -> bool:
         """Sleep until poked; True if poked."""
@@ -313,8 +371,8 @@ def _error_of(future: asyncio.Future[Any]) -> BaseException | None:
     return future.exception() if future.done() else TimeoutError("no acknowledgement in time")
 
 
-def _count(published: Sequence[OutboxRow]) -> None:
+def _count(published: Sequence[OutboxRow], now: datetime) -> None:
     for topic, count in Counter(row.topic for row in published).items():
         metrics.published.labels(topic=topic).inc(count)
     oldest = min(row.created_at for row in published)
-    metrics.publish_delay_seconds.observe(max(0.0, (datetime.now(UTC) - oldest).total_seconds()))
+    metrics.publish_delay_seconds.observe(max(0.0, (now - oldest).total_seconds()))

@@ -8,6 +8,7 @@ Every number has bounds, and its unit in its name. Names that nobody knows are m
 from worker.settings.groups import (
     BatchSettings,
     BreakerSettings,
+    ClockSettings,
     DueSettings,
     KafkaSettings,
     LimitsSettings,
@@ -23,6 +24,7 @@ from worker.settings.loading import Settings, SettingsError, load
 __all__ = [
     "BatchSettings",
     "BreakerSettings",
+    "ClockSettings",
     "DueSettings",
     "KafkaSettings",
     "LimitsSettings",

@@ -179,6 +179,14 @@ class WatermarkSettings(Group):
     report_seconds: float = _number(0.5, 0.05, 60, "how often the watermark is computed, seconds")
 
 
+class ClockSettings(Group):
+    """Clocks that must agree."""
+
+    offset_seconds_max: float = _number(
+        60, 1, 3_600, "how far a worker's clock may be from the database's and the broker's; beyond, it is not ready, seconds"
+    )
+
+
 class LimitsSettings(Group):
     """Bounds on one record; beyond them it is a dead letter."""
 

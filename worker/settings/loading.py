@@ -25,6 +25,7 @@ from contracts.strict_yaml import StrictLoader
 from worker.settings.groups import (
     BatchSettings,
     BreakerSettings,
+    ClockSettings,
     DueSettings,
     ErasureSettings,
     Group,
@@ -81,6 +82,7 @@ class Settings(BaseSettings):
     watermark: WatermarkSettings = WatermarkSettings()
     limits: LimitsSettings = LimitsSettings()
     breaker: BreakerSettings = BreakerSettings()
+    clock: ClockSettings = ClockSettings()
     relay: RelaySettings = RelaySettings()
     due: DueSettings = DueSettings()
     verify: VerifySettings = VerifySettings()
