@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -163,12 +164,17 @@ async def test_records_removed_before_they_were_read_stop_their_partition_until_
     assert await available(system) == 50
     (row,) = await system.sql("SELECT next_offset FROM position WHERE topic = $1", system.prefix + TOPIC)
     assert row["next_offset"] == 50
+    found = [each for each in json.loads(await system.command("doctor", "-o", "json", code=1)) if each["check"] == "gaps"]
+    assert [(each["result"], "20) were removed" in each["found"]) for each in found] == [("fail", True)]
+    assert "LOYALTY_KAFKA_GAP_POLICY=continue" in found[0]["to_do"]
     worker.stop()
     system.start_worker("w2", LOYALTY_KAFKA_GAP_POLICY="continue")
     system.ended.append(worker)
     await has(system, 80)
     await system.drained(WAIT_SECONDS)
     assert "GapFound" in system.workers[-1].output
+    found = [each for each in json.loads(await system.command("doctor", "-o", "json")) if each["check"] == "gaps"]
+    assert [each["result"] for each in found] == ["ok"]
     await sound(system)
 
 

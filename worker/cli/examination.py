@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
@@ -17,7 +18,10 @@ from contracts.counting import counted
 from contracts.events import DLQ_SUFFIX, TOPICS_IN
 from db.migrate import applied, migrations, schema_version
 from worker.built import the_fold_is
+from worker.cli.checks import WAIT_SECONDS, Check, Result
+from worker.cli.kafka_checks import gaps, out_settings
 from worker.cli.topics import wanted_topics
+from worker.clocks import FarClock, differs
 from worker.persist import key_check
 from worker.settings import KafkaSettings, Settings, SettingsError, load
 from worker.terms import shipped
@@ -25,8 +29,6 @@ from worker.terms import shipped
 if TYPE_CHECKING:
     from db.migrate import Connection
 
-Result = Literal["ok", "warn", "fail"]
-WAIT_SECONDS: Final = 10.0
 UNKNOWN_TOPIC: Final = 3
 RIGHTS: Final = (
     ("fact", "INSERT"),
@@ -39,16 +41,6 @@ RIGHTS: Final = (
 NO_RIGHTS: Final = (("fact", "UPDATE"), ("fact", "DELETE"), ("entry", "UPDATE"), ("entry", "DELETE"))
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing looked at: what was found, and what to do about it (empty if all is well)."""
-
-    what: str
-    result: Result
-    found: str
-    to_do: str = ""
-
-
 async def examine() -> list[Check]:
     """Everything that a worker needs, in the order in which to repair it."""
     try:
@@ -58,7 +50,7 @@ async def examine() -> list[Check]:
             Check("settings", "fail", mistake, "correct it in the environment or the settings file") for mistake in error.mistakes
         ]
     checks = [Check("settings", "ok", "complete"), Check("fold", "ok", the_fold_is())]
-    for found in await asyncio.gather(_kafka(settings.kafka), _postgres(settings)):
+    for found in await asyncio.gather(_kafka(settings.kafka), _postgres(settings), gaps(settings)):
         checks += found
     return checks
 
@@ -73,12 +65,13 @@ async def _kafka(settings: KafkaSettings) -> list[Check]:
                 await admin.start()
             wanted = wanted_topics(settings, 1)
             described = {each["topic"]: each for each in await admin.describe_topics(list(wanted))}
+            meant = await out_settings(admin, settings)
     except (KafkaError, OSError, TimeoutError) as error:
         return [Check("kafka", "fail", f"{settings.bootstrap}: {said[-1] if said else _words(error)}", to_do)]
     finally:
         await admin.close()
     counts = {name: len(each["partitions"]) for name, each in described.items() if each["error_code"] == 0}
-    return [Check("kafka", "ok", f"{settings.bootstrap} answers"), *_topics(settings, list(wanted), counts)]
+    return [Check("kafka", "ok", f"{settings.bootstrap} answers"), *_topics(settings, list(wanted), counts), *meant]
 
 
 @contextmanager
@@ -131,11 +124,23 @@ async def _postgres(settings: Settings) -> list[Check]:
         checks = [Check("postgres", "ok", f"Postgres {version.major}.{version.minor} answers")]
         if settings.postgres.role is not None:
             await connection.execute(f'SET ROLE "{settings.postgres.role}"')
+        checks.append(await _clock(connection, settings))
         return checks + await _ledger(connection, settings)
     except asyncpg.PostgresError as error:
         return [Check("postgres", "fail", _words(error), "see db/roles.sql for the rights that are needed")]
     finally:
         await connection.close()
+
+
+async def _clock(connection: Connection, settings: Settings) -> Check:
+    database, asked = FarClock(), time.monotonic()
+    database.heard(asked, await connection.fetchval("SELECT clock_timestamp()"))
+    offset = database.behind(datetime.now(UTC)) or 0.0
+    found = differs("database", offset)
+    if abs(offset) > settings.clock.offset_seconds_max:
+        to_do = f"set the clock that is wrong (NTP): this machine says {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        return Check("clock", "fail", found, to_do)
+    return Check("clock", "ok", found)
 
 
 async def _ledger(connection: Connection, settings: Settings) -> list[Check]:

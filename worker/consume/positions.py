@@ -50,11 +50,16 @@ class GapFound:
     def lost(self) -> int:
         return self.start - self.stored
 
-    def __str__(self) -> str:
+    @property
+    def told(self) -> str:
+        """What happened, in words."""
         return (
             f"{self.topic}[{self.partition}]: offsets {self.stored} to {self.start - 1} ({self.lost}) were removed from Kafka "
-            "before they were read; set LOYALTY_KAFKA_GAP_POLICY=continue to go on without them"
+            "before they were read"
         )
+
+    def __str__(self) -> str:
+        return f"{self.told}; set LOYALTY_KAFKA_GAP_POLICY=continue to go on without them"
 
 
 @dataclass(frozen=True, slots=True)
