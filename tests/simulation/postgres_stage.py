@@ -3,7 +3,7 @@ may go wrong as it is told to.
 
 Workers are tasks of one event loop, of which one at a time goes on, up to its next statement. A statement that waits for a lock
 gives the turn back: Postgres is asked whether it waits, so that what follows does not hang on how long anything takes. What is
-real: statements, locks, transactions, connections that end. What the schedule does: turns, faults, the end of leases. What is left
+real: statements, locks, transactions, connections that end. What the schedule does: turns, faults, the end of leases. Left
 to Postgres: who goes on first of several that wait for a row to be inserted which then is not.
 """
 
