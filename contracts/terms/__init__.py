@@ -45,10 +45,25 @@ from contracts.terms.using import (
     TwoStep,
     UsedPoints,
 )
-from contracts.terms.values import DECIMALS_MAX, Code, Days, DecimalText, Months, Name, Part, Points, Rate, RuleId, Text, When
+from contracts.terms.values import (
+    DECIMALS_MAX,
+    WHEN_OF_ACTIVITY,
+    Code,
+    Days,
+    DecimalText,
+    Months,
+    Name,
+    Part,
+    Points,
+    Rate,
+    RuleId,
+    Text,
+    When,
+)
 
 __all__ = [
     "DECIMALS_MAX",
+    "WHEN_OF_ACTIVITY",
     "Activity",
     "Adjustment",
     "Alternative",

@@ -113,9 +113,10 @@ class Rate(Part):
 
 
 class When(Part):
-    """A condition on an order line (or an activity): every part that is given must hold; lists hold if any one does.
+    """A condition on an order line or an activity: every part that is given must hold; lists hold if any one does.
 
-    `since` and `until` are dates of the order, both inclusive, in the program's zone.
+    `since` and `until` are dates of the order or the activity, both inclusive, in the program's zone. `countries`: where the member
+    lives, as told when the order was placed; a member whose country nobody told lives in none of them.
     """
 
     since: Day | None = None
@@ -131,3 +132,7 @@ class When(Part):
     card_brands: tuple[str, ...] = ()
     weekdays: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ()
     countries: tuple[str, ...] = ()
+
+
+WHEN_OF_ACTIVITY: Final = frozenset({"since", "until", "weekdays", "tiers", "countries"})
+"""Parts of a condition that an activity can be asked for; a review also for its `skus`."""

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from contracts.terms import Campaign, Component, When
 from worker.decide import exchange
 from worker.decide.amounts import Factor, factor, fraction, part, spread
+from worker.decide.conditions import ALWAYS, Subject, holds
 from worker.decide.order_records import Order, OrderLine, Portion
 from worker.decide.program import Program, Version
 from worker.decide.working import Term
 
 Rates = tuple[Factor, ...]
-ALWAYS: Final = When()
 
 
 class Source(NamedTuple):
@@ -55,24 +55,9 @@ def _source(component: Component) -> Source:
     return Source(component.id, component.kind, component.rule, component, rows)
 
 
-def holds(when: When, version: Version, order: Order, line: OrderLine, tier: str | None, at: datetime) -> bool:
-    """Whether a condition of the terms holds for a line of an order, on the date `at`."""
-    if when.since is not None or when.until is not None:
-        day = version.days.date_of(at)
-        if (when.since is not None and day < when.since) or (when.until is not None and day > when.until):
-            return False
-    return (
-        (not when.tiers or tier in when.tiers)
-        and (not when.courses or order.course in when.courses)
-        and (not when.stores or order.store in when.stores)
-        and (not when.channels or order.channel in when.channels)
-        and (not when.skus or line.sku in when.skus)
-        and (not when.categories or line.category in when.categories)
-        and (not when.tags or not set(when.tags).isdisjoint(line.tags))
-        and (not when.payment_methods or order.payment_method in when.payment_methods)
-        and (not when.card_brands or order.card_brand in when.card_brands)
-        and (not when.weekdays or version.days.weekday(at) in when.weekdays)
-    )
+def subject_of(order: Order, line: OrderLine, tier: str | None, at: datetime) -> Subject:
+    """What conditions are asked of for a line of an order, under a level and on a date."""
+    return Subject(at, tier, order.country, order, line)
 
 
 def _times(rates: Rates, text: str) -> Rates:
@@ -80,13 +65,11 @@ def _times(rates: Rates, text: str) -> Rates:
     return tuple(Factor(each.unit, each.numerator * numerator, each.denominator * denominator) for each in rates)
 
 
-def _best_campaign(
-    version: Version, component: Component, order: Order, line: OrderLine, tier: str | None, at: datetime
-) -> Campaign | None:
+def _best_campaign(version: Version, component: Component, subject: Subject) -> Campaign | None:
     best: Campaign | None = None
     for campaign in version.terms.earning.campaigns:
         stronger = best is None or campaign.priority > best.priority
-        if stronger and campaign.component in (None, component.id) and holds(campaign.when, version, order, line, tier, at):
+        if stronger and campaign.component in (None, component.id) and holds(campaign.when, version, subject):
             best = campaign
     return best
 
@@ -95,15 +78,16 @@ def rates_of(version: Version, source: Source, order: Order, line: OrderLine, ti
     """The rate of a component for a line: from its table, the product's own rate, then the strongest campaign."""
     component = source.component
     assert component is not None
+    subject = subject_of(order, line, tier, at)
     rates: Rates = ()
     for when, of_row in source.rows:
-        if when is None or holds(when, version, order, line, tier, at):
+        if when is None or holds(when, version, subject):
             rates = of_row
             break
     if component.product_rate == "replaces" and line.point_rate is not None:
         rates = (Factor(1, *fraction(line.point_rate)),)
     if version.terms.earning.campaigns:
-        campaign = _best_campaign(version, component, order, line, tier, at)
+        campaign = _best_campaign(version, component, subject)
         # One for every component changes those that earn for the line; it gives no rate to the others.
         if campaign is not None and (rates or campaign.component is not None):
             if campaign.effect == "multiply":
@@ -259,7 +243,7 @@ def _add_unit(
                 continue
             rates = rates_of(version, rated, order, line, tier, dated)
             if working is not None and rated.component is not None:
-                campaign = _best_campaign(version, rated.component, order, line, tier, dated)
+                campaign = _best_campaign(version, rated.component, subject_of(order, line, tier, dated))
                 if campaign is not None:
                     campaigns.setdefault(rates, {})[campaign.id] = None
             so_far = pieces.get(line_id, 0)

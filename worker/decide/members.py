@@ -22,6 +22,7 @@ from contracts.terms import Activity
 from worker.decide import crediting, expiry, keeping, ledger, orders, redemption, tiers
 from worker.decide.account import Account
 from worker.decide.amounts import fraction
+from worker.decide.conditions import Subject, holds
 from worker.decide.lot_name import lot_name
 from worker.decide.order_records import Spent
 from worker.decide.state import Lot, Mark, Setting
@@ -92,7 +93,7 @@ def _earn(
 ) -> None:
     for rule in account.version.terms.activities:
         if rule.event == event and rule.activity in (None, activity):
-            amount = _multiplied(account, rule, rule.points if rule.points is not None else (points or 0))
+            amount = _multiplied(account, rule, rule.points if rule.points is not None else (points or 0), sku)
             name = _once(account, rule, reference, sku, order_id)
             if rule.delay_hours:
                 _promise(account, rule, name, sku, amount)
@@ -168,12 +169,12 @@ def keep_promise(account: Account, setting: Setting) -> None:
             _grant(account, rule, origin, name, sku or None, setting.points)
 
 
-def _multiplied(account: Account, rule: Activity, points: int) -> int:
+def _multiplied(account: Account, rule: Activity, points: int, sku: str | None) -> int:
     numerator, denominator = 1, 1
     applied: list[str] = []
-    weekday, tier = account.version.days.weekday(account.at), tiers.current(account)
+    subject = Subject(account.at, tiers.current(account), account.head.country, sku=sku)
     for row in rule.multipliers:
-        if (not row.when.weekdays or weekday in row.when.weekdays) and (not row.when.tiers or tier in row.when.tiers):
+        if holds(row.when, account.version, subject):
             top, bottom = fraction(row.times)
             numerator, denominator = numerator * top, denominator * bottom
             applied.append(row.times)

@@ -151,6 +151,7 @@ class Order(Kept, frozen=True):
     due_back: tuple[HandBack, ...] = ()
     earns: bool = True
     tier: str | None = None
+    country: str | None = None  # where the member lived, if the terms ask for it
     paid_at: datetime | None = None
     card_brand: str | None = None
     shipped_at: datetime | None = None  # of the latest shipment

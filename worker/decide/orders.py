@@ -92,6 +92,7 @@ def _order(account: Account, data: OrderPlaced) -> Order:
         planned_delivery_date=data.planned_delivery_date,
         bonus=bonuses(version, data.keyed_lines()),
         earns=_earns(account, data),
+        country=account.head.country if version.reads_country else None,
         held=version.terms.maturity.release == "manual",
         asks=bool(data.points_used or data.use_all_points or data.redemption_id is not None),
     )

@@ -24,7 +24,8 @@ class Version:
 
     `id` names it for ever: the date from which it holds. `parts_on`: the event at which pieces part from the rest of their order;
     None if an order matures as one. `excluded`: what earns nothing; `not_redeemable`: line categories that points may not pay.
-    `remembers_bought`: whether something counts only for products that were bought. `prolonged_by`: what moves the pool's expiry
+    `remembers_bought`: whether something counts only for products that were bought; `reads_country`: whether what an order earns
+    depends on where the member lives. `prolonged_by`: what moves the pool's expiry
     on; empty without a pool.
     """
 
@@ -36,6 +37,7 @@ class Version:
         "not_redeemable",
         "parts_on",
         "prolonged_by",
+        "reads_country",
         "remembers_bought",
         "terms",
     )
@@ -55,7 +57,13 @@ class Version:
         self.not_redeemable: Final[frozenset[str]] = frozenset(blocked.categories if blocked else ())
         self.lowest_tier: Final = tiers.levels[0].name if tiers else None
         self.remembers_bought: Final = any(activity.bought for activity in terms.activities)
+        self.reads_country: Final = _reads_country(terms)
         self.prolonged_by: Final[frozenset[str]] = frozenset(pool.prolonged_by if pool else ())
+
+
+def _reads_country(terms: Terms) -> bool:
+    rows = [row.when for component in terms.earning.components for row in component.rates]
+    return any(when.countries for when in (*rows, *(campaign.when for campaign in terms.earning.campaigns)))
 
 
 def _parts_on(terms: Terms) -> Literal["shipment", "delivery"] | None:
