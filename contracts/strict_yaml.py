@@ -30,7 +30,11 @@ class StrictLoader(yaml.SafeLoader):
             raise yaml.composer.ComposerError(None, None, f"nested deeper than {DEPTH_MAX}", where)
         node = super().compose_node(parent, index)
         if not self.empty_is_null and isinstance(node, yaml.ScalarNode) and node.style is None and not node.value:
-            raise yaml.composer.ComposerError(None, None, "there is no value; write one, or null, or leave the name out", where)
+            problem = "there is no value; write one, or null, or leave the name out"
+            if isinstance(parent, yaml.MappingNode) and parent.flow_style:
+                # {ja: 1日2,000まで} is two names to YAML, "ja" and "000まで".
+                problem += "; if a comma stands in a text, put the text in quotes"
+            raise yaml.composer.ComposerError(None, None, problem, where)
         self.depth -= 1
         return node
 

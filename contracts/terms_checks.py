@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from contracts.counting import counted
-from contracts.terms import Campaign, Terms, When
+from contracts.terms import WHEN_OF_ACTIVITY, Activity, Campaign, Terms, When
 
 _MONTH_DAYS_MIN: Final = 28
 _ALTERNATIVES: Final = (
@@ -29,6 +29,7 @@ _ALTERNATIVES: Final = (
     "payment_methods",
     "card_brands",
     "weekdays",
+    "countries",
 )
 """Conditions of which one line has one value: two lists without a common value cannot both hold."""
 
@@ -205,6 +206,97 @@ def _unknown_names(terms: Terms) -> Found:
         yield Contradiction("redemption", f"{name} stands in stores_also and in stores_excluded: take it out of one")
 
 
+# -- choices that nothing would read
+
+
+def _given(when: When) -> list[str]:
+    return [name for name in When.model_fields if getattr(when, name) not in (None, ())]
+
+
+def _activities(terms: Terms) -> Found:
+    for number, activity in enumerate(terms.activities):
+        here = f"activities.{number}"
+        known = WHEN_OF_ACTIVITY | ({"skus"} if activity.event == "review.posted" else frozenset())
+        for index, multiplier in enumerate(activity.multipliers):
+            for name in _given(multiplier.when):
+                if name not in known:
+                    problem = f"nobody can tell of {activity.event}; a condition on it may have {', '.join(sorted(known))}"
+                    yield Contradiction(f"{here}.multipliers.{index}.when.{name}", problem)
+        yield from _of_activity(activity, here)
+
+
+def _of_activity(activity: Activity, here: str) -> Found:
+    event = activity.event
+    if event != "review.posted":
+        if activity.once_per in ("sku", "order"):
+            problem = f"{event} names no {activity.once_per}: write member, reference, day or event"
+            yield Contradiction(f"{here}.once_per", problem)
+        if activity.bought:
+            yield Contradiction(f"{here}.bought", f"{event} names no product that could have been bought: leave it out")
+    if activity.activity is not None and event != "activity.completed":
+        yield Contradiction(f"{here}.activity", f"only activity.completed has a name, {event} has none: leave it out")
+    if activity.points is None and event not in ("survey.won", "activity.completed"):
+        yield Contradiction(f"{here}.points", f"{event} names no number of points: write how many")
+
+
+def _caps(terms: Terms) -> Found:
+    for index, cap in enumerate(terms.earning.caps):
+        for name in cap.refuses:
+            if name not in cap.consumed_by:
+                problem = f"a {name} does not use this cap up: add it to consumed_by, or take it out here"
+                yield Contradiction(f"earning.caps.{index}.refuses", problem)
+
+
+def _tiers(terms: Terms) -> Found:
+    tiers = terms.tiers
+    if tiers is None:
+        return
+    if tiers.falls == "one_level" and tiers.judged == "at_once" and tiers.yearly_review != "set":
+        problem = "no level ever falls so: with judged: at_once write yearly_review: set, or falls: with_window or never"
+        yield Contradiction("tiers.falls", problem)
+    if tiers.yearly_review != "none" and tiers.judged != "at_once":
+        problem = f"it stands beside a judgement at once, and nothing reads it with judged: {tiers.judged}; leave it out"
+        yield Contradiction("tiers.yearly_review", problem)
+    if tiers.yearly_rule is not None and tiers.judged != "yearly" and tiers.yearly_review == "none":
+        yield Contradiction("tiers.yearly_rule", "nothing is judged by the year: leave it out, or write yearly_review")
+    if tiers.judged == "yearly" and tiers.window.type == "calendar_year":
+        problem = (
+            f"on {tiers.yearly_on} it would hold only what the new year has come to by then: "
+            "write previous_calendar_year for the year that is over"
+        )
+        yield Contradiction("tiers.window.type", problem)
+    if "months" in tiers.window.model_fields_set and tiers.window.type in ("calendar_year", "previous_calendar_year"):
+        yield Contradiction("tiers.window.months", "a calendar year has twelve: leave it out, or write rolling_months")
+    if tiers.measure.of == "points":
+        for name in ("tax", "points_used", "shipping", "returns"):
+            if name in tiers.measure.model_fields_set:
+                yield Contradiction(f"tiers.measure.{name}", "says which money counts, but points do: leave it out")
+    elif "points_from" in tiers.measure.model_fields_set:
+        yield Contradiction("tiers.measure.points_from", "says which points count, but purchases do: leave it out")
+
+
+def _pool_begins(terms: Terms) -> Found:
+    pool = terms.expiry.pool
+    if pool is None:
+        return
+    granted = bool({"grant", "available"} & set(pool.prolonged_by))
+    if not granted and pool.begins is None:
+        problem = (
+            "no grant begins this pool, so the points of a member who never does what prolongs it would never lapse: write "
+            "begins: grant, or begins: prolonged if that is meant"
+        )
+        yield Contradiction("expiry.pool.begins", problem)
+    elif granted and pool.begins is not None:
+        yield Contradiction("expiry.pool.begins", "the grants that prolong this pool begin it as well: leave it out")
+
+
+def _stores(terms: Terms) -> Found:
+    stores = terms.membership.stores
+    for name in ("eligible", "excluded"):
+        if any("*" in store for store in getattr(stores, name)):
+            yield Contradiction(f"membership.stores.{name}", "there are no patterns: name each store")
+
+
 # -- rows of which the first that fits holds
 
 
@@ -317,6 +409,11 @@ _CHECKS: Final[tuple[Callable[[Terms], Found], ...]] = (
     _rules,
     _twice,
     _unknown_names,
+    _activities,
+    _caps,
+    _tiers,
+    _pool_begins,
+    _stores,
     _never_reached,
     _overlapping,
     _numbers,

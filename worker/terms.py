@@ -51,6 +51,11 @@ def values_of(text: str, loader: type[StrictLoader], source: str) -> Any:
     """What YAML says. Raises TermsError."""
     try:
         return yaml.load(text, Loader=loader)  # noqa: S506 - a SafeLoader with less in it
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = "" if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: "
+        what = ", ".join(filter(None, (error.context, error.problem)))
+        raise TermsError(source, [f"{where}not YAML: {what}"]) from None
     except (yaml.YAMLError, RecursionError) as error:
         raise TermsError(source, [f"not YAML: {' '.join(str(error).split())}"]) from None
     except (AttributeError, LookupError, TypeError, ValueError) as error:

@@ -51,7 +51,6 @@ class Campaign(Part):
     rate: Rate | None = None
     times: DecimalText | None = None
     priority: int = 0
-    announced: bool = True
 
     @model_validator(mode="after")
     def _what(self) -> Self:
@@ -180,12 +179,18 @@ class Term(Part):
 
 
 class Pool(Part):
-    """One expiry for the whole balance (of the kinds whose term is pooled), moved on by what happens in the account."""
+    """One expiry for the whole balance (of the kinds whose term is pooled), moved on by what happens in the account: points of
+    its kinds that are granted or become available, a use of points, an order.
+
+    `begins`: what it first runs from where no grant prolongs it: the first grant into it, or the first of what prolongs it, until
+    which nothing lapses.
+    """
 
     rule: RuleId
     kinds: tuple[Name, ...] = ()
     months: Months
     prolonged_by: tuple[Literal["grant", "available", "use", "order"], ...]
+    begins: Literal["grant", "prolonged"] | None = None
 
 
 class Expiry(Part):

@@ -115,8 +115,8 @@ class Rate(Part):
 class When(Part):
     """A condition on an order line or an activity: every part that is given must hold; lists hold if any one does.
 
-    `since` and `until` are dates of the order or the activity, both inclusive, in the program's zone. `countries`: where the member
-    lives, as told when the order was placed; a member whose country nobody told lives in none of them.
+    `since` and `until` are dates of the order or the activity, both inclusive, in the program's zone. `countries`: where the
+    member lives, as told when the order was placed; a member whose country nobody told lives in none of them.
     """
 
     since: Day | None = None

@@ -275,9 +275,9 @@ class _Source:
 
     # -- caps
 
-    def _period(self, cap: Cap, portion: Portion) -> str | None:
+    def _period(self, name: str, cap: Cap, portion: Portion) -> str | None:
         at = self.order.placed_at if cap.dated_by == "order" else portion.matures_at
-        return None if at is None else cap_period(self.version, cap, self.version.days.date_of(at).isoformat())
+        return None if at is None else cap_period(name, cap, self.version.days.date_of(at).isoformat())
 
     def _limit(self, dated_by: str, portion: Portion) -> str:
         """The name under which a cut is remembered: by its order date for all that parts from a portion, else for it alone."""
@@ -286,8 +286,8 @@ class _Source:
     def _within_caps(self, portion: Portion, points: int, dated_by: str | None = None) -> int:
         """How many of these points the caps allow; they use the room up. A cut stays with the order (LEN-Q6, LEN-Q7)."""
         periods: list[str] = []
-        for cap in self.version.terms.earning.caps:
-            period = self._period(cap, portion)
+        for name, cap in caps_of(self.version):
+            period = self._period(name, cap, portion)
             if period is None or "purchase" not in cap.consumed_by or dated_by not in (None, cap.dated_by):
                 continue
             periods.append(period)
@@ -333,14 +333,19 @@ class _Source:
         self.order = replace(self.order, capped={**capped, period: capped.get(period, 0) + points})
 
     def _free_caps(self, portion: Portion, points: int) -> None:
-        for cap in self.version.terms.earning.caps:
-            period = self._period(cap, portion)
+        for name, cap in caps_of(self.version):
+            period = self._period(name, cap, portion)
             uncounted = cap.dated_by == "grant" and self._is_fresh(portion)
             used = self.order.capped.get(period or "", 0)
             if period is not None and used and cap.freed_by_reversal and not uncounted:
                 self._use_cap(period, -min(points, used))
 
 
-def cap_period(version: Version, cap: Cap, day: str) -> str:
+def caps_of(version: Version) -> zip[tuple[str, Cap]]:
+    """The caps of the terms, each with the name under which it is counted."""
+    return zip(version.cap_names, version.terms.earning.caps, strict=True)
+
+
+def cap_period(name: str, cap: Cap, day: str) -> str:
     """The name under which a cap's use in a period is counted, from a date in ISO form."""
-    return f"{cap.rule}:{day[:4] if cap.period == 'calendar_year' else day[:7]}"
+    return f"{name}:{day[:4] if cap.period == 'calendar_year' else day[:7]}"

@@ -114,10 +114,19 @@ def dated(version: Version, lot: Lot, granted_at: datetime, expires_on: date | N
     )
 
 
-def prolong(account: Account, event: Event, at: datetime | None = None) -> None:
+def prolong(account: Account, event: Event) -> None:
     """Move the pool's expiry on, if this kind of event does that under the terms (PUP-25, SCO-25)."""
     if event in account.version.prolonged_by:
-        _run_pool_from(account, at or account.at)
+        _run_pool_from(account, account.at)
+
+
+def prolong_by(account: Account, lot: Lot, event: Literal["grant", "available"]) -> None:
+    """Points of a kind that is in the pool move its expiry on; the first ones begin it, where the terms say so."""
+    pool = account.version.terms.expiry.pool
+    if pool is None or term_of(account.version, lot.kind) is not pool:
+        return
+    if event in account.version.prolonged_by or (pool.begins == "grant" and account.head.pool_from is None):
+        _run_pool_from(account, account.at)
 
 
 def _run_pool_from(account: Account, at: datetime) -> None:

@@ -64,15 +64,15 @@ def credit_pending(account: Account, lot: Lot, points: int, reason: Reason = "ea
     account.put_lot(lot)
     _post(account, reason, points, "granted", "pending", lot.rule, lot, lot.order_id)
     if reason == "earn":
-        expiry.prolong(account, "grant")
+        expiry.prolong_by(account, lot, "grant")
 
 
 def credit(account: Account, lot: Lot, points: int, reason: Reason = "earn", source: Bucket = "granted") -> None:
     """Grant points that can be used at once; arrears are set off first."""
     _add_available(account, lot, points)
     _post(account, reason, points, source, "available", lot.rule, lot, lot.order_id)
-    expiry.prolong(account, "grant")
-    expiry.prolong(account, "available")
+    expiry.prolong_by(account, lot, "grant")
+    expiry.prolong_by(account, lot, "available")
     _lapse_if_over(account, lot)
 
 
@@ -97,7 +97,7 @@ def mature(account: Account, lot: Lot, rule: str) -> None:
     points = lot.pending
     _add_available(account, replace(lot, pending=0), points)
     _post(account, "mature", points, "pending", "available", rule, lot, lot.order_id)
-    expiry.prolong(account, "available")
+    expiry.prolong_by(account, lot, "available")
     _lapse_if_over(account, lot)
 
 

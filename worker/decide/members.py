@@ -185,10 +185,10 @@ def _multiplied(account: Account, rule: Activity, points: int, sku: str | None) 
 
 def _within_caps(account: Account, points: int) -> int:
     """Activities use caps up, and are refused by them only where the terms say so (LEN-Q8)."""
-    for cap in account.version.terms.earning.caps:
+    for name, cap in crediting.caps_of(account.version):
         if "activity" not in cap.consumed_by:
             continue
-        period = crediting.cap_period(account.version, cap, account.version.days.date_of(account.at).isoformat())
+        period = crediting.cap_period(name, cap, account.version.days.date_of(account.at).isoformat())
         used = account.head.caps.get(period, 0)
         if "activity" in cap.refuses:
             allowed = min(points, max(cap.points - used, 0))

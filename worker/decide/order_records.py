@@ -78,6 +78,13 @@ class Portion(Record, frozen=True):
         return self.parted_from or self.key
 
 
+class Shipment(Record, frozen=True):
+    """Pieces by line that left together under an id of the shop's, and which of them have not arrived."""
+
+    shipment_id: str
+    pieces: dict[str, int]
+
+
 class Spent(Record, frozen=True):
     """Points that a redemption took from one lot, with what is needed to put them back there."""
 
@@ -155,6 +162,7 @@ class Order(Kept, frozen=True):
     paid_at: datetime | None = None
     card_brand: str | None = None
     shipped_at: datetime | None = None  # of the latest shipment
+    shipments: tuple[Shipment, ...] = ()  # those that were named and have not arrived as a whole
     delivered_at: datetime | None = None
     planned_ship_date: date | None = None
     planned_delivery_date: date | None = None

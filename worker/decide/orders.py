@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
 from msgspec.structs import replace
@@ -11,7 +11,7 @@ from contracts.events import Line as PlacedLine
 from contracts.events import LineRef, OrderPaid, OrderPlaced, OrderRescheduled, ShipmentDelivered, ShipmentDispatched
 from worker.decide import exchange, expiry, keeping, ledger, maturity, redemption, rewards, subscriptions, tiers
 from worker.decide.account import Account
-from worker.decide.order_records import Bonus, Order, OrderLine
+from worker.decide.order_records import Bonus, Order, OrderLine, Shipment
 from worker.decide.program import Version
 from worker.decide.state import Mark
 
@@ -214,9 +214,18 @@ def dispatched(account: Account, data: ShipmentDispatched) -> None:
     room = {line.line_id: line.unshipped for line in order.lines}
     pieces = {key: n for key, n in room.items() if n} if data.lines == "all" else named_pieces(account, order, data.lines, room)
     if not pieces:
-        if data.lines == "all":
+        # What was delivered before anybody said that it had left, left then.
+        if data.lines == "all" and not any(line.delivered for line in order.lines):
             account.find("nothing_to_ship", data.order_id)
         return
+    order = _ship(account, order, pieces)
+    if data.shipment_id is not None and account.program.named(order.terms).follows_deliveries:
+        order = replace(order, shipments=(*order.shipments, Shipment(data.shipment_id, pieces)))
+    keeping.keep(account, order)
+
+
+def _ship(account: Account, order: Order, pieces: Mapping[str, int]) -> Order:
+    """The order after some of its pieces left."""
     order = subscriptions.take_set(account, order)
     rewards.ship(account, order)
     lines = tuple(replace(line, unshipped=line.unshipped - pieces.get(line.line_id, 0)) for line in order.lines)
@@ -224,18 +233,59 @@ def dispatched(account: Account, data: ShipmentDispatched) -> None:
     if order.reserved:
         ledger.capture(account, order.reserved, account.version.terms.redemption.rule, order.order_id)
         order = replace(order, reserved=0)
-    keeping.keep(account, maturity.part_off(account, order, "shipment", pieces))
+    return maturity.part_off(account, order, "shipment", pieces)
 
 
 def delivered(account: Account, data: ShipmentDelivered) -> None:
-    """Goods arrived; without lines named, everything that has shipped."""
+    """Goods arrived: of a named shipment, of the lines named, or else everything that has shipped, and if nothing has, all.
+
+    Some carriers tell the delivery only, or before the dispatch: what arrived has left.
+    """
     order = live(account, data.order_id)
     if order is None:
         return
-    room = {line.line_id: line.shipped - line.delivered for line in order.lines}
-    pieces = {key: n for key, n in room.items() if n} if data.lines == "all" else named_pieces(account, order, data.lines, room)
+    pieces = _arrived(account, order, data)
     if not pieces:
         return
+    unshipped = {line.line_id: pieces.get(line.line_id, 0) - (line.shipped - line.delivered) for line in order.lines}
+    left_now = {key: n for key, n in unshipped.items() if n > 0}
+    if left_now:
+        order = _ship(account, order, left_now)
     lines = tuple(replace(line, delivered=line.delivered + pieces.get(line.line_id, 0)) for line in order.lines)
-    order = replace(order, lines=lines, delivered_at=account.at)
+    order = replace(order, lines=lines, delivered_at=account.at, shipments=_still_under_way(order.shipments, pieces, data))
     keeping.keep(account, maturity.part_off(account, order, "delivery", pieces))
+
+
+def _arrived(account: Account, order: Order, data: ShipmentDelivered) -> dict[str, int]:
+    """The pieces of a delivery, by line."""
+    named = [each for each in order.shipments if each.shipment_id == data.shipment_id]
+    if named:
+        room = {line.line_id: line.shipped - line.delivered for line in order.lines}
+        room = {key: min(n, sum(each.pieces.get(key, 0) for each in named)) for key, n in room.items()}
+    else:
+        shipped = {line.line_id: line.shipped - line.delivered for line in order.lines}
+        nothing_left = not any(line.shipped for line in order.lines)
+        room = shipped if data.lines == "all" and not nothing_left else {
+            line.line_id: line.kept - line.delivered for line in order.lines
+        }
+        if data.shipment_id is not None and data.lines == "all":
+            # Of a shipment that nobody told by its id: not what left under another one.
+            for other in order.shipments:
+                room = {key: max(n - other.pieces.get(key, 0), 0) for key, n in room.items()}
+    if data.lines == "all":
+        return {key: n for key, n in room.items() if n}
+    return named_pieces(account, order, data.lines, room)
+
+
+def _still_under_way(shipments: tuple[Shipment, ...], pieces: Mapping[str, int], data: ShipmentDelivered) -> tuple[Shipment, ...]:
+    """The named shipments without what arrived: of the one named, else of the first that has it."""
+    left = dict(pieces)
+    found: list[Shipment] = []
+    for each in shipments:
+        if data.shipment_id is None or each.shipment_id == data.shipment_id:
+            gone = {key: min(n, left.get(key, 0)) for key, n in each.pieces.items()}
+            left = {key: n - gone.get(key, 0) for key, n in left.items()}
+            each = replace(each, pieces={key: n - gone[key] for key, n in each.pieces.items() if n > gone[key]})  # noqa: PLW2901
+        if each.pieces:
+            found.append(each)
+    return tuple(found)

@@ -25,13 +25,17 @@ class Version:
     `id` names it for ever: the date from which it holds. `parts_on`: the event at which pieces part from the rest of their order;
     None if an order matures as one. `excluded`: what earns nothing; `not_redeemable`: line categories that points may not pay.
     `remembers_bought`: whether something counts only for products that were bought; `reads_country`: whether what an order earns
-    depends on where the member lives. `prolonged_by`: what moves the pool's expiry
+    depends on where the member lives. `cap_names`: the name under which each cap is counted, in the order of the terms: its rule,
+    and for caps of one rule that would share a counter a number. `follows_deliveries`: whether anything waits for goods to arrive.
+    `prolonged_by`: what moves the pool's expiry
     on; empty without a pool.
     """
 
     __slots__ = (
+        "cap_names",
         "days",
         "excluded",
+        "follows_deliveries",
         "id",
         "lowest_tier",
         "not_redeemable",
@@ -57,8 +61,20 @@ class Version:
         self.not_redeemable: Final[frozenset[str]] = frozenset(blocked.categories if blocked else ())
         self.lowest_tier: Final = tiers.levels[0].name if tiers else None
         self.remembers_bought: Final = any(activity.bought for activity in terms.activities)
+        counted_at = tiers.measure.counted_at if tiers else None
+        self.follows_deliveries: Final = "delivery" in (counted_at, *(trigger.event for trigger in terms.maturity.after))
+        self.cap_names: Final = _cap_names(terms)
         self.reads_country: Final = _reads_country(terms)
         self.prolonged_by: Final[frozenset[str]] = frozenset(pool.prolonged_by if pool else ())
+
+
+def _cap_names(terms: Terms) -> tuple[str, ...]:
+    names: list[str] = []
+    known: dict[tuple[str, str], int] = {}
+    for cap in terms.earning.caps:
+        before = known[cap.rule, cap.period] = known.get((cap.rule, cap.period), 0) + 1
+        names.append(cap.rule if before == 1 else f"{cap.rule}#{before}")
+    return tuple(names)
 
 
 def _reads_country(terms: Terms) -> bool:

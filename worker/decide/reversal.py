@@ -166,10 +166,12 @@ def detached(version: Version, order: Order) -> int:
     if how == "pro_rata":
         return order.detached + sum(line.detached for line in lines)
     value = sum(part(line.goods, n, line.quantity) + part(line.tax, n, line.quantity) for line, n in removed)
+    # Fees stay paid while anything is kept, in money and in points: what comes back is of the goods.
+    on_goods = order.points_used - order.fees_used
     if how == "cash_first":
-        total = sum(line.goods + line.tax for line in lines) + order.fees
-        value = max(value - (total - exchange.worth(version, order, order.points_used)), 0)
-    return min(order.points_used, exchange.points_for(version, order, value))
+        cash = sum(line.goods + line.tax for line in lines) - exchange.worth(version, order, on_goods)
+        value = max(value - cash, 0)
+    return min(on_goods, exchange.points_for(version, order, value))
 
 
 def _rule(version: Version, kind: Kind, reason: str | None) -> UsedPoints:

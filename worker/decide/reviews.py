@@ -62,7 +62,7 @@ def _step_down(account: Account, terms: Tiers, tier: Tier) -> None:
 def _review(account: Account, version: Version, terms: Tiers) -> None:
     """Everyone's level is looked at: over last year beside a running judgement, or over the window."""
     if terms.judged != "at_once" or terms.yearly_review == "none":
-        tiers.judge(account, version, account.at, review=True)
+        tiers.judge(account, version, account.at, review=True, rule=terms.yearly_rule if terms.judged == "yearly" else None)
         return
     tier = account.head.tier
     assert tier is not None

@@ -85,7 +85,14 @@ def _worth(version: Version, tiers: Tiers, order: Order) -> int:
 
 
 def _points_of(tiers: Tiers, order: Order) -> int:
-    return order.credited if "purchase" in tiers.measure.points_from else 0
+    """The points of an order that count now: those of goods for which what the terms wait for has happened, by their price."""
+    if "purchase" not in tiers.measure.points_from:
+        return 0
+    kept = sum(part(line.goods, line.kept, line.quantity) for line in order.lines)
+    counts = sum(part(line.goods, min(_pieces(tiers, order, line), line.kept), line.quantity) for line in order.lines)
+    if counts == kept:
+        return order.credited if kept or tiers.measure.counted_at != "payment" or order.paid_at is not None else 0
+    return part(order.credited, counts, kept)
 
 
 def bucket_of(version: Version, tiers: Tiers, day: date) -> str:
@@ -117,13 +124,16 @@ def count(account: Account, order: Order) -> Order:
     counted = _recount(order.counted, worth, bucket)
     if counted == order.counted:
         return order
+    more = sum(counted.values()) > sum(order.counted.values())
+    if more:
+        _forget_lost(account, version, tiers)
     for each, amount in counted.items():
         add(account, each, amount - order.counted.get(each, 0))
     order = replace(order, counted=counted)
     if worth and not order.judged:
         order = replace(order, judged=True)
         _purchase_counts(account, tiers, version.days.date_of(order.placed_at))
-    judge(account, version, account.at, counted_in=bucket)
+    judge(account, version, account.at, counted_in=bucket, may_rise=more)
     return order
 
 
@@ -135,6 +145,7 @@ def count_points(account: Account, points: int, of: Literal["activity", "adjustm
         return
     start(account)
     bucket = bucket_of(version, tiers, version.days.date_of(account.at))
+    _forget_lost(account, version, tiers)
     add(account, bucket, points)
     judge(account, version, account.at, counted_in=bucket)
 
@@ -289,10 +300,20 @@ def current(account: Account, order: Order | None = None) -> str | None:
 # -- judging
 
 
-def judge(account: Account, version: Version, at: datetime, *, review: bool = False, counted_in: str | None = None) -> None:
+def judge(
+    account: Account,
+    version: Version,
+    at: datetime,
+    *,
+    review: bool = False,
+    counted_in: str | None = None,
+    may_rise: bool = True,
+    rule: str | None = None,
+) -> None:
     """Set the level that the window gives, as far as the terms let it rise or fall now; then look when it changes next.
 
-    `counted_in`: the bucket of an amount that counts only now. If it is a year that is over and nothing looks at it again, the
+    `may_rise`: False where an amount went back, since less never lifts a level. `rule`: the one under which it is judged, if not
+    that of the tiers. `counted_in`: the bucket of an amount that counts only now. If it is a year that is over and nothing looks at it again, the
     level that the year reached with it counts still (LEN-31: ordered in December, shipped in January).
     """
     tiers = version.terms.tiers
@@ -310,20 +331,42 @@ def judge(account: Account, version: Version, at: datetime, *, review: bool = Fa
     ):
         reached = max(reached, level_for(tiers, account.head.windows.get(counted_in, 0)))
     if tiers.judged == "at_once" or review:
+        rule = rule or tiers.rule
         if reached > now:
-            rise(account, tiers, reached, tiers.rule)
+            if may_rise:
+                rise(account, tiers, reached, rule)
         elif reached < now and (tiers.falls == "with_window" or (tiers.falls == "one_level" and review)):
-            set_level(account, tiers, reached if tiers.falls == "with_window" else now - 1, tiers.rule)
+            set_level(account, tiers, reached if tiers.falls == "with_window" else now - 1, rule)
     account.head = replace(account.head, tier_due_at=next_change(version, account.head, at))
 
 
 def rise(account: Account, tiers: Tiers, reached: int, rule: str) -> None:
-    """A level is reached by its amount; what that brings back of levels lost to inactivity is no longer owed."""
+    """A level is reached by its amount; what that brings back of levels lost to inactivity is no longer owed.
+
+    Where the terms bring back none, the amount that had reached a lost level does not reach it again: only a higher one.
+    """
     tier = account.head.tier
     assert tier is not None
-    lost = max(tier.lost - (reached - index_of(tiers, tier.name)), 0)
+    now = index_of(tiers, tier.name)
+    if _brings_back_none(tiers) and reached <= now + tier.lost:
+        return
+    lost = max(tier.lost - (reached - now), 0)
     account.head = replace(account.head, tier=replace(tier, lost=lost))
     set_level(account, tiers, reached, rule)
+
+
+def _brings_back_none(tiers: Tiers) -> bool:
+    return tiers.inactivity is not None and tiers.inactivity.restore == "ignored"
+
+
+def _forget_lost(account: Account, version: Version, tiers: Tiers) -> None:
+    """Before more counts: of levels lost to inactivity only those are withheld that their amount still reaches."""
+    tier = account.head.tier
+    if tier is not None and tier.lost and _brings_back_none(tiers):
+        reached = level_for(tiers, window_sum(version, tiers, Counted(account.head.windows), account.at))
+        lost = min(tier.lost, max(reached - index_of(tiers, tier.name), 0))
+        if lost != tier.lost:
+            account.head = replace(account.head, tier=replace(tier, lost=lost))
 
 
 def set_level(account: Account, tiers: Tiers, index: int, rule: str) -> None:
@@ -371,6 +414,8 @@ def _changes(version: Version, tiers: Tiers, head: Head, counted: Counted, at: d
         reached = level_for(tiers, last_year(version, head, at))
         return reached > now or (reached < now and tiers.yearly_review == "set")
     reached = level_for(tiers, window_sum(version, tiers, counted, at))
+    if _brings_back_none(tiers) and now < reached <= now + head.tier.lost:
+        return False
     falls = tiers.falls == "with_window" or (tiers.falls == "one_level" and tiers.judged != "at_once")
     return reached > now or (reached < now and falls)
 
