@@ -243,7 +243,7 @@ def _caps(terms: Terms) -> Found:
     for index, cap in enumerate(terms.earning.caps):
         for name in cap.refuses:
             if name not in cap.consumed_by:
-                problem = f"a {name} does not use this cap up: add it to consumed_by, or take it out here"
+                problem = f"{name}: it does not use this cap up: add it to consumed_by, or take it out here"
                 yield Contradiction(f"earning.caps.{index}.refuses", problem)
 
 

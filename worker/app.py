@@ -20,7 +20,7 @@ from functools import partial
 from contracts.events import TOPICS_IN
 from worker import log as logging
 from worker import metrics, registry
-from worker.built import the_fold_is
+from worker.built import VERSION, the_fold_is
 from worker.catalogue import Catalogue
 from worker.clocks import Clocks
 from worker.consume.batch import Batch, PartitionKey
@@ -376,7 +376,10 @@ async def run(settings: Settings) -> None:
         worker.clocks.heard("database", asked, state.now)
         _on_signals(worker)
         async with ProbeServer(settings.probe.host, settings.probe.port, worker.live(), worker.ready()):
-            log.info("started", worker=settings.worker_id, programs=list(catalogue.codes), fold=the_fold_is())
+            metrics.build_info.labels(version=VERSION, fold=the_fold_is()).set(1)
+            log.info(
+                "started", version=VERSION, worker=settings.worker_id, programs=list(catalogue.codes), fold=the_fold_is()
+            )
             await worker.run()
 
 

@@ -1,11 +1,15 @@
-"""How this worker was built, for whoever compares two of them."""
+"""Which release this worker is and how it was built, for whoever compares two of them."""
 
 from __future__ import annotations
 
 from importlib.machinery import EXTENSION_SUFFIXES
-from typing import Literal
+from importlib.metadata import version
+from typing import Final, Literal
 
 from worker.decide import fold
+
+VERSION: Final = version("loyalty-points")
+"""Of the release, as `pyproject.toml` has it."""
 
 
 def the_fold_is() -> Literal["compiled", "interpreted"]:

@@ -19,6 +19,10 @@ RestartReason = Literal["stalled", "failing"]
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _RECORDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 
+build_info = Gauge(
+    "loyalty_build_info", "1, with the release and how its fold was built.", ["version", "fold"], registry=REGISTRY
+)
+
 # in
 partitions_assigned = Gauge("loyalty_partitions_assigned", "Partitions that this worker reads.", registry=REGISTRY)
 records_buffered = Gauge("loyalty_records_buffered", "Records read and not yet handed to a batch.", registry=REGISTRY)

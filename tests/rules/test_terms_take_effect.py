@@ -219,3 +219,25 @@ def test_a_delivery_that_names_its_shipment_is_of_that_shipment_alone() -> None:
     assert (story.at("2024-02-03").available, story.at("2024-02-03").pending) == (100, 200)
     story.delivered("A", "2024-02-04", shipment_id="S2")
     assert story.at("2024-02-04").available == 300
+
+
+# -- used points, refunded in cash first
+
+
+@pytest.mark.parametrize(
+    ("weights", "back"),
+    [
+        # 1,100 for each of two pieces and 500 to send them; 1,500 points pay goods first, so 700 of the goods was cash.
+        ("tax_inclusive", 400),
+        # Spread over the shipping too, 1,222 of them sit on the goods, of which 978 was cash.
+        ("with_shipping", 122),
+    ],
+)
+def test_cash_first_refunds_the_cash_that_goods_were_paid_with(weights: str, back: int) -> None:
+    story = shop(reversal__split={"order": "cash_first", "weights": weights})
+    story.adjusted(1_500, "2024-01-02")
+    story.order("A", "2024-02-01", line(1_000, 2, line_id="1"), shipping_fee=500, points_used=1_500)
+    story.returned("A", "2024-02-02", {"line_id": "1", "quantity": 1})
+    assert story.order_at("A", "2024-02-02").points_returned == back
+    story.returned("A", "2024-02-03", {"line_id": "1", "quantity": 1})
+    assert story.order_at("A", "2024-02-03").points_returned == 1_500

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.rules.story import file_of
 from worker.publishable import checked, publishable
 from worker.terms import TermsError, changed, read, shipped
 
@@ -14,7 +15,7 @@ from worker.terms import TermsError, changed, read, shipped
 def problems(code: str, changes: dict[str, Any]) -> list[str]:
     """What is wrong with a shipped program after some values were changed."""
     try:
-        checked(changed(read(shipped()[code].read_text()), changes), "terms")
+        checked(changed(file_of(code), changes), "terms")
     except TermsError as error:
         return list(error.problems)
     return []
@@ -173,6 +174,72 @@ def test_campaigns_that_can_hold_for_one_line_need_different_priorities(second: 
 def test_a_contradiction_is_told_with_its_path_and_what_would_be_right(changes: dict[str, Any], told: str) -> None:
     found = problems("belle-maison", changes)
     assert any(told in problem for problem in found), found
+
+
+VISIT = {"id": "visit", "rule": "SHO-02", "event": "activity.completed", "activity": "visit", "points": 10}
+TIERS = {
+    "rule": "SHO-01",
+    "levels": [{"name": "regular", "threshold": 0}, {"name": "gold", "threshold": 10}],
+    "window": {"type": "rolling_months"},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"activities": [{**VISIT, "multipliers": [{"times": "2", "when": {"stores": ["shop"]}}]}]},
+            "activities.0.multipliers.0.when.stores: nobody can tell of activity.completed; a condition on it may have countries,",
+        ),
+        ({"activities": [{**VISIT, "once_per": "sku"}]}, "activities.0.once_per: activity.completed names no sku: write member"),
+        ({"activities": [{**VISIT, "once_per": "order"}]}, "activities.0.once_per: activity.completed names no order"),
+        ({"activities": [{**VISIT, "bought": True}]}, "activities.0.bought: activity.completed names no product"),
+        (
+            {"activities": [{**VISIT, "event": "survey.won"}]},
+            "activities.0.activity: only activity.completed has a name, survey.won has none",
+        ),
+        (
+            {"activities": [{"id": "welcome", "rule": "SHO-02", "event": "member.registered"}]},
+            "activities.0.points: member.registered names no number of points",
+        ),
+        (
+            {"earning.caps": [{"rule": "SHO-02", "points": 9, "consumed_by": ["purchase"], "refuses": ["activity"]}]},
+            "earning.caps.0.refuses: activity: it does not use this cap up",
+        ),
+        ({"tiers": {**TIERS, "falls": "one_level"}}, "tiers.falls: no level ever falls so"),
+        ({"tiers": {**TIERS, "falls": "one_level", "yearly_review": "raise_only"}}, "tiers.falls: no level ever falls so"),
+        ({"tiers": {**TIERS, "judged": "monthly", "yearly_rule": "SHO-02"}}, "tiers.yearly_rule: nothing is judged by the year"),
+        ({"tiers": {**TIERS, "judged": "monthly", "yearly_review": "set"}}, "tiers.yearly_review: it stands beside a judgement"),
+        (
+            {"tiers": {**TIERS, "judged": "yearly", "yearly_on": "04-01", "window": {"type": "calendar_year"}}},
+            "tiers.window.type: on 04-01 it would hold only what the new year has come to by then",
+        ),
+        ({"tiers": {**TIERS, "window": {"type": "calendar_year", "months": 6}}}, "tiers.window.months: a calendar year has twelve"),
+        ({"tiers": {**TIERS, "measure": {"of": "points", "tax": "inclusive"}}}, "tiers.measure.tax: says which money counts"),
+        ({"tiers": {**TIERS, "measure": {"points_from": ["activity"]}}}, "tiers.measure.points_from: says which points count"),
+        (
+            {"expiry": {"pool": {"rule": "SHO-04", "months": 12, "prolonged_by": ["use"]}}},
+            "expiry.pool.begins: no grant begins this pool",
+        ),
+        (
+            {"expiry": {"pool": {"rule": "SHO-04", "months": 12, "prolonged_by": ["grant"], "begins": "grant"}}},
+            "expiry.pool.begins: the grants that prolong this pool begin it as well",
+        ),
+        ({"membership.stores.eligible": ["*"]}, "membership.stores.eligible: there are no patterns"),
+        (
+            {"earning.campaigns": [{"id": "c", "rule": "SHO-02", "when": {}, "rate": "0.02", "announced": True}]},
+            "earning.campaigns.0.announced: there is no announced here",
+        ),
+    ],
+)
+def test_a_choice_that_nothing_would_read_is_refused(changes: dict[str, Any], told: str) -> None:
+    found = problems("shop", changes)
+    assert any(told in problem for problem in found), found
+
+
+def test_an_unquoted_comma_is_told_with_its_line_and_its_cure() -> None:
+    with pytest.raises(TermsError, match=r"line 2, column 22: not YAML: there is no value; .* put the text in quotes"):
+        read("program: shop\nname: {ja: 1日2,000まで。, en: Up to 2000 a day.}\n")
 
 
 def test_a_list_that_is_wrong_inside_is_not_told_as_too_short_as_well() -> None:

@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 from contracts.counting import counted
 from contracts.events import DLQ_SUFFIX, TOPICS_IN
 from db.migrate import applied, migrations, schema_version
-from worker.built import the_fold_is
+from worker.built import VERSION, the_fold_is
 from worker.cli.checks import WAIT_SECONDS, Check, Result
 from worker.cli.kafka_checks import gaps, out_settings
 from worker.cli.topics import wanted_topics
@@ -49,7 +49,7 @@ async def examine() -> list[Check]:
         return [
             Check("settings", "fail", mistake, "correct it in the environment or the settings file") for mistake in error.mistakes
         ]
-    checks = [Check("settings", "ok", "complete"), Check("fold", "ok", the_fold_is())]
+    checks = [Check("settings", "ok", "complete"), Check("release", "ok", VERSION), Check("fold", "ok", the_fold_is())]
     for found in await asyncio.gather(_kafka(settings.kafka), _postgres(settings), gaps(settings)):
         checks += found
     return checks

@@ -55,6 +55,25 @@ app = typer.Typer(
     help="A points ledger kept from orders, shipments, cancels and returns.",
     epilog=EPILOG,
 )
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from worker.built import VERSION, the_fold_is
+
+        print(f"loyalty {VERSION}, fold {the_fold_is()}")  # noqa: T201 - the answer
+        raise typer.Exit(Exit.OK)
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which release this is, and end.")
+    ] = False,
+) -> None:
+    """What stands before a command."""
+
+
 app.add_typer(member.app, name="member")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(program.app, name="program")

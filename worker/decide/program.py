@@ -26,9 +26,8 @@ class Version:
     None if an order matures as one. `excluded`: what earns nothing; `not_redeemable`: line categories that points may not pay.
     `remembers_bought`: whether something counts only for products that were bought; `reads_country`: whether what an order earns
     depends on where the member lives. `cap_names`: the name under which each cap is counted, in the order of the terms: its rule,
-    and for caps of one rule that would share a counter a number. `follows_deliveries`: whether anything waits for goods to arrive.
-    `prolonged_by`: what moves the pool's expiry
-    on; empty without a pool.
+    and for caps of one rule that would share a counter a number. `follows_deliveries`: whether anything waits for goods to
+    arrive. `prolonged_by`: what moves the pool's expiry on; empty without a pool.
     """
 
     __slots__ = (

@@ -313,8 +313,8 @@ def judge(
     """Set the level that the window gives, as far as the terms let it rise or fall now; then look when it changes next.
 
     `may_rise`: False where an amount went back, since less never lifts a level. `rule`: the one under which it is judged, if not
-    that of the tiers. `counted_in`: the bucket of an amount that counts only now. If it is a year that is over and nothing looks at it again, the
-    level that the year reached with it counts still (LEN-31: ordered in December, shipped in January).
+    that of the tiers. `counted_in`: the bucket of an amount that counts only now. If it is a year that is over and nothing looks
+    at it again, the level that the year reached with it counts still (LEN-31: ordered in December, shipped in January).
     """
     tiers = version.terms.tiers
     if tiers is None:

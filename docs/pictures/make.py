@@ -1,0 +1,75 @@
+"""Draws the pictures of the top README: what the demo prints, a member's explanation page, and how it works.
+
+    python docs/pictures/make.py            # all of them
+    python docs/pictures/make.py flow       # one: demo, explanation or flow
+
+Needs Graphviz (`dot`) for the flow and Chromium for the page. The demo runs for real; the page is that of one of its members.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+HERE: Final = Path(__file__).parent
+TOP: Final = HERE.parents[1]
+LOYALTY: Final = str(Path(sys.executable).parent / "loyalty")
+COLUMNS: Final = 130
+LINES: Final = 46
+BROWSER: Final = (
+    "chromium",
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--hide-scrollbars",
+    "--no-first-run",
+    "--disable-background-networking",
+)
+
+
+def demo() -> None:
+    """The last lines that the demo prints."""
+    ran = subprocess.run([LOYALTY, "demo"], cwd=TOP, check=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    console = Console(record=True, width=COLUMNS, file=io.StringIO())
+    console.print(Text("$ make demo", style="bold green"))
+    console.print(Text.from_ansi("\n".join(["...", *ran.stdout.rstrip().splitlines()[-LINES:]])))
+    console.save_svg(str(HERE / "demo.svg"), title="make demo")
+
+
+def explanation() -> None:
+    """The page of a member of the demo, which is left running for it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        state = os.environ | {"XDG_STATE_HOME": scratch}
+        subprocess.run([LOYALTY, "demo", "--keep"], cwd=TOP, env=state, check=True, stdout=subprocess.DEVNULL)
+        try:
+            environment = next(Path(scratch).rglob("*.env"))
+            explain = f". {shlex.quote(str(environment))} && loyalty member explain lenovo-pro LP-101 --lang en -o html"
+            page = subprocess.run(["bash", "-c", explain], cwd=TOP, check=True, text=True, stdout=subprocess.PIPE).stdout
+        finally:
+            subprocess.run([LOYALTY, "demo", "--stop"], cwd=TOP, env=state, check=True, stdout=subprocess.DEVNULL)
+        html = Path(scratch) / "page.html"
+        html.write_text(page, encoding="utf-8")
+        picture = [f"--screenshot={HERE / 'explanation.png'}", "--window-size=1000,900", f"--user-data-dir={scratch}/profile"]
+        subprocess.run([*BROWSER, *picture, html.as_uri()], check=True, stderr=subprocess.DEVNULL)
+
+
+def flow() -> None:
+    """The way of a record."""
+    subprocess.run(["dot", "-Tsvg", "-o", str(HERE / "flow.svg"), str(HERE / "flow.dot")], check=True)
+
+
+PICTURES: Final[dict[str, Callable[[], None]]] = {"demo": demo, "explanation": explanation, "flow": flow}
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or PICTURES:
+        PICTURES[name]()
