@@ -26,8 +26,9 @@ TOP: Final = HERE.parents[1]
 LOYALTY: Final = str(Path(sys.executable).parent / "loyalty")
 COLUMNS: Final = 130
 LINES: Final = 46
+DOT: Final = "/usr/bin/dot"
 BROWSER: Final = (
-    "chromium",
+    "/usr/bin/chromium",
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -54,7 +55,7 @@ def explanation() -> None:
         try:
             environment = next(Path(scratch).rglob("*.env"))
             explain = f". {shlex.quote(str(environment))} && loyalty member explain lenovo-pro LP-101 --lang en -o html"
-            page = subprocess.run(["bash", "-c", explain], cwd=TOP, check=True, text=True, stdout=subprocess.PIPE).stdout
+            page = subprocess.run(["/bin/bash", "-c", explain], cwd=TOP, check=True, text=True, stdout=subprocess.PIPE).stdout
         finally:
             subprocess.run([LOYALTY, "demo", "--stop"], cwd=TOP, env=state, check=True, stdout=subprocess.DEVNULL)
         html = Path(scratch) / "page.html"
@@ -65,7 +66,7 @@ def explanation() -> None:
 
 def flow() -> None:
     """The way of a record."""
-    subprocess.run(["dot", "-Tsvg", "-o", str(HERE / "flow.svg"), str(HERE / "flow.dot")], check=True)
+    subprocess.run([DOT, "-Tsvg", "-o", str(HERE / "flow.svg"), str(HERE / "flow.dot")], check=True)
 
 
 PICTURES: Final[dict[str, Callable[[], None]]] = {"demo": demo, "explanation": explanation, "flow": flow}

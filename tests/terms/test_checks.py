@@ -189,7 +189,7 @@ TIERS = {
     [
         (
             {"activities": [{**VISIT, "multipliers": [{"times": "2", "when": {"stores": ["shop"]}}]}]},
-            "activities.0.multipliers.0.when.stores: nobody can tell of activity.completed; a condition on it may have countries,",
+            "activities.0.multipliers.0.when.stores: nobody can tell of activity.completed; a condition on it may have",
         ),
         ({"activities": [{**VISIT, "once_per": "sku"}]}, "activities.0.once_per: activity.completed names no sku: write member"),
         ({"activities": [{**VISIT, "once_per": "order"}]}, "activities.0.once_per: activity.completed names no order"),
@@ -214,7 +214,7 @@ TIERS = {
             {"tiers": {**TIERS, "judged": "yearly", "yearly_on": "04-01", "window": {"type": "calendar_year"}}},
             "tiers.window.type: on 04-01 it would hold only what the new year has come to by then",
         ),
-        ({"tiers": {**TIERS, "window": {"type": "calendar_year", "months": 6}}}, "tiers.window.months: a calendar year has twelve"),
+        ({"tiers": {**TIERS, "window": {"type": "calendar_year", "months": 6}}}, "tiers.window.months: a calendar year has"),
         ({"tiers": {**TIERS, "measure": {"of": "points", "tax": "inclusive"}}}, "tiers.measure.tax: says which money counts"),
         ({"tiers": {**TIERS, "measure": {"points_from": ["activity"]}}}, "tiers.measure.points_from: says which points count"),
         (
