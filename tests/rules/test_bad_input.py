@@ -149,14 +149,27 @@ def test_an_order_that_was_cancelled_whole_does_not_ship(code: str) -> None:
 
 
 @every_program
-def test_what_did_not_ship_is_not_delivered(code: str) -> None:
+def test_what_was_delivered_has_left_though_nobody_said_so(code: str) -> None:
     story, plain = member(code), member(code)
     for each in (story, plain):
         each.order("A", "2024-04-01", line(10_000, 2, line_id="1"))
         each.paid("A", "2024-04-01")
         each.shipped("A", "2024-04-02", pieces("1"))
-    story.delivered("A", "2024-04-04", pieces("1", 2))
-    plain.delivered("A", "2024-04-04", pieces("1", 1))
+    plain.shipped("A", "2024-04-04", pieces("1"))
+    for each in (story, plain):
+        each.delivered("A", "2024-04-04", pieces("1", 2))
+    assert story.at(LATER) == plain.at(LATER)
+
+
+@every_program
+def test_more_than_was_ordered_is_not_delivered(code: str) -> None:
+    story, plain = member(code), member(code)
+    for each in (story, plain):
+        each.order("A", "2024-04-01", line(10_000, 2, line_id="1"))
+        each.paid("A", "2024-04-01")
+        each.shipped("A", "2024-04-02")
+    story.delivered("A", "2024-04-04", pieces("1", 3))
+    plain.delivered("A", "2024-04-04", pieces("1", 2))
     same_but_for_findings(story, plain)
     assert story.findings(LATER) == ["more_than_left"]
 
