@@ -287,3 +287,24 @@ async def test_a_store_is_closed_though_somebody_left_off_reading(database: str)
             break
         async with asyncio.timeout(5):
             await store.close()
+
+
+async def _attempted(batch: Batch, change: AccountChange) -> None:
+    async with batch.attempt():
+        assert await batch.win([change]) == {change.account_id}
+        await batch.write([change])
+
+
+async def test_an_attempt_is_taken_back_and_the_batch_goes_on(store: Store) -> None:
+    await post(store, earned("M1", 1))
+    async with store.batch() as batch:
+        row = (await load(batch)).row
+        for _ in range(2):
+            with pytest.raises(ConstraintError):
+                await _attempted(batch, earned("M1", 1, row))
+            await _attempted(batch, earned("M1", 2, row))
+        kept = earned("M1", 3, row)
+        assert await batch.win([kept]) == {M1}
+        await batch.write([kept])
+    (dossier,) = [each async for each in store.dossiers()]
+    assert [fact.id for fact in dossier.facts] == [earned("M1", number).facts[0].id for number in (1, 3)]
