@@ -26,6 +26,7 @@ from tests.stores.memory_tables import Tables
 from tests.stores.soundness import violations
 from worker.decide.change import AccountChange, AccountRow
 from worker.persist import PostgresStore, StoreOptions
+from worker.persist.link import PLANNED_ONCE, PLANNING
 from worker.persist.postgres import PostgresBatch
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ class Database:
         self._store = self.run(_opened(dsn))
         self.pool = self._store._pool  # its connections stay open from world to world
         self._monitor: asyncpg.Connection[asyncpg.Record] = self.run(
-            asyncpg.connect(dsn, server_settings={"jit": "off", "plan_cache_mode": "force_generic_plan"})
+            # Plans for tables that are empty now and will not be: as the worker's.
+            asyncpg.connect(dsn, server_settings=dict(setting.split(" = ", 1) for setting in (*PLANNING, PLANNED_ONCE)))
         )
         self._asking = asyncio.Lock()
         self.in_use: PostgresStage | None = None
