@@ -104,7 +104,7 @@ class Stage:
         return [row["member_id"] for row in rows]
 
     async def _look(self, crowd: Crowd, played: Mapping[str, Played], at: datetime, when: str) -> None:
-        """`ledger verify`, and the statement of the state beside that of the facts."""
+        """`ledger verify`; what is kept of each member, as it stands."""
         names, programs = {}, {program.code: program for program in crowd.programs}
         async for dossier in self._store.dossiers():
             assert dossier.row is not None
