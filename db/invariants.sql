@@ -107,10 +107,10 @@ WHERE available <> coalesce((doc ->> 'available')::bigint, 0)
     OR held <> coalesce((doc ->> 'held')::bigint, 0)
     OR arrears <> coalesce((doc ->> 'arrears')::bigint, 0)
     OR next_due_at IS DISTINCT FROM (doc ->> 'next_due_at')::timestamptz
-    -- What waits is kept as its moment and the snapshot since which it waits; in another form as its moment alone.
-    OR waits_for IS DISTINCT FROM (
-        SELECT min((w ->> 1)::bigint) + 2 FROM jsonb_array_elements(doc -> 'waiting') w WHERE jsonb_typeof(w -> 0) = 'array'
-    );
+    -- What waits is kept as its moment and the snapshot since which it waits; before form 3 as its moment alone.
+    OR ((doc ->> 'format')::int >= 3 AND waits_for IS DISTINCT FROM (
+        SELECT min((w ->> 1)::bigint) + 2 FROM jsonb_array_elements(doc -> 'waiting') w
+    ));
 
 -- name: lots_agree_with_columns
 SELECT account_id, format('lot %s/%s: columns %s %s %s, lot %s', origin, part, pending, available, lapsed, l.body) AS detail

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
+from uuid import UUID
 
 import asyncpg
 
 from tests.differential.lives import NOW, Crowd, Life, Order, Telling
+from tests.stores.ends import read_to_ends
 from worker.catalogue import Catalogue
 from worker.consume.batch import Batch, Move
 from worker.decode import Record
@@ -25,9 +27,12 @@ DUE_MAX: Final = 1_000
 VERIFY: Final = "verify"
 _TABLES: Final = (
     *("account", "announced", "dead_letter", "decision", "entry", "erasure", "fact", "item", "lot"),
-    *("order_route", "outbox", "parked", "position", "step"),
+    *("order_route", "outbox", "parked", "position", "snapshot", "step"),
 )
-_EMPTY: Final = f"SET session_replication_role = replica; TRUNCATE {', '.join(_TABLES)}; RESET session_replication_role"
+_EMPTY: Final = (
+    f"SET session_replication_role = replica; TRUNCATE {', '.join(_TABLES)}; RESET session_replication_role;"
+    "UPDATE certainty SET current = 0, passed = 0"
+)
 """As whoever may do anything: a ledger's facts, verdicts and entries are never removed otherwise."""
 
 
@@ -89,14 +94,20 @@ class Stage:
 
     async def _run_clock(self, pipeline: Pipeline, until: datetime, played: Mapping[str, Played]) -> None:
         pipeline.know(until)
+        await read_to_ends(self._store)
         before: set[object] = set()
-        while due := [each.account_id for each in await self._store.due(range(64), until, DUE_MAX)]:
+        while due := await self._due(until):
             if before.issuperset(due):
                 for member in await self._names(due):
                     played[member].problems.append("the clock: asked again and again, and nothing gets done")
                 return
             await pipeline.run_due(due, until)
             before = set(due)
+
+    async def _due(self, until: datetime) -> list[UUID]:
+        """Accounts that the clock has to look at, and those of which something that waits may be decided."""
+        due = [each.account_id for each in await self._store.due(range(64), until, DUE_MAX)]
+        return list(dict.fromkeys([*due, *await self._store.decidable(range(64), DUE_MAX)]))
 
     async def _names(self, accounts: Sequence[object]) -> list[str]:
         async with self._store.connection() as connection:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from contracts.statement import Statement
 from tests.flows.bad_records import NOW
 from tests.flows.system import Raw
+from tests.stores.ends import read_to_ends
 from tests.stores.memory import MemoryStore
 from worker.catalogue import Catalogue
 from worker.consume.batch import Batch, Move
@@ -55,7 +56,7 @@ class Desk:
     async def until(self, at: datetime) -> None:
         """The watermark comes to an instant, all topics are read to their ends, and the clock runs."""
         self.pipeline.know(at)
-        await self.store.read_to_ends()
+        await read_to_ends(self.store)
         due = {each.account_id for each in await self.store.due(range(64), at, 1000)}
         await self.pipeline.run_due(due | {*await self.store.decidable(range(64), 1000)}, at)
 

@@ -14,6 +14,7 @@ from tests.flows.bad_records import raw
 from tests.flows.system import Raw
 from tests.pipeline.desk import KEY, Desk
 from tests.simulation.world import world
+from tests.stores.ends import read_to_ends
 from tests.stores.memory import MemoryStore
 from worker.catalogue import Catalogue
 from worker.consume.batch import Batch
@@ -80,7 +81,7 @@ async def test_a_second_telling_while_the_first_waits_has_one_verdict(clock_afte
 async def _settle(desk: Desk) -> None:
     """All is read, twice: what begins to wait when another one is refused waits for what was there until then."""
     for _ in range(2):
-        await desk.store.read_to_ends()
+        await read_to_ends(desk.store)
         await desk.pipeline.run_due(await desk.store.decidable(range(64), 100), None)
 
 
@@ -123,7 +124,7 @@ class _Played:
     @staticmethod
     async def _clock(store: MemoryStore, pipeline: Pipeline, at: datetime) -> None:
         pipeline.know(at)
-        await store.read_to_ends()
+        await read_to_ends(store)
         assert pipeline.watermark is not None
         await pipeline.run_due(sorted(store.tables.accounts), pipeline.watermark)
 

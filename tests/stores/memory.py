@@ -15,7 +15,7 @@ from uuid import UUID
 from tests.stores.memory_batch import MemoryBatch
 from tests.stores.memory_tables import Tables, dossier_of
 from tests.stores.soundness import violations
-from worker.decide.state import SNAPSHOTS_AWAITED, Decision, awaited_by
+from worker.decide.state import Decision, awaited_by
 from worker.persist import (
     Dossier,
     Due,
@@ -105,12 +105,6 @@ class MemoryStore:
         if passed < number <= current:
             self.tables.certainty = self.tables.certainty._replace(passed=number)
         self.tables.snapshots = {each: row for each, row in self.tables.snapshots.items() if each > number}
-
-    async def read_to_ends(self) -> None:
-        """All that is in the topics now has been read: what waits may be decided."""
-        for _ in range(SNAPSHOTS_AWAITED):
-            await self.take_snapshot(self.tables.certainty.current, {})
-        await self.pass_snapshots(self.tables.certainty.current)
 
     async def decidable(self, shards: Collection[int], limit: int) -> list[UUID]:
         passed = self.tables.certainty.passed
