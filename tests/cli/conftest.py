@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.parts.postgres import DEFAULT_VERSION, Servers
+from tests.stores.ends import settle
 from worker.catalogue import Catalogue
 from worker.cli.main import app
 from worker.cli.migration import bring_up
@@ -89,8 +90,7 @@ class Shop:
             pipeline.know(watermark)
             records = tuple(Record("commerce.order", 0, place, 0, None, line, ()) for place, line in enumerate(lines))
             await pipeline.process(Batch(records, ()))
-            while due := await store.due(range(64), watermark, 100):
-                await pipeline.run_due([each.account_id for each in due], watermark)
+            await settle(store, pipeline, watermark)
 
     def now(self) -> datetime:
         """The database's clock."""

@@ -94,7 +94,6 @@ class Stage:
 
     async def _run_clock(self, pipeline: Pipeline, until: datetime, played: Mapping[str, Played]) -> None:
         pipeline.know(until)
-        await read_to_ends(self._store)
         before: set[object] = set()
         while due := await self._due(until):
             if before.issuperset(due):
@@ -105,7 +104,8 @@ class Stage:
             before = set(due)
 
     async def _due(self, until: datetime) -> list[UUID]:
-        """Accounts that the clock has to look at, and those of which something that waits may be decided."""
+        """Accounts that the clock has to look at, and those of which something that waits may be decided: all has been read."""
+        await read_to_ends(self._store)
         due = [each.account_id for each in await self._store.due(range(64), until, DUE_MAX)]
         return list(dict.fromkeys([*due, *await self._store.decidable(range(64), DUE_MAX)]))
 

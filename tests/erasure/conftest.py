@@ -13,6 +13,7 @@ import pytest
 
 from tests.flows.shop import Sent
 from tests.flows.system import ACCOUNT_KEY
+from tests.stores.ends import settle
 from tests.upgrades.traffic import DUMPED_AT, fill
 from worker import registry
 from worker.catalogue import Catalogue
@@ -64,8 +65,7 @@ class Ledger:
         """Everything up to an instant has been read, and is done."""
         await self.store.advance_watermark(at)
         self.pipeline.know(at)
-        while due := await self.store.due(range(64), at, 100):
-            await self.pipeline.run_due([each.account_id for each in due], at)
+        await settle(self.store, self.pipeline, at)
 
     async def publish(self) -> None:
         """What a relay does: everything in the outbox goes out."""

@@ -11,6 +11,7 @@ from typing import Final
 
 from contracts.events import TOPICS_OUT, Event
 from tests.hostile.lives import NOW, life, programs
+from tests.stores.ends import read_to_ends
 from tests.stores.memory import MemoryStore
 from tests.stores.soundness import violations
 from worker import statements
@@ -82,6 +83,7 @@ async def _fold(code: str, seed: int, events: int, size: int) -> tuple[Counter[s
     for until in (NOW, NOW + timedelta(days=400), NOW + timedelta(days=366 * 250)):
         accounts = sorted(store.tables.accounts)
         worker.know(until)
+        await read_to_ends(store)
         await worker.run_due(accounts, until)
         check_accounts(store, f"{code} seed {seed} events {events} batches of {size}, clock at {until:%Y}")
     async for dossier in store.dossiers():

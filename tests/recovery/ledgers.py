@@ -11,6 +11,7 @@ import asyncpg
 
 from tests.flows.shop import Sent, Shop
 from tests.flows.system import ACCOUNT_KEY, PROGRAMS
+from tests.stores.ends import settle
 from worker import registry
 from worker.catalogue import Catalogue
 from worker.consume.batch import Batch, Move
@@ -56,8 +57,7 @@ async def deliver(dsn: str, events: Iterable[Sent], batch: int = 100, start: int
             await pipeline.process(Batch(part, (move,)))
         now = await store.advance_watermark(datetime.now(UTC))
         pipeline.know(now)
-        while due := await store.due(range(64), now, 500):
-            await pipeline.run_due([each.account_id for each in due], now)
+        await settle(store, pipeline, now)
 
 
 async def rows(dsn: str, query: str) -> list[tuple[Any, ...]]:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.flows.system import ACCOUNT_KEY
 from tests.parts.postgres import Servers
+from tests.stores.ends import settle
 from tests.upgrades.traffic import DUMPED_AT, afterwards, fill
 from worker import registry, statements
 from worker.catalogue import Catalogue
@@ -66,8 +67,7 @@ async def _goes_on(dsn: str) -> dict[tuple[str, str], Any]:
             records = [Record("t", 1, start + n, 0, None, each.value(), tuple(each.headers())) for n, each in enumerate(part)]
             await pipeline.process(Batch(tuple(records), ()))
         pipeline.know(END)
-        while due := await store.due(range(SHARDS), END, 100):
-            await pipeline.run_due([each.account_id for each in due], END)
+        await settle(store, pipeline, END)
         assert [each async for each in check(store, programs)] == []
         found: dict[tuple[str, str], Any] = {}
         async for dossier in store.dossiers():

@@ -11,6 +11,7 @@ import pytest
 from tests.flows.shop import Sent
 from tests.flows.system import ACCOUNT_KEY
 from tests.rules.story import PROGRAMS
+from tests.stores.ends import settle
 from tests.stores.memory import MemoryStore
 from worker import registry
 from worker.catalogue import Catalogue
@@ -46,8 +47,7 @@ class Shop:
         """The clock runs up to a day."""
         at = datetime.fromisoformat(f"{text}T12:00:00+00:00")
         self.pipeline.know(at)
-        while due := await self.store.due(SHARDS, at, 100):
-            await self.pipeline.run_due([each.account_id for each in due], at)
+        await settle(self.store, self.pipeline, at)
 
     async def stands(self) -> dict[str, Any]:
         """By member: the balance, and all that was decided; the ledger is verified."""

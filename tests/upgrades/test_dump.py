@@ -12,6 +12,7 @@ from db.migrate import migrate
 from tests.flows.comparison import Books, same_as_simulated
 from tests.flows.shop import Sent
 from tests.flows.system import ACCOUNT_KEY, PROGRAMS
+from tests.stores.ends import settle
 from tests.upgrades.release import releases, restore
 from tests.upgrades.traffic import DUMPED_AT, afterwards, events, out_of_order
 from worker import registry, statements
@@ -60,8 +61,7 @@ async def test_a_ledger_of_an_earlier_release_says_the_same_and_goes_on(empty_da
         pipeline = Pipeline(store, catalogue, PipelineOptions(ACCOUNT_KEY.encode()), epoch=1, now=lambda: DUMPED_AT)
         await _deliver(pipeline, out_of_order(afterwards()))
         pipeline.know(DUMPED_AT)
-        while due := await store.due(range(64), DUMPED_AT, 100):
-            await pipeline.run_due([each.account_id for each in due], DUMPED_AT)
+        await settle(store, pipeline, DUMPED_AT)
         same_as_simulated(await _books(store, catalogue), [*events(), *afterwards()])
     sql = await asyncpg.connect(empty_database)
     try:

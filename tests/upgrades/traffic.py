@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from tests.flows.shop import Sent, Shop
 from tests.flows.system import ACCOUNT_KEY, PROGRAMS
+from tests.stores.ends import settle
 from worker import registry
 from worker.catalogue import Catalogue
 from worker.consume.batch import Batch
@@ -62,8 +63,7 @@ async def fill(dsn: str, options: StoreOptions | None = None) -> None:
             await pipeline.process(Batch(tuple(records), ()))
         until = events()[-1].time
         pipeline.know(until)
-        while due := await store.due(range(64), until, 100):
-            await pipeline.run_due([each.account_id for each in due], until)
+        await settle(store, pipeline, until)
 
 
 def fill_now(dsn: str) -> None:
