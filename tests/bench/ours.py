@@ -14,8 +14,8 @@ from tests.bench.connecting import connected
 from tests.bench.measure import Run, between, read
 from tests.bench.stack import Stack
 from tests.flows.system import System
-from worker.built import the_fold_is
 from worker.local.process import Process
+from worker.runtime.build import the_fold_is
 
 POLL_SECONDS = 0.05
 WAIT_SECONDS = 120.0

@@ -1,7 +1,7 @@
 """What records say, as a table to read and as markdown; and the places that are written from them.
 
 `python -m tests.bench.report results/X.json` prints the markdown; with `--write` it puts it into the README beside this file, and
-the costs into `worker/plan.py`. More records, of steps at a size of their own, may follow the one that the costs are taken from.
+the costs into `worker/cli/capacity.py`. More records, of steps at a size of their own, may follow the one that gives the costs.
 Nothing of either is typed by hand; tests hold them equal to the records.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from worker.plan import Costs
+from worker.cli.capacity import Costs
 
 README = Path(__file__).with_name("README.md")
 PLAN = Path(__file__).parents[2] / "worker" / "plan.py"
@@ -135,7 +135,7 @@ def costs_of(document: Document, name: str) -> Costs:
 
 
 def planned(costs: Costs) -> str:
-    """The costs as they stand in `worker/plan.py`."""
+    """The costs as they stand in `worker/cli/capacity.py`."""
     names = ("worker_cpu_us", "postgres_cpu_us", "kafka_cpu_us", "stored_bytes", "account_bytes", "wal_bytes")
     figures = "".join(f"    {name}={getattr(costs, name):_},\n" for name in names)
     return f'MEASURED: Final = Costs(\n{figures}    source="{costs.source}",\n)'
@@ -164,7 +164,7 @@ def main() -> None:
     """Print, or write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("records", type=Path, nargs="+", metavar="RECORD")
-    parser.add_argument("--write", action="store_true", help="into README.md and worker/plan.py")
+    parser.add_argument("--write", action="store_true", help="into README.md and worker/cli/capacity.py")
     given = parser.parse_args()
     if given.write:
         write(given.records)

@@ -28,7 +28,7 @@ from tests.bench.figures import Outcome, Record
 from tests.bench.report import text
 from tests.bench.sizes import FULL, QUICK, Sizes, changed
 from tests.bench.stack import Stack, fsyncs_per_second
-from worker.built import the_fold_is
+from worker.runtime.build import the_fold_is
 
 RESULTS = Path(__file__).with_name("results")
 QUICK_RESULTS = Path(__file__).parents[2] / "build"

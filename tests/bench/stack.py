@@ -23,8 +23,6 @@ from tests.bench.connecting import connected
 from tests.bench.workload import PROGRAMS, Delivery, records
 from tests.flows.shop import Sent
 from tests.flows.system import ACCOUNT_KEY, TOPIC_OF
-from worker import registry
-from worker.catalogue import Catalogue
 from worker.consume.batch import Batch, Move, digest_of, time_of
 from worker.decode import Record
 from worker.local import LocalKafka, LocalPostgres
@@ -32,9 +30,11 @@ from worker.local.sql import execute
 from worker.local.topics import create_topics
 from worker.persist.identity import key_check
 from worker.persist.postgres import PostgresStore
-from worker.pipeline import Pipeline, PipelineOptions
+from worker.processing.pipeline import Pipeline, PipelineOptions
+from worker.programs import registry
+from worker.programs.catalogue import Catalogue
+from worker.programs.terms_file import read, shipped, versions
 from worker.settings.groups import BatchSettings
-from worker.terms import read, shipped, versions
 
 POSTGRES = {
     "shared_preload_libraries": "pg_stat_statements",

@@ -12,9 +12,9 @@ import pytest
 from tests.bench.stack import batches, pipeline
 from tests.bench.workload import HOT, PROGRAMS, UNIFORM, Mix, Workload, records
 from tests.stores.measured import statements
-from worker import registry
 from worker.persist.postgres import PostgresStore
-from worker.terms import read, shipped, versions
+from worker.programs import registry
+from worker.programs.terms_file import read, shipped, versions
 
 COSTS = Path(__file__).with_name("costs.json")
 END = datetime(2025, 6, 1, tzinfo=UTC)

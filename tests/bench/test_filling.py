@@ -12,10 +12,10 @@ from tests.bench.filling import copy_accounts, more_entries, originals
 from tests.bench.month_end import KINDS, Kind, first_of_month, folded, months_before
 from tests.bench.stack import batches, pipeline
 from tests.bench.workload import PROGRAMS, Workload, member_name, records
-from worker import registry
 from worker.persist.identity import SHARDS
 from worker.persist.postgres import PostgresStore
-from worker.terms import read, shipped, versions
+from worker.programs import registry
+from worker.programs.terms_file import read, shipped, versions
 
 END = datetime(2025, 6, 1, tzinfo=UTC)
 MEMBERS = len(PROGRAMS)

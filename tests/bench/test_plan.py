@@ -7,8 +7,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from worker.cli.capacity import MEASURED, MORE_NODES_CPU, Costs, Room, plan
 from worker.cli.main import app
-from worker.plan import MEASURED, MORE_NODES_CPU, Costs, Room, plan
 
 COSTS = Costs(
     worker_cpu_us=200,

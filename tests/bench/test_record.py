@@ -17,7 +17,7 @@ from tests.bench.figures import Goal, Outcome, Record, Row
 from tests.bench.measure import Spread
 from tests.bench.sizes import FULL, QUICK, changed
 from tests.bench.stack import Stack
-from worker.plan import MEASURED
+from worker.cli.capacity import MEASURED
 
 SHOWN = report.between(report.README.read_text(encoding="utf-8"))
 

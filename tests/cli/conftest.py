@@ -16,14 +16,14 @@ from typer.testing import CliRunner
 
 from tests.parts.postgres import DEFAULT_VERSION, Servers
 from tests.stores.ends import settle
-from worker.catalogue import Catalogue
 from worker.cli.main import app
 from worker.cli.migration import bring_up
 from worker.consume.batch import Batch
 from worker.decode import Record
 from worker.persist import PostgresStore
-from worker.pipeline import Pipeline, PipelineOptions
-from worker.registry import programs
+from worker.processing.pipeline import Pipeline, PipelineOptions
+from worker.programs.catalogue import Catalogue
+from worker.programs.registry import programs
 
 ROOT = Path(__file__).parents[2]
 DAY = ROOT / "contracts" / "examples" / "day.ndjson"

@@ -11,8 +11,8 @@ from typing import Any
 from tests.cli.conftest import KEY, Run
 from tests.recovery.test_paid_out import CODE, VERSIONS, Shop, bought, returned
 from tests.rules.story import PROGRAMS
-from worker import registry
 from worker.persist import PostgresStore
+from worker.programs import registry
 
 EVENTS = (
     *bought("M1", "A", "2024-03-05", 40_000),

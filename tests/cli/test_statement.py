@@ -12,8 +12,8 @@ import pytest
 
 from tests.cli.conftest import DAY, EVENING, Answer, Run, Shop
 from worker.persist import Dossier, PostgresStore
-from worker.registry import programs
-from worker.statements import as_json, read
+from worker.programs.registry import programs
+from worker.reading.statements import as_json, read
 
 MEMBERS = {"lenovo-pro": 6, "belle-maison": 6}
 

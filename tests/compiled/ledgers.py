@@ -13,14 +13,14 @@ from typing import Any
 
 from contracts.events import Event
 from tests.fold import variants
-from tests.fold.books import Book, Books
 from tests.fold.examples import batches
 from tests.fold.histories import History, history
-from worker.built import the_fold_is
+from tests.fold.stored import Book, StoredAccounts
 from worker.decide.change import AccountChange
 from worker.decide.program import Program
 from worker.decide.refold import Clock
-from worker.terms import shipped
+from worker.programs.terms_file import shipped
+from worker.runtime.build import the_fold_is
 
 SEEDS = range(3_000, 3_003)
 """Every third is played under the program as it is shipped, the others under other choices of its mechanisms."""
@@ -28,7 +28,7 @@ MEMBERS = 3
 ORDERS = 10
 
 
-class Recorded(Books):
+class Recorded(StoredAccounts):
     """Books that keep a digest of all changes that are written: heads, rows, steps with before-images, entries, messages."""
 
     def __init__(self, program: Program) -> None:

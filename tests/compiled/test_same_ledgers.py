@@ -14,8 +14,8 @@ from typing import Any
 
 from tests.compiled.ledgers import all_ledgers
 from tests.flows.system import System
-from worker.built import the_fold_is
 from worker.decide import fold
+from worker.runtime.build import the_fold_is
 
 ROOT = Path(__file__).parents[2]
 

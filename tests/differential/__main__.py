@@ -26,7 +26,7 @@ from tests.parts.postgres import DEFAULT_VERSION, Servers
 from tests.simulation.__main__ import quiet
 from tests.simulation.shrink import numbers_of
 from tests.soak import results
-from worker.app import COLLECT_AFTER_OBJECTS
+from worker.runtime.app import COLLECT_AFTER_OBJECTS
 
 KIND = "differential"
 

@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from tests.differential.lives import Crowd, Life, Order
 from tests.differential.playing import Cutting, Played
-from tests.fold.books import net_entries, scratch
+from tests.fold.stored import net_entries, scratch
 from worker.decide.account import Account
 from worker.decide.state import CLOCK_SOURCE, Decision, clock_moment
 from worker.decide.statement import statement
 from worker.persist import Dossier
-from worker.statements import as_json, of_facts, of_state
-from worker.trial.simulate import Simulation
+from worker.reading.statements import as_json, of_facts, of_state
+from worker.simulation.simulate import Simulation
 
 LINE_MAX: Final = 600
 Place = tuple[Order, Cutting]

@@ -13,11 +13,11 @@ import asyncpg
 
 from tests.differential.lives import NOW, Crowd, Life, Order, Telling
 from tests.stores.ends import read_to_ends
-from worker.catalogue import Catalogue
 from worker.consume.batch import Batch, Move
 from worker.decode import Record
 from worker.persist import Dossier, PostgresStore
-from worker.pipeline import Pipeline, PipelineOptions
+from worker.processing.pipeline import Pipeline, PipelineOptions
+from worker.programs.catalogue import Catalogue
 from worker.upkeep.verify import of_account
 
 KEY: Final = b"a key for tests, not a secret"

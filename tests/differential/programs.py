@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from tests.fold.variants import CHOICES
 from worker.decide.program import Program
-from worker.terms import TermsError, changed, read, shipped, versions
+from worker.programs.terms_file import TermsError, changed, read, shipped, versions
 
 _OWN: Final = Path(__file__).parents[1] / "rules" / "programs"
 _LEVELS: Final = [{"name": "one", "threshold": 0}, {"name": "two", "threshold": 20_000}]

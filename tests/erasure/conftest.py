@@ -15,13 +15,13 @@ from tests.flows.shop import Sent
 from tests.flows.system import ACCOUNT_KEY
 from tests.stores.ends import settle
 from tests.upgrades.traffic import DUMPED_AT, fill
-from worker import registry
-from worker.catalogue import Catalogue
 from worker.consume.batch import Batch
 from worker.decode import Record
 from worker.persist import Dossier, PostgresStore, StoreOptions, account_id
-from worker.pipeline import Pipeline, PipelineOptions
-from worker.upkeep.erasing import Eraser
+from worker.processing.pipeline import Pipeline, PipelineOptions
+from worker.programs import registry
+from worker.programs.catalogue import Catalogue
+from worker.runtime.erasing import Eraser
 from worker.upkeep.verify import check
 
 PERSON = "canary-person-77"

@@ -15,12 +15,12 @@ from tests.flows.comparison import decoded
 from tests.flows.system import ACCOUNT_KEY
 from tests.parts.postgres import Servers
 from tests.upgrades.traffic import DUMPED_AT
-from worker import statements
 from worker.decide.orders import content_of
 from worker.local.sql import execute
 from worker.persist import PostgresStore
 from worker.persist.transfer import Transfer
-from worker.pipeline import Pipeline, PipelineOptions
+from worker.processing.pipeline import Pipeline, PipelineOptions
+from worker.reading import statements
 from worker.upkeep.rebuild_into import rebuild_into
 
 BROKEN = b'{"member_id":"canary-person-77","points":1.5}'
@@ -192,7 +192,7 @@ async def test_two_workers_erase_once(ledger: Ledger) -> None:
 
 async def test_a_batch_that_looked_before_the_erasure_looks_again(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """The erasure is committed between the batch's look and its load: nothing of it reaches the emptied row."""
-    from worker.folding import Folding
+    from worker.processing.folding import Folding
 
     await ledger.deliver([*life(), erasure()])
     await ledger.clock(END)

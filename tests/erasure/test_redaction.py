@@ -15,7 +15,7 @@ from worker.decide.fold import fold
 from worker.decide.order_records import Order
 from worker.decide.program import Program
 from worker.decide.state import blank
-from worker.terms import load, shipped
+from worker.programs.terms_file import load, shipped
 
 SEEDS = range(40)
 

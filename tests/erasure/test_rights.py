@@ -15,7 +15,7 @@ from tests.erasure.conftest import DAY, T0, Ledger, erasure, life
 from tests.erasure.scan import places_of
 from tests.fold.histories import history
 from worker.persist import PostgresStore, StoreOptions
-from worker.terms import load, shipped
+from worker.programs.terms_file import load, shipped
 
 LURE = """
     CREATE TEMP TABLE dead_letter (key bytea, value bytea, headers bytea, digest bytea);

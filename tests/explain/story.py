@@ -11,7 +11,7 @@ from tests.rules.story import MEMBER, Story, instant
 from worker.decide.explain import Known, Posting, explain
 from worker.decide.fold import moment_of
 from worker.decide.state import Moment
-from worker.explain import Language, Told, tell
+from worker.reading.explain import Language, Told, tell
 
 
 class ExplainedStory(Story):

@@ -9,8 +9,8 @@ import pytest
 
 from tests.explain.story import ExplainedStory
 from tests.rules.story import line, pieces
-from worker.explain import LANGUAGES, page, text
-from worker.explain.words import ANY_TITLE, BUCKETS, CAUSES, EVENTS, LABELS, LINES, ROUNDING, TITLES
+from worker.reading.explain import LANGUAGES, page, text
+from worker.reading.explain.words import ANY_TITLE, BUCKETS, CAUSES, EVENTS, LABELS, LINES, ROUNDING, TITLES
 
 
 def lenovo(**changes: object) -> ExplainedStory:

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from tests.faults.crew import Crew
 from tests.faults.disk import Disk
+from tests.faults.injections import Injection, Scene, generation
 from tests.faults.line import Line
 from tests.faults.subscriber import Subscriber
-from tests.faults.torments import Scene, Torment, generation
 from tests.faults.traffic import Traffic
-from tests.flows.comparison import Books, read_accounts, same_as_simulated
+from tests.faults.workers import Crew
+from tests.flows.comparison import StoredAccounts, read_accounts, same_as_simulated
 from tests.flows.system import PROGRAMS, Place, System
 from tests.witness.asking import WAIT_SECONDS, judged
 from worker.local import Postgres, RealKafka
@@ -55,7 +55,7 @@ class Theatre:
     witness: dict[str, int] = field(default_factory=dict)
     took: dict[str, float] = field(default_factory=dict)
 
-    async def play(self, torments: Sequence[Torment], seed: int, events: int, seconds: float, share: float = 0.0) -> Told:
+    async def play(self, torments: Sequence[Injection], seed: int, events: int, seconds: float, share: float = 0.0) -> Told:
         """Play one chapter. `share`: of how many COMMITs the line breaks meanwhile. Raises what the tests themselves do wrong."""
         began = time.monotonic()
         self.took.clear()
@@ -95,7 +95,7 @@ class Theatre:
         yield
         self.took[what] = round(self.took.get(what, 0.0) + time.monotonic() - began, 1)
 
-    async def _torment(self, scene: Scene, torments: Sequence[Torment], traffic: Traffic, seconds: float, share: float) -> None:
+    async def _torment(self, scene: Scene, torments: Sequence[Injection], traffic: Traffic, seconds: float, share: float) -> None:
         self.line.share = share
         tormenting = [asyncio.create_task(torment(scene)) for torment in torments]
         telling = asyncio.create_task(traffic.send(self.system, seconds))
@@ -162,7 +162,7 @@ class Theatre:
         self.witness = {**answer.counts, "sent": answer.read["sent"], "published": answer.read["published"]}
         return answer.evidence
 
-    def _untold(self, versions: dict[str, int], books: Books) -> list[str]:
+    def _untold(self, versions: dict[str, int], books: StoredAccounts) -> list[str]:
         """Where what was published is not what the ledger says."""
         problems: list[str] = []
         for key, last in versions.items():

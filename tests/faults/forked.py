@@ -17,8 +17,6 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import Final
 
-import worker.app
-import worker.cli.main  # noqa: F401 - imported here so that what is forked has it
 from worker.__main__ import main
 from worker.local import watchdog
 from worker.local.process import STOP_SECONDS, Process

@@ -8,8 +8,8 @@ from random import Random
 from typing import Final
 
 from tests.faults import clock, disk
-from tests.faults.torments import (
-    Torment,
+from tests.faults.injections import (
+    Injection,
     broker_ends,
     broker_restarts,
     clock_steps,
@@ -32,7 +32,7 @@ class Course:
     """What is done in a chapter. `share`: of how many COMMITs the line breaks. `weight`: how often it is played, on one broker
     and on three. `events`: about how many are told; fewer where workers get little done."""
 
-    torments: tuple[Torment, ...]
+    torments: tuple[Injection, ...]
     share: float
     weight: tuple[int, int]
     events: int = 2_500

@@ -10,10 +10,8 @@ import pytest_asyncio
 
 from tests.faults import clock, disk
 from tests.faults.chapter import Theatre
-from tests.faults.menu import CLUSTER_BROKERS
-from tests.faults.parts import own_theatre
-from tests.faults.torments import (
-    Torment,
+from tests.faults.injections import (
+    Injection,
     broker_restarts,
     clock_steps,
     cut_connections,
@@ -26,6 +24,8 @@ from tests.faults.torments import (
     rebalances,
     zombies,
 )
+from tests.faults.menu import CLUSTER_BROKERS
+from tests.faults.parts import own_theatre
 from tests.parts.missing import cannot_run
 from worker.local.choose import choose_real_kafka
 from worker.local.kafka_jars import missing as jars_missing
@@ -59,7 +59,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Theat
     ids=["kills", "zombies", "connections", "servers", "machines"],
 )
 async def test_whatever_breaks_the_ledger_ends_right(
-    stage: Theatre, torments: Sequence[Torment], share: float, counted: Sequence[str]
+    stage: Theatre, torments: Sequence[Injection], share: float, counted: Sequence[str]
 ) -> None:
     for torment, why, remedy in (
         (clock_steps, clock.missing(), "install a C compiler"),

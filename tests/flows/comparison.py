@@ -15,15 +15,16 @@ from contracts.events import Event
 from contracts.statement import Statement
 from tests.flows.shop import Sent
 from tests.flows.system import PROGRAMS, System
-from worker import registry, statements
 from worker.decide.account import Account
 from worker.decide.program import Program
 from worker.decide.state import Decision
 from worker.decide.statement import statement
 from worker.decode import Limits, Record, decode
 from worker.persist.postgres import PostgresStore
-from worker.terms import load, shipped
-from worker.trial.simulate import Simulation
+from worker.programs import registry
+from worker.programs.terms_file import load, shipped
+from worker.reading import statements
+from worker.simulation.simulate import Simulation
 from worker.upkeep import verify
 
 _T = TypeVar("_T")
@@ -33,7 +34,7 @@ NO_VERSION = {"version": 0}
 
 
 @dataclass(slots=True)
-class Books:
+class StoredAccounts:
     """What a worker's database says: statements by program and member, and every verdict."""
 
     at: datetime
@@ -45,10 +46,10 @@ class Books:
         return sum(each.verdict == verdict for each in self.verdicts.values())
 
 
-async def sound(system: System, processes: int = 1) -> Books:
+async def sound(system: System, processes: int = 1) -> StoredAccounts:
     """Read the whole ledger once, and fail if anything is amiss: versions, invariants, facts folded anew, what is parked."""
     published = (await system.published(["loyalty.balance-changed"])).first_versions()
-    books = Books(datetime.now(UTC))
+    books = StoredAccounts(datetime.now(UTC))
     async with system.store() as store:
         assert [violation async for violation in store.verify()] == []
         assert await store.drainable(10) == []
@@ -74,13 +75,13 @@ def _spread(work: Callable[..., _T], parts: Sequence[tuple[Any, ...]]) -> list[_
         return list(pool.map(work, *zip(*parts, strict=True)))
 
 
-def _read(dsn: str, accounts: Sequence[UUID], at: datetime) -> tuple[dict[str, int], Books]:
+def _read(dsn: str, accounts: Sequence[UUID], at: datetime) -> tuple[dict[str, int], StoredAccounts]:
     return asyncio.run(read_accounts(dsn, accounts, at))
 
 
-async def read_accounts(dsn: str, accounts: Sequence[UUID], at: datetime) -> tuple[dict[str, int], Books]:
+async def read_accounts(dsn: str, accounts: Sequence[UUID], at: datetime) -> tuple[dict[str, int], StoredAccounts]:
     """The version of each account by its key, and what the accounts say; each is folded anew from its facts."""
-    books, versions = Books(at), dict[str, int]()
+    books, versions = StoredAccounts(at), dict[str, int]()
     async with await PostgresStore.open(dsn) as store:
         programs = {program.code: program for program in await registry.programs(store)}
         async for dossier in store.dossiers(accounts):
@@ -94,7 +95,7 @@ async def read_accounts(dsn: str, accounts: Sequence[UUID], at: datetime) -> tup
     return versions, books
 
 
-def same_as_simulated(books: Books, events: Sequence[Sent], processes: int = 1) -> None:
+def same_as_simulated(books: StoredAccounts, events: Sequence[Sent], processes: int = 1) -> None:
     """Deliver the same events, in business order, to a ledger in memory that takes the same verdicts; compare every statement."""
     if processes == 1:
         for code in PROGRAMS:
@@ -103,7 +104,7 @@ def same_as_simulated(books: Books, events: Sequence[Sent], processes: int = 1) 
         _spread(_compare, [(code, books, events) for code in PROGRAMS])
 
 
-def _compare(code: str, books: Books, events: Sequence[Sent]) -> None:
+def _compare(code: str, books: StoredAccounts, events: Sequence[Sent]) -> None:
     kept = dict(books.statements[code])
     for member, theirs in _simulated(load(shipped()[code]), decoded(events, books.at), books.verdicts, books.at).items():
         ours = kept.pop(member)

@@ -20,11 +20,11 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from contracts.events import DLQ_SUFFIX, TOPICS_IN, TOPICS_OUT
 from tests.flows.shop import Sent
-from worker import registry
 from worker.local.process import Process
 from worker.local.topics import create_topics
 from worker.persist.postgres import PostgresStore
-from worker.terms import changed, read, shipped, versions
+from worker.programs import registry
+from worker.programs.terms_file import changed, read, shipped, versions
 
 TOPIC_OF = {type_: topic for topic, types in TOPICS_IN.items() for type_ in types}
 PROGRAMS = ("lenovo-pro", "belle-maison")

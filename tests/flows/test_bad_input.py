@@ -17,9 +17,10 @@ from tests.flows.bad_records import BAD, DLQ_BYTES_MAX, HOUR, NOW, SHARED_STORE,
 from tests.flows.probes import Probes
 from tests.flows.system import PROGRAMS, Place, Raw, System
 from tests.parts.postgres import DEFAULT_VERSION, Servers
-from worker import registry, statements
 from worker.local.ports import free_ports
 from worker.persist.rows import Violation
+from worker.programs import registry
+from worker.reading import statements
 from worker.upkeep import verify
 
 DRAINED_SECONDS = 60

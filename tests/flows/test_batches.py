@@ -16,14 +16,15 @@ from tests.flows.system import PROGRAMS, Raw, System
 from tests.parts.kafka import TopicNames
 from tests.stores.ends import read_to_ends
 from tests.stores.measured import statements as statements_sent
-from worker import registry, statements
-from worker.catalogue import Catalogue
 from worker.consume.batch import Batch, Move
 from worker.decode import Limits, Record, decode
 from worker.persist.identity import account_id
 from worker.persist.postgres import PostgresStore
 from worker.persist.rows import Arrival
-from worker.pipeline import Done, Pipeline, PipelineOptions
+from worker.processing.pipeline import Done, Pipeline, PipelineOptions
+from worker.programs import registry
+from worker.programs.catalogue import Catalogue
+from worker.reading import statements
 from worker.upkeep import verify
 
 KEY = b"a key for tests, not a secret"
@@ -32,7 +33,7 @@ LATE_MAX = 42  # 20 in three rounds of loading; one asks who was erased
 
 
 @dataclass(slots=True)
-class Desk:
+class Harness:
     """A pipeline that is handed records as if they had come from one partition."""
 
     system: System
@@ -70,7 +71,7 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(database: str, topics: TopicNames, tmp_path: Path) -> AsyncIterator[Desk]:
+async def harness(database: str, topics: TopicNames, tmp_path: Path) -> AsyncIterator[Harness]:
     """A pipeline on a database of this test's own."""
     system = System("", database, topics.prefix, tmp_path)
     for code in PROGRAMS:
@@ -80,7 +81,7 @@ async def desk(database: str, topics: TopicNames, tmp_path: Path) -> AsyncIterat
         options = PipelineOptions(KEY, topic=lambda name: system.prefix + name)
         # As a worker does before its first batch: from then on the store knows that nothing was read back after a restore.
         state = await store.state()
-        yield Desk(system, store, Pipeline(store, catalogue, options, state.epoch))
+        yield Harness(system, store, Pipeline(store, catalogue, options, state.epoch))
 
 
 def _day(member: str, tag: str) -> list[Raw]:
@@ -97,27 +98,27 @@ def _day(member: str, tag: str) -> list[Raw]:
 
 
 async def test_a_batch_takes_as_many_statements_for_one_event_as_for_five_hundred(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await desk.take([gift("M", 1, "warm")])
+    await harness.take([gift("M", 1, "warm")])
     for names in (["M"], [f"M{number}" for number in range(500)]):
-        await desk.take([gift(name, 100, f"first-{name}") for name in names])
+        await harness.take([gift(name, 100, f"first-{name}") for name in names])
     with statements_sent(monkeypatch) as one:
-        await desk.take([gift("M", 1, "one", time=NOW)])
+        await harness.take([gift("M", 1, "one", time=NOW)])
     with statements_sent(monkeypatch) as many:
-        await desk.take([gift(f"M{number}", 1, f"many-{number}", time=NOW) for number in range(500)])
+        await harness.take([gift(f"M{number}", 1, f"many-{number}", time=NOW) for number in range(500)])
     assert len(one) == len(many) <= IN_ORDER_MAX
 
 
 async def test_a_mixed_batch_takes_as_many_statements_for_one_member_as_for_a_hundred(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [f"M{number}" for number in range(100)]
-    await desk.take([record for name in [*names, "M"] for record in _day(name, "first")])
+    await harness.take([record for name in [*names, "M"] for record in _day(name, "first")])
     with statements_sent(monkeypatch) as one:
-        await desk.take(_day("M", "one"))
+        await harness.take(_day("M", "one"))
     with statements_sent(monkeypatch) as many:
-        await desk.take([record for name in names for record in _day(name, "many")])
+        await harness.take([record for name in names for record in _day(name, "many")])
     assert len(one) == len(many) <= LATE_MAX
 
 
@@ -128,48 +129,48 @@ AGAIN = order("DEAR", "M", "again", NOW - HOUR / 2, points_used=40)
 @pytest.mark.parametrize("cuts", [[[REJECTED, AGAIN]], [[REJECTED], [AGAIN]]], ids=["one batch", "two batches"])
 @pytest.mark.parametrize("known_between", [True, False], ids=["told between", "told at the end"])
 async def test_an_order_sent_again_after_a_rejection_counts_however_the_batches_are_cut(
-    desk: Desk, cuts: list[list[Raw]], known_between: bool
+    harness: Harness, cuts: list[list[Raw]], known_between: bool
 ) -> None:
-    await desk.take([gift("M", 100, "gift", time=NOW - 2 * HOUR)])
+    await harness.take([gift("M", 100, "gift", time=NOW - 2 * HOUR)])
     for cut in cuts:
-        done = await desk.take(cut)
+        done = await harness.take(cut)
         assert not done.broken
         if known_between:
-            await desk.all_is_known()
-    await desk.all_is_known()
-    (found,) = (await desk.statement("M")).orders
+            await harness.all_is_known()
+    await harness.all_is_known()
+    (found,) = (await harness.statement("M")).orders
     assert found.redemption is not None
     assert (found.redemption.decision, found.points_used) == ("accepted", 40)
 
 
-async def test_of_two_parked_events_with_one_id_the_first_counts_when_the_order_comes(desk: Desk) -> None:
+async def test_of_two_parked_events_with_one_id_the_first_counts_when_the_order_comes(harness: Harness) -> None:
     lines = [{"sku": "S", "quantity": 1}]
     first = shipped("A", "ship", time=NOW - HOUR / 2, lines=lines)
     other = shipped("A", "ship", time=NOW - HOUR / 3)
-    assert not (await desk.take([first])).broken
-    done = await desk.take([other, order("A", "M", lines=[{"sku": "S", "quantity": 2, "unit_price": 1000, "tax": 200}])])
+    assert not (await harness.take([first])).broken
+    done = await harness.take([other, order("A", "M", lines=[{"sku": "S", "quantity": 2, "unit_price": 1000, "tax": 200}])])
     assert done.broken == {("commerce.order", 0): 1}
-    await desk.all_is_known()
-    (found,) = (await desk.statement("M")).orders
+    await harness.all_is_known()
+    (found,) = (await harness.statement("M")).orders
     assert found.points_credited == 5  # one of the two pieces was sent
 
 
 @pytest.mark.parametrize("swept", [False, True], ids=["drained by its order", "drained by the sweeper"])
 async def test_a_parked_event_whose_id_its_account_knows_already_is_a_dead_letter_with_its_content(
-    desk: Desk, swept: bool
+    harness: Harness, swept: bool
 ) -> None:
-    await desk.take([order("A", "M"), shipped("A", "same id", time=NOW - HOUR / 2)])
-    await desk.take([shipped("B", "same id", time=NOW - HOUR / 3)])
+    await harness.take([order("A", "M"), shipped("A", "same id", time=NOW - HOUR / 2)])
+    await harness.take([shipped("B", "same id", time=NOW - HOUR / 3)])
     if swept:
         # The order comes as if whoever brought it had not seen what waits.
-        async with desk.store.batch() as batch:
+        async with harness.store.batch() as batch:
             await batch.claim([Arrival("B", "belle-maison", account_id(KEY, "belle-maison", "M"))], [])
-        assert await desk.pipeline.drain(await desk.store.drainable(10)) == 1
+        assert await harness.pipeline.drain(await harness.store.drainable(10)) == 1
     else:
-        await desk.take([order("B", "M")])
-    (letter,) = await desk.system.sql("SELECT * FROM dead_letter")
-    assert (letter["topic"], letter["reason"], letter["key"]) == (desk.system.prefix + "commerce.shipment", "conflict", b"B")
+        await harness.take([order("B", "M")])
+    (letter,) = await harness.system.sql("SELECT * FROM dead_letter")
+    assert (letter["topic"], letter["reason"], letter["key"]) == (harness.system.prefix + "commerce.shipment", "conflict", b"B")
     again = decode(Record("t", 0, 0, 0, None, letter["value"], ()), NOW, Limits())
     assert isinstance(again, Event)
     assert (again.id, again.time, again.order_id) == ("same id", NOW - HOUR / 3, "B")
-    assert await desk.system.sql("SELECT * FROM parked") == []
+    assert await harness.system.sql("SELECT * FROM parked") == []

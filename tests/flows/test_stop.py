@@ -15,9 +15,9 @@ from tests.flows.comparison import same_as_simulated, sound
 from tests.flows.probes import Probes
 from tests.flows.shop import Sent, Shop
 from tests.flows.system import System, until
-from worker.app import AT_ONCE_EXIT_CODE
 from worker.local.ports import free_ports
 from worker.local.process import Process
+from worker.runtime.app import AT_ONCE_EXIT_CODE
 
 GRACE_SECONDS = 25
 SESSION_SECONDS = 120

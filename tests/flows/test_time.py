@@ -9,10 +9,11 @@ from tests.flows.comparison import decoded
 from tests.flows.probes import Probes
 from tests.flows.shop import Sent, Shop
 from tests.flows.system import PROGRAMS, System, until
-from worker import registry, statements
 from worker.local.ports import free_ports
-from worker.terms import load, shipped
-from worker.trial.simulate import Simulation
+from worker.programs import registry
+from worker.programs.terms_file import load, shipped
+from worker.reading import statements
+from worker.simulation.simulate import Simulation
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 

@@ -15,7 +15,7 @@ from contracts.events import Event
 from tests.fold import variants
 from tests.fold.histories import History, history
 from worker.decide.program import Program
-from worker.terms import shipped
+from worker.programs.terms_file import shipped
 
 EXAMPLES: Final = int(os.environ.get("FOLD_EXAMPLES", "8"))
 CONSERVATION_EXAMPLES: Final = int(os.environ.get("CONSERVATION_EXAMPLES", "200"))

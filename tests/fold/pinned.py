@@ -15,14 +15,14 @@ from random import Random
 from typing import Any
 
 from tests.fold import variants
-from tests.fold.books import Book, Books
 from tests.fold.examples import batches
 from tests.fold.histories import history
+from tests.fold.stored import Book, StoredAccounts
 from worker.decide.account import Account
 from worker.decide.program import Program
 from worker.decide.statement import statement
-from worker.statements import as_json
-from worker.terms import shipped
+from worker.programs.terms_file import shipped
+from worker.reading.statements import as_json
 
 FILE = Path(__file__).with_name("pinned.json")
 SEEDS = range(24)
@@ -37,7 +37,7 @@ def ledger(code: str, seed: int) -> list[Any]:
     seed += FIRST_SEED
     program = variants.as_shipped(code) if seed % 4 == 0 else variants.variant(code, seed % VARIATIONS)
     life, rng = history(program, seed, members=1, orders=6), Random(seed)
-    books = Books(program, checked=False)
+    books = StoredAccounts(program, checked=False)
     found: list[Any] = []
     for number, batch in enumerate(batches(life.events, rng, most=4) if seed % 2 else ((event,) for event in life.events)):
         books.deliver(batch)

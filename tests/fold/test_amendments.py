@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from tests.fold.books import Books, compare_all
 from tests.fold.examples import EXAMPLES, batches, programs, seeds, tried
 from tests.fold.histories import history
+from tests.fold.stored import StoredAccounts, compare_all
 from tests.fold.variants import values_of
 from worker.decide.program import Program
-from worker.terms import changed, versions
+from worker.programs.terms_file import changed, versions
 
 GONE: dict[str, Any] = {
     "tiers": None,
@@ -62,7 +62,7 @@ def _value(values: Any, path: str) -> Any:
 def test_a_mechanism_that_terms_take_away_or_bring_leaves_one_fold(code: str, first: bool, seed: int) -> None:
     program = amended(code, first=first)
     life = history(program, seed, orders=8)
-    books = Books(program)
+    books = StoredAccounts(program)
     for batch in batches(life.events, Random(seed)):
         books.deliver(batch)
     books.run_clock(life.end)

@@ -17,8 +17,8 @@ from jsonschema import Draft7Validator
 from contracts.events import MESSAGE_BYTES_MAX, BalanceChanged
 from contracts.events.fields import ID_CHARACTERS_MAX
 from contracts.generate import ROOT
-from tests.fold.books import Books
 from tests.fold.histories import START
+from tests.fold.stored import StoredAccounts
 from tests.fold.test_returns import told
 from tests.fold.variants import as_shipped
 from tests.rules.story import line
@@ -143,7 +143,7 @@ def test_what_was_paid_out_on_several_days_is_not_summed_over_them() -> None:
     }
 
 
-def _told(books: Books) -> list[dict[str, Any]]:
+def _told(books: StoredAccounts) -> list[dict[str, Any]]:
     """The changes of balances of the one account, in order of their versions."""
     (book,) = books.books.values()
     told = [message.data for message in book.messages if message.topic == "loyalty.balance-changed"]
@@ -153,7 +153,7 @@ def _told(books: Books) -> list[dict[str, Any]]:
 
 def test_a_late_joining_after_many_orders_is_one_announcement_that_kafka_takes() -> None:
     program = as_shipped("lenovo-pro")
-    books, member = Books(program, checked=False), {"member_id": "M1"}
+    books, member = StoredAccounts(program, checked=False), {"member_id": "M1"}
     order = {**member, "store": "lenovo_pro_jp", "payment_method": "credit_card", "lines": [line(10_000)]}
     facts = []
     for number in range(1_000):
@@ -170,7 +170,7 @@ def test_a_late_joining_after_many_orders_is_one_announcement_that_kafka_takes()
 
 def test_many_lots_spent_at_once_are_one_announcement_that_kafka_takes() -> None:
     program = as_shipped("lenovo-pro")
-    books, member = Books(program, checked=False), {"member_id": "M1"}
+    books, member = StoredAccounts(program, checked=False), {"member_id": "M1"}
     gift = {**member, "points": 10, "reason": "a gift"}
     order = {**member, "order_id": "A", "store": "lenovo_pro_jp", "payment_method": "credit_card", "lines": [line(200_000)]}
     gifts = [

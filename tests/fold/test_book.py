@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.fold.histories import history
-from worker.terms import load, shipped
-from worker.trial import book
-from worker.trial.simulate import Simulation
+from worker.programs.terms_file import load, shipped
+from worker.simulation import store
+from worker.simulation.simulate import Simulation
 
 
 def test_a_rehearsal_is_taken_back_however_often_the_book_lets_go_of_what_it_could_undo(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(book, "WRITES_KEPT_OPEN", 2)
+    monkeypatch.setattr(store, "WRITES_KEPT_OPEN", 2)
     program = load(shipped()["lenovo-pro"])
     life = history(program, 11, members=3)
     simulation, untouched = Simulation(program), Simulation(program)

@@ -12,8 +12,8 @@ from typing import Any, Final
 from hypothesis import given, settings
 
 from contracts.events import Event
-from tests.fold.books import Books
 from tests.fold.examples import CONSERVATION_EXAMPLES, programs, seeds, tried
+from tests.fold.stored import StoredAccounts
 from tests.fold.test_returns import bought, told
 from tests.fold.variants import as_shipped, variant
 from worker.decide.order_records import Order
@@ -66,7 +66,7 @@ def _count(line_ids: Iterator[str]) -> dict[str, int]:
     return found
 
 
-def _conserved(books: Books) -> tuple[int, ...]:
+def _conserved(books: StoredAccounts) -> tuple[int, ...]:
     """What an order still holds: used points that are off it, earned points, goods; and that nothing was made or lost."""
     book = books.books["M1"]
     order = book.items["order", "O1"]

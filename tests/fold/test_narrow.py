@@ -18,9 +18,9 @@ from msgspec.structs import replace
 
 import worker.decide
 from contracts.events import Event
-from tests.fold.books import Book, Books, write
 from tests.fold.examples import EXAMPLES, programs, seeds, tried
 from tests.fold.histories import History, history
+from tests.fold.stored import Book, StoredAccounts, write
 from tests.fold.test_returns import told
 from tests.fold.variants import as_shipped, values_of, variant
 from worker.decide.account import Account, NotLoaded
@@ -28,8 +28,8 @@ from worker.decide.change import EVERYTHING, AccountChange, Loaded, Needs
 from worker.decide.program import Program
 from worker.decide.refold import Clock
 from worker.decide.state import Head, Lot, Mark, blank, clock_moment
-from worker.terms import changed, versions
-from worker.trial.asking import change_of
+from worker.programs.terms_file import changed, versions
+from worker.simulation.loading import change_of
 
 often = settings(tried, max_examples=4 * EXAMPLES)
 """Short lives, many of them."""
@@ -83,7 +83,7 @@ def nothing(change: AccountChange | None) -> bool:
 def agree(program: Program, book: Book, facts: Sequence[Event], clock: Clock) -> AccountChange | None:
     """The change of an account that is loaded with little, which is that of one with all open rows and of a complete one."""
     narrow = change_of(book, program, facts, clock, ())
-    for more in (Needs(wide=True), EVERYTHING):
+    for more in (Needs(all_open=True), EVERYTHING):
         wider = change_of(Wider(book, more), program, facts, clock, ())
         if nothing(narrow) and nothing(wider):
             continue
@@ -98,7 +98,7 @@ def agree(program: Program, book: Book, facts: Sequence[Event], clock: Clock) ->
 
 def play(program: Program, life: History, rng: Random) -> None:
     """A life fact by fact, nearly all of it in order, so that little is loaded; the clock runs here and there."""
-    books = Books(program)
+    books = StoredAccounts(program)
     events = sorted([*life.events, *openings(program, life, rng)], key=lambda event: event.key)
     for place in range(len(events) - 1):
         if rng.random() < 0.05:
@@ -128,7 +128,7 @@ def test_narrow_wide_and_complete_accounts_change_alike(code: str, seed: int) ->
 
 def test_points_of_a_pool_that_ended_before_the_balance_was_taken_over_lapse() -> None:
     program = Program(versions(changed(values_of("scolar"), {"expiry.pool.prolonged_by": ["order"]}), "scolar"))
-    books = Books(program, narrow=True)
+    books = StoredAccounts(program, narrow=True)
     at = datetime.fromisoformat("2026-08-27T10:00:00+09:00")
     books.deliver([told(program, "points.adjusted", at, "1", {"member_id": "M", "points": 1000, "reason": "goodwill"})])
     opened = {"member_id": "M", "lots": [], "last_change_on": "2025-06-15"}
@@ -140,20 +140,20 @@ def test_points_of_a_pool_that_ended_before_the_balance_was_taken_over_lapse() -
 def test_a_row_that_was_not_loaded_is_neither_read_nor_replaced() -> None:
     at = datetime.fromisoformat("2026-08-27T10:00:00+09:00")
     lot = Lot(origin="order:A", part="1", kind="regular", granted_at=at, points=5, rule="R", available=5)
-    wide = Account(as_shipped("scolar"), blank(), {}, {}, Needs(frozenset({("mark", "asked for")}), wide=True))
-    wide.begin(clock_moment(at))
+    all_open = Account(as_shipped("scolar"), blank(), {}, {}, Needs(frozenset({("mark", "asked for")}), all_open=True))
+    all_open.begin(clock_moment(at))
     for reach in (
-        lambda: wide.lot("order:A", "1"),
-        lambda: wide.put_lot(lot),
-        lambda: wide.order("A"),
-        lambda: wide.put("mark", "bought:S", Mark(at)),
+        lambda: all_open.lot("order:A", "1"),
+        lambda: all_open.put_lot(lot),
+        lambda: all_open.order("A"),
+        lambda: all_open.put("mark", "bought:S", Mark(at)),
     ):
         with pytest.raises(NotLoaded):
             reach()
-    assert not wide.marked("asked for")
-    wide.put("mark", "asked for", Mark(at))
-    wide.put_lot(replace(lot, origin=wide.cause))
-    wide.find("something_odd")
+    assert not all_open.marked("asked for")
+    all_open.put("mark", "asked for", Mark(at))
+    all_open.put_lot(replace(lot, origin=all_open.cause))
+    all_open.find("something_odd")
     narrow = Account(as_shipped("scolar"), blank(), {}, {}, Needs(origins=frozenset({"order:A"})))
     narrow.begin(clock_moment(at))
     assert narrow.lot("order:A", "1") is None

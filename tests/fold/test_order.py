@@ -11,13 +11,13 @@ from hypothesis import given
 from msgspec.structs import replace
 
 from contracts.events import Event, OrderPlaced
-from tests.fold.books import Books, check_book, compare_all
 from tests.fold.examples import batches, draw, programs, seeds, tried
+from tests.fold.stored import StoredAccounts, check_book, compare_all
 from tests.fold.test_returns import told
 from tests.fold.variants import as_shipped
 from worker.decide.refold import _entry_order, corrections
 from worker.decide.state import Certainty, Decision, Entry, Moment
-from worker.trial.simulate import Simulation
+from worker.simulation.simulate import Simulation
 
 
 @programs
@@ -25,7 +25,7 @@ from worker.trial.simulate import Simulation
 @given(seed=seeds)
 def test_events_one_by_one_in_business_order_are_one_fold(code: str, seed: int) -> None:
     program, life, _ = draw(code, seed)
-    books = Books(program)
+    books = StoredAccounts(program)
     for event in life.events:
         books.deliver([event])
     books.run_clock(life.end)
@@ -37,7 +37,7 @@ def test_events_one_by_one_in_business_order_are_one_fold(code: str, seed: int) 
 @given(seed=seeds)
 def test_any_order_and_any_batches_with_the_clock_running_in_between_are_one_fold(code: str, seed: int) -> None:
     program, life, rng = draw(code, seed)
-    books = Books(program)
+    books = StoredAccounts(program)
     for batch in batches(life.events, rng):
         books.deliver(batch, until=rng.choice([None, batch[0].time]))
         if rng.random() < 0.3:
@@ -51,11 +51,11 @@ def test_any_order_and_any_batches_with_the_clock_running_in_between_are_one_fol
 @given(seed=seeds)
 def test_two_deliveries_with_the_same_decisions_end_with_the_same_ledger(code: str, seed: int) -> None:
     program, life, rng = draw(code, seed)
-    first = Books(program)
+    first = StoredAccounts(program)
     for batch in batches(life.events, rng):
         first.deliver(batch)
     first.run_clock(life.end)
-    second = Books(program, told=first.decisions, checked=False)
+    second = StoredAccounts(program, told=first.decisions, checked=False)
     for batch in batches(life.events, rng):
         second.deliver(batch)
         second.run_clock(rng.choice(life.events).time)
@@ -105,7 +105,7 @@ def _shuffled(simulation: Simulation, events: tuple[Event, ...], rng: Random) ->
 @given(seed=seeds)
 def test_waiting_until_all_is_read_changes_when_a_redemption_is_decided_and_nothing_else(code: str, seed: int) -> None:
     program, life, rng = draw(code, seed)
-    books = Books(program)
+    books = StoredAccounts(program)
     until, certainty = life.events[0].time - timedelta(days=1), Certainty(0, 0)
     for batch in batches(life.events, rng):
         if rng.random() < 0.3:
@@ -132,7 +132,7 @@ def test_waiting_until_all_is_read_changes_when_a_redemption_is_decided_and_noth
 @given(seed=seeds)
 def test_duplicates_change_nothing(code: str, seed: int) -> None:
     program, life, rng = draw(code, seed)
-    books = Books(program)
+    books = StoredAccounts(program)
     for batch in batches(life.events, rng):
         books.deliver(batch)
     books.run_clock(life.end)
@@ -147,7 +147,7 @@ def test_duplicates_change_nothing(code: str, seed: int) -> None:
 @given(seed=seeds)
 def test_loading_only_what_facts_need_folds_to_the_same_ledger(code: str, seed: int) -> None:
     program, life, rng = draw(code, seed)
-    narrow = Books(program, narrow=True)
+    narrow = StoredAccounts(program, narrow=True)
     for batch in batches(life.events, rng):
         narrow.deliver(batch)
         if rng.random() < 0.3:
@@ -161,7 +161,7 @@ def test_loading_only_what_facts_need_folds_to_the_same_ledger(code: str, seed: 
 @given(seed=seeds)
 def test_a_redemption_is_decided_once_and_told_once(code: str, seed: int) -> None:
     program, life, rng = draw(code, seed)
-    books = Books(program)
+    books = StoredAccounts(program)
     seen: dict[tuple[str, str], Decision] = {}
     for batch in batches(life.events, rng):
         books.deliver(batch)
@@ -195,7 +195,7 @@ def test_corrections_of_one_instant_come_in_the_same_order_from_every_worker() -
 
 def test_what_was_taken_back_of_a_moment_that_is_gone_is_never_counted_without_what_it_takes_back() -> None:
     program = as_shipped("belle-maison")
-    books = Books(program)
+    books = StoredAccounts(program)
 
     def comes(type_: str, at: str, **data: Any) -> None:
         instant = datetime.fromisoformat(f"{at}T12:00:00+09:00")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.fold.pinned import SEEDS, digest, pinned
-from worker.terms import shipped
+from worker.programs.terms_file import shipped
 
 SEEDS_A_TEST = 4
 

@@ -11,9 +11,9 @@ from typing import Any
 from hypothesis import given
 
 from contracts.events import Event
-from tests.fold.books import Books
 from tests.fold.examples import programs, seeds, tried
 from tests.fold.histories import START
+from tests.fold.stored import StoredAccounts
 from tests.fold.variants import as_shipped, variant
 from worker.decide.order_records import Order
 from worker.decide.program import Program
@@ -27,7 +27,7 @@ def told(program: Program, type_: str, at: datetime, id_: str, data: Mapping[str
     return Event.from_stored("//shop", id_, type_, at, program.code, None, body)
 
 
-def bought(program: Program, rng: Random, *, checked: bool = True) -> tuple[Books, list[dict[str, Any]], datetime]:
+def bought(program: Program, rng: Random, *, checked: bool = True) -> tuple[StoredAccounts, list[dict[str, Any]], datetime]:
     """A member with points, who pays a part of an order with them; some time after it shipped."""
     terms, at = program.versions[0].terms, START + timedelta(days=rng.randrange(60), minutes=rng.randrange(1440))
     lines = []
@@ -42,7 +42,7 @@ def bought(program: Program, rng: Random, *, checked: bool = True) -> tuple[Book
         "shipping_fee": rng.choice([0, 550]),
         "points_used": rng.choice([0, rng.randrange(1, 900)]),
     }
-    books = Books(program, checked=checked)
+    books = StoredAccounts(program, checked=checked)
     joined = {"member_id": "M1", "channel": (terms.membership.registration_channels or ("web",))[0]}
     facts = [
         told(program, "member.registered", START, "1", joined),
@@ -58,7 +58,7 @@ def bought(program: Program, rng: Random, *, checked: bool = True) -> tuple[Book
     return books, lines, at + timedelta(days=rng.randrange(2, 80))
 
 
-def _outcome(books: Books) -> tuple[int, ...]:
+def _outcome(books: StoredAccounts) -> tuple[int, ...]:
     """What the member ends with, when everything that was on its way has come."""
     books.run_clock(_LATER)
     book = books.books["M1"]

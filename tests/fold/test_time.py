@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from hypothesis import given
 
-from tests.fold.books import Books, compare_all, scratch
 from tests.fold.examples import draw, programs, seeds, tried
+from tests.fold.stored import StoredAccounts, compare_all, scratch
 
 
 @programs
@@ -15,7 +15,7 @@ from tests.fold.examples import draw, programs, seeds, tried
 @given(seed=seeds)
 def test_looking_only_when_something_is_due_misses_no_instant(code: str, seed: int) -> None:
     program, life, rng = draw(code, seed)
-    books = Books(program)
+    books = StoredAccounts(program)
     for event, after in zip(life.events, [*life.events[1:], None], strict=True):
         books.deliver([event])
         end = life.end if after is None else after.time
@@ -31,7 +31,7 @@ def test_looking_only_when_something_is_due_misses_no_instant(code: str, seed: i
 @given(seed=seeds)
 def test_running_the_clock_day_by_day_or_in_one_go_is_the_same(code: str, seed: int) -> None:
     program, life, _ = draw(code, seed)
-    daily, once = Books(program), Books(program)
+    daily, once = StoredAccounts(program), StoredAccounts(program)
     for books in (daily, once):
         for event in life.events:
             books.deliver([event])
@@ -53,7 +53,7 @@ def test_running_the_clock_day_by_day_or_in_one_go_is_the_same(code: str, seed: 
 @given(seed=seeds)
 def test_what_time_alone_does_happens_at_its_own_instant_and_not_a_moment_before(code: str, seed: int) -> None:
     program, life, _ = draw(code, seed)
-    books = Books(program, checked=False)
+    books = StoredAccounts(program, checked=False)
     for event in life.events:
         books.deliver([event])
     books.run_clock(life.end)

@@ -15,7 +15,7 @@ from worker.decide.account import Account
 from worker.decide.fold import fold, moment_of
 from worker.decide.state import Before, Head, Moment, Splice, Tier, Undo, blank
 from worker.decide.undo import head_before, undo_of
-from worker.terms import shipped
+from worker.programs.terms_file import shipped
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 _encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder(Undo).decode

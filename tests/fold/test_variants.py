@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.fold.variants import CHOICES
-from worker.terms import TermsError, load, shipped
+from worker.programs.terms_file import TermsError, load, shipped
 
 
 @pytest.mark.parametrize("path", sorted(CHOICES))

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from worker.decide.program import Program
-from worker.terms import TermsError, changed, load, read, shipped, versions
+from worker.programs.terms_file import TermsError, changed, load, read, shipped, versions
 
 _BACK = {"rule": "XX-01", "outcome": "back", "days": 0}
 _LATER = {"rule": "XX-06", "outcome": "back", "days": 14}

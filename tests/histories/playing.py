@@ -13,11 +13,12 @@ from typing import Any, Final
 from contracts.events import Event as Read
 from contracts.statement import Statement
 from tests.flows.system import TOPIC_OF, Raw, System
-from worker import registry, statements
 from worker.decide.account import Account
 from worker.decide.statement import statement
 from worker.decode import Limits, Record, decode
-from worker.trial.simulate import Simulation
+from worker.programs import registry
+from worker.reading import statements
+from worker.simulation.simulate import Simulation
 from worker.upkeep import verify
 
 FILES: Final = Path(__file__).parent / "files"
@@ -85,7 +86,7 @@ def _with(name: str, id_: str) -> str:
 
 
 @dataclass(slots=True)
-class Books:
+class StoredAccounts:
     """What came of it: statements by program and member, why accounts are fenced, reasons of dead letters by event id, and what
     a simulation of the same events says."""
 
@@ -102,7 +103,7 @@ class Books:
         return [reason for id_, reason in self.letters if id_ in ids]
 
 
-async def play(system: System, histories: Sequence[History], seconds: float = 90) -> Books:
+async def play(system: System, histories: Sequence[History], seconds: float = 90) -> StoredAccounts:
     """Publish the first batch of every history, wait until all is drained, publish the second of each, and so on."""
     for batches in zip_longest(*(history.batches for history in histories), fillvalue=()):
         system.send([_record(event) for batch in batches for event in batch])
@@ -114,8 +115,8 @@ def _record(event: Event) -> Raw:
     return Raw(TOPIC_OF[event["type"]], json.dumps(event, ensure_ascii=False).encode(), _STRUCTURED, event["id"].encode())
 
 
-async def _books(system: System, histories: Sequence[History]) -> Books:
-    books = Books(datetime.now(UTC))
+async def _books(system: System, histories: Sequence[History]) -> StoredAccounts:
+    books = StoredAccounts(datetime.now(UTC))
     async with system.store() as store:
         programs = {program.code: program for program in await registry.programs(store)}
         names = {}

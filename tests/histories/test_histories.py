@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from contracts.statement import Statement
 from tests.flows.system import System
-from tests.histories.playing import QUICK, Books, History, in_fewer, play, read
+from tests.histories.playing import QUICK, History, StoredAccounts, in_fewer, play, read
 from tests.parts.postgres import DEFAULT_VERSION, Servers
 from tests.witness.asking import WAIT_SECONDS, judged
 
@@ -55,7 +55,7 @@ class Played:
     """What came of all histories, played on one system."""
 
     system: System
-    books: Books
+    books: StoredAccounts
 
     def statement(self, name: str, member: str) -> Statement:
         """What the ledger says of a member of a history: neither fenced, nor with anything refused, nor at odds with itself."""

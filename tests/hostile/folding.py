@@ -14,13 +14,13 @@ from tests.hostile.lives import NOW, life, programs
 from tests.stores.ends import read_to_ends
 from tests.stores.memory import MemoryStore
 from tests.stores.soundness import violations
-from worker import statements
-from worker.catalogue import Catalogue
 from worker.consume.batch import Batch, Move
 from worker.decide.program import Program
 from worker.decode import Limits, Record, decode
 from worker.persist.api import Store
-from worker.pipeline import Pipeline, PipelineOptions
+from worker.processing.pipeline import Pipeline, PipelineOptions
+from worker.programs.catalogue import Catalogue
+from worker.reading import statements
 
 KEY: Final = b"a key for tests, not a secret"
 BATCHES: Final = (1, 3, 10_000)

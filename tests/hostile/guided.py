@@ -81,9 +81,9 @@ def main(seconds: int, found: Path) -> None:
     """Fuzz; leaves the process."""
     import atheris
 
-    with atheris.instrument_imports(include=["worker.decode", "contracts", "worker.terms", "json"]):
+    with atheris.instrument_imports(include=["worker.decode", "contracts", "worker.programs.terms_file", "json"]):
         import tests.hostile.verdict  # noqa: F401 - imported here so that its code is watched
-        import worker.terms  # noqa: F401 - imported to be instrumented
+        import worker.programs.terms_file  # noqa: F401 - imported to be instrumented
 
     begin = found / "begin"
     begin.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from contracts.events.fields import BONUSES_MAX, HOLD_SECONDS_MAX, LINES_MAX, MO
 from contracts.events.members import OPENED_MAX
 from worker.decide.program import Program
 from worker.decode import Limits, Record
-from worker.terms import load, shipped
+from worker.programs.terms_file import load, shipped
 
 NOW: Final = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 MEMBER: Final = "会員\u202e😀"

@@ -9,8 +9,8 @@ from random import Random
 from typing import Any, Final
 
 from worker.decide.program import Program
-from worker.publishable import checked
-from worker.terms import TermsError, read, shipped, versions
+from worker.programs.terms_file import TermsError, read, shipped, versions
+from worker.programs.validation import checked
 
 VALUES: Final[tuple[Any, ...]] = (
     None,

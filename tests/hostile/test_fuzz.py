@@ -18,7 +18,7 @@ from tests.hostile.records import CANARY, hostile
 from tests.hostile.terms_files import hostile_text, hostile_values, judge_text, judge_values
 from tests.hostile.verdict import Wrong, judge
 from worker.decode import Broken, Record
-from worker.terms import FILE_BYTES_MAX, TermsError, read, set_path, text_of
+from worker.programs.terms_file import FILE_BYTES_MAX, TermsError, read, set_path, text_of
 
 slow = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 

@@ -12,7 +12,7 @@ from tests.hostile.folding import batches, check_accounts, pipeline
 from tests.hostile.lives import NOW
 from tests.stores.memory import MemoryStore
 from worker.decode import Record
-from worker.terms import load, shipped
+from worker.programs.terms_file import load, shipped
 
 DAY = "2026-10-{:02}T12:00:00+09:00"
 

@@ -32,7 +32,7 @@ SUITES = (
     "tests/oracle",
     "tests/fold",
     "tests/explain/test_telling.py",
-    "tests/explain/test_working.py",
+    "tests/explain/test_trace.py",
     "tests/explain/test_late_terms.py",
     "tests/recovery/test_folding_anew.py",
 )

@@ -15,7 +15,7 @@ from tests.oracle.histories import life
 from tests.oracle.programs import PROGRAMS
 from tests.oracle.records import told
 from tests.oracle.rules import Rules
-from worker.trial.simulate import Simulation
+from worker.simulation.simulate import Simulation
 
 Said = dict[str, Any]
 

@@ -12,13 +12,14 @@ import pytest
 from msgspec.structs import replace
 
 from tests.flows.bad_records import HOUR, NOW, gift, order, shipped
-from tests.pipeline.desk import KEY, Desk, programs
-from worker import folding, metrics
-from worker.catalogue import Catalogue
+from tests.pipeline.harness import KEY, Harness, programs
+from worker import metrics
 from worker.decide import refold
 from worker.decide.change import AccountChange
 from worker.persist import PostgresStore
-from worker.pipeline import Pipeline, PipelineOptions
+from worker.processing import folding
+from worker.processing.pipeline import Pipeline, PipelineOptions
+from worker.programs.catalogue import Catalogue
 from worker.upkeep import verify
 from worker.upkeep.rebuild import fenced, rebuild
 
@@ -58,51 +59,51 @@ def planted(defect: Callable[[AccountChange], None], members: set[str]) -> Abstr
     return patch.object(folding, "change_account", wrong)
 
 
-def on(store: PostgresStore) -> Desk:
+def on(store: PostgresStore) -> Harness:
     """A desk with a real database."""
-    desk = Desk()
-    desk.store = store  # type: ignore[assignment]
-    desk.pipeline = Pipeline(store, Catalogue(programs().values()), PipelineOptions(KEY), epoch=1)
-    return desk
+    harness = Harness()
+    harness.store = store  # type: ignore[assignment]
+    harness.pipeline = Pipeline(store, Catalogue(programs().values()), PipelineOptions(KEY), epoch=1)
+    return harness
 
 
-async def free(desk: Desk) -> list[str | None]:
+async def free(harness: Harness) -> list[str | None]:
     """Rebuild what is fenced; what is still wrong with each."""
     catalogue = Catalogue(programs().values())
-    return [each.defect async for each in rebuild(desk.store, catalogue, fenced(desk.store), NOW, 1)]
+    return [each.defect async for each in rebuild(harness.store, catalogue, fenced(harness.store), NOW, 1)]
 
 
 @pytest.mark.parametrize("constraint", DEFECTS)
 async def test_the_account_is_fenced_with_the_constraints_name_and_keeps_its_facts(constraint: str, database: str) -> None:
     before = metrics.constraints_broken.labels(constraint=constraint)._value.get()
     async with await PostgresStore.open(database) as store:
-        desk = on(store)
+        harness = on(store)
         gifts = [gift(f"M{number}", 10, f"gift-{number}", time=NOW - HOUR) for number in range(7)]
         with planted(DEFECTS[constraint], {"M2", "M5"}):
-            done = await desk.take(*gifts)
+            done = await harness.take(*gifts)
         assert (done.outcomes["applied"], done.outcomes["dead_letter"]) == (5, 0)
         for number in range(7):
-            dossier = await desk.dossier(f"M{number}")
+            dossier = await harness.dossier(f"M{number}")
             assert dossier.row is not None
             assert [fact.id for fact in dossier.facts] == [f"gift-{number}"]
             why = f"the database refused what its fold made: constraint {constraint}" if number in (2, 5) else None
             assert (dossier.row.fenced is None) == (why is None)
             assert why is None or why in (dossier.row.fenced or "")
         assert metrics.constraints_broken.labels(constraint=constraint)._value.get() == before + 1
-        assert await free(desk) == [None, None]
+        assert await free(harness) == [None, None]
         for number in range(7):
-            assert (await desk.statement(f"M{number}")).available == 10
+            assert (await harness.statement(f"M{number}")).available == 10
 
 
 async def test_what_the_clock_makes_is_fenced_with_the_constraints_name(database: str) -> None:
     async with await PostgresStore.open(database) as store:
-        desk = on(store)
+        harness = on(store)
         then = NOW - timedelta(days=20)
         for member in ("M1", "M2", "M3"):
-            await desk.take(order(member, member, time=then), shipped(member, f"ship-{member}", time=then))
+            await harness.take(order(member, member, time=then), shipped(member, f"ship-{member}", time=then))
         with planted(owes_below_zero, {"M2"}):
-            await desk.until(NOW + timedelta(days=400))
-        rows = {member: (await desk.dossier(member)).row for member in ("M1", "M2", "M3")}
+            await harness.until(NOW + timedelta(days=400))
+        rows = {member: (await harness.dossier(member)).row for member in ("M1", "M2", "M3")}
         assert {member: row.fenced is not None for member, row in rows.items() if row is not None} == {
             "M1": False,
             "M2": True,
@@ -114,8 +115,8 @@ async def test_what_the_clock_makes_is_fenced_with_the_constraints_name(database
 
 async def test_data_that_postgres_cannot_take_is_still_its_senders(database: str) -> None:
     async with await PostgresStore.open(database) as store:
-        desk = on(store)
-        decode = desk.pipeline._decode
+        harness = on(store)
+        decode = harness.pipeline._decode
 
         async def with_nul(*arguments: Any) -> Any:
             inbox = await decode(*arguments)
@@ -123,11 +124,11 @@ async def test_data_that_postgres_cannot_take_is_still_its_senders(database: str
             inbox.members = [(replace(e, id="nul\0") if e.id == "bad" else e, program) for e, program in inbox.members]
             return inbox
 
-        with patch.object(desk.pipeline, "_decode", with_nul):
-            done = await desk.take(gift("M1", 10, "good", time=NOW - HOUR), gift("M2", 10, "bad", time=NOW - HOUR))
+        with patch.object(harness.pipeline, "_decode", with_nul):
+            done = await harness.take(gift("M1", 10, "good", time=NOW - HOUR), gift("M2", 10, "bad", time=NOW - HOUR))
         assert (done.outcomes["applied"], done.outcomes["dead_letter"]) == (1, 1)
         async with store.connection() as connection:
             assert [row["reason"] for row in await connection.fetch("SELECT reason FROM dead_letter")] == ["refused"]
         assert [each async for each in fenced(store)] == []
-        assert (await desk.statement("M1")).available == 10
+        assert (await harness.statement("M1")).available == 10
         assert [violation async for violation in verify.check(store, programs())] == []

@@ -12,14 +12,14 @@ import pytest
 
 from tests.flows.bad_records import raw
 from tests.flows.system import Raw
-from tests.pipeline.desk import KEY, Desk
+from tests.pipeline.harness import KEY, Harness
 from tests.simulation.world import world
 from tests.stores.ends import read_to_ends
 from tests.stores.memory import MemoryStore
-from worker.catalogue import Catalogue
 from worker.consume.batch import Batch
-from worker.pipeline import Pipeline, PipelineOptions
-from worker.statements import as_json, read
+from worker.processing.pipeline import Pipeline, PipelineOptions
+from worker.programs.catalogue import Catalogue
+from worker.reading.statements import as_json, read
 
 WORLDS = 8
 CUTS_DRAWN = 2
@@ -54,8 +54,8 @@ def _cuts(count: int) -> Iterator[tuple[int, ...]]:
             yield (*places, count)
 
 
-async def _verdicts(desk: Desk) -> Verdicts:
-    return {each.id: (each.verdict, each.points, each.reason) for each in (await desk.dossier("M")).decisions}
+async def _verdicts(harness: Harness) -> Verdicts:
+    return {each.id: (each.verdict, each.points, each.reason) for each in (await harness.dossier("M")).decisions}
 
 
 @pytest.mark.parametrize(
@@ -68,21 +68,21 @@ async def _verdicts(desk: Desk) -> Verdicts:
 )
 async def test_a_second_telling_while_the_first_waits_has_one_verdict(clock_after: int, expected: Verdicts) -> None:
     for cuts in _cuts(len(SECOND_TRY)):
-        desk, start = Desk(), 0
+        harness, start = Harness(), 0
         for end in sorted({*cuts, clock_after}):
-            await desk.take(*SECOND_TRY[start:end])
+            await harness.take(*SECOND_TRY[start:end])
             start = end
             if end == clock_after:
-                await _settle(desk)
-        await _settle(desk)
-        assert await _verdicts(desk) == expected, cuts
+                await _settle(harness)
+        await _settle(harness)
+        assert await _verdicts(harness) == expected, cuts
 
 
-async def _settle(desk: Desk) -> None:
+async def _settle(harness: Harness) -> None:
     """All is read, twice: what begins to wait when another one is refused waits for what was there until then."""
     for _ in range(2):
-        await read_to_ends(desk.store)
-        await desk.pipeline.run_due(await desk.store.decidable(range(64), 100), None)
+        await read_to_ends(harness.store)
+        await harness.pipeline.run_due(await harness.store.decidable(range(64), 100), None)
 
 
 # -- random lives

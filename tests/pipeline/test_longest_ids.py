@@ -23,7 +23,7 @@ from tests.stores.memory import MemoryStore
 from worker.decide.program import Program
 from worker.decode import Record
 from worker.persist import PostgresStore, Store
-from worker.terms import load, shipped
+from worker.programs.terms_file import load, shipped
 from worker.upkeep import verify
 
 HISTORIES = Path(__file__).parent / "histories"

@@ -14,8 +14,8 @@ import pytest
 
 from tests.flows.bad_records import NOW, order, raw
 from tests.flows.system import Raw
-from tests.pipeline.desk import Desk
-from worker.sweeper import PARKED_DAYS_MAX, Sweeper
+from tests.pipeline.harness import Harness
+from worker.runtime.sweeper import PARKED_DAYS_MAX, Sweeper
 
 A, B = "belle-maison", "puppy"
 OUTSIDE = "outside"
@@ -70,14 +70,14 @@ def right(sequence: Sequence[Coming]) -> list[str]:
     return [of(A), of(B), "unknown_program", nameless]
 
 
-async def ended(desk: Desk, order_id: str) -> list[str]:
+async def ended(harness: Harness, order_id: str) -> list[str]:
     """Where the followers are found."""
     found = dict.fromkeys((f"{order_id}-{name}" for name in NAMES), "dropped")
-    async for dossier in desk.store.dossiers():
+    async for dossier in harness.store.dossiers():
         assert dossier.row is not None
         found |= {fact.id: dossier.row.program for fact in dossier.facts if fact.id in found}
-    found |= {id_: "parked" for of, _, id_ in desk.store.tables.parked if of == order_id}
-    for letter in desk.store.tables.dead_letters.values():
+    found |= {id_: "parked" for of, _, id_ in harness.store.tables.parked if of == order_id}
+    for letter in harness.store.tables.dead_letters.values():
         id_ = (dict(letter.record.headers).get("ce_id") or b"").decode() or json.loads(letter.record.value or b"")["id"]
         found |= {id_: letter.reason} if id_ in found else {}
     return list(found.values())
@@ -91,15 +91,15 @@ async def test_followers_end_in_the_right_place_in_every_order_and_every_cutting
             for ends in cuttings(len(sequence)):
                 number += 1
                 order_id = f"O{number}"
-                desk = Desk()
+                harness = Harness()
                 start = 0
                 for end in ends:
-                    await desk.take(*(record for each in sequence[start:end] for record in told(each, order_id)))
+                    await harness.take(*(record for each in sequence[start:end] for record in told(each, order_id)))
                     start = end
-                where = await ended(desk, order_id)
+                where = await ended(harness, order_id)
                 assert where == right(sequence), (sequence, ends)
                 of_the_set.add(tuple(where))
-                assert await desk.store.drainable(10) == [], (sequence, ends)
+                assert await harness.store.drainable(10) == [], (sequence, ends)
         programs = {what for what, _ in coming} - {OUTSIDE}
         assert len(of_the_set) == 1 or len(programs) > 1
     assert number > 400
@@ -113,27 +113,27 @@ async def test_a_history_earns_the_same_in_every_order(name: str) -> None:
     found = set()
     for sequence in permutations(records):
         for ends in ([len(sequence)], list(range(1, len(sequence) + 1))):
-            desk, start = Desk(), 0
+            harness, start = Harness(), 0
             for end in ends:
-                await desk.take(*sequence[start:end])
+                await harness.take(*sequence[start:end])
                 start = end
-            await desk.until(NOW)
-            (dossier,) = [each async for each in desk.store.dossiers()]
+            await harness.until(NOW)
+            (dossier,) = [each async for each in harness.store.dossiers()]
             assert dossier.row is not None
             found.add((dossier.row.program, dossier.row.head.available + dossier.row.head.pending))
-            assert desk.letters() == []
+            assert harness.letters() == []
     assert found == {(program, 50 if name == "order_of_nobody" else 1000)}
 
 
 async def test_what_follows_an_order_outside_alone_is_set_aside_and_let_go_in_time() -> None:
     now = NOW
-    desk = Desk()
-    desk.store.clock = lambda: now
-    sweeper = Sweeper(desk.store, desk.pipeline, desk.pipeline._catalogue)
-    await desk.take(*told((OUTSIDE, None), "O"), *told((FOLLOWERS, None), "O"))
+    harness = Harness()
+    harness.store.clock = lambda: now
+    sweeper = Sweeper(harness.store, harness.pipeline, harness.pipeline._catalogue)
+    await harness.take(*told((OUTSIDE, None), "O"), *told((FOLLOWERS, None), "O"))
     await sweeper.turn()
-    assert await ended(desk, "O") == ["parked", "parked", "unknown_program", "parked"]
+    assert await ended(harness, "O") == ["parked", "parked", "unknown_program", "parked"]
     now += timedelta(days=PARKED_DAYS_MAX, seconds=1)
     await sweeper.turn()
     # Those that name a program wait for its order, and are told of as parked too long.
-    assert await ended(desk, "O") == ["parked", "parked", "unknown_program", "dropped"]
+    assert await ended(harness, "O") == ["parked", "parked", "unknown_program", "dropped"]

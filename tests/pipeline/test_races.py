@@ -11,16 +11,16 @@ import pytest
 
 from tests.flows.bad_records import HOUR, NOW, gift, order, raw
 from tests.flows.system import Raw
-from tests.pipeline.desk import Desk
+from tests.pipeline.harness import Harness
 from tests.stores.memory_batch import MemoryBatch
 
 Hook = Callable[[], Coroutine[Any, Any, Any]]
 
 
-def _between(name: str, others: Sequence[Raw], *, calls: int) -> tuple[Any, Desk]:
+def _between(name: str, others: Sequence[Raw], *, calls: int) -> tuple[Any, Harness]:
     """Desk A, in whose first batch desk B takes `others` just before A calls a method of its batch for the n-th time."""
-    one = Desk()
-    other = Desk(one.store)
+    one = Harness()
+    other = Harness(one.store)
     other.offset = 1_000
     original = getattr(MemoryBatch, name)
     count = 0
@@ -39,44 +39,44 @@ def _between(name: str, others: Sequence[Raw], *, calls: int) -> tuple[Any, Desk
 @pytest.mark.parametrize(("method", "calls"), [("load", 1), ("win", 1)], ids=["before loading", "after folding"])
 async def test_the_same_fact_from_two_workers_counts_once_without_a_refusal(method: str, calls: int) -> None:
     gift_ = gift("M", 100, "gift", time=NOW - HOUR)
-    hook, desk = _between(method, [gift_], calls=calls)
-    with hook, patch.object(desk.pipeline, "_not_to_be_kept", side_effect=AssertionError("halved")):
-        done = await desk.take(gift_)
+    hook, harness = _between(method, [gift_], calls=calls)
+    with hook, patch.object(harness.pipeline, "_not_to_be_kept", side_effect=AssertionError("halved")):
+        done = await harness.take(gift_)
     assert (done.outcomes["duplicate"], done.outcomes["applied"]) == (1, 0)
-    assert (await desk.statement("M")).available == 100
+    assert (await harness.statement("M")).available == 100
 
 
 async def test_the_same_id_with_other_content_from_two_workers_is_a_conflict_of_the_slower_one() -> None:
-    hook, desk = _between("win", [gift("M", 100, "gift", time=NOW - HOUR)], calls=1)
+    hook, harness = _between("win", [gift("M", 100, "gift", time=NOW - HOUR)], calls=1)
     with hook:
-        done = await desk.take(gift("M", 50, "gift", time=NOW - HOUR))
-    assert (done.broken.total(), done.outcomes["applied"], desk.letters()) == (1, 0, ["conflict"])
-    assert (await desk.statement("M")).available == 100
+        done = await harness.take(gift("M", 50, "gift", time=NOW - HOUR))
+    assert (done.broken.total(), done.outcomes["applied"], harness.letters()) == (1, 0, ["conflict"])
+    assert (await harness.statement("M")).available == 100
 
 
 async def test_a_lost_race_counts_duplicates_once() -> None:
     twice = gift("M", 1, "gift", time=NOW - HOUR)
-    hook, desk = _between("win", [gift("M", 100, "other", time=NOW - 2 * HOUR)], calls=1)
+    hook, harness = _between("win", [gift("M", 100, "other", time=NOW - 2 * HOUR)], calls=1)
     with hook:
-        done = await desk.take(twice, twice)
+        done = await harness.take(twice, twice)
     assert (done.outcomes["duplicate"], done.outcomes["applied"]) == (1, 1)
-    assert (await desk.statement("M")).available == 101
+    assert (await harness.statement("M")).available == 101
 
 
 @pytest.mark.parametrize(("method", "calls"), [("load", 1), ("load", 2), ("win", 1)])
 async def test_a_history_made_too_short_by_another_worker_is_loaded_anew(method: str, calls: int) -> None:
     """A worker folds a late fact; meanwhile another one brings an order, still earlier, whose redemption must wait."""
     early = order("EARLY", "M", time=NOW - 9 * HOUR, points_used=500)
-    hook, desk = _between(method, [early], calls=calls)
+    hook, harness = _between(method, [early], calls=calls)
     for hours in (10, 8, 4):
-        await desk.take(gift("M", 10, f"gift-{hours}", time=NOW - hours * HOUR))
+        await harness.take(gift("M", 10, f"gift-{hours}", time=NOW - hours * HOUR))
     late = gift("M", 1, "late", time=NOW - 6 * HOUR)
     with hook:
-        await desk.take(late)
-    await desk.until(NOW + timedelta(seconds=1))
-    found = await desk.statement("M")
+        await harness.take(late)
+    await harness.until(NOW + timedelta(seconds=1))
+    found = await harness.statement("M")
     assert found.available == 31
     assert [each.redemption.decision for each in found.orders if each.redemption is not None] == ["rejected"]
     cancel = {"order_id": "EARLY", "reason": "customer_request", "lines": "all"}
-    await desk.take(raw("order.cancelled", "cancel", cancel))
-    assert (await desk.statement("M")).available == 31
+    await harness.take(raw("order.cancelled", "cancel", cancel))
+    assert (await harness.statement("M")).available == 31

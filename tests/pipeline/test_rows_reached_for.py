@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 
 from tests.flows.system import Raw
-from tests.pipeline.desk import KEY
+from tests.pipeline.harness import KEY
 from tests.stores.memory import MemoryStore
-from worker.catalogue import Catalogue
 from worker.consume.batch import Batch, Move
 from worker.decide.program import Program
 from worker.decode import Limits, Record, decode
 from worker.persist import PostgresStore, Store
-from worker.pipeline import Pipeline, PipelineOptions
-from worker.statements import as_json, read
-from worker.terms import load, shipped
-from worker.trial.simulate import Simulation
+from worker.processing.pipeline import Pipeline, PipelineOptions
+from worker.programs.catalogue import Catalogue
+from worker.programs.terms_file import load, shipped
+from worker.reading.statements import as_json, read
+from worker.simulation.simulate import Simulation
 from worker.upkeep import verify
 
 HISTORIES = Path(__file__).parent / "histories"

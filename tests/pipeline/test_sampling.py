@@ -13,16 +13,17 @@ import pytest
 
 from tests.flows.system import ACCOUNT_KEY
 from tests.upgrades.traffic import DUMPED_AT, events, fill
-from worker import metrics, registry
-from worker.catalogue import Catalogue
+from worker import metrics
 from worker.consume.batch import Batch
 from worker.decode import Record
 from worker.persist import SHARDS, PostgresStore, Violation, account_id, shard_of
-from worker.pipeline import Pipeline, PipelineOptions
-from worker.sweeper import Sweeper
-from worker.terms import read, shipped, versions
+from worker.processing.pipeline import Pipeline, PipelineOptions
+from worker.programs import registry
+from worker.programs.catalogue import Catalogue
+from worker.programs.terms_file import read, shipped, versions
+from worker.runtime.sampling import Sampler, SamplerOptions
+from worker.runtime.sweeper import Sweeper
 from worker.upkeep.rebuild import rebuild
-from worker.upkeep.sampling import Sampler, SamplerOptions
 from worker.upkeep.verify import ENTRIES, REFOLD
 
 

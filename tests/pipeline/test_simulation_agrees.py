@@ -9,10 +9,10 @@ import pytest
 
 from tests.flows.bad_records import HOUR, NOW, gift, order, raw, shipped
 from tests.flows.system import Raw
-from tests.pipeline.desk import PROGRAM, Desk, programs
+from tests.pipeline.harness import PROGRAM, Harness, programs
 from worker.decode import Limits, Record, decode
-from worker.statements import as_json
-from worker.trial.simulate import Simulation
+from worker.reading.statements import as_json
+from worker.simulation.simulate import Simulation
 
 OUTSIDE = "a_shop_of_nobody"
 AGAIN = NOW - HOUR / 2
@@ -88,24 +88,24 @@ CASES: dict[str, Sequence[Raw]] = {
 @pytest.mark.parametrize("at_once", [False, True], ids=["one by one", "in one batch"])
 @pytest.mark.parametrize("name", CASES)
 async def test_the_worker_and_simulate_agree(name: str, at_once: bool) -> None:
-    desk, simulation = Desk(), Simulation(programs()[PROGRAM])
+    harness, simulation = Harness(), Simulation(programs()[PROGRAM])
     records = CASES[name]
     if at_once:
-        await desk.take(*records)
-        await desk.until(NOW)
+        await harness.take(*records)
+        await harness.until(NOW)
     for number, each in enumerate(records):
         if not at_once:
-            await desk.take(each)
-            await desk.until(NOW)
+            await harness.take(each)
+            await harness.until(NOW)
         event = decode(Record("t", 0, number, 0, each.key, each.value, tuple(each.headers)), NOW, Limits())
         simulation.deliver(event, NOW)  # type: ignore[arg-type]  # all of them are accepted
     simulation.run_clock(NOW)
     theirs = {each.member_id: as_json(each) for each in simulation.statements(NOW, "now")}
-    dossiers = [each async for each in desk.store.dossiers()]
+    dossiers = [each async for each in harness.store.dossiers()]
     members = sorted(each.row.member_id for each in dossiers if each.row is not None)
-    ours = {member: as_json(await desk.statement(member)) for member in members}
+    ours = {member: as_json(await harness.statement(member)) for member in members}
     assert {m: {**s, "version": 0} for m, s in ours.items()} == {m: {**s, "version": 0} for m, s in theirs.items()}
     waits = {(order_id, *name) for order_id, parked in simulation._parked.items() for name in parked}
-    assert set(desk.store.tables.parked) == waits
+    assert set(harness.store.tables.parked) == waits
     refused = {reason: count for reason, count in simulation.counts.items() if reason not in ("dropped", "duplicate")}
-    assert Counter(desk.letters()) == Counter(refused)
+    assert Counter(harness.letters()) == Counter(refused)

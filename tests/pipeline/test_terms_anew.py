@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tests.stores.memory import MemoryStore
-from worker import registry
-from worker.catalogue import Catalogue
-from worker.pipeline import Pipeline, PipelineOptions
-from worker.sweeper import Sweeper
-from worker.terms import changed, read, shipped, versions
+from worker.processing.pipeline import Pipeline, PipelineOptions
+from worker.programs import registry
+from worker.programs.catalogue import Catalogue
+from worker.programs.terms_file import changed, read, shipped, versions
+from worker.runtime.sweeper import Sweeper
 
 
 def terms(code: str, **changes: object) -> dict[str, object]:

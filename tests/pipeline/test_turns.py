@@ -6,16 +6,16 @@ import pytest
 
 from tests.flows.bad_records import gift
 from tests.flows.system import Raw
-from tests.pipeline.desk import Desk
-from worker.folding import AT_ONCE_FACTS
-from worker.pipeline import AT_ONCE_BYTES
+from tests.pipeline.harness import Harness
+from worker.processing.folding import AT_ONCE_FACTS
+from worker.processing.pipeline import AT_ONCE_BYTES
 
 
 def turns(records: list[Raw]) -> int:
     """How often decoding lets others have their turn."""
-    desk = Desk()
+    harness = Harness()
     # A coroutine gives None for each turn that it grants, until it ends.
-    return sum(1 for turn in desk.pipeline._decode(desk.read(records).records, frozenset()).__await__() if turn is None)
+    return sum(1 for turn in harness.pipeline._decode(harness.read(records).records, frozenset()).__await__() if turn is None)
 
 
 def large(size: int) -> Raw:
@@ -37,7 +37,7 @@ def test_decoding_lets_others_have_their_turn_by_bytes(records: list[Raw], expec
 
 @pytest.mark.parametrize(("count", "expected"), [(AT_ONCE_FACTS, 0), (AT_ONCE_FACTS * 3 + 3, 3)])
 def test_folding_lets_others_have_their_turn_by_facts(count: int, expected: int) -> None:
-    desk = Desk()
-    records = desk.read([gift(f"M-{number}", 1, f"gift-{number}") for number in range(count)])
+    harness = Harness()
+    records = harness.read([gift(f"M-{number}", 1, f"gift-{number}") for number in range(count)])
     # The store in memory answers at once: every turn that is granted is granted by decoding or folding.
-    assert sum(1 for turn in desk.pipeline.process(records).__await__() if turn is None) == expected
+    assert sum(1 for turn in harness.pipeline.process(records).__await__() if turn is None) == expected

@@ -6,17 +6,17 @@ import pytest
 
 from tests.flows.bad_records import order, raw, shipped
 from tests.flows.system import Raw
-from tests.pipeline.desk import KEY, PROGRAM, Desk, programs
-from worker.catalogue import Catalogue
+from tests.pipeline.harness import KEY, PROGRAM, Harness, programs
 from worker.decide.program import Program
-from worker.pipeline import Pipeline, PipelineOptions
-from worker.terms import load
-from worker.terms import shipped as files
+from worker.processing.pipeline import Pipeline, PipelineOptions
+from worker.programs.catalogue import Catalogue
+from worker.programs.terms_file import load
+from worker.programs.terms_file import shipped as files
 
 
-def desk(refusing: bool, others: bool = True) -> Desk:
+def harness(refusing: bool, others: bool = True) -> Harness:
     """A desk whose program refuses early news, or keeps it; `others`: beside programs that keep it."""
-    made = Desk()
+    made = Harness()
     program = load(files()[PROGRAM], {"unknown_order": "refused" if refusing else "kept"})
     rest: list[Program] = [each for code, each in programs().items() if code != PROGRAM] if others else []
     made.pipeline = Pipeline(made.store, Catalogue([program, *rest]), PipelineOptions(KEY), epoch=1)
@@ -42,14 +42,14 @@ def paid(program: str | None) -> Raw:
 async def test_early_news_is_kept_or_refused_as_the_terms_say(
     refusing: bool, others: bool, program: str | None, letters: list[str]
 ) -> None:
-    at = desk(refusing, others)
+    at = harness(refusing, others)
     await at.take(paid(program))
     assert at.letters() == letters
     assert bool(at.store.tables.parked) == (not letters)
 
 
 async def test_what_was_refused_is_applied_when_it_is_sent_again_after_its_order() -> None:
-    at = desk(refusing=True, others=False)
+    at = harness(refusing=True, others=False)
     await at.take(shipped("A", "ship"))
     await at.take(order("A", "M"))
     assert (await at.dossier("M")).entries == []

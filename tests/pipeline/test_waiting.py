@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from tests.flows.bad_records import NOW, raw
 from tests.flows.system import Raw
-from tests.pipeline.desk import Desk, programs
-from worker.statements import of_facts, read
+from tests.pipeline.harness import Harness, programs
+from worker.reading.statements import of_facts, read
 from worker.upkeep import verify
 from worker.upkeep.rebuild import differs
 
@@ -39,17 +39,17 @@ LATE = _told(
 BETWEEN = datetime.fromisoformat("2026-10-01T11:30:00+09:00")
 
 
-async def _waiting() -> Desk:
-    desk = Desk()
-    await desk.take(*JOINED)
-    await desk.take(LATE)
-    return desk
+async def _waiting() -> Harness:
+    harness = Harness()
+    await harness.take(*JOINED)
+    await harness.take(LATE)
+    return harness
 
 
 async def test_an_order_that_waits_since_it_would_overdraw_what_was_folded_is_not_wrong() -> None:
-    desk = await _waiting()
-    assert [violation async for violation in verify.check(desk.store, programs())] == []
-    dossier = await desk.dossier("M")
+    harness = await _waiting()
+    assert [violation async for violation in verify.check(harness.store, programs())] == []
+    dossier = await harness.dossier("M")
     program = programs()["lenovo-pro"]
     assert not differs(dossier, program), "a rebuild leaves it waiting"
     for at in (BETWEEN, NOW):
@@ -60,19 +60,19 @@ async def test_an_order_that_waits_since_it_would_overdraw_what_was_folded_is_no
 
 
 async def test_it_is_refused_when_all_is_read_and_then_told_so() -> None:
-    desk = await _waiting()
-    await desk.until(NOW)
-    (order,) = (await desk.statement("M")).orders
+    harness = await _waiting()
+    await harness.until(NOW)
+    (order,) = (await harness.statement("M")).orders
     assert order.redemption is not None
     assert (order.redemption.decision, order.redemption.reason) == ("rejected", "insufficient_points")
-    assert (await desk.dossier("M")).decisions[0].reason == "insufficient_points"
+    assert (await harness.dossier("M")).decisions[0].reason == "insufficient_points"
 
 
 async def test_an_account_that_is_wrong_differs_from_what_a_rebuild_makes_of_it() -> None:
-    desk = await _waiting()
-    dossier = await desk.dossier("M")
+    harness = await _waiting()
+    dossier = await harness.dossier("M")
     assert dossier.row is not None
-    desk.store.tables.accounts[dossier.account_id].row = replace(dossier.row, head=replace(dossier.row.head, waiting=()))
-    wrong = await desk.dossier("M")
+    harness.store.tables.accounts[dossier.account_id].row = replace(dossier.row, head=replace(dossier.row.head, waiting=()))
+    wrong = await harness.dossier("M")
     assert differs(wrong, programs()["lenovo-pro"])
-    assert {violation.invariant async for violation in verify.check(desk.store, programs())} == {verify.REFOLD}
+    assert {violation.invariant async for violation in verify.check(harness.store, programs())} == {verify.REFOLD}

@@ -12,14 +12,14 @@ import asyncpg
 from tests.flows.shop import Sent, Shop
 from tests.flows.system import ACCOUNT_KEY, PROGRAMS
 from tests.stores.ends import settle
-from worker import registry
-from worker.catalogue import Catalogue
 from worker.consume.batch import Batch, Move
 from worker.decode import Record
 from worker.persist import PostgresStore
 from worker.persist.identity import key_check
-from worker.pipeline import Pipeline, PipelineOptions
-from worker.terms import read, shipped, versions
+from worker.processing.pipeline import Pipeline, PipelineOptions
+from worker.programs import registry
+from worker.programs.catalogue import Catalogue
+from worker.programs.terms_file import read, shipped, versions
 
 KEY = ACCOUNT_KEY.encode()
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from msgspec.structs import replace
 
 from contracts.events import Event
-from tests.fold.books import Book, Books, check_book, check_change, check_undo, compare_all, write
 from tests.fold.examples import batches, draw, programs, seeds, tried
+from tests.fold.stored import Book, StoredAccounts, check_book, check_change, check_undo, compare_all, write
 from worker.decide.change import AccountChange
 from worker.decide.explain import Posting
 from worker.decide.program import Program
@@ -37,7 +37,7 @@ def _rebuilt(book: Book, program: Program, clock: Clock) -> AccountChange:
 @given(seed=seeds)
 def test_a_sound_account_stays_as_it_is_and_goes_on_as_if_nothing_had_been(code: str, seed: int) -> None:
     program, life, rng = draw(code, seed)
-    books = Books(program)
+    books = StoredAccounts(program)
     for batch in batches(life.events, rng):
         books.deliver(batch, until=rng.choice([None, batch[0].time]))
         for book in [book for book in books.books.values() if book.row is not None and rng.random() < 0.3]:
@@ -50,7 +50,7 @@ def test_a_sound_account_stays_as_it_is_and_goes_on_as_if_nothing_had_been(code:
     compare_all(books, life, life.end)
 
 
-class _Fenced(Books):
+class _Fenced(StoredAccounts):
     """Accounts of some members only keep their facts."""
 
     fenced: frozenset[str] = frozenset()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from worker.decide.state import Moment, blank
-from worker.terms import load, shipped
+from worker.programs.terms_file import load, shipped
 from worker.upkeep.heads import comparable
 
 PROGRAM = load(shipped()["ansage"])

@@ -15,12 +15,12 @@ import pytest
 from tests.flows.system import ACCOUNT_KEY
 from tests.parts.postgres import DEFAULT_VERSION, Servers
 from tests.recovery.ledgers import KEY, deliver, prepare, rows, shuffled, traffic
-from worker import registry
-from worker.catalogue import Catalogue
 from worker.local.sql import execute
 from worker.persist import PostgresStore
 from worker.persist.identity import key_check
 from worker.persist.transfer import Transfer
+from worker.programs import registry
+from worker.programs.catalogue import Catalogue
 from worker.upkeep import verify
 from worker.upkeep.rebuild_into import rebuild_into
 

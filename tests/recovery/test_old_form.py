@@ -14,15 +14,16 @@ from tests.flows.system import ACCOUNT_KEY
 from tests.parts.postgres import Servers
 from tests.stores.ends import settle
 from tests.upgrades.traffic import DUMPED_AT, afterwards, fill
-from worker import registry, statements
-from worker.catalogue import Catalogue
 from worker.consume.batch import Batch
 from worker.decide.state import FORMAT
 from worker.decode import Record
 from worker.local.sql import execute
 from worker.persist import SHARDS, PostgresStore
-from worker.pipeline import Pipeline, PipelineOptions
-from worker.upkeep.sampling import Sampler, SamplerOptions
+from worker.processing.pipeline import Pipeline, PipelineOptions
+from worker.programs import registry
+from worker.programs.catalogue import Catalogue
+from worker.reading import statements
+from worker.runtime.sampling import Sampler, SamplerOptions
 from worker.upkeep.verify import check
 
 END = DUMPED_AT + timedelta(days=20)

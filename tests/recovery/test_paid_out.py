@@ -13,14 +13,14 @@ from tests.flows.system import ACCOUNT_KEY
 from tests.rules.story import PROGRAMS
 from tests.stores.ends import settle
 from tests.stores.memory import MemoryStore
-from worker import registry
-from worker.catalogue import Catalogue
 from worker.consume.batch import Batch
 from worker.decide.program import Program
 from worker.decode import Record
 from worker.persist import PostgresStore, account_id
-from worker.pipeline import Pipeline, PipelineOptions
-from worker.terms import read, versions
+from worker.processing.pipeline import Pipeline, PipelineOptions
+from worker.programs import registry
+from worker.programs.catalogue import Catalogue
+from worker.programs.terms_file import read, versions
 from worker.upkeep import verify
 from worker.upkeep.restore import Payments
 

@@ -16,16 +16,16 @@ from contracts.events import PointsAdjusted
 from tests.flows.bad_records import HOUR, NOW, gift, order, shipped
 from tests.flows.shop import Sent
 from tests.flows.system import Raw
-from tests.pipeline.desk import Desk, programs
+from tests.pipeline.harness import Harness, programs
 from tests.stores.memory_batch import MemoryBatch
-from worker import statements
-from worker.catalogue import Catalogue
 from worker.consume.batch import Batch
 from worker.decide import fold, state
 from worker.decide.account import Account
 from worker.decide.state import FORMAT
 from worker.decode import Record
 from worker.persist import RefusedError
+from worker.programs.catalogue import Catalogue
+from worker.reading import statements
 from worker.upkeep import rebuild, verify
 from worker.upkeep.rebuild import Rebuilt, fenced
 
@@ -41,7 +41,7 @@ def defect() -> Iterator[None]:
         yield
 
 
-async def free(desk: Desk, accounts: AsyncIterator[UUID] | None = None, **more: Any) -> list[Rebuilt]:
+async def free(desk: Harness, accounts: AsyncIterator[UUID] | None = None, **more: Any) -> list[Rebuilt]:
     """What the command does."""
     catalogue = Catalogue(programs().values())
     return [each async for each in rebuild.rebuild(desk.store, catalogue, accounts or fenced(desk.store), NOW, 1, **more)]
@@ -60,7 +60,7 @@ def day(member: str) -> list[Raw]:
 
 
 async def test_a_fence_ends_with_every_fact_counted_and_one_new_version() -> None:
-    desk, sound = Desk(), Desk()
+    desk, sound = Harness(), Harness()
     first, second = day("M")[:3], day("M")[3:]
     for each in (desk, sound):
         await each.take(*first, *day("OTHER"))
@@ -93,10 +93,10 @@ async def test_a_fence_ends_with_every_fact_counted_and_one_new_version() -> Non
 
 
 async def test_a_worker_that_brings_a_fact_in_between_and_the_command_do_not_lose_each_others_work() -> None:
-    desk, other = Desk(), Desk()
+    desk, other = Harness(), Harness()
     with defect():
         await desk.take(*day("M")[:4])
-    other = Desk(desk.store)
+    other = Harness(desk.store)
     other.offset, original, calls = 1_000, MemoryBatch.win, 0
 
     async def hooked(batch: MemoryBatch, changes: Any) -> set[UUID]:
@@ -116,13 +116,13 @@ async def test_a_worker_that_brings_a_fact_in_between_and_the_command_do_not_los
 
 
 async def _sound(member: str) -> Any:
-    desk = Desk()
+    desk = Harness()
     await desk.take(*day(member))
     return await desk.statement(member)
 
 
 async def test_one_account_that_postgres_refuses_does_not_keep_the_others_fenced() -> None:
-    desk = Desk()
+    desk = Harness()
     with defect():
         await desk.take(*(gift(f"M{n}", 10, f"gift-{n}") for n in range(5)))
     refused = (await desk.dossier("M3")).account_id
@@ -141,7 +141,7 @@ async def test_one_account_that_postgres_refuses_does_not_keep_the_others_fenced
 
 
 async def test_a_verdict_that_was_announced_stands_though_the_points_are_there_now() -> None:
-    desk = Desk()
+    desk = Harness()
     await desk.take(gift("M", 10, "first", time=NOW - 9 * HOUR), order("A", "M", time=NOW - 8 * HOUR, points_used=100))
     await desk.until(NOW)
     with defect():
@@ -153,7 +153,7 @@ async def test_a_verdict_that_was_announced_stands_though_the_points_are_there_n
 
 
 async def test_what_is_told_after_a_fence_goes_on_from_what_was_told_before_it_and_not_from_a_head_that_was_wrong() -> None:
-    desk = Desk()
+    desk = Harness()
     await desk.take(*day("M")[:4])
     dossier = await desk.dossier("M")
     row = dossier.row
@@ -176,7 +176,7 @@ async def test_what_is_told_after_a_fence_goes_on_from_what_was_told_before_it_a
 
 @pytest.mark.parametrize("way", ["the clock", "a rebuild", "a fence and a rebuild"])
 async def test_a_redemption_that_waited_at_the_moment_of_the_backup_gets_the_verdict_that_was_announced(way: str) -> None:
-    desk = Desk()
+    desk = Harness()
     desk.pipeline.know(NOW - 20 * HOUR)
     await desk.take(gift("M", 10, "first", time=NOW - 9 * HOUR), order("A", "M", time=NOW - 8 * HOUR, points_used=100))
     dossier = await desk.dossier("M")
@@ -203,7 +203,7 @@ async def test_a_redemption_that_waited_at_the_moment_of_the_backup_gets_the_ver
 
 
 async def test_what_is_taken_over_without_a_word_is_so_though_the_member_was_known_before() -> None:
-    desk, code = Desk(), "lenovo-pro"
+    desk, code = Harness(), "lenovo-pro"
     lots = [{"points": 500}]
 
     async def take(type_: str, hours: int, program: str = code, **data: Any) -> None:
@@ -228,7 +228,7 @@ async def test_an_account_that_is_not_there_is_said() -> None:
     async def nobody() -> AsyncIterator[UUID]:
         yield UUID(int=7)
 
-    (found,) = await free(Desk(), nobody())
+    (found,) = await free(Harness(), nobody())
     assert found.defect == "there is no such account"
 
 
@@ -247,7 +247,7 @@ def next_release(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 async def test_an_account_kept_in_another_form_is_folded_anew_when_it_is_touched(next_release: Any) -> None:
-    desk = Desk()
+    desk = Harness()
     await desk.take(*day("M")[:3], *day("OTHER"))
     before = await desk.dossier("M")
     assert before.row is not None
@@ -270,7 +270,7 @@ async def test_an_account_kept_in_another_form_is_folded_anew_when_it_is_touched
 
 async def test_releases_side_by_side_with_two_forms_agree(next_release: Any) -> None:
     """During an upgrade, and when one is taken back: each folds anew what the other wrote."""
-    desk = Desk()
+    desk = Harness()
     for number, record in enumerate(day("M")):
         next_release(FORMAT + number % 2)
         await desk.take(record)

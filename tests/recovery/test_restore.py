@@ -14,21 +14,22 @@ from typing import Any
 import pytest
 
 from db.migrate import migrate
-from tests.flows.comparison import NO_VERSION, Books, same_as_simulated, sound
+from tests.flows.comparison import NO_VERSION, StoredAccounts, same_as_simulated, sound
 from tests.flows.shop import Sent
 from tests.flows.system import ACCOUNT_KEY, System
 from tests.parts.kafka import TopicNames
 from tests.parts.missing import cannot_run
 from tests.parts.postgres import DEFAULT_VERSION
 from tests.recovery.ledgers import traffic
-from worker import registry, statements
-from worker.catalogue import Catalogue
 from worker.consume.batch import Batch
 from worker.decode import Record
 from worker.local import LocalPostgres, find_binaries
 from worker.local.sql import execute
 from worker.persist import PostgresStore
-from worker.pipeline import Pipeline, PipelineOptions
+from worker.processing.pipeline import Pipeline, PipelineOptions
+from worker.programs import registry
+from worker.programs.catalogue import Catalogue
+from worker.reading import statements
 from worker.upkeep import verify
 
 HOUR = timedelta(hours=1)
@@ -139,9 +140,9 @@ async def decided_otherwise(shop: System, server: LocalPostgres, rivals: list[Se
     return False
 
 
-async def books_of(shop: System, at: datetime | None = None) -> Books:
+async def books_of(shop: System, at: datetime | None = None) -> StoredAccounts:
     """The whole ledger, which verifies."""
-    books = Books(at or datetime.now(UTC))
+    books = StoredAccounts(at or datetime.now(UTC))
     async with shop.store() as store:
         programs = {program.code: program for program in await registry.programs(store)}
         assert [violation async for violation in verify.check(store, programs)] == []
@@ -153,7 +154,7 @@ async def books_of(shop: System, at: datetime | None = None) -> Books:
     return books
 
 
-async def same_as_before(shop: System, before: Books) -> None:
+async def same_as_before(shop: System, before: StoredAccounts) -> None:
     """Every statement and every verdict is what it was."""
     after = await books_of(shop, before.at)
     assert after.verdicts == before.verdicts

@@ -11,13 +11,13 @@ import asyncpg
 
 from tests.flows.system import ACCOUNT_KEY
 from tests.upgrades.traffic import DUMPED_AT, afterwards, fill
-from worker import registry
-from worker.catalogue import Catalogue
 from worker.consume.batch import Batch
 from worker.decide.state import FORMAT
 from worker.decode import Record
 from worker.persist import PostgresStore
-from worker.pipeline import Pipeline, PipelineOptions
+from worker.processing.pipeline import Pipeline, PipelineOptions
+from worker.programs import registry
+from worker.programs.catalogue import Catalogue
 from worker.upkeep import rebuild
 from worker.upkeep.verify import check
 

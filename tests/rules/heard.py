@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from worker.decide.change import AccountChange
-from worker.trial.book import Ledger
+from worker.simulation.store import Ledger
 
 
 class Heard:

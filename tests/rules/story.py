@@ -29,9 +29,9 @@ from worker.decide.account import Account
 from worker.decide.program import Program
 from worker.decide.state import Entry
 from worker.decide.statement import statement
-from worker.terms import changed, read, shipped, versions
-from worker.trial.book import Ledger
-from worker.trial.simulate import Simulation
+from worker.programs.terms_file import changed, read, shipped, versions
+from worker.simulation.simulate import Simulation
+from worker.simulation.store import Ledger
 
 JAPAN = ZoneInfo("Asia/Tokyo")
 MEMBER = "M1"

@@ -9,7 +9,7 @@ import pytest
 
 from contracts.statement import RequestOut
 from tests.rules.story import Story, line, pieces
-from worker.terms import TermsError, load, shipped
+from worker.programs.terms_file import TermsError, load, shipped
 
 Tell = Callable[[Story], object]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.rules.story import Story, line, pieces
-from worker.terms import shipped
+from worker.programs.terms_file import shipped
 
 CODES = tuple(shipped())
 LATER = "2024-12-20"

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from tests.rules.story import Reading, Story, line, names, pieces
-from worker.terms import shipped
+from worker.programs.terms_file import shipped
 
 Tell = Callable[[Story], object]
 LATER: Final = "2024-12-31"

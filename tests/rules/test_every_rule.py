@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from contracts.terms import Alternative, Question, Rule, Terms
 from tests.rules.covered import COMMON_QUESTIONS, QUESTIONS, QUESTIONS_IN_ALL, RULES, RULES_IN_ALL, Covered, other_readings
 from tests.rules.test_common_readings import READINGS as COMMON
-from worker.terms import load, shipped
+from worker.programs.terms_file import load, shipped
 
 TERMS = {code: load(path).versions[0].terms for code, path in shipped().items()}
 

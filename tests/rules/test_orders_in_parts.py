@@ -10,7 +10,7 @@ import pytest
 from tests.rules.story import MEMBER, Story, line, pieces
 from tests.rules.test_ansage import joined, request, reward, set_points
 from worker.decide.state import Decision, Request
-from worker.trial.simulate import Simulation
+from worker.simulation.simulate import Simulation
 
 
 def told(code: str, **set_: Any) -> Story:

@@ -7,8 +7,8 @@ import pytest
 from tests.rules.heard import Heard
 from tests.rules.story import MEMBER, PROGRAMS, Story, instant, line
 from worker.decide.state import Decision, clock_moment
-from worker.publishable import publishable
-from worker.trial.simulate import Simulation
+from worker.programs.validation import publishable
+from worker.simulation.simulate import Simulation
 
 
 @pytest.mark.parametrize("code", PROGRAMS)

@@ -12,8 +12,8 @@ import pytest
 from contracts.terms import Question
 from tests.explain.story import ExplainedStory
 from tests.rules.story import line, pieces, reading_of
-from worker.explain import LANGUAGES, page, text
-from worker.terms import load, shipped
+from worker.programs.terms_file import load, shipped
+from worker.reading.explain import LANGUAGES, page, text
 
 PAIRS_EACH = 25
 SEED = 20240705

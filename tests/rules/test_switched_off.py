@@ -18,7 +18,7 @@ from tests.rules.covered import RULES
 from tests.rules.heard import Heard
 from tests.rules.test_every_rule import TERMS, stories_of
 from worker.decide.program import Program
-from worker.terms import changed, versions
+from worker.programs.terms_file import changed, versions
 
 _EVERYONE = {"membership.by": "member_id"}
 _KEPT = {"reversal.earned_points.pending": "keep", "reversal.earned_points.available": "keep"}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from worker.terms import PROGRAMS, TermsError, load, read, shipped
-from worker.trial.story import page, stories
+from worker.programs.terms_file import PROGRAMS, TermsError, load, read, shipped
+from worker.simulation.story import page, stories
 
 
 @pytest.mark.parametrize("code", shipped())

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from contracts.events import Event
-from worker.clocks import Clocks, FarClock
 from worker.decode import Broken, Limits, Record, decode
+from worker.runtime.clocks import Clocks, FarClock
 
 NOON: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -281,7 +281,7 @@ async def test_records_removed_under_a_running_worker_are_no_silent_jump(
     worker = make_worker([topic], Positions(), buffer_records_max=2)
     worker.subscription._subscriber.max_records = 2
     worker.start(drain=False)
-    await until(lambda: sum(len(lane.records) for lane in worker.intake._lanes.values()) >= 2)
+    await until(lambda: sum(len(buffer.records) for buffer in worker.intake._buffers.values()) >= 2)
     await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(8)})
     worker.tasks.append(asyncio.create_task(worker.drain()))
     await until(lambda: worker.incidents)

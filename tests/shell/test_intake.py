@@ -135,9 +135,9 @@ async def test_a_batch_with_all_the_bytes_that_it_may_have_does_not_linger() -> 
 
 async def test_with_many_partitions_each_may_have_less() -> None:
     intake, _ = await opened(A, B, buffer_bytes_max=1_000, total_bytes_max=1_200)
-    assert intake.lane_bytes_max == 600
+    assert intake.partition_bytes_max == 600
     intake.revoked([B])
-    assert intake.lane_bytes_max == 1_000
+    assert intake.partition_bytes_max == 1_000
 
 
 async def test_what_arrives_while_lingering_comes_along() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID
 
-from tests.fold.books import Book, check_book, check_change, compare, scratch
+from tests.fold.stored import Book, check_book, check_change, compare, scratch
 from tests.simulation.post import Subscriber
 from tests.simulation.stage import Commit
 from tests.simulation.stages import Stage

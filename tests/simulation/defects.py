@@ -16,15 +16,15 @@ from tests.simulation.shrink import Failure, attempt
 from tests.simulation.stage import StageBatch
 from tests.simulation.stages import Stages, in_memory
 from tests.stores.memory_batch import MemoryBatch
-from worker import folding
 from worker.decide import refold, reversal
 from worker.decide.calendar import DAY, Days
 from worker.decide.change import AccountChange
+from worker.decide.deduplication import Deduplicated
 from worker.decide.order_records import Spent
-from worker.decide.sifting import Sifted
 from worker.persist import Move, Position
 from worker.persist.encoding import cloudevents_headers
 from worker.persist.rows import OutboxRow
+from worker.processing import folding
 from worker.publish.relay import Relay
 
 Defect = Callable[[], AbstractContextManager[Any]]
@@ -47,7 +47,7 @@ def positions_not_checked() -> AbstractContextManager[Any]:
 
 def repeats_not_left_out() -> AbstractContextManager[Any]:
     """What was applied before is folded again."""
-    return patch.object(folding, "sift", lambda facts, *_: Sifted(fresh=list(facts)))
+    return patch.object(folding, "sift", lambda facts, *_: Deduplicated(fresh=list(facts)))
 
 
 def posted_before_commit() -> AbstractContextManager[Any]:

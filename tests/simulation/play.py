@@ -14,7 +14,6 @@ from tests.simulation.post import Post, Subscriber
 from tests.simulation.stage import Act, Killed
 from tests.simulation.stages import Actor, Stages, in_memory
 from tests.simulation.world import Message, World
-from worker.catalogue import Catalogue
 from worker.consume.batch import Batch as ReadBatch
 from worker.consume.batch import Move, digest_of, time_of
 from worker.consume.snapshots import newest_passed
@@ -22,7 +21,8 @@ from worker.decide.change import Message as Told
 from worker.decode import Record
 from worker.persist import Partition
 from worker.persist.errors import OutcomeUnknownError, PositionLostError, StoreError
-from worker.pipeline import Pipeline, PipelineOptions
+from worker.processing.pipeline import Pipeline, PipelineOptions
+from worker.programs.catalogue import Catalogue
 
 _TURNS_MAX = 100_000
 _TIRED = 0.02

@@ -18,7 +18,7 @@ from tests.parts.postgres import DEFAULT_VERSION
 from tests.simulation.__main__ import SEEDS_A_LINE, quiet, some
 from tests.simulation.stores import StoreName, own_server, stages_on
 from tests.soak import results
-from worker.app import COLLECT_AFTER_OBJECTS
+from worker.runtime.app import COLLECT_AFTER_OBJECTS
 
 _YIELD: Final = 5
 """How much it stands back for the real parts, which have time limits."""

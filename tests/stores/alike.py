@@ -13,17 +13,17 @@ from uuid import UUID, uuid5
 from msgspec.structs import replace as changed
 
 from contracts.events import Event
-from tests.fold.books import Book, Books
 from tests.fold.examples import batches
 from tests.fold.histories import History as Life
 from tests.fold.histories import history
+from tests.fold.stored import Book, StoredAccounts
 from tests.fold.variants import as_shipped, variant
 from worker.decide.change import AccountChange, History, Loaded, Needs, Wanted
 from worker.decide.lot_name import lot_place
 from worker.decide.refold import Clock
 from worker.decide.state import FORMAT, Decision, ItemKey, Moment, clock_moment
 from worker.persist import Dossier, Store
-from worker.terms import shipped
+from worker.programs.terms_file import shipped
 
 LIVES_AT_ONCE: Final = 8
 ASKED_AFTER_EACH: Final = 2
@@ -33,7 +33,7 @@ _NAMESPACE: Final = UUID("5b0c1c7e-6f0e-4a53-9c39-2f1f9d1f3a10")
 _Key = tuple[str, str]
 
 
-class _Kept(Books):
+class _Kept(StoredAccounts):
     """Books that keep what is to be written."""
 
     def __init__(self, seed: int) -> None:
@@ -98,7 +98,7 @@ def _wanted(book: Book, rng: Random) -> Wanted:
     needs = Needs(
         frozenset([*_some(rng, items), *_some(rng, [("order", "none"), ("mark", "none")])]),
         frozenset([*_some(rng, origins), *_some(rng, ["order:none"])]),
-        wide=rng.random() < 0.5,
+        all_open=rng.random() < 0.5,
     )
     seen = [*_some(rng, sorted(book.facts)), *_some(rng, [("//shop", "none")])]
     return Wanted(book.account_id, tuple(seen), needs)
@@ -155,7 +155,7 @@ class Alike:
     def __init__(self, one: Store, other: Store, seed: int) -> None:
         self.stores = (one, other)
         self.requests = 0
-        self.kinds: dict[str, int] = {"narrow": 0, "wide": 0, "closed lots": 0, "history": 0, "dossier": 0, "told": 0}
+        self.kinds: dict[str, int] = {"narrow": 0, "all open": 0, "closed lots": 0, "history": 0, "dossier": 0, "told": 0}
         self._seeds = count(seed)
 
     async def play(self, requests: int) -> None:
@@ -208,9 +208,9 @@ class Alike:
     def _count(self, wanted: Sequence[Wanted], loaded: dict[UUID, dict[str, Any]]) -> None:
         for each in wanted:
             found = loaded[each.account_id]
-            self.kinds["wide" if each.needs.wide else "narrow"] += 1
+            self.kinds["all open" if each.needs.all_open else "narrow"] += 1
             self.kinds["told"] += bool(found["told"])
-            self.kinds["closed lots"] += each.needs.wide and any(
+            self.kinds["closed lots"] += each.needs.all_open and any(
                 not lot.pending + lot.available for lot in found["lots"].values()
             )
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from worker.decide.state import SNAPSHOTS_AWAITED
 from worker.persist import SHARDS, Store
-from worker.pipeline import Pipeline
+from worker.processing.pipeline import Pipeline
 
 
 async def read_to_ends(store: Store) -> None:

@@ -173,12 +173,12 @@ class MemoryBatch:
             lots={
                 ref: lot
                 for ref, lot in account.lots.items()
-                if (needs.wide and lot.pending + lot.available) or lot.origin in needs.origins
+                if (needs.all_open and lot.pending + lot.available) or lot.origin in needs.origins
             },
             items={
                 key: item
                 for key, item in account.items.items()
-                if key in needs.items or (needs.wide and item.due_at is not None)
+                if key in needs.items or (needs.all_open and item.due_at is not None)
             },
         )
 

@@ -16,7 +16,7 @@ from worker.decide.undo import head_before
 from worker.persist import AccountCollisionError, Batch, ConstraintError, PostgresStore, Store, StoreOptions, account_id
 
 M1 = account_id(KEY, PROGRAM, "M1")
-ALL_OPEN = Needs(wide=True)
+ALL_OPEN = Needs(all_open=True)
 WIDE = Wanted(M1, needs=ALL_OPEN)
 
 
@@ -68,10 +68,10 @@ async def test_only_what_was_asked_for_is_loaded(store: Store) -> None:
         bare = await load(batch, Wanted(M1))
         asked = Needs(frozenset({("order", "order-M1-1"), ("mark", "none")}), frozenset({"order:order-M1-2"}))
         narrow = await load(batch, Wanted(M1, needs=asked))
-        wide = await load(batch, Wanted(M1, needs=Needs(frozenset({("mark", "quiet")}), wide=True)))
+        all_open = await load(batch, Wanted(M1, needs=Needs(frozenset({("mark", "quiet")}), all_open=True)))
     assert (bare.lots, bare.items) == ({}, {})
     assert (narrow.lots, narrow.items) == (second.lots, first.items)
-    assert (wide.lots, wide.items) == ({**first.lots, **second.lots}, {**first.items, **second.items})
+    assert (all_open.lots, all_open.items) == ({**first.lots, **second.lots}, {**first.items, **second.items})
 
 
 async def test_lots_asked_for_by_their_grant_are_loaded_open_or_not_however_wide(store: Store) -> None:
@@ -83,10 +83,10 @@ async def test_lots_asked_for_by_their_grant_are_loaded_open_or_not_however_wide
     origin = frozenset({lapsed.origin})
     async with store.batch() as batch:
         narrow = await load(batch, Wanted(M1, needs=Needs(origins=origin)))
-        wide = await load(batch, Wanted(M1, needs=Needs(origins=origin, wide=True)))
+        all_open = await load(batch, Wanted(M1, needs=Needs(origins=origin, all_open=True)))
         others = await load(batch, WIDE)
     assert narrow.lots == {lapsed.ref: lapsed}
-    assert wide.lots == {**others.lots, lapsed.ref: lapsed}
+    assert all_open.lots == {**others.lots, lapsed.ref: lapsed}
     assert list(others.lots) == ["order:order-M1-1/all"]
 
 

@@ -20,13 +20,13 @@ from tests.erasure.conftest import DAY, SECRETS, T0, Ledger, erasure, life, sent
 from tests.erasure.scan import places_of
 from tests.flows.system import ACCOUNT_KEY
 from tests.upgrades.traffic import DUMPED_AT, fill
-from worker import registry
-from worker.catalogue import Catalogue
 from worker.decide.state import Decision
 from worker.local.sql import execute
 from worker.persist import PostgresStore, StoreOptions
 from worker.persist.transfer import Transfer
-from worker.pipeline import Pipeline, PipelineOptions
+from worker.processing.pipeline import Pipeline, PipelineOptions
+from worker.programs import registry
+from worker.programs.catalogue import Catalogue
 from worker.upkeep.rebuild import rebuild
 from worker.upkeep.rebuild_into import rebuild_into
 

@@ -36,7 +36,7 @@ async def _everything(store: PostgresStore, size: int, begin: int) -> None:
         await batch.park([fact(begin, f"{begin}-wait-{name}") for name in members])
         await batch.take_parked([(f"{begin}-{name}", PROGRAM) for name in members])
         order = frozenset[ItemKey]({("order", "A")})
-        needs = [Needs(order, frozenset({f"order:{a}"}), wide=n % 2 == 0) for n, a in enumerate(ids)]
+        needs = [Needs(order, frozenset({f"order:{a}"}), all_open=n % 2 == 0) for n, a in enumerate(ids)]
         wanted = [Wanted(a, (("shop", "e0"),), each) for a, each in zip(ids, needs, strict=True)]
         loaded = await batch.load(wanted)
         await batch.history({a: moment(fact(0)) for a in ids})

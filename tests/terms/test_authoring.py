@@ -9,8 +9,8 @@ from jsonschema import Draft7Validator
 
 from contracts.terms_schema import terms_schema
 from tests.cli.conftest import Run, run
-from worker.publishable import checked
-from worker.terms import read
+from worker.programs.terms_file import read
+from worker.programs.validation import checked
 
 __all__ = ["run"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.rules.story import file_of
-from worker.publishable import checked, publishable
-from worker.terms import TermsError, changed, read, shipped
+from worker.programs.terms_file import TermsError, changed, read, shipped
+from worker.programs.validation import checked, publishable
 
 
 def problems(code: str, changes: dict[str, Any]) -> list[str]:

@@ -13,9 +13,9 @@ from tests.cli.conftest import DAY, Run, Shop, full_shop, run, shop
 from tests.fold import variants
 from tests.fold.histories import history
 from worker.cli.simulation import Reading
-from worker.terms import load, shipped
-from worker.trial.simulate import Simulation
-from worker.trial.whatif import Histories, Total, compare, figures
+from worker.programs.terms_file import load, shipped
+from worker.simulation.simulate import Simulation
+from worker.simulation.whatif import Histories, Total, compare, figures
 
 __all__ = ["full_shop", "run", "shop"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from worker.cli.changes import program_with
-from worker.terms import TermsError, read, shipped, versions
+from worker.programs.terms_file import TermsError, read, shipped, versions
 
 CODE = "belle-maison"
 

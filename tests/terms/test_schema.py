@@ -11,7 +11,7 @@ from jsonschema import Draft7Validator
 
 from contracts.generate import ROOT, TERMS_SCHEMA
 from contracts.terms_schema import terms_schema
-from worker.terms import TermsError, changed, read, shipped, versions
+from worker.programs.terms_file import TermsError, changed, read, shipped, versions
 
 VALIDATOR = Draft7Validator(json.loads((ROOT / TERMS_SCHEMA).read_text()))
 

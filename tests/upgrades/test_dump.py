@@ -9,28 +9,29 @@ import asyncpg
 import pytest
 
 from db.migrate import migrate
-from tests.flows.comparison import Books, same_as_simulated
+from tests.flows.comparison import StoredAccounts, same_as_simulated
 from tests.flows.shop import Sent
 from tests.flows.system import ACCOUNT_KEY, PROGRAMS
 from tests.stores.ends import settle
 from tests.upgrades.release import releases, restore
 from tests.upgrades.traffic import DUMPED_AT, afterwards, events, out_of_order
-from worker import registry, statements
-from worker.catalogue import Catalogue
 from worker.consume.batch import Batch
 from worker.decode import Record
 from worker.persist import PostgresStore
-from worker.pipeline import Pipeline, PipelineOptions
+from worker.processing.pipeline import Pipeline, PipelineOptions
+from worker.programs import registry
+from worker.programs.catalogue import Catalogue
+from worker.reading import statements
 from worker.upkeep.verify import check
 
 pytestmark = pytest.mark.both_postgres
 
 
-async def _books(store: PostgresStore, catalogue: Catalogue) -> Books:
+async def _books(store: PostgresStore, catalogue: Catalogue) -> StoredAccounts:
     """What the ledger says, of which nothing may be wrong."""
     programs = {code: catalogue.program(code) for code in catalogue.codes}
     assert [violation async for violation in check(store, programs)] == []
-    books = Books(DUMPED_AT)
+    books = StoredAccounts(DUMPED_AT)
     async for dossier in store.dossiers():
         assert dossier.row is not None
         books.verdicts |= {(each.source, each.id): each for each in dossier.decisions}

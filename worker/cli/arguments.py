@@ -24,7 +24,7 @@ def instant(text: str, option: str) -> datetime:
 
 def terms_file(program: str) -> Path:
     """The terms file of a shipped program's code, or a file's path."""
-    from worker.terms import shipped
+    from worker.programs.terms_file import shipped
 
     known = shipped()
     if program in known:

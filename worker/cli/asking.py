@@ -11,9 +11,9 @@ from worker.cli.opening import key_of, ledger, program_of
 from worker.decide.change import FORGOTTEN
 from worker.decide.program import Program
 from worker.persist import Dossier, PostgresStore, Violation, account_id
-from worker.registry import programs
+from worker.programs.registry import programs
+from worker.reading.statements import as_json, read
 from worker.settings import Settings, load
-from worker.statements import as_json, read
 from worker.upkeep.verify import check
 
 

@@ -21,7 +21,7 @@ def new(
     file: Annotated[Path | None, typer.Option("--file", help="Where to write it; default CODE.yaml here.")] = None,
 ) -> None:
     """Write a starting file for the terms of a new program: valid as it is, with comments on what else can be chosen."""
-    from worker.terms import PROGRAMS
+    from worker.programs.terms_file import PROGRAMS
 
     if not _CODE.fullmatch(code):
         raise Failure(Exit.USAGE, f"{code}: a code is lower-case letters, digits and hyphens and begins with a letter: my-shop")

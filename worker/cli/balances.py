@@ -16,7 +16,7 @@ from worker.cli.output import Progress, tell
 
 if TYPE_CHECKING:
     from worker.persist import PostgresStore
-    from worker.pipeline import Pipeline
+    from worker.processing.pipeline import Pipeline
     from worker.settings import Settings
     from worker.upkeep.balances import Mistake, Opened, Opening
 
@@ -67,9 +67,9 @@ async def _open(code: str, path: Path, at: datetime, announce: bool) -> None:
 
 
 async def _pipeline(store: PostgresStore, settings: Settings) -> Pipeline:
-    from worker.app import NotReadyError, check
     from worker.cli.opening import key_of
-    from worker.pipeline import Pipeline, PipelineOptions
+    from worker.processing.pipeline import Pipeline, PipelineOptions
+    from worker.runtime.app import NotReadyError, check
 
     key = key_of(settings)
     try:

@@ -9,7 +9,7 @@ from typing import Any
 
 from contracts.strict_yaml import StrictLoader
 from worker.decide.program import Program
-from worker.terms import TermsError, changed, read, text_of, values_of, versions
+from worker.programs.terms_file import TermsError, changed, read, text_of, values_of, versions
 
 
 class _Loader(StrictLoader):

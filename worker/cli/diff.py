@@ -16,7 +16,7 @@ from worker.cli.output import Format, Output, Progress, show_json, show_lines, s
 
 if TYPE_CHECKING:
     from worker.decide.program import Program
-    from worker.trial.whatif import Difference, Total
+    from worker.simulation.whatif import Difference, Total
 
 _T = TypeVar("_T")
 
@@ -53,7 +53,7 @@ def diff(
 
 def _of_events(old: Program, new: Program, path: Path, at: datetime | None) -> Iterator[Difference]:
     from worker.cli.simulation import Reading
-    from worker.trial.whatif import Histories, compare
+    from worker.simulation.whatif import Histories, compare
 
     histories = Histories((old, new))
     last: datetime | None = None
@@ -81,9 +81,9 @@ async def _accounts(old: str, new: Program, at: datetime | None) -> AsyncIterato
     from worker.cli.arguments import terms_file
     from worker.cli.changes import program_with
     from worker.cli.opening import ledger
-    from worker.registry import programs
+    from worker.programs.registry import programs
     from worker.settings import load
-    from worker.trial.whatif import compare
+    from worker.simulation.whatif import compare
 
     async with ledger(load()) as store:
         registered = {program.code: program for program in await programs(store)}
@@ -98,7 +98,7 @@ async def _accounts(old: str, new: Program, at: datetime | None) -> AsyncIterato
 
 def show_differences(differences: Iterator[Difference], output: Format, members_max: int) -> None:
     """Print members that change, and the sums of all."""
-    from worker.trial.whatif import Total
+    from worker.simulation.whatif import Total
 
     total = Total()
     changed = _changed(differences, total)
@@ -130,7 +130,7 @@ def _as_json(one: Difference) -> dict[str, Any]:
 
 
 def _total_json(total: Total) -> dict[str, Any]:
-    from worker.trial.whatif import NUMBERS
+    from worker.simulation.whatif import NUMBERS
 
     return {
         "members": total.members,
@@ -143,7 +143,7 @@ def _total_json(total: Total) -> dict[str, Any]:
 def _show_tables(changed: Iterator[Difference], total: Total, members_max: int) -> None:
     from heapq import nlargest
 
-    from worker.trial.whatif import NUMBERS
+    from worker.simulation.whatif import NUMBERS
 
     most = nlargest(members_max, changed, key=lambda one: (sum(map(abs, one.changes.values())), one.member_id))
     for _ in changed:

@@ -17,14 +17,14 @@ from aiokafka.errors import KafkaError
 from contracts.counting import counted
 from contracts.events import DLQ_SUFFIX, TOPICS_IN
 from db.migrate import applied, migrations, schema_version
-from worker.built import VERSION, the_fold_is
 from worker.cli.checks import WAIT_SECONDS, Check, Result
 from worker.cli.kafka_checks import gaps, out_settings
 from worker.cli.topics import wanted_topics
-from worker.clocks import FarClock, differs
 from worker.persist import key_check
+from worker.programs.terms_file import shipped
+from worker.runtime.build import VERSION, the_fold_is
+from worker.runtime.clocks import FarClock, differs
 from worker.settings import KafkaSettings, Settings, SettingsError, load
-from worker.terms import shipped
 
 if TYPE_CHECKING:
     from db.migrate import Connection

@@ -10,7 +10,7 @@ import typer
 from worker.cli.output import show_json
 
 if TYPE_CHECKING:
-    from worker.explain import Told
+    from worker.reading.explain import Told
 
 
 class Lang(StrEnum):
@@ -46,11 +46,11 @@ def explain(
         case Form.JSON:
             show_json(told.as_json())
         case Form.TEXT:
-            from worker.explain import text
+            from worker.reading.explain import text
 
             print(text(told))  # noqa: T201 - the answer
         case Form.HTML:
-            from worker.explain import page
+            from worker.reading.explain import page
 
             print(page(told))  # noqa: T201 - the answer
 
@@ -62,8 +62,8 @@ async def _told(program: str, member: str, order: str | None, at: str | None, la
     from worker.cli.opening import ledger, program_of
     from worker.decide.explain import Known
     from worker.decide.explain import explain as explain_postings
-    from worker.explain import tell
-    from worker.registry import eras
+    from worker.programs.registry import eras
+    from worker.reading.explain import tell
     from worker.settings import load
 
     asked = instant(at, "--at") if at is not None else None

@@ -43,7 +43,7 @@ def explain(error: Exception) -> Failure | None:
 
 
 def _of_input(error: Exception) -> Failure | None:
-    from worker.terms import TermsError
+    from worker.programs.terms_file import TermsError
 
     if isinstance(error, TermsError):
         return Failure(Exit.USAGE, *str(error).splitlines())
@@ -63,8 +63,8 @@ def _of_postgres(error: Exception) -> Failure | None:
 
     from db.migrate import MigrationError
     from worker.persist import AccountCollisionError, StoreError, UnavailableError, WrongKeyError
-    from worker.registry import TermsChanged
-    from worker.statements import AccountFenced
+    from worker.programs.registry import TermsChanged
+    from worker.reading.statements import AccountFenced
 
     match error:
         case WrongKeyError() | AccountCollisionError():

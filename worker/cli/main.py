@@ -59,7 +59,7 @@ app = typer.Typer(
 
 def _show_version(asked: bool) -> None:
     if asked:
-        from worker.built import VERSION, the_fold_is
+        from worker.runtime.build import VERSION, the_fold_is
 
         print(f"loyalty {VERSION}, fold {the_fold_is()}")  # noqa: T201 - the answer
         raise typer.Exit(Exit.OK)
@@ -86,8 +86,8 @@ def run() -> None:
     import asyncio
 
     from worker import log
-    from worker.app import NotReadyError
-    from worker.app import run as run_worker
+    from worker.runtime.app import NotReadyError
+    from worker.runtime.app import run as run_worker
     from worker.settings import load
 
     settings = load()

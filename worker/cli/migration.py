@@ -8,8 +8,8 @@ from contracts.counting import counted
 from db.migrate import migrate
 from worker.cli.opening import finish, ledger
 from worker.persist import key_check
-from worker.registry import TermsChanged, register
-from worker.terms import read, shipped, text_of, versions
+from worker.programs.registry import TermsChanged, register
+from worker.programs.terms_file import read, shipped, text_of, versions
 
 
 def bring_up(dsn: str, account_key: bytes, *, only_before: bool = False) -> Iterator[str]:

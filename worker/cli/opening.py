@@ -11,7 +11,7 @@ from uuid import UUID
 from worker.cli.failures import Exit, Failure
 from worker.decide.program import Program
 from worker.persist import PostgresStore, StoreOptions, account_id
-from worker.registry import programs
+from worker.programs.registry import programs
 from worker.settings import Settings, load
 
 _T = TypeVar("_T")

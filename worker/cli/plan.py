@@ -24,8 +24,8 @@ def plan(
     output: Output = Format.TABLE,
 ) -> None:
     """Say what 1,000, 10,000 and 100,000 events a second (or others) take: workers, partitions, Postgres, disk."""
-    from worker.plan import MEASURED, Room
-    from worker.plan import plan as planned
+    from worker.cli.capacity import MEASURED, Room
+    from worker.cli.capacity import plan as planned
 
     rows: list[dict[str, Any]] = []
     for rate in events_per_second or (1_000, 10_000, 100_000):

@@ -39,8 +39,8 @@ def validate(
     output: Output = Format.TABLE,
 ) -> None:
     """Read terms files strictly, and name every mistake and contradiction with its path, the value and what would be right."""
-    from worker.publishable import publishable
-    from worker.terms import TermsError
+    from worker.programs.terms_file import TermsError
+    from worker.programs.validation import publishable
 
     rows: list[dict[str, Any]] = []
     mistakes: list[str] = []
@@ -60,13 +60,13 @@ def validate(
 
 
 def _read(path: Path) -> Program:
-    from worker.terms import load
+    from worker.programs.terms_file import load
 
     return load(path)
 
 
 def _versions(program: Program) -> list[dict[str, Any]]:
-    from worker.terms import hash_of
+    from worker.programs.terms_file import hash_of
 
     return [
         {
@@ -123,8 +123,8 @@ def apply(
     Register a change before it is in force: what was folded before stays as it was until the account is folded anew.
     """
     from worker.cli.opening import finish
-    from worker.publishable import publishable
-    from worker.sweeper import PERIOD_SECONDS
+    from worker.programs.validation import publishable
+    from worker.runtime.sweeper import PERIOD_SECONDS
 
     program = publishable(file)
     new, late = finish(_apply(program, replace))
@@ -140,9 +140,9 @@ def apply(
 async def _apply(program: Program, replace: bool) -> tuple[int, list[date]]:
     """How many versions are new, and the dates of those that come late: in force already, in a program that was there before."""
     from worker.cli.opening import ledger
-    from worker.registry import register
+    from worker.programs.registry import register
+    from worker.programs.terms_file import hash_of
     from worker.settings import load
-    from worker.terms import hash_of
 
     versions = [version.terms for version in program.versions]
     async with ledger(load()) as store:

@@ -18,8 +18,8 @@ from worker.cli.output import Format, Output, Pace, show, show_lines, tell
 from worker.cli.resuming import Cursor
 
 if TYPE_CHECKING:
-    from worker.catalogue import Catalogue
     from worker.persist import PostgresStore
+    from worker.programs.catalogue import Catalogue
     from worker.settings import Settings
     from worker.upkeep.rebuild import Rebuilt
 
@@ -143,8 +143,8 @@ async def _each(accounts: Sequence[UUID]) -> AsyncIterator[UUID]:
 
 async def checked(store: PostgresStore, settings: Settings) -> Catalogue:
     """The registered programs, if the database is one that a worker could go on with."""
-    from worker.app import NotReadyError, check
     from worker.cli.opening import key_of
+    from worker.runtime.app import NotReadyError, check
 
     try:
         return await check(store, key_of(settings))

@@ -21,8 +21,8 @@ from worker.cli.output import Format, Progress, show_table, tell
 from worker.decide.program import Program
 from worker.decide.state import CLOCK_SOURCE, Decision, clock_moment
 from worker.decode import Broken, Limits, Record, Skipped, decode
-from worker.statements import as_json
-from worker.trial.simulate import Simulation
+from worker.reading.statements import as_json
+from worker.simulation.simulate import Simulation
 
 # A simulation has no present: no event is too far ahead of it.
 _END_OF_TIME: Final = datetime(9000, 1, 1, tzinfo=UTC)

@@ -16,8 +16,8 @@ def story(
 ) -> None:
     """What happens to one member step by step, and the account after each, in Markdown."""
     from worker.cli.arguments import terms_file
-    from worker.terms import load
-    from worker.trial.story import page, stories
+    from worker.programs.terms_file import load
+    from worker.simulation.story import page, stories
 
     program = load(terms_file(code))
     file = steps or stories().get(program.code)

@@ -21,8 +21,8 @@ from worker import metrics
 from worker.consume.batch import Batch, Move, PartitionKey, PartitionProgress
 from worker.consume.breaker import Breaker
 from worker.consume.consumer import to_record
-from worker.consume.footing import examine, goes_on
-from worker.consume.lane import BATCH_BYTES_MAX, Lane, Step, take_in_step
+from worker.consume.partition_buffer import BATCH_BYTES_MAX, PartitionBuffer, Step, take_in_step
+from worker.consume.position_check import examine, goes_on
 from worker.consume.positions import GapPolicy, Incident, PositionStore, ReadFrom, Stop
 from worker.consume.progress import progress_of, read_to_end
 from worker.consume.reader import Reader
@@ -62,7 +62,7 @@ class Intake:
         self._options = options
         self._on_incident = on_incident
         self._reader: Reader | None = None
-        self._lanes: dict[PartitionKey, Lane] = {}
+        self._buffers: dict[PartitionKey, PartitionBuffer] = {}
         self._step = Step(int(options.step_tolerance_seconds * 1000), int(options.step_wait_seconds * 1000))
         self._changed = asyncio.Event()
         self._taken = asyncio.Event()
@@ -84,7 +84,7 @@ class Intake:
         while not self._closed:
             self._changed.clear()
             now = time.monotonic()
-            takeable = [lane for lane in self._lanes.values() if lane.takeable]
+            takeable = [buffer for buffer in self._buffers.values() if buffer.takeable]
             if takeable:
                 wait = (self._first_at or now) + linger_seconds - now
                 if wait <= 0 or self._fills_a_batch(takeable, records_max):
@@ -105,12 +105,12 @@ class Intake:
         """The batch of these moves is committed: its records are read past now."""
         for move in moves:
             self._advisory[move.key] = move.next_offset
-            if lane := self._lanes.get(move.key):
-                lane.settle(move.next_offset)
+            if buffer := self._buffers.get(move.key):
+                buffer.settle(move.next_offset)
 
     def lost(self, partitions: Iterable[PartitionKey]) -> None:
         """The compare-and-set of these positions failed: forget what is buffered, load the positions, seek."""
-        keys = [key for key in partitions if key in self._lanes]
+        keys = [key for key in partitions if key in self._buffers]
         metrics.positions_lost.inc(len(keys))
         self._begin(keys)
 
@@ -122,26 +122,26 @@ class Intake:
 
     def allow(self, partition: PartitionKey, records: int | None) -> None:
         """Bound what a batch may take of one partition: 0 = nothing, None = no bound. Nothing is thrown away."""
-        if lane := self._lanes.get(partition):
-            lane.allowance = records
+        if buffer := self._buffers.get(partition):
+            buffer.allowance = records
             self._changed.set()
 
     def guard(self, breaker: Breaker, now: datetime) -> None:
         """Bound every partition by what its breaker allows; breakers of partitions that went elsewhere are forgotten."""
         for key in breaker.open_partitions():
-            if key not in self._lanes:
+            if key not in self._buffers:
                 breaker.forget(key)
                 metrics.breaker_open.labels(topic=key[0], partition=key[1]).set(0)
-        for key, lane in self._lanes.items():
+        for key, buffer in self._buffers.items():
             allowance = breaker.allowance(key, now)
-            if allowance != lane.allowance:
+            if allowance != buffer.allowance:
                 self.allow(key, allowance)
                 metrics.breaker_open.labels(topic=key[0], partition=key[1]).set(allowance is not None)
 
     @property
     def waiting(self) -> int:
         """Records that were read and wait to be taken."""
-        return sum(len(lane.records) for lane in self._lanes.values())
+        return sum(len(buffer.records) for buffer in self._buffers.values())
 
     async def emptied(self, within_seconds: float) -> None:
         """Return as soon as no record waits to be taken, and after so many seconds at the latest."""
@@ -153,24 +153,24 @@ class Intake:
 
     def progress(self) -> tuple[PartitionProgress, ...]:
         """How far each assigned partition is read and settled."""
-        return tuple(progress_of(self._reader, lane, self._options.answer_age_seconds_max) for lane in self._lanes.values())
+        return tuple(progress_of(self._reader, buffer, self._options.answer_age_seconds_max) for buffer in self._buffers.values())
 
     @property
-    def lane_bytes_max(self) -> int:
+    def partition_bytes_max(self) -> int:
         """Bytes that may be buffered of one partition, and read in one go: so a buffer has at most twice as many."""
-        return min(self._options.buffer_bytes_max, self._options.total_bytes_max // max(1, len(self._lanes)))
+        return min(self._options.buffer_bytes_max, self._options.total_bytes_max // max(1, len(self._buffers)))
 
     def problems(self) -> tuple[str, ...]:
         """Why this worker is not reading all that it should, in words for the operator; empty when it is."""
-        if not self._lanes:
+        if not self._buffers:
             return ("no partition is assigned",)
-        waiting = [f"{topic}[{n}]: loading its position" for (topic, n), at in self._lanes.items() if at.state == "settling"]
-        stopped = [lane.problem for lane in self._lanes.values() if lane.state == "stopped"]
+        waiting = [f"{topic}[{n}]: loading its position" for (topic, n), at in self._buffers.items() if at.state == "settling"]
+        stopped = [buffer.problem for buffer in self._buffers.values() if buffer.state == "stopped"]
         return (*waiting, *stopped, *self._silence())
 
     def _silence(self) -> tuple[str, ...]:
         """Whether Kafka answers: it does so several times a second, with or without records, unless all partitions are paused."""
-        asked = [TopicPartition(*lane.key) for lane in self._lanes.values() if lane.state == "open" and not lane.full]
+        asked = [TopicPartition(*buffer.key) for buffer in self._buffers.values() if buffer.state == "open" and not buffer.full]
         if self._reader is None or not asked:
             return ()
         answers = [at for at in map(self._reader.answered_ms, asked) if at is not None]
@@ -186,7 +186,7 @@ class Intake:
 
     async def commit_advisory(self) -> None:
         """Tell Kafka's own group offsets what was settled, for lag dashboards. Best effort: nothing depends on it."""
-        due = {TopicPartition(*key): offset for key, offset in self._advisory.items() if key in self._lanes}
+        due = {TopicPartition(*key): offset for key, offset in self._advisory.items() if key in self._buffers}
         self._advisory.clear()
         if due and self._reader is not None:
             try:
@@ -200,32 +200,32 @@ class Intake:
     def attach(self, reader: Reader) -> None:
         """A new consumer: nothing is known of the partitions of an earlier one."""
         self._reader = reader
-        self._lanes.clear()
+        self._buffers.clear()
 
     def revoked(self, partitions: Iterable[TopicPartition]) -> None:
         for partition in partitions:
-            self._lanes.pop((partition.topic, partition.partition), None)
+            self._buffers.pop((partition.topic, partition.partition), None)
         self._taken.set()
-        metrics.partitions_assigned.set(len(self._lanes))
+        metrics.partitions_assigned.set(len(self._buffers))
 
     def assigned(self, partitions: Iterable[TopicPartition]) -> None:
         """Pause them at once, and load and check their positions beside the poll loop: heartbeats must go on."""
         keys = [(partition.topic, partition.partition) for partition in partitions]
-        self._lanes = {key: lane for key, lane in self._lanes.items() if key in keys}
+        self._buffers = {key: buffer for key, buffer in self._buffers.items() if key in keys}
         self._begin(keys)
-        metrics.partitions_assigned.set(len(self._lanes))
+        metrics.partitions_assigned.set(len(self._buffers))
 
     def lost_footing(self, partitions: Iterable[TopicPartition]) -> None:
         """Positions that cannot be trusted (out of range, records lost on the way): begin again."""
         log.warning("partitions_begin_again", partitions=[f"{p.topic}[{p.partition}]" for p in partitions])
-        self._begin([key for p in partitions if (key := (p.topic, p.partition)) in self._lanes])
+        self._begin([key for p in partitions if (key := (p.topic, p.partition)) in self._buffers])
 
     def doubted(self, partitions: Iterable[TopicPartition]) -> None:
         """Partitions that no broker was asked about for a while: looked at before they are read on."""
         for partition in partitions:
-            if (lane := self._lanes.get((partition.topic, partition.partition))) is not None and lane.state == "open":
+            if (buffer := self._buffers.get((partition.topic, partition.partition))) is not None and buffer.state == "open":
                 self._pause(partition)
-                self._look(lane)
+                self._look(buffer)
 
     def offer(self, raw: Sequence[ConsumerRecord[Any, Any]]) -> None:
         """Take over what one poll gave. Never blocks, never raises."""
@@ -237,140 +237,141 @@ class Intake:
             runs.setdefault(TopicPartition(record.topic, record.partition), []).append(to_record(record))
         for partition, run in runs.items():
             reader.in_hand.discard(partition)
-            lane = self._lanes.get((partition.topic, partition.partition))
+            buffer = self._buffers.get((partition.topic, partition.partition))
             position = reader.position_now(partition)
             # A seek came after these were fetched: the position does not lie behind them.
-            if lane is None or lane.state != "open" or position is None or position <= run[-1].offset:
+            if buffer is None or buffer.state != "open" or position is None or position <= run[-1].offset:
                 continue
-            if run[0].offset < lane.fetched:
-                self._begin([lane.key])
+            if run[0].offset < buffer.fetched:
+                self._begin([buffer.key])
                 continue
-            lane.put(run, position)
+            buffer.put(run, position)
             self._first_at = self._first_at or time.monotonic()
-            lane.fetch_end = reader.readable_end(partition) or lane.fetch_end
-            if len(lane.records) > self._options.buffer_records_max or lane.buffered_bytes > self.lane_bytes_max:
-                lane.full = True
+            buffer.fetch_end = reader.readable_end(partition) or buffer.fetch_end
+            if len(buffer.records) > self._options.buffer_records_max or buffer.buffered_bytes > self.partition_bytes_max:
+                buffer.full = True
                 self._pause(partition)
-        metrics.records_buffered.set(sum(len(lane.records) for lane in self._lanes.values()))
+        metrics.records_buffered.set(sum(len(buffer.records) for buffer in self._buffers.values()))
         self._changed.set()
 
     # --- within
 
     def _take(self, records_max: int) -> Batch:
-        lanes = list(self._lanes.values())
-        self._refresh(lanes)
-        records, runs = take_in_step(lanes, self._step, records_max, _monotonic_ms(), self._options.batch_bytes_max)
+        buffers = list(self._buffers.values())
+        self._refresh(buffers)
+        records, runs = take_in_step(buffers, self._step, records_max, _monotonic_ms(), self._options.batch_bytes_max)
         self._taken.set()
         self._first_at = time.monotonic() if self.waiting else None
-        moves = [lane.move(run, self._at_end(lane)) for lane, run in runs]
-        for lane, _ in runs:
-            if lane.full and self._is_half_empty(lane):
-                self._look(lane)
+        moves = [buffer.move(run, self._at_end(buffer)) for buffer, run in runs]
+        for buffer, _ in runs:
+            if buffer.full and self._is_half_empty(buffer):
+                self._look(buffer)
         return Batch(tuple(records), (*moves, *self._moves_alone(time.monotonic())) if records else ())
 
     def _moves_alone(self, now: float) -> tuple[Move, ...]:
         self._moved_alone_at = now
-        lanes = list(self._lanes.values())
-        self._refresh(lanes)
-        return tuple(lane.move((), self._at_end(lane)) for lane in lanes if lane.moved_alone)
+        buffers = list(self._buffers.values())
+        self._refresh(buffers)
+        return tuple(buffer.move((), self._at_end(buffer)) for buffer in buffers if buffer.moved_alone)
 
-    def _refresh(self, lanes: Iterable[Lane]) -> None:
+    def _refresh(self, buffers: Iterable[PartitionBuffer]) -> None:
         """Note positions that moved without records (markers, aborted transactions) and ends of empty lanes."""
         reader = self._reader
         if reader is None:
             return
-        for lane in lanes:
-            partition = TopicPartition(*lane.key)
-            if lane.state == "open" and not lane.records and partition not in reader.in_hand:
+        for buffer in buffers:
+            partition = TopicPartition(*buffer.key)
+            if buffer.state == "open" and not buffer.records and partition not in reader.in_hand:
                 position = reader.position_now(partition)
-                if position is not None and position >= lane.fetched:
-                    lane.fetched = position
-                lane.fetch_end = reader.readable_end(partition) or lane.fetch_end
+                if position is not None and position >= buffer.fetched:
+                    buffer.fetched = position
+                buffer.fetch_end = reader.readable_end(partition) or buffer.fetch_end
 
-    def _fills_a_batch(self, lanes: Collection[Lane], records_max: int) -> bool:
-        bytes_max = self._options.batch_bytes_max
-        return sum(len(lane.records) for lane in lanes) >= records_max or sum(lane.buffered_bytes for lane in lanes) >= bytes_max
+    def _fills_a_batch(self, buffers: Collection[PartitionBuffer], records_max: int) -> bool:
+        records, in_bytes = sum(len(each.records) for each in buffers), sum(each.buffered_bytes for each in buffers)
+        return records >= records_max or in_bytes >= self._options.batch_bytes_max
 
-    def _is_half_empty(self, lane: Lane) -> bool:
-        return len(lane.records) <= self._options.buffer_records_max // 2 and lane.buffered_bytes <= self.lane_bytes_max // 2
+    def _is_half_empty(self, buffer: PartitionBuffer) -> bool:
+        few = len(buffer.records) <= self._options.buffer_records_max // 2
+        return few and buffer.buffered_bytes <= self.partition_bytes_max // 2
 
-    def _at_end(self, lane: Lane) -> bool:
-        return read_to_end(self._reader, lane, self._options.answer_age_seconds_max)
+    def _at_end(self, buffer: PartitionBuffer) -> bool:
+        return read_to_end(self._reader, buffer, self._options.answer_age_seconds_max)
 
     def _begin(self, keys: Collection[PartitionKey]) -> None:
-        lanes = [Lane(key) for key in keys]
-        if not lanes or self._closed:
+        buffers = [PartitionBuffer(key) for key in keys]
+        if not buffers or self._closed:
             return
-        for lane in lanes:
-            self._lanes[lane.key] = lane
-            self._hold(TopicPartition(*lane.key))
-        self._beside(self._settle(lanes))
+        for buffer in buffers:
+            self._buffers[buffer.key] = buffer
+            self._hold(TopicPartition(*buffer.key))
+        self._beside(self._settle(buffers))
 
     def _beside(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)
 
-    def _look(self, lane: Lane) -> None:
+    def _look(self, buffer: PartitionBuffer) -> None:
         """Read on a partition that is paused once it is known to be the same log. What waits of it can be taken meanwhile."""
-        if not lane.looked_at and not self._closed:
-            lane.full = lane.looked_at = True
-            self._beside(self._go_on(lane))
+        if not buffer.looked_at and not self._closed:
+            buffer.full = buffer.looked_at = True
+            self._beside(self._go_on(buffer))
 
-    async def _go_on(self, lane: Lane) -> None:
+    async def _go_on(self, buffer: PartitionBuffer) -> None:
         same, reader = False, self._reader
         if reader is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._options.settle_timeout_seconds):
-                    same = await goes_on(reader, lane.key, lane.newest)
-        if self._lanes.get(lane.key) is not lane:
+                    same = await goes_on(reader, buffer.key, buffer.newest)
+        if self._buffers.get(buffer.key) is not buffer:
             return
         if same:
-            lane.full = lane.looked_at = False
-            self._resume(TopicPartition(*lane.key))
+            buffer.full = buffer.looked_at = False
+            self._resume(TopicPartition(*buffer.key))
         else:
-            self.lost_footing([TopicPartition(*lane.key)])
+            self.lost_footing([TopicPartition(*buffer.key)])
 
-    async def _settle(self, lanes: Collection[Lane]) -> None:
+    async def _settle(self, buffers: Collection[PartitionBuffer]) -> None:
         """Load, check and seek, until it worked or the lanes are gone."""
         backoff, reader = 0.1, self._reader
         assert reader is not None, "partitions are assigned by a consumer"
-        while mine := [lane for lane in lanes if self._lanes.get(lane.key) is lane and lane.state == "settling"]:
+        while mine := [buffer for buffer in buffers if self._buffers.get(buffer.key) is buffer and buffer.state == "settling"]:
             try:
                 async with asyncio.timeout(self._options.settle_timeout_seconds):
-                    verdicts = await examine(reader, self._store, [lane.key for lane in mine], self._options.gap_policy)
+                    verdicts = await examine(reader, self._store, [buffer.key for buffer in mine], self._options.gap_policy)
             except Exception as error:  # noqa: BLE001  # the store and the broker fail in many ways, all are tried again
                 log.warning("positions_not_loaded", error=type(error).__name__, detail=str(error)[:200], retry_seconds=backoff)
                 await asyncio.sleep(backoff)
                 backoff = min(backoff * 2, self._options.settle_backoff_seconds_max)
                 continue
-            for lane in mine:
-                if self._lanes.get(lane.key) is lane:
-                    self._open(lane, *verdicts[lane.key])
+            for buffer in mine:
+                if self._buffers.get(buffer.key) is buffer:
+                    self._open(buffer, *verdicts[buffer.key])
             self._changed.set()
 
-    def _open(self, lane: Lane, verdict: ReadFrom | Stop, end: int) -> None:
+    def _open(self, buffer: PartitionBuffer, verdict: ReadFrom | Stop, end: int) -> None:
         if verdict.incident is not None:
             kind = type(verdict.incident).__name__
             metrics.incidents.labels(kind=kind).inc()
             log.error("incident", kind=kind, detail=str(verdict.incident))
             self._on_incident(verdict.incident)
         if isinstance(verdict, Stop):
-            lane.state, lane.problem = "stopped", str(verdict.incident)
+            buffer.state, buffer.problem = "stopped", str(verdict.incident)
             return
         if verdict.stored is None and verdict.offset > 0:
             # Nobody has read it before, so nothing is known to be lost; but who expects all of it should hear of it.
-            log.warning("begins_late", topic=lane.key[0], partition=lane.key[1], removed=verdict.offset)
-        lane.stored = lane.settled = verdict.stored
-        lane.digest, lane.fetch_end = verdict.digest, end
-        lane.taken = lane.fetched = verdict.offset
-        lane.state = "open"
+            log.warning("begins_late", topic=buffer.key[0], partition=buffer.key[1], removed=verdict.offset)
+        buffer.stored = buffer.settled = verdict.stored
+        buffer.digest, buffer.fetch_end = verdict.digest, end
+        buffer.taken = buffer.fetched = verdict.offset
+        buffer.state = "open"
         self._opened_ms = int(time.time() * 1000)
         with contextlib.suppress(IllegalStateError):  # taken away meanwhile: the listener cleans up
             reader = self._reader
             assert reader is not None, "partitions are assigned by a consumer"
-            reader.seek(TopicPartition(*lane.key), verdict.offset)
-        self._resume(TopicPartition(*lane.key))
+            reader.seek(TopicPartition(*buffer.key), verdict.offset)
+        self._resume(TopicPartition(*buffer.key))
 
     def _hold(self, partition: TopicPartition) -> None:
         """Pause; a position, any, is needed too: without one aiokafka fetches nothing of the other partitions either."""

@@ -112,7 +112,7 @@ class Subscription:
         consumer = StrictConsumer(
             on_lost=self._intake.lost_footing,
             on_doubt=self._intake.doubted,
-            poll_bytes_max=lambda: self._intake.lane_bytes_max,
+            poll_bytes_max=lambda: self._intake.partition_bytes_max,
             poll_wait_ms=self._options.poll_wait_ms,
             **{**options, **self._options.client},
         )

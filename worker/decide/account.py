@@ -33,7 +33,7 @@ from worker.decide.state import (
     cause_of,
 )
 from worker.decide.step import Answer, Notice, Step, TierMove
-from worker.decide.working import Journal
+from worker.decide.trace import Trace
 
 _I = TypeVar("_I", Order, Request, Setting)
 TICK: Final = timedelta(microseconds=1)
@@ -70,8 +70,8 @@ def _is_due(item: Item, at: datetime) -> bool:
 class NotLoaded(Exception):
     """The fold needs rows that were not loaded: load these as well and fold again."""
 
-    def __init__(self, *, wide: bool = False, items: Iterable[ItemKey] = (), origins: Iterable[str] = ()) -> None:
-        self.needs = Needs(frozenset(items), frozenset(origins), wide)
+    def __init__(self, *, all_open: bool = False, items: Iterable[ItemKey] = (), origins: Iterable[str] = ()) -> None:
+        self.needs = Needs(frozenset(items), frozenset(origins), all_open)
         super().__init__(f"not loaded: {self.needs}")
 
 
@@ -100,6 +100,7 @@ class Account:
         "_origins",
         "_rows_due",
         "_rows_known",
+        "all_open",
         "answers",
         "at",
         "began",
@@ -120,7 +121,6 @@ class Account:
         "tier_move",
         "told_only",
         "version",
-        "wide",
     )
 
     def __init__(
@@ -138,7 +138,7 @@ class Account:
         self.lots = lots
         self.items = items
         self.complete = complete or needs.complete
-        self.wide = needs.wide or self.complete
+        self.all_open = needs.all_open or self.complete
         self._named = set(needs.items)
         self._origins = needs.origins
         self.decided: dict[tuple[str, str], Decision] = {}
@@ -147,7 +147,7 @@ class Account:
         self.told_only = False
         self.overdrawing: set[tuple[str, str]] = set()
         self.paid_until: datetime | None = None
-        self.journal: Journal | None = None
+        self.journal: Trace | None = None
         self.version: Version = program.versions[0]
         self.moment: Moment | None = None
         self.at: datetime
@@ -220,7 +220,7 @@ class Account:
     def _clock_due(self) -> datetime | None:
         """The next instant at which the clock changes something. In a narrow account only rows of this step can be new."""
         head = self.head
-        if self.wide:
+        if self.all_open:
             self._rows_due = self._wide_due()
             instants = [] if self._rows_due is None else [self._rows_due]
         else:
@@ -243,7 +243,7 @@ class Account:
     def _pool_matters(self, head: Head) -> bool:
         """Whether something is in the pool that can lapse. A narrow account takes it for granted while the pool's end lies ahead,
         and after it that nothing is: what was there has lapsed, what comes lapses at once. But not if this step moved the end."""
-        if not self.wide:
+        if not self.all_open:
             assert head.pool_lapses_at is not None
             ahead = head.pool_lapses_at > self.at
             if ahead or head.pool_lapses_at == self._head_before.pool_lapses_at:
@@ -268,10 +268,10 @@ class Account:
 
     # -- reading
 
-    def need_wide(self) -> None:
+    def need_all_open(self) -> None:
         """Ask for every open lot: raises NotLoaded if they are not all here."""
-        if not self.wide:
-            raise NotLoaded(wide=True)
+        if not self.all_open:
+            raise NotLoaded(all_open=True)
 
     def need(self, items: Iterable[ItemKey] = (), origins: Iterable[str] = ()) -> None:
         """Ask in one go for rows that will be read one by one: raises NotLoaded with all that are not here."""
@@ -294,7 +294,7 @@ class Account:
 
     def open_lots(self) -> list[Lot]:
         """Every open lot, in no order that means anything (and lost ones that happen to be at hand). Raises NotLoaded."""
-        self.need_wide()
+        self.need_all_open()
         return list(self.lots.values())
 
     def _must_know(self, origin: str) -> None:
@@ -336,7 +336,7 @@ class Account:
         return self._find("mark", name) is not None
 
     def _due_items(self, kind: ItemKind, at: datetime) -> list[Item]:
-        self.need_wide()
+        self.need_all_open()
         ordered = sorted((key, item) for (of, key), item in self.items.items() if of == kind and _is_due(item, at))
         return [item for _, item in ordered]
 

@@ -12,10 +12,10 @@ from itertools import pairwise
 
 from contracts.events import Event, OrderPlaced, RedemptionRequested, RewardRequested, SubscriptionPointsSet
 from worker.decide.change import AccountChange
+from worker.decide.deduplication import Deduplicated, Key
 from worker.decide.fold import moment_of
 from worker.decide.order_records import Order
 from worker.decide.refold import Clock, Late, going_back
-from worker.decide.sifting import Key, Sifted
 from worker.decide.state import Decision, Head, Item, ItemKey, Moment
 
 _ASKS = (RedemptionRequested, RewardRequested, SubscriptionPointsSet)
@@ -35,14 +35,14 @@ def asks(fact: Event) -> bool:
 
 def change_by(
     facts: Sequence[Event],
-    sifted: Sifted,
+    sifted: Deduplicated,
     head: Head,
     clock: Clock,
     seen: Mapping[Key, bytes],
     items: Mapping[ItemKey, Item],
     since: Moment | None,
     fold: FoldFirst,
-) -> tuple[AccountChange | None, Sifted]:
+) -> tuple[AccountChange | None, Deduplicated]:
     """What facts change in an account with this head, in the order of their arrival, and what became of each then.
 
     `sifted`: what became of them by what was loaded; `seen`, `items`: by which. `since`: from where on history was loaded. Raises
@@ -53,7 +53,7 @@ def change_by(
     back = going_back(head, sorted((*sifted.fresh, *sifted.doubtful), key=lambda fact: fact.key), clock)
     if back is not None and (since is None or since > back):
         raise Late(back)
-    found, turn = Sifted(), _Turns(head, fold)
+    found, turn = Deduplicated(), _Turns(head, fold)
     for fact in facts:
         if isinstance(fact.data, OrderPlaced) and _placed_before(fact, found.fresh, items):
             turn.catch_up(found.fresh)

@@ -57,18 +57,21 @@ class Needs(Struct, frozen=True):
 
     items: frozenset[ItemKey] = frozenset()
     origins: frozenset[str] = frozenset()
-    wide: bool = False
+    all_open: bool = False
     complete: bool = False
 
     def joined(self, other: Needs) -> Needs:
         """Both together."""
         return Needs(
-            self.items | other.items, self.origins | other.origins, self.wide or other.wide, self.complete or other.complete
+            self.items | other.items,
+            self.origins | other.origins,
+            self.all_open or other.all_open,
+            self.complete or other.complete,
         )
 
 
 NOTHING: Final = Needs()
-EVERYTHING: Final = Needs(wide=True, complete=True)
+EVERYTHING: Final = Needs(all_open=True, complete=True)
 
 
 class Wanted(Struct, frozen=True):

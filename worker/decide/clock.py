@@ -7,7 +7,7 @@ from datetime import date
 
 from msgspec.structs import replace
 
-from worker.decide import expiry, keeping, ledger, members, payout, requests, reversal, reviews, subscriptions
+from worker.decide import expiry, ledger, members, order_update, payout, requests, reversal, reviews, subscriptions
 from worker.decide.account import Account
 from worker.decide.step import Notice
 
@@ -59,7 +59,7 @@ def _mature(account: Account) -> None:
 def _orders(account: Account) -> None:
     """Orders with something due: used points on their way back, points credited on their date, purchases to be judged."""
     for order in account.due_orders(account.at):
-        keeping.keep(account, reversal.return_due(account, subscriptions.at_cut_off(account, order), account.at))
+        order_update.keep(account, reversal.return_due(account, subscriptions.at_cut_off(account, order), account.at))
 
 
 def _notify(account: Account) -> None:

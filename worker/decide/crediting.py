@@ -16,7 +16,7 @@ from worker.decide.earning import Source
 from worker.decide.order_records import Order, Portion
 from worker.decide.program import Version
 from worker.decide.state import Lot
-from worker.decide.working import Cut, Settling, Share, Term
+from worker.decide.trace import Cut, Settling, Share, Term
 
 
 def settle(account: Account, order: Order) -> Order:

@@ -17,7 +17,7 @@ from worker.decide.amounts import Factor, factor, fraction, part, spread
 from worker.decide.conditions import ALWAYS, Subject, holds
 from worker.decide.order_records import Order, OrderLine, Portion
 from worker.decide.program import Program, Version
-from worker.decide.working import Term
+from worker.decide.trace import Term
 
 Rates = tuple[Factor, ...]
 

@@ -21,7 +21,7 @@ from worker.decide.fold import fold, moment_of
 from worker.decide.order_records import Order
 from worker.decide.program import Program
 from worker.decide.state import Decision, Entry, Lot, Moment, blank
-from worker.decide.working import Journal, Noted, Reversing, Working
+from worker.decide.trace import Noted, Reversing, Trace, Working
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class _Fold:
     account: Account
     noted: dict[_Name, list[Noted]]
     sums: Counter[_Name]
-    journal: Journal
+    journal: Trace
 
     def gives(self, sums: Mapping[_Name, int], until: datetime) -> bool:
         """Whether it comes to all that was posted about moments up to an instant."""
@@ -141,12 +141,12 @@ class _Fold:
 
 def journal_of(
     program: Program, facts: Iterable[Event], decisions: Iterable[Decision], until: datetime
-) -> tuple[Account, Journal]:
+) -> tuple[Account, Trace]:
     """An account folded from nothing by facts up to an instant and the verdicts given, with the working of every movement."""
     account = Account(program, blank(), {}, {}, complete=True)
     account.told_only = True
     account.decided.update({(each.source, each.id): each for each in decisions})
-    account.journal = journal = Journal()
+    account.journal = journal = Trace()
     fold(account, sorted((fact for fact in facts if fact.time <= until), key=moment_of), until)
     account.version = program.at(until)
     return account, journal

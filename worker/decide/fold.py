@@ -127,7 +127,7 @@ def run_clock(account: Account, until: datetime, steps: list[Step]) -> None:
             due = next_after(account.head.last, due)
         if due > until:
             return
-        account.need_wide()
+        account.need_all_open()
         account.begin(clock_moment(due))
         try:
             clock.tick(account)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from msgspec.structs import replace
 
 from contracts.events import (
     ActivityCompleted,
+    Event,
     MemberEnrolled,
     MemberErased,
     MemberRegistered,
@@ -19,14 +21,14 @@ from contracts.events import (
     SurveyWon,
 )
 from contracts.terms import Activity
-from worker.decide import crediting, expiry, keeping, ledger, orders, redemption, tiers
+from worker.decide import crediting, expiry, ledger, order_update, orders, redemption, tiers
 from worker.decide.account import Account
 from worker.decide.amounts import fraction
 from worker.decide.conditions import Subject, holds
 from worker.decide.lot_name import lot_name
 from worker.decide.order_records import Spent
 from worker.decide.state import Lot, Mark, Setting
-from worker.decide.working import Cut, Doing
+from worker.decide.trace import Cut, Doing
 
 MANUAL_HOLD = "manual"
 _PROMISE = "promise:"
@@ -64,6 +66,11 @@ def enrolled(account: Account, data: MemberEnrolled) -> None:
 def erased(account: Account, data: MemberErased) -> None:
     """The person is forgotten: nothing is earned or redeemed any more, and what the head knew of the person goes."""
     account.head = replace(account.head, erased=True, channel=None, country=None)
+
+
+def erasure_asked_until(facts: Iterable[Event]) -> datetime | None:
+    """Up to which business time these facts of one account ask for its erasure; None: they do not."""
+    return max((fact.time for fact in facts if fact.type == "member.erased"), default=None)
 
 
 def review_posted(account: Account, data: ReviewPosted) -> None:
@@ -217,14 +224,14 @@ def adjusted(account: Account, data: PointsAdjusted) -> None:
         ledger.credit(account, lot, data.points, "adjust", "adjusted")
         tiers.count_points(account, data.points, "adjustment")
     elif data.points < 0:
-        account.need_wide()
+        account.need_all_open()
         if -data.points > max(account.head.available, 0):
             account.find("adjusted_below_zero", None, str(data.points))
         ledger.take(account, -data.points, "adjust", "adjusted", rules.rule)
 
 
 def _revoke_all(account: Account, rule: str) -> None:
-    account.need_wide()
+    account.need_all_open()
     hold = account.setting(f"hold:{MANUAL_HOLD}")
     ledger.need_lots(account, hold.spent if hold is not None else (), "revoke")
     for lot in sorted(account.open_lots(), key=lambda lot: lot.ref):
@@ -261,7 +268,7 @@ def held(account: Account, data: PointsHeld) -> None:
                     order.order_id,
                 )
         return
-    account.need_wide()
+    account.need_all_open()
     points = min(data.points or 0, max(account.head.available, 0))
     if points < (data.points or 0):
         account.find("held_more_than_available", None, str((data.points or 0) - points))
@@ -285,7 +292,7 @@ def released(account: Account, data: PointsReleased) -> None:
     if data.order_id is not None:
         order = orders.live(account, data.order_id)
         if order is not None and order.held:
-            keeping.keep(account, replace(order, held=False))
+            order_update.keep(account, replace(order, held=False))
     hold = account.setting(f"hold:{name}")
     points = data.points if data.points is not None else (hold.points if hold else 0)
     left = min(points, hold.points if hold else 0)

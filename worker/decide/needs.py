@@ -56,7 +56,7 @@ def needs(facts: Iterable[Event], program: Program | None = None) -> Needs:
     """
     items: set[ItemKey] = set()
     origins: set[str] = set()
-    wide = False
+    all_open = False
     for fact in facts:
         order_id = fact.order_id
         if order_id is not None:
@@ -65,8 +65,8 @@ def needs(facts: Iterable[Event], program: Program | None = None) -> Needs:
         items.update(_named(fact))
         if program is not None and isinstance(fact.data, OrderPlaced) and program.at(fact.time).remembers_bought:
             items.update(("mark", f"bought:{line.sku}") for line in fact.data.lines)
-        wide = wide or _wide(fact)
-    return Needs(frozenset(items), frozenset(origins), wide)
+        all_open = all_open or _wide(fact)
+    return Needs(frozenset(items), frozenset(origins), all_open)
 
 
 def _named(fact: Event) -> Iterator[ItemKey]:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from contracts.events import Line as PlacedLine
 from contracts.events import LineRef, OrderPaid, OrderPlaced, OrderRescheduled, ShipmentDelivered, ShipmentDispatched
-from worker.decide import exchange, expiry, keeping, ledger, maturity, redemption, rewards, subscriptions, tiers
+from worker.decide import exchange, expiry, ledger, maturity, order_update, redemption, rewards, subscriptions, tiers
 from worker.decide.account import Account
 from worker.decide.order_records import Bonus, Order, OrderLine, Shipment
 from worker.decide.program import Version
@@ -54,7 +54,7 @@ def placed(account: Account, data: OrderPlaced) -> None:
     expiry.prolong(account, "order")
     _remember_bought(account, order)
     tiers.ordered(account, order)
-    keeping.keep(account, order)
+    order_update.keep(account, order)
 
 
 def _remember_bought(account: Account, order: Order) -> None:
@@ -163,14 +163,14 @@ def paid(account: Account, data: OrderPaid) -> None:
         return
     rules = account.program.named(order.terms).terms.membership
     late_start = rules.start_judged_at == "payment" and rules.starts_at is not None and account.at < rules.starts_at
-    keeping.keep(account, replace(order, paid_at=account.at, earns=order.earns and not late_start))
+    order_update.keep(account, replace(order, paid_at=account.at, earns=order.earns and not late_start))
 
 
 def rescheduled(account: Account, data: OrderRescheduled) -> None:
     """New planned dates."""
     order = live(account, data.order_id)
     if order is not None:
-        keeping.keep(
+        order_update.keep(
             account,
             replace(
                 order,
@@ -221,7 +221,7 @@ def dispatched(account: Account, data: ShipmentDispatched) -> None:
     order = _ship(account, order, pieces)
     if data.shipment_id is not None and account.program.named(order.terms).follows_deliveries:
         order = replace(order, shipments=(*order.shipments, Shipment(data.shipment_id, pieces)))
-    keeping.keep(account, order)
+    order_update.keep(account, order)
 
 
 def _ship(account: Account, order: Order, pieces: Mapping[str, int]) -> Order:
@@ -253,7 +253,7 @@ def delivered(account: Account, data: ShipmentDelivered) -> None:
         order = _ship(account, order, left_now)
     lines = tuple(replace(line, delivered=line.delivered + pieces.get(line.line_id, 0)) for line in order.lines)
     order = replace(order, lines=lines, delivered_at=account.at, shipments=_still_under_way(order.shipments, pieces, data))
-    keeping.keep(account, maturity.part_off(account, order, "delivery", pieces))
+    order_update.keep(account, maturity.part_off(account, order, "delivery", pieces))
 
 
 def _arrived(account: Account, order: Order, data: ShipmentDelivered) -> dict[str, int]:

@@ -92,7 +92,7 @@ def _against(account: Account, data: RedemptionRequested) -> str | None:
         return "not_a_multiple"
     if data.points > account.head.available:
         return "insufficient_points"
-    account.need_wide()
+    account.need_all_open()
     return None
 
 

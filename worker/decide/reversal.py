@@ -21,12 +21,12 @@ from contracts.events import (
     ReturnRequested,
 )
 from contracts.terms import UsedPoints
-from worker.decide import exchange, keeping, ledger, maturity, orders
+from worker.decide import exchange, ledger, maturity, order_update, orders
 from worker.decide.account import Account
 from worker.decide.amounts import part
 from worker.decide.order_records import HandBack, Order, OrderLine, Spent
 from worker.decide.program import Version
-from worker.decide.working import Detached, Reversing
+from worker.decide.trace import Detached, Reversing
 
 Kind = Literal["cancel", "return", "exchange"]
 Lines = Literal["all"] | tuple[LineRef, ...]
@@ -77,7 +77,7 @@ def exchange_shipped(account: Account, data: ExchangeShipped) -> None:
         portions=(*order.portions, *maturity.open_portions(version, lines, f"@{data.exchange_id}")),
         shipped_at=account.at,
     )
-    keeping.keep(account, maturity.part_off(account, order, "shipment", pieces))
+    order_update.keep(account, maturity.part_off(account, order, "shipment", pieces))
 
 
 def _requested(account: Account, order_id: str, lines: Lines, kind: Kind, reason: str | None) -> None:
@@ -135,7 +135,7 @@ def _take_out(
     order = _used_points(account, version, order, kind, reason)
     if account.journal is not None:
         account.journal.working = None
-    keeping.keep(account, order)
+    order_update.keep(account, order)
 
 
 def _without(line: OrderLine, n: int, kind: Kind, *, awaiting: bool) -> OrderLine:

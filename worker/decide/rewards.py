@@ -114,7 +114,7 @@ def _called_off(account: Account, request: Request, order: Order) -> None:
     if rules is None or rules.carrier_reversed == "kept":
         return
     if not _pays_later(account, request):
-        account.need_wide()
+        account.need_all_open()
         rule = rules.carrier_rule or rules.rule
         ledger.need_lots(account, request.spent, "hand_back")
         for each in request.spent:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from contracts.events import SubscriptionPointsSet
 from contracts.terms import Subscription
-from worker.decide import deliveries, expiry, keeping, ledger, redemption, requests
+from worker.decide import deliveries, expiry, ledger, order_update, redemption, requests
 from worker.decide.account import Account
 from worker.decide.order_records import Order, Spent
 from worker.decide.state import Reason, Request, Setting
@@ -136,7 +136,7 @@ def _set_on(account: Account, rules: Subscription, order: Order, points: int) ->
         order = replace(order, to_take=points)
         if points < order.standing:
             order = _use(account, rules, order, points)
-    keeping.keep(account, order)
+    order_update.keep(account, order)
 
 
 def _use(account: Account, rules: Subscription, order: Order, points: int) -> Order:
@@ -150,7 +150,7 @@ def _use(account: Account, rules: Subscription, order: Order, points: int) -> Or
     elif change > 0:
         spent = (*spent, *ledger.take(account, change, "redeem", "spent", rules.rule, order.order_id))
     elif change < 0:
-        account.need_wide()
+        account.need_all_open()
         held = min(-change, reserved)
         spent = _less(account, spent, held, "held", rules.rule, order.order_id)
         spent = _less(account, spent, -change - held, "spent", rules.rule, order.order_id)
@@ -186,7 +186,7 @@ def take_set(account: Account, order: Order) -> Order:
     rules = account.program.named(order.terms).terms.redemption.subscription
     if rules is None or not order.to_take:
         return order
-    account.need_wide()
+    account.need_all_open()
     most = min(order.to_take, order.standing + max(account.head.available, 0))
     points = redemption.at_most(account, order, most)
     _tell_cut(account, order, order.to_take - points)
@@ -217,7 +217,7 @@ def _keep_for_next(account: Account, rules: Subscription, name: str, request: Re
     if change > 0:
         spent = (*spent, *ledger.hold(account, change, "reserve", rules.rule))
     elif change < 0:
-        account.need_wide()
+        account.need_all_open()
         spent = _less(account, spent, -change, "held", rules.rule, None)
     account.put_request(replace(request, spent=spent))
     setting = Setting(name=name, values=(request.request_id,), points=request.points) if request.points else None
@@ -254,7 +254,7 @@ def all_set_aside(account: Account) -> int:
 def free(account: Account, request: Request, order: Order) -> None:
     """An order that names its own points takes the place of the setting: what was set aside can be used on it."""
     rules = account.version.terms.redemption
-    account.need_wide()
+    account.need_all_open()
     _less(account, request.spent, set_aside(account, request), "held", rules.rule, None)
     account.put_request(replace(request, status="released", spent=(), order_id=order.order_id))
     account.put("setting", setting_name(order.subscription_id), None)
@@ -271,7 +271,7 @@ def use_kept(account: Account, request: Request, order: Order) -> Order:
     if not held:
         account.put_request(replace(request, order_id=order.order_id))
         return replace(order, setting=request.request_id, to_take=points)
-    account.need_wide()
+    account.need_all_open()
     spent = _less(account, request.spent, held - points, "held", rules.rule, None)
     account.put_request(replace(request, status="captured", spent=(), order_id=order.order_id))
     if points:

@@ -95,21 +95,21 @@ async def _load_seen(link: Link, wanted: Sequence[Wanted], found: dict[UUID, Loa
 
 async def _load_items(link: Link, wanted: Sequence[Wanted], found: dict[UUID, Loaded], unreadable: Unreadable) -> None:
     keys = [(w.account_id, kind, key) for w in wanted for kind, key in w.needs.items]
-    wide = [w.account_id for w in wanted if w.needs.wide]
-    if not keys and not wide:
+    all_open = [w.account_id for w in wanted if w.needs.all_open]
+    if not keys and not all_open:
         return
     named = columns(keys) if keys else [(), (), ()]
-    for account_id, (name, item) in unreadable.decoded(await link.fetch("items", *named, wide), "an item", item_of):
+    for account_id, (name, item) in unreadable.decoded(await link.fetch("items", *named, all_open), "an item", item_of):
         found[account_id].items[name] = item
 
 
 async def _load_lots(link: Link, wanted: Sequence[Wanted], found: dict[UUID, Loaded], unreadable: Unreadable) -> None:
     keys = [(w.account_id, origin) for w in wanted for origin in w.needs.origins]
-    wide = [w.account_id for w in wanted if w.needs.wide]
-    if not keys and not wide:
+    all_open = [w.account_id for w in wanted if w.needs.all_open]
+    if not keys and not all_open:
         return
     named = columns(keys) if keys else [(), ()]
-    for account_id, lot in unreadable.decoded(await link.fetch("lots", *named, wide), "a lot", lot_of):
+    for account_id, lot in unreadable.decoded(await link.fetch("lots", *named, all_open), "a lot", lot_of):
         found[account_id].lots[lot.ref] = lot
 
 

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from worker.decide.program import Program
 from worker.persist import PostgresStore, StoreOptions, Violation
-from worker.registry import programs
+from worker.programs.registry import programs
 from worker.upkeep.verify import check
 
 ACCOUNTS_AT_ONCE: Final = 500
@@ -30,7 +30,7 @@ _LAST: Final = UUID(int=2**128 - 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LoadRequest:
     """What to look at. `since`: only accounts that were written since then. `accounts`: only these, and nothing as a whole.
     `after`: leave out accounts up to this id. `processes`: how many look at once; 1: this one alone.
     """
@@ -50,7 +50,7 @@ class Looked:
     after: UUID
 
 
-async def look(dsn: str, options: StoreOptions, asked: Asked) -> AsyncIterator[Looked]:
+async def look(dsn: str, options: StoreOptions, asked: LoadRequest) -> AsyncIterator[Looked]:
     """Look at the ledger, chunk by chunk in the order of ids. The invariants that belong to no account come last.
 
     Raises the store's errors, also those that another process met.
@@ -92,7 +92,7 @@ async def _elsewhere(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-async def _chunks(store: PostgresStore, asked: Asked) -> AsyncIterator[Sequence[UUID]]:
+async def _chunks(store: PostgresStore, asked: LoadRequest) -> AsyncIterator[Sequence[UUID]]:
     if asked.accounts is not None:
         named = sorted(account for account in set(asked.accounts) if account > asked.after)
         for place in range(0, len(named), ACCOUNTS_AT_ONCE):

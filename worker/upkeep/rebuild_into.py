@@ -12,7 +12,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
-from worker.catalogue import Catalogue
 from worker.decide.account import Defect
 from worker.decide.change import FORGOTTEN, AccountChange, Loaded
 from worker.decide.fold import defect_of
@@ -21,6 +20,7 @@ from worker.decide.refold import Clock, change_account, net
 from worker.decide.state import FORMAT, Certainty, blank
 from worker.persist.rows import Dossier
 from worker.persist.transfer import Transfer
+from worker.programs.catalogue import Catalogue
 from worker.upkeep.heads import LOOKS_AHEAD, comparable
 
 DIFFERENCES_MAX = 1_000

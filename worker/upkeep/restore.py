@@ -19,12 +19,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from contracts.counting import counted
-from worker import registry
 from worker.decide.change import NAMELESS
 from worker.decide.messages import CLOCK
 from worker.decide.state import Decision, Verdict, clock_moment
 from worker.persist.api import Store
 from worker.persist.identity import account_id
+from worker.programs import registry
 
 DECIDED: Final = "loyalty.redemption-decided"
 BALANCES: Final = "loyalty.balance-changed"

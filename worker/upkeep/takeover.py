@@ -17,7 +17,7 @@ from worker.decide import opening
 from worker.decide.change import Loaded, Needs, Wanted
 from worker.persist.api import Store
 from worker.persist.identity import account_id
-from worker.pipeline import Pipeline
+from worker.processing.pipeline import Pipeline
 from worker.upkeep.balances import Mistake, Opened
 
 BATCH: Final = 1_000

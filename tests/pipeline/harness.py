@@ -1,0 +1,79 @@
+"""A pipeline on the store in memory that is handed records as if they had come from one partition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+
+from contracts.statement import Statement
+from tests.flows.bad_records import NOW
+from tests.flows.system import Raw
+from tests.stores.ends import read_to_ends
+from tests.stores.memory import MemoryStore
+from worker.consume.batch import Batch, Move
+from worker.decide.program import Program
+from worker.decode import Record
+from worker.persist import Dossier
+from worker.processing.pipeline import Done, Pipeline, PipelineOptions
+from worker.programs.catalogue import Catalogue
+from worker.programs.terms_file import load, shipped
+from worker.reading.statements import read
+from worker.upkeep import verify
+
+KEY = b"a key for tests, not a secret"
+PROGRAM = "belle-maison"
+
+
+@lru_cache(maxsize=1)
+def programs() -> dict[str, Program]:
+    """The shipped programs by code."""
+    return {code: load(path) for code, path in shipped().items()}
+
+
+class Harness:
+    """`offset`: how many records were taken."""
+
+    def __init__(self, store: MemoryStore | None = None) -> None:
+        self.store = store if store is not None else MemoryStore(clock=lambda: NOW)
+        self.pipeline = Pipeline(self.store, Catalogue(programs().values()), PipelineOptions(KEY), epoch=1)
+        self.offset = 0
+
+    def read(self, records: Sequence[Raw]) -> Batch:
+        """Records as a batch that was read, with the move of its partition."""
+        at, start = int(NOW.timestamp() * 1000), self.offset
+        read = tuple(
+            Record(each.topic, 0, start + number, at, each.key, each.value, tuple(each.headers))
+            for number, each in enumerate(records)
+        )
+        self.offset += len(read)
+        return Batch(read, (Move("commerce.order", 0, start or None, self.offset, b"", NOW, at_end=True),))
+
+    async def take(self, *records: Raw) -> Done:
+        """One batch."""
+        return await self.pipeline.process(self.read(records))
+
+    async def until(self, at: datetime) -> None:
+        """The watermark comes to an instant, all topics are read to their ends, and the clock runs."""
+        self.pipeline.know(at)
+        await read_to_ends(self.store)
+        due = {each.account_id for each in await self.store.due(range(64), at, 1000)}
+        await self.pipeline.run_due(due | {*await self.store.decidable(range(64), 1000)}, at)
+
+    async def dossier(self, member: str) -> Dossier:
+        """All that is kept of a member."""
+        async for dossier in self.store.dossiers():
+            if dossier.row is not None and dossier.row.member_id == member:
+                return dossier
+        raise AssertionError(f"{member} has no account")
+
+    async def statement(self, member: str) -> Statement:
+        """A member's statement; the ledger is verified."""
+        assert [violation async for violation in verify.check(self.store, programs())] == []
+        dossier = await self.dossier(member)
+        assert dossier.row is not None
+        return read(dossier, programs()[dossier.row.program], NOW, "now")
+
+    def letters(self) -> list[str]:
+        """The reasons of all dead letters."""
+        return sorted(letter.reason for letter in self.store.tables.dead_letters.values())

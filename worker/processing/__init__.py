@@ -1,0 +1,1 @@
+"""A batch of records, from bytes to a committed ledger."""

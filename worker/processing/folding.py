@@ -1,0 +1,282 @@
+"""Fold accounts within one transaction: load, decide, win the heads, write.
+
+The first guess of what to load is nearly always right. Accounts for which it was not, or whose facts come late, are loaded again
+with what the fold asked for, all of them in one go; accounts whose head another worker changed meanwhile are folded anew, and
+cannot lose a second time, for the lost race left them locked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+from uuid import UUID
+
+from msgspec import Struct, field
+
+from contracts.counting import counted
+from contracts.events import Event
+from worker import metrics
+from worker.decide.account import Defect, NotLoaded
+from worker.decide.arrivals import change_by
+from worker.decide.change import FORGOTTEN, AccountChange, AccountRow, History, Loaded, Wanted, nameless
+from worker.decide.deduplication import Deduplicated, deduplicate
+from worker.decide.fold import defect_of
+from worker.decide.load_request import LoadRequest
+from worker.decide.needs import ROUNDS_MAX
+from worker.decide.rebuild import BEGINNING
+from worker.decide.refold import Clock, Late, change_account
+from worker.decide.state import Decision, Item, ItemKey, Moment, blank
+from worker.log import get_logger
+from worker.persist.api import Batch
+from worker.persist.errors import ErasedMeanwhileError
+from worker.persist.rows import Dossier
+from worker.processing.folding_anew import folded_anew, in_other_form
+from worker.programs.catalogue import Catalogue
+
+log = get_logger(__name__)
+
+AT_ONCE_FACTS: Final = 128
+"""After so many facts were folded, others get their turn, the relay and the probes among them: every 10 ms or so."""
+
+
+class Task(Struct):
+    """One account of a batch: whose it is, its incoming facts (sifted when it was loaded last), and what to load of it.
+
+    `returns`: the member was erased before, and these facts are of later. `fence`: why the account is to be fenced and not folded
+    (None: it is folded). `rehearsed`: nothing of it will be kept.
+    """
+
+    account_id: UUID
+    program: str = ""
+    member_id: str = ""
+    facts: list[Event] = field(default_factory=list)
+    asked: LoadRequest = field(default_factory=LoadRequest)
+    returns: bool = False
+    fence: str | None = None
+    rehearsed: bool = False
+    deduplicated: Deduplicated = field(default_factory=Deduplicated)
+
+    def wanted(self) -> Wanted:
+        """What to load."""
+        return Wanted(
+            account_id=self.account_id,
+            seen=tuple((fact.source, fact.id) for fact in self.facts),
+            needs=self.asked.needs,
+        )
+
+
+class Folded(Struct):
+    """What became of a batch's accounts: changes whose heads were won, and facts that were not applied, with the reason."""
+
+    changes: list[AccountChange] = field(default_factory=list)
+    duplicates: list[Event] = field(default_factory=list)
+    conflicts: list[tuple[Event, str, str]] = field(default_factory=list)
+    late: int = 0
+    applied: int = 0
+
+
+class Folding:
+    """Folds tasks under one clock."""
+
+    def __init__(self, catalogue: Catalogue, epoch: int) -> None:
+        self._catalogue = catalogue
+        self._epoch = epoch
+
+    async def fold(self, batch: Batch, tasks: Sequence[Task], clock: Clock) -> Folded:
+        """Fold and win all of them; the caller writes the changes."""
+        changes: list[AccountChange] = []
+        open_tasks = list(tasks)
+        for _ in range(2):
+            tried = await self._round(batch, open_tasks, clock)
+            won = await batch.win(tried) if tried else set()
+            changes.extend(change for change in tried if change.account_id in won)
+            lost = {change.account_id for change in tried} - won
+            if not lost:
+                return _folded(tasks, changes)
+            metrics.commit_retries.labels(why="head").inc(len(lost))
+            open_tasks = [task for task in open_tasks if task.account_id in lost]
+        raise RuntimeError(f"{counted(len(open_tasks), 'account was', 'accounts were')} lost twice, although locked")
+
+    async def fence(self, batch: Batch, account_id: UUID, why: str, revision: int | None = None) -> list[AccountChange]:
+        """Fence an account that cannot be written; the caller writes the changes that it gets (none: it is gone on)."""
+        loaded = (await batch.load([Wanted(account_id)], {}))[account_id]
+        if loaded.row is None or loaded.row.fenced is not None or revision not in (None, loaded.row.revision):
+            return []
+        change = self._kept_for_later(Task(account_id), loaded, loaded.row.program, loaded.row.member_id, why)
+        return [change] if await batch.win([change]) else []
+
+    async def _round(self, batch: Batch, tasks: Sequence[Task], clock: Clock) -> list[AccountChange]:
+        """Load and fold until every task has what it needs."""
+        changes: list[AccountChange] = []
+        left = list(tasks)
+        for task in left:
+            program = self._catalogue.program(task.program) if task.program else None
+            task.asked.facts(task.facts, program)
+        for number in range(1, ROUNDS_MAX + 1):
+            names = {task.account_id: (task.program, task.member_id) for task in left if task.member_id}
+            loaded = await batch.load([task.wanted() for task in left], names)
+            histories = await batch.history({task.account_id: task.asked.since for task in left if task.asked.since is not None})
+            whole = await self._other_forms(batch, loaded)
+            again: list[Task] = []
+            at_once = 0
+            for task in left:
+                at_once += max(len(task.facts), 1)
+                if at_once > AT_ONCE_FACTS:
+                    await asyncio.sleep(0)
+                    at_once = 0
+                at_hand = loaded[task.account_id]
+                if task.account_id in whole:
+                    changes.append(self._anew(task, whole[task.account_id], at_hand, clock))
+                    continue
+                # At every load: another worker may have brought the same fact meanwhile.
+                task.deduplicated = _deduplicated(task, at_hand.row, at_hand.seen, at_hand.items)
+                try:
+                    change = self._change(task, at_hand, histories.get(task.account_id), clock, last=number == ROUNDS_MAX)
+                except (NotLoaded, Late) as raised:
+                    task.asked.more(raised)
+                    again.append(task)
+                else:
+                    if change is not None:
+                        changes.append(change)
+            if not again:
+                return changes
+            left = again
+        raise AssertionError("the last round fences whoever still asks")
+
+    @staticmethod
+    async def _other_forms(batch: Batch, loaded: Mapping[UUID, Loaded]) -> dict[UUID, Dossier]:
+        """All that is kept of the accounts which are kept in another form."""
+        other = [account_id for account_id, each in loaded.items() if in_other_form(each.row)]
+        # Read anew: another worker may just have brought one into the form of this release, or fenced it.
+        return {each.account_id: each for each in (await batch.dossiers(other) if other else ()) if in_other_form(each.row)}
+
+    def _anew(self, task: Task, dossier: Dossier, loaded: Loaded, clock: Clock) -> AccountChange:
+        """An account that is kept in another form: folded from its facts, and then from them and what is new."""
+        row = dossier.row
+        assert row is not None
+        program = self._catalogue.program(row.program)
+        try:
+            _must_be_folded(task)
+            change = folded_anew(dossier, program, clock, self._epoch)
+            items = {key: item for key, item in change.items.items() if item is not None}
+            task.deduplicated = _deduplicated(task, row, loaded.seen, items)
+
+            def fold(fresh: Sequence[Event], told: Sequence[Decision], after: Moment | None) -> AccountChange:
+                return folded_anew(dossier, program, clock, self._epoch, _kept_of(fresh, row), told, after)
+
+            at_hand = (change.head, clock, loaded.seen, items, BEGINNING)
+            folded, task.deduplicated = change_by(task.facts, task.deduplicated, *at_hand, fold)
+            change = folded or change
+        except Defect as defect:
+            return self._kept_for_later(task, Loaded(row), row.program, row.member_id, str(defect))
+        return change
+
+    def _change(self, task: Task, loaded: Loaded, history: History | None, clock: Clock, *, last: bool) -> AccountChange | None:
+        row, deduplicated = loaded.row, task.deduplicated
+        if deduplicated.fresh and row is not None and row.member_id == FORGOTTEN and not (task.member_id and task.returns):
+            # The look for who is erased, or for whose order it is, was before the erasure.
+            raise ErasedMeanwhileError(task.account_id)
+        if row is None and not deduplicated.fresh:
+            return None
+        program = self._catalogue.program(task.program or (row.program if row is not None else ""))
+        member_id = task.member_id or (row.member_id if row is not None else "")
+        if row is not None and row.fenced is not None:
+            return self._kept_for_later(task, loaded, program.code, member_id, row.fenced) if deduplicated.fresh else None
+        try:
+            _must_be_folded(task)
+            _must_be_readable(loaded, history)
+            if history is not None and task.asked.facts(history.facts, program):
+                raise NotLoaded
+            given = (program, task.account_id, member_id, loaded)
+
+            def fold(fresh: Sequence[Event], told: Sequence[Decision], after: Moment | None) -> AccountChange | None:
+                told, fresh = (*loaded.told, *told), _kept_of(fresh, row)
+                return change_account(*given, fresh, clock, history, told=told, after=after, epoch=self._epoch)
+
+            at_hand = (row.head if row is not None else blank(), clock, loaded.seen, loaded.items)
+            since = history.since if history is not None else None
+            change, task.deduplicated = change_by(task.facts, deduplicated, *at_hand, since, fold)
+            return _recorded_now(change, loaded)
+        except (NotLoaded, Late):
+            if not last:
+                raise
+            defect = Defect(f"still asks for rows after {ROUNDS_MAX} loads")
+        except Defect as found:
+            defect = found
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever one account makes us do wrong, everyone else goes on
+            defect = defect_of(error, "posting")
+        return self._kept_for_later(task, loaded, program.code, member_id, str(defect))
+
+    def _kept_for_later(self, task: Task, loaded: Loaded, program: str, member_id: str, why: str) -> AccountChange:
+        """A fenced account takes its facts, so that nothing is lost, and nothing else until it is rebuilt."""
+        row = loaded.row
+        if (row is None or row.fenced is None) and not task.rehearsed:
+            log.error("account_fenced", account=str(task.account_id), program=program, why=why)
+            metrics.accounts_fenced.inc()
+        while task.deduplicated.doubtful:
+            task.deduplicated.settle(loaded.seen, {})  # nothing can be said of them before the account is rebuilt
+        return AccountChange(
+            account_id=task.account_id,
+            program=program,
+            member_id=member_id,
+            expected_revision=row.revision if row is not None else 0,
+            version=row.version if row is not None else 0,
+            epoch=max(row.epoch, self._epoch) if row is not None else self._epoch,
+            head=row.head if row is not None else blank(),
+            facts=list(task.deduplicated.fresh),
+            fenced=why,
+        )
+
+
+def _must_be_folded(task: Task) -> None:
+    """Raises Defect for an account that is to be fenced."""
+    if task.fence is not None:
+        raise Defect(task.fence)
+
+
+def _must_be_readable(loaded: Loaded, history: History | None) -> None:
+    """Raises Defect if a row of the account cannot be read."""
+    why = loaded.unreadable or (history.unreadable if history is not None else None)
+    if why is not None:
+        raise Defect(f"there is {why}")
+
+
+def _deduplicated(
+    task: Task, row: AccountRow | None, seen: Mapping[tuple[str, str], bytes], items: Mapping[ItemKey, Item]
+) -> Deduplicated:
+    """The task's facts by what is to become of them."""
+    deduplicated = deduplicate(task.facts, seen, items, nameless=row is not None and row.member_id == nameless(task.account_id))
+    deduplicated.fresh = _kept_of(deduplicated.fresh, row)
+    return deduplicated
+
+
+def _kept_of(facts: Sequence[Event], row: AccountRow | None) -> list[Event]:
+    """Facts as they are kept: those of an account whose person was forgotten name nobody either."""
+    forgotten = row is not None and row.member_id == nameless(row.account_id)
+    return [fact.without_person() for fact in facts] if forgotten else list(facts)
+
+
+def _recorded_now(change: AccountChange | None, loaded: Loaded) -> AccountChange | None:
+    """Of what was told before a restore, only what was folded now is recorded now."""
+    if change is not None and loaded.told:
+        folded = {step.moment.name for step in change.steps}
+        change.decisions = [each for each in change.decisions if (each.source, each.id) in folded]
+    return change
+
+
+def _folded(tasks: Iterable[Task], changes: list[AccountChange]) -> Folded:
+    return Folded(
+        changes,
+        duplicates=[event for task in tasks for event in task.deduplicated.duplicates],
+        conflicts=[conflict for task in tasks for conflict in task.deduplicated.conflicts],
+        late=sum(change.late for change in changes),
+        applied=sum(len(change.facts) for change in changes if change.fenced is None),
+    )
+
+
+def unique(tasks: Iterable[Task]) -> list[Task]:
+    """Tasks by account id: the order in which rows are locked everywhere."""
+    return sorted(tasks, key=lambda task: task.account_id)

@@ -1,0 +1,1 @@
+"""Point programs: terms files, the registry, and which program an event belongs to."""

@@ -1,0 +1,83 @@
+"""The programs that this worker runs, and which of them an event belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from contracts.events import Event, OrderPlaced, RedemptionRequested
+from worker.decide.program import Program
+
+OUTSIDE = ""
+"""The program of orders of stores outside every program: they are counted and dropped. What follows them:
+`worker.processing.routing`."""
+
+
+class Unresolved(NamedTuple):
+    """Why an event belongs to no program that is known: a dead letter."""
+
+    reason: str
+    detail: str
+
+
+class Catalogue:
+    """Programs by code, and their stores as the terms in force say."""
+
+    def __init__(self, programs: Iterable[Program] = ()) -> None:
+        self._programs: Mapping[str, Program] = {}
+        self.replace(programs)
+
+    def replace(self, programs: Iterable[Program]) -> None:
+        """Go on with these programs: terms were registered."""
+        self._programs = {program.code: program for program in programs}
+
+    def __len__(self) -> int:
+        return len(self._programs)
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The codes of all programs."""
+        return tuple(self._programs)
+
+    def program(self, code: str) -> Program:
+        """The program of a code; KeyError if there is none."""
+        return self._programs[code]
+
+    def resolve(self, event: Event) -> str | Unresolved | None:
+        """The program of an event: its code, OUTSIDE, None if only its order can tell, or why it cannot be told."""
+        if event.program is not None:
+            if event.program in self._programs:
+                return event.program
+            return Unresolved(
+                "unknown_program", f"program: no terms are registered for it; known are {', '.join(self._programs)}"
+            )
+        data = event.data
+        if isinstance(data, OrderPlaced):
+            return self._of_store(data.store, event.time, open_to_all=True)
+        if isinstance(data, RedemptionRequested):
+            return self._of_store(data.store, event.time, open_to_all=False)
+        if event.member_id is None:
+            return None
+        if len(self._programs) == 1:
+            return next(iter(self._programs))
+        return Unresolved("program_missing", "program: should be given (attribute ce_program), for no store tells it")
+
+    def awaits(self, event: Event) -> bool:
+        """Whether an event about an order that has not come is kept until it does (COM-C5). One that names no program is, if any
+        program would keep it."""
+        codes = self.codes if event.program is None else (event.program,)
+        return any(self._programs[code].at(event.time).terms.unknown_order == "kept" for code in codes)
+
+    def _of_store(self, store: str, at: datetime, *, open_to_all: bool) -> str | Unresolved:
+        """The program of a store: the one that has it as eligible, else the one that names it as excluded."""
+        stores = {code: program.at(at).terms.membership.stores for code, program in self._programs.items()}
+        for found in (
+            [code for code, each in stores.items() if store in each.eligible],
+            [code for code, each in stores.items() if store in each.excluded],
+        ):
+            if len(found) == 1:
+                return found[0]
+            if found:
+                return Unresolved("ambiguous_store", f"program: should be given, the store belongs to {' and '.join(found)}")
+        return OUTSIDE if open_to_all else Unresolved("unknown_store", "data.store: belongs to no program")

@@ -1,0 +1,141 @@
+"""The fold's working as lines of arithmetic that a person can follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import assert_never
+
+from worker.decide.amounts import Factor
+from worker.decide.lot_name import lot_name
+from worker.decide.program import Version
+from worker.decide.state import Entry
+from worker.decide.trace import Cut, Doing, Reversing, Settling, Share, Term, Working
+from worker.reading.explain.words import ROUNDING, Words
+
+_DIGITS = 4
+
+
+def lines(words: Words, version: Version, working: Working, entry: Entry) -> Iterator[str]:
+    """How a working came to its points. Where it moved them in several entries, the last line says how many are here."""
+    match working:
+        case Settling():
+            yield from _settling(words, version, working, entry)
+        case Reversing():
+            yield from reversing(words, version, working)
+        case Doing():
+            yield from _doing(words, working)
+        case _:
+            assert_never(working)
+    if abs(working.total) != entry.points and not (isinstance(working, Settling) and _alone(entry, working)):
+        yield words.line("parts", n=abs(working.total), points=entry.points)
+
+
+# -- what an order earns
+
+
+def _settling(words: Words, version: Version, working: Settling, entry: Entry) -> Iterator[str]:
+    for share in _shares(entry, working):
+        for term in working.terms:
+            if term.portion == share.portion:
+                yield from _term(words, version, term)
+        if share.should == share.earned == entry.points and not share.held:
+            continue  # the arithmetic above has said it all
+        name = "earns" if share.earned == share.should else "earns_less"
+        change = f"{share.should - share.held:+,}"
+        yield words.line(name, earned=share.earned, should=share.should, held=share.held, change=change)
+    yield from _cuts(words, working.cuts)
+    if working.lapsed:
+        yield words.line("lapsed", n=working.lapsed)
+    if working.revoked:
+        yield words.line("revoked", n=working.revoked)
+    if working.written_off:
+        yield words.line("written_off", n=working.written_off)
+
+
+def _alone(entry: Entry, working: Settling) -> Share | None:
+    """The portion whose points the entry moved, if they are all that it changed by."""
+    for share in working.shares:
+        if entry.lot == lot_name(f"order:{working.order_id}", f"{share.portion}.{working.source}"):
+            return share if abs(share.should - share.held) == entry.points else None
+    return None
+
+
+def _shares(entry: Entry, working: Settling) -> list[Share]:
+    """The portions that tell of an entry: its own, or all that changed."""
+    alone = _alone(entry, working)
+    return [alone] if alone is not None else [share for share in working.shares if share.should != share.held]
+
+
+def _term(words: Words, version: Version, term: Term) -> Iterator[str]:
+    if term.how == "bonus":
+        yield words.line("bonus", bonus=term.amount, pieces=term.pieces, of=term.of, points=term.points)
+    else:
+        notes = [words.line("tier", tier=term.tier)] if term.tier else []
+        if term.campaigns:
+            notes.append(words.line("campaign", names=", ".join(term.campaigns)))
+        tail = f" ({', '.join(notes)})" if notes else ""
+        for each in term.rates:
+            yield _rate(words, version, term.amount, each) + tail
+        if len(term.rates) > 1:
+            yield words.line("sum", points=term.points)
+    if term.before:
+        yield words.line("earlier", before=term.before, points=term.points - term.before)
+
+
+def _rate(words: Words, version: Version, amount: int, rate: Factor) -> str:
+    mode = version.terms.earning.rounding.mode
+    currency = version.terms.currency
+    points = rate.of(amount, mode)
+    if rate.unit > 1:
+        each = _exact(rate.numerator, rate.denominator)
+        unit = words.money(rate.unit, currency)
+        return words.line(
+            "per", amount=words.money(amount, currency), unit=unit, full=amount // rate.unit, each=each, points=points
+        )
+    exact = _exact(amount * rate.numerator, rate.denominator)
+    share = _exact(100 * rate.numerator, rate.denominator) + "%"
+    rounding = words.of(ROUNDING[mode])
+    if amount * rate.numerator % rate.denominator == 0:
+        return words.line("share_exact", amount=words.money(amount, currency), rate=share, points=points)
+    return words.line("share", amount=words.money(amount, currency), rate=share, exact=exact, rounding=rounding, points=points)
+
+
+def _exact(numerator: int, denominator: int) -> str:
+    """A fraction as a decimal: exact up to four digits, else marked with an ellipsis."""
+    value = Decimal(numerator) / Decimal(denominator)
+    short = value.quantize(Decimal(1).scaleb(-_DIGITS))
+    text = f"{short.normalize():,f}"
+    return text if short == value else f"{text}…"
+
+
+def _cuts(words: Words, cuts: list[Cut]) -> Iterator[str]:
+    for cut in cuts:
+        period = cut.period.rpartition(":")[2]
+        yield words.line("cap", limit=cut.points, period=period, used=cut.used, wanted=cut.wanted, allowed=cut.allowed)
+
+
+# -- used points that come off, and activities
+
+
+def reversing(words: Words, version: Version, working: Reversing) -> Iterator[str]:
+    """How many used points come off goods that are gone."""
+    if working.how == "pro_rata":
+        for each in working.lines:
+            yield words.line(
+                "line", line=each.sku, quantity=each.quantity, gone=each.gone, used=each.used, detached=each.detached
+            )
+    else:
+        yield words.line("by_cash" if working.how == "cash_first" else "by_points", detached=working.detached)
+    rest = working.detached - working.done
+    yield words.line("done", detached=working.detached, done=working.done, rest=rest)
+    if working.later:
+        yield words.line("later", n=working.later, date=version.days.date_of(working.at).isoformat())
+
+
+def _doing(words: Words, working: Doing) -> Iterator[str]:
+    if working.times:
+        yield words.line("times", each=working.each, times=" × ".join(working.times), amount=working.amount)
+    else:
+        yield words.line("each", each=working.amount)
+    yield from _cuts(words, working.cuts)

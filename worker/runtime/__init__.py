@@ -1,0 +1,1 @@
+"""The worker as a process: its parts, what runs beside them, and how they end."""

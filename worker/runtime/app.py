@@ -1,0 +1,407 @@
+"""The worker as a whole: builds the parts, runs them beside each other, and stops them in the right order.
+
+Subscription ─► Intake ─► Pipeline (one transaction per batch) ─► outbox ─► Relay ─► Kafka
+                              ▲                Timekeeper (watermark) ─► DueLoop ─┘
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from contracts.events import TOPICS_IN
+from worker import log as logging
+from worker import metrics
+from worker.consume.batch import Batch, PartitionKey
+from worker.consume.breaker import Breaker, BreakerRule
+from worker.consume.ends import LogEnds
+from worker.consume.intake import Intake, IntakeOptions
+from worker.consume.positions import Incident
+from worker.consume.subscription import Subscription, SubscriptionOptions
+from worker.decode import Limits
+from worker.due import DueLoop, DueOptions
+from worker.health import ProbeServer
+from worker.persist.api import Store
+from worker.persist.errors import OutcomeUnknownError, PositionLostError, StoreError
+from worker.persist.identity import key_check
+from worker.persist.postgres import PostgresStore, StoreOptions
+from worker.processing.pipeline import Pipeline, PipelineOptions
+from worker.programs import registry
+from worker.programs.catalogue import Catalogue
+from worker.publish.producer import make_producer
+from worker.publish.relay import Relay, RelayOptions
+from worker.runtime.adapters import Outbox, Positions
+from worker.runtime.build import VERSION, the_fold_is
+from worker.runtime.clocks import Clocks
+from worker.runtime.erasing import Eraser
+from worker.runtime.sampling import Sampler, SamplerOptions
+from worker.runtime.sweeper import Sweeper
+from worker.runtime.timekeeping import Timekeeper, TimekeeperOptions
+from worker.settings import Settings
+
+log = logging.get_logger(__name__)
+
+COLLECT_AFTER_OBJECTS = 200_000
+BACKOFF_SECONDS_MIN = 0.05
+BACKOFF_SECONDS_MAX = 5.0
+AT_ONCE_EXIT_CODE = 143
+HEARTBEAT_MS_MAX = 1_000
+
+
+class NotReadyError(Exception):
+    """The worker cannot start: the database's schema, its terms or its key are not what this release needs."""
+
+
+def postgres_options(settings: Settings) -> StoreOptions:
+    """How the store is to use Postgres."""
+    postgres = settings.postgres
+    return StoreOptions(
+        connections_max=postgres.connections_max,
+        connect_seconds=postgres.connect_seconds,
+        acquire_seconds=postgres.acquire_seconds,
+        statement_seconds=postgres.statement_seconds,
+        lock_seconds=postgres.lock_seconds,
+        settle_seconds=postgres.settle_seconds,
+        statement_cache_size=postgres.statement_cache_size,
+        role=postgres.role,
+    )
+
+
+@contextlib.asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[PostgresStore]:
+    """The store of these settings. Raises UnavailableError."""
+    async with await PostgresStore.open(settings.postgres.full_dsn(), postgres_options(settings)) as store:
+        yield store
+
+
+async def check(store: Store, account_key: bytes) -> Catalogue:
+    """What must be true before a worker reads anything; returns the registered programs. Raises NotReadyError, WrongKeyError."""
+    missing = await store.missing_migrations()
+    if missing:
+        raise NotReadyError(f"the database lacks migration {', '.join(missing)}: run `loyalty migrate`")
+    await store.settle_key(key_check(account_key))
+    catalogue = Catalogue(await registry.programs(store))
+    if not len(catalogue):
+        raise NotReadyError("no terms are registered: run `loyalty migrate`, or `loyalty program apply FILE`")
+    return catalogue
+
+
+@dataclass(slots=True)
+class _State:
+    """What readiness is told from."""
+
+    database: str = ""  # why the database is not to be reached; empty while it is
+    incidents: tuple[str, ...] = ()
+
+
+class Worker:
+    """One worker process. `run` returns when it was stopped; `stop` begins that."""
+
+    def __init__(self, settings: Settings, store: PostgresStore, catalogue: Catalogue, epoch: int) -> None:
+        self._settings = settings
+        self._store = store
+        self._state = _State()
+        key = settings.account_key.get_secret_value().encode()
+        self.clocks = Clocks(settings.clock.offset_seconds_max)
+        limits = settings.limits
+        self.pipeline = Pipeline(
+            store,
+            catalogue,
+            PipelineOptions(
+                account_key=key,
+                limits=Limits(
+                    value_bytes_max=limits.value_bytes_max,
+                    headers_max=limits.headers_max,
+                    header_bytes_max=limits.header_bytes_max,
+                    depth_max=limits.depth_max,
+                    containers_max=limits.containers_max,
+                    skew_seconds_max=limits.skew_seconds_max,
+                ),
+                grace_seconds=settings.watermark.grace_seconds,
+                topic=settings.kafka.topic,
+            ),
+            epoch,
+            self.clocks.now,
+        )
+        breaker = settings.breaker
+        self._breaker = Breaker(
+            BreakerRule(
+                share_max=breaker.share_max,
+                window_seconds=breaker.window_seconds,
+                records_min=breaker.records_min,
+                pause_seconds=breaker.pause_seconds,
+                pause_seconds_max=breaker.pause_seconds_max,
+                probe_records=breaker.probe_records,
+            )
+        )
+        self.intake = Intake(
+            Positions(store),
+            IntakeOptions(
+                batch_bytes_max=settings.batch.bytes_max,
+                buffer_records_max=settings.batch.buffer_records_max,
+                buffer_bytes_max=settings.batch.buffer_bytes_max,
+                total_bytes_max=settings.batch.buffers_bytes_max,
+                step_tolerance_seconds=settings.step.tolerance_seconds,
+                step_wait_seconds=settings.step.wait_seconds,
+                gap_policy=settings.kafka.gap_policy,
+            ),
+            self._incident,
+        )
+        client = settings.kafka.client_options(settings.worker_id)
+        topics = tuple(settings.kafka.topic(name) for name in TOPICS_IN)
+        self.subscription = Subscription(
+            self.intake,
+            SubscriptionOptions(
+                topics=topics,
+                group=settings.kafka.group,
+                client=client,
+                poll_records_max=settings.batch.records_max,
+                session_timeout_ms=settings.kafka.session_timeout_seconds * 1000,
+                # However long a session lasts, a worker hears soon that partitions are to be dealt anew.
+                heartbeat_ms=min(settings.kafka.session_timeout_seconds * 1000 // 3, HEARTBEAT_MS_MAX),
+                stall_seconds=settings.kafka.stall_seconds,
+            ),
+        )
+        self.relay = Relay(
+            Outbox(store, settings.kafka.topic),
+            partial(make_producer, client),
+            RelayOptions(
+                groups=settings.relay.groups,
+                read_rows_max=settings.relay.read_rows_max,
+                lease_seconds=settings.relay.lease_seconds,
+                idle_seconds_max=settings.relay.idle_seconds_max,
+            ),
+            settings.worker_id,
+            self._share,
+            self.clocks.now,
+            partial(self.clocks.heard, "broker"),
+        )
+        self.due = DueLoop(
+            store,
+            self.pipeline.run_due,
+            DueOptions(
+                grace_seconds=settings.watermark.grace_seconds,
+                accounts_max=settings.due.accounts_max,
+                share_max=settings.due.share_max,
+                idle_seconds=settings.due.idle_seconds,
+            ),
+            shards=self.relay.owned_shards,
+            watermark=lambda: self.pipeline.watermark,
+            events_first=self.intake.emptied,
+            clock=self.clocks.now,
+        )
+        self._ends = LogEnds(topics, client)
+        self.timekeeper = Timekeeper(
+            store,
+            self.intake,
+            TimekeeperOptions(
+                holder=settings.worker_id,
+                period_seconds=settings.watermark.report_seconds,
+                longest_wait_seconds=settings.watermark.longest_wait_seconds,
+            ),
+            self._on_watermark,
+            self._ends.bounds,
+            self.subscription.partitions,
+            partial(self.clocks.heard, "database"),
+        )
+        self.sweeper = Sweeper(store, self.pipeline, catalogue)
+        self.eraser = Eraser(store, settings.erasure.wait_seconds)
+        self.sampler = Sampler(
+            store,
+            catalogue,
+            self.pipeline.fence,
+            SamplerOptions(settings.verify.accounts_per_minute, settings.verify.fences_per_hour_max),
+            shards=self.relay.owned_shards,
+        )
+        self._stopping = asyncio.Event()
+
+    # -- running
+
+    async def run(self) -> None:
+        """Run until `stop`; raises what no part could handle."""
+        self._stopping = asyncio.Event()
+        beside = {
+            asyncio.create_task(coroutine, name=name)
+            for name, coroutine in (
+                ("subscription", self.subscription.run()),
+                ("relay", self.relay.run()),
+                ("timekeeper", self.timekeeper.run()),
+                ("due", self.due.run()),
+                ("sweeper", self.sweeper.run()),
+                ("sampler", self.sampler.run()),
+                ("eraser", self.eraser.run()),
+            )
+        }
+        batches = asyncio.create_task(self._batches(), name="batches")
+        stopped = asyncio.create_task(self._stopping.wait(), name="stopped")
+        done, _ = await asyncio.wait({*beside, batches, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        failed = next((task.exception() for task in done if task is not stopped and task.exception()), None)
+        await self._shut_down(batches, {task for task in beside if not task.done()})
+        stopped.cancel()
+        if failed is not None:
+            raise failed
+
+    def stop(self) -> None:
+        """Begin to stop: no new batch is taken."""
+        self._stopping.set()
+        self.intake.close()
+
+    async def _shut_down(self, batches: asyncio.Task[None], beside: set[asyncio.Task[None]]) -> None:
+        """Finish the batch under way, leave the group, publish what is committed; all within the grace period."""
+        self.intake.close()
+        grace = self._settings.grace_period_seconds
+        started = asyncio.get_running_loop().time()
+        await asyncio.wait({batches}, timeout=grace / 2)
+        batches.cancel()
+        by_name = {task.get_name(): task for task in beside}
+        await _end([task for name, task in by_name.items() if name != "relay"])
+        await self._ends.close()
+        left = grace - (asyncio.get_running_loop().time() - started)
+        try:
+            flushed = await self.relay.flush(max(left - 2.0, 0.5))
+        except StoreError as error:
+            # What is committed stays in the outbox for whoever comes next.
+            log.warning("relay_not_flushed", error=type(error).__name__)
+            flushed = False
+        await _end([by_name["relay"]] if "relay" in by_name else [])
+        log.info("stopped", flushed=flushed)
+
+    async def _batches(self) -> None:
+        settings = self._settings.batch
+        while (batch := await self.intake.next_batch(settings.records_max, settings.linger_ms / 1000)) is not None:
+            await self._commit(batch)
+
+    async def _commit(self, batch: Batch) -> None:
+        """Commit one batch, however often that has to be tried; give it up only if its partitions went elsewhere."""
+        backoff = BACKOFF_SECONDS_MIN
+        while True:
+            try:
+                done = await self.pipeline.process(batch)
+            except PositionLostError as error:
+                log.warning("positions_lost", partitions=[f"{topic}[{n}]" for topic, n in error.partitions])
+                self.intake.lost([move.key for move in batch.moves])
+                return
+            except OutcomeUnknownError:
+                log.warning("commit_unknown", partitions=len(batch.moves))
+                self.intake.lost([move.key for move in batch.moves])
+                return
+            except StoreError as error:
+                self._state.database = f"{type(error).__name__}: {error}"
+                metrics.commit_retries.labels(why=type(error).__name__).inc()
+                log.warning("batch_retried", error=type(error).__name__, retry_seconds=backoff)
+                if self._stopping.is_set():
+                    return
+                await asyncio.sleep(backoff)
+                backoff = min(backoff * 2, BACKOFF_SECONDS_MAX)
+                continue
+            self._state.database = ""
+            self.intake.settled(batch.moves)
+            self._guard(batch, done.broken)
+            self.relay.poke()
+            return
+
+    def _guard(self, batch: Batch, broken: Mapping[PartitionKey, int]) -> None:
+        now = self.clocks.now()
+        read: dict[PartitionKey, int] = {}
+        for record in batch.records:
+            key = (record.topic, record.partition)
+            read[key] = read.get(key, 0) + 1
+        for key, records in read.items():
+            self._breaker.observe(key, records, broken.get(key, 0), now)
+        self.intake.guard(self._breaker, now)
+
+    def _on_watermark(self, watermark: datetime) -> None:
+        self.pipeline.know(watermark)
+        self.intake.guard(self._breaker, self.clocks.now())
+        self.due.poke()
+
+    def _share(self) -> float:
+        """The part of the whole load that this worker carries: its share of the partitions it knows of."""
+        return self.timekeeper.share
+
+    def _incident(self, incident: Incident) -> None:
+        self._state.incidents = (*self._state.incidents[-9:], str(incident))
+
+    # -- probes
+
+    def _postgres_problems(self) -> tuple[str, ...]:
+        # Batches tell it while there is news, the timekeeper also while there is none.
+        return tuple(dict.fromkeys(filter(None, (self._state.database, self.timekeeper.problem))))
+
+    def live(self) -> Mapping[str, Callable[[], Iterable[str]]]:
+        """Conditions of being alive: the loop answers, that is all."""
+        return {}
+
+    def ready(self) -> Mapping[str, Callable[[], Iterable[str]]]:
+        """Conditions of being ready."""
+        return {
+            "kafka": lambda: (self.subscription.problem,) if self.subscription.problem else self.intake.problems(),
+            "postgres": self._postgres_problems,
+            "breaker": lambda: tuple(f"{topic}[{n}]: too many broken records" for topic, n in self._breaker.open_partitions()),
+            "clock": self.clocks.problems,
+            "publishing": lambda: (self.relay.problem,) if self.relay.problem else (),
+            "stopping": lambda: ("the worker is stopping",) if self._stopping.is_set() else (),
+        }
+
+
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks and wait for them; what fails in one of them now keeps nobody else from ending well."""
+    tasks = list(tasks)
+    for task in tasks:
+        task.cancel()
+    for task, outcome in zip(tasks, await asyncio.gather(*tasks, return_exceptions=True), strict=True):
+        if isinstance(outcome, Exception):
+            log.warning("ended_badly", part=task.get_name(), error=type(outcome).__name__)
+
+
+async def run(settings: Settings) -> None:
+    """Run one worker until SIGTERM or SIGINT; a second one ends it at once, and nothing is lost either way.
+
+    Raises NotReadyError, UnavailableError, WrongKeyError, OSError (the probe port is taken).
+    """
+    _spare_the_collector()
+    async with open_store(settings) as store:
+        key = settings.account_key.get_secret_value().encode()
+        catalogue = await check(store, key)
+        asked = time.monotonic()
+        state = await store.state()
+        worker = Worker(settings, store, catalogue, state.epoch)
+        worker.clocks.heard("database", asked, state.now)
+        _on_signals(worker)
+        async with ProbeServer(settings.probe.host, settings.probe.port, worker.live(), worker.ready()):
+            metrics.build_info.labels(version=VERSION, fold=the_fold_is()).set(1)
+            log.info(
+                "started", version=VERSION, worker=settings.worker_id, programs=list(catalogue.codes), fold=the_fold_is()
+            )
+            await worker.run()
+
+
+def _spare_the_collector() -> None:
+    """What is loaded now stays, and a batch makes many objects that live only as long as it: look for cycles rarely."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER_OBJECTS, 20, 50)
+
+
+def _on_signals(worker: Worker) -> None:
+    loop = asyncio.get_running_loop()
+    asked: list[int] = []
+
+    def stop(number: int) -> None:
+        if asked:
+            log.warning("stopping_at_once")
+            os._exit(AT_ONCE_EXIT_CODE)
+        asked.append(number)
+        log.info("stopping", signal=signal.Signals(number).name)
+        worker.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number)

@@ -1,0 +1,51 @@
+"""What is looked at now and then: parked events whose order has come after all, ones parked too long, terms registered anew."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from worker import metrics
+from worker.log import get_logger
+from worker.persist.api import Store
+from worker.processing.pipeline import Pipeline
+from worker.programs import registry
+from worker.programs.catalogue import Catalogue
+from worker.runtime.periodic import rounds
+
+log = get_logger(__name__)
+
+PERIOD_SECONDS = 10.0
+PARKED_DAYS_MAX = 30
+ROWS_MAX = 500
+
+
+class Sweeper:
+    """Runs beside the pipeline; every worker may do it, for each of its deeds is safe to do twice."""
+
+    def __init__(self, store: Store, pipeline: Pipeline, catalogue: Catalogue) -> None:
+        self._store = store
+        self._pipeline = pipeline
+        self._catalogue = catalogue
+        self._registered = registry.Registered()
+
+    async def run(self) -> None:
+        """Go on until cancelled."""
+        await rounds(self.turn, PERIOD_SECONDS, log, "sweep_failed")
+
+    async def turn(self) -> None:
+        """One round. Terms first: what is drained may belong to a program that is new."""
+        self._catalogue.replace(await self._registered.programs(self._store))
+        routes = await self._store.drainable(ROWS_MAX)
+        if routes:
+            drained = await self._pipeline.drain(routes)
+            log.info("parked_drained", orders=len(routes), events=drained)
+        metrics.accounts_fenced_now.set(len(await self._store.fenced(UUID(int=0), ROWS_MAX)))
+        before = (await self._store.state()).now - timedelta(days=PARKED_DAYS_MAX)
+        # What followed orders outside every program alone is let go; the rest waits for its order, and is told of.
+        while let_go := await self._store.let_go(before, ROWS_MAX):
+            metrics.events.labels(outcome="dropped").inc(let_go)
+        parked = await self._store.parked_since(before, ROWS_MAX)
+        metrics.parked_too_long.set(len(parked))
+        if parked:
+            log.warning("parked_too_long", orders=len(parked), days=PARKED_DAYS_MAX, oldest_at=parked[0].oldest_at.isoformat())

@@ -1,0 +1,162 @@
+"""Ledgers without a server: deliver events in order, let the clock run, read statements. The same fold as the worker's, over a
+book that keeps of each account what the database would.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from uuid import UUID, uuid5
+
+from contracts.events import Event, OrderPlaced
+from contracts.statement import Statement
+from worker.decide.account import Account
+from worker.decide.change import NOTHING, Loaded
+from worker.decide.deduplication import deduplicate
+from worker.decide.fold import fold, moment_of
+from worker.decide.needs import needs
+from worker.decide.program import Program
+from worker.decide.refold import Clock
+from worker.decide.state import Decision, blank
+from worker.decide.statement import statement
+from worker.processing.routing import home_of
+from worker.programs.catalogue import OUTSIDE, Catalogue, Unresolved
+from worker.simulation.loading import change_of
+from worker.simulation.store import Book, Ledger
+
+_NAMESPACE = UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
+
+
+class Simulation:
+    """A program's ledgers, delivered one event at a time.
+
+    `told`: decisions that a worker took, to be replayed instead of taken anew; `paid`: those of the clock, by member: what was
+    paid out in money. Up to a member's last one nothing else was paid; without points it says only how far the clock had come.
+    `counts`: what was dropped, and why.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        told: Mapping[tuple[str, str], Decision] | None = None,
+        paid: Mapping[str, Sequence[Decision]] | None = None,
+    ) -> None:
+        self.program = program
+        self.ledgers: dict[str, Ledger] = {}
+        self._book = Book()
+        self.counts: Counter[str] = Counter()
+        self._told = dict(told or {})
+        told_paid = {member: decisions for member, decisions in (paid or {}).items() if decisions}
+        self._paid = {member: [each for each in decisions if each.points] for member, decisions in told_paid.items()}
+        self._paid_until = {
+            member: max(datetime.fromisoformat(each.id) for each in decisions) for member, decisions in told_paid.items()
+        }
+        self._catalogue = Catalogue([program])
+        self._parked: dict[str, dict[tuple[str, str], Event]] = {}
+
+    def deliver(self, event: Event, now: datetime | None = None) -> None:
+        """Apply one event, and what had been parked for the order that it brings."""
+        now = now or event.recorded_time or event.time
+        program = self._catalogue.resolve(event)
+        if isinstance(program, Unresolved):
+            self.counts[program.reason] += 1
+        elif isinstance(event.data, OrderPlaced):
+            assert program is not None
+            self._place(event, event.data, program, now)
+        elif event.member_id is not None:
+            self._apply(event.member_id, [event], now)
+        else:
+            for member, facts in self._send_home([event]).items():
+                self._apply(member, facts, now)
+
+    def _place(self, event: Event, data: OrderPlaced, program: str, now: datetime) -> None:
+        """An order, and what waited for it. The first order of an id stands: a guest's or another member's is not replaced."""
+        member = data.member_id if program != OUTSIDE else None
+        home = self._book.claim(data.order_id, program, member)
+        by_member: dict[str, list[Event]] = {}
+        if member is not None and member == home:
+            by_member[member] = [event]
+        else:
+            self.counts["dropped" if member is None and home is None else "order_conflict"] += 1
+        waited = self._parked.pop(data.order_id, {}).values()
+        for owner, facts in self._send_home(sorted(waited, key=lambda each: each.key), waited=True).items():
+            by_member.setdefault(owner, []).extend(facts)
+        for owner, facts in by_member.items():
+            self._apply(owner, facts, now)
+
+    def _send_home(self, events: Iterable[Event], *, waited: bool = False) -> dict[str, list[Event]]:
+        """Events about orders, by the members whose orders they are; those whose order has not come are parked."""
+        by_member: dict[str, list[Event]] = {}
+        for event in events:
+            order_id = event.order_id or ""
+            owners = self._book.owners(order_id)
+            home = home_of(owners, event.program, waited=waited)
+            if home is None:
+                if not self._catalogue.awaits(event):
+                    self.counts["dropped" if event.program is None and OUTSIDE in owners else "unknown_order"] += 1
+                    continue
+                first = self._parked.setdefault(order_id, {}).setdefault((event.source, event.id), event)
+                if first is not event:
+                    self.counts["duplicate" if first.digest == event.digest else "conflict"] += 1
+            elif isinstance(home, Unresolved):
+                self.counts[home.reason] += 1
+            elif home.owner is None:
+                self.counts["dropped"] += 1
+            else:
+                by_member.setdefault(home.owner, []).append(event)
+        return by_member
+
+    def _apply(self, member: str, facts: list[Event], now: datetime) -> None:
+        ledger = self.ledgers.get(member)
+        if ledger is None:
+            ledger = self.ledgers[member] = self._book.open(member, uuid5(_NAMESPACE, f"{self.program.code}:{member}"))
+        loaded = ledger.load(needs(facts, self.program))
+        digests = ((each, ledger.digest_of(*each)) for each in {(fact.source, fact.id) for fact in facts})
+        deduplicated = deduplicate(facts, {key: digest for key, digest in digests if digest is not None}, loaded.items)
+        self.counts["duplicate"] += len(deduplicated.duplicates)
+        self.counts.update(reason for _, reason, _ in deduplicated.conflicts)
+        assert not deduplicated.doubtful, "one order at a time is delivered"
+        if deduplicated.fresh:
+            self._change(ledger, deduplicated.fresh, now, loaded)
+
+    def _change(self, ledger: Ledger, facts: list[Event], until: datetime, loaded: Loaded) -> None:
+        clock = Clock(until=until, certainty=None, paid_until=self._paid_until.get(ledger.member_id))
+        told = [self._told[key] for key in ((fact.source, fact.id) for fact in facts) if key in self._told]
+        paid = self._paid.get(ledger.member_id, ())
+        change = change_of(ledger, self.program, facts, clock, (*told, *paid), loaded)
+        if change is not None:
+            if paid:  # of all that was ever paid, only what was folded now happened now
+                folded = {step.moment.name for step in change.steps}
+                change.decisions = [each for each in change.decisions if (each.source, each.id) in folded]
+            ledger.write(change)
+
+    @contextmanager
+    def rehearsed(self) -> Iterator[None]:
+        """What happens within is taken back at the end: the clock may run ahead and statements be read."""
+        rows = {member: ledger.row for member, ledger in self.ledgers.items()}
+        with self._book.undone():
+            yield
+        for member, row in rows.items():
+            self.ledgers[member].row = row
+
+    def run_clock(self, until: datetime) -> None:
+        """Let the clock of every account run up to an instant."""
+        for ledger in self.ledgers.values():
+            if ledger.row is not None and ledger.row.head.next_due_at is not None and ledger.row.head.next_due_at <= until:
+                self._change(ledger, [], until, ledger.load(NOTHING))
+
+    def statements(self, at: datetime, asked: str) -> Iterator[Statement]:
+        """Every member's statement at an instant up to which the clock has run, by member id, one at a time."""
+        return (self.statement(member, at, asked) for member in sorted(self.ledgers))
+
+    def statement(self, member: str, at: datetime, asked: str) -> Statement:
+        """One member's statement, from the facts with a business time up to `at`."""
+        ledger = self.ledgers[member]
+        assert ledger.row is not None
+        account = Account(self.program, blank(), {}, {}, complete=True)
+        account.decided.update(ledger.decisions)
+        account.paid_until = self._paid_until.get(member)
+        fold(account, sorted((fact for fact in ledger.facts.values() if fact.time <= at), key=moment_of), at)
+        return statement(account, member, ledger.row.version, at, asked)
