@@ -18,7 +18,7 @@ from typing import Any
 from worker.cli.capacity import Costs
 
 README = Path(__file__).with_name("README.md")
-PLAN = Path(__file__).parents[2] / "worker" / "plan.py"
+PLAN = Path(__file__).parents[2] / "worker" / "cli" / "capacity.py"
 BEGIN, END = "<!-- from a record, see report.py -->", "<!-- to here -->"
 PLANNED = re.compile(r"^MEASURED: Final = Costs\(\n.*?^\)$", re.MULTILINE | re.DOTALL)
 ABSOLUTES = (
