@@ -79,18 +79,20 @@ class Shop:
     def environment(self) -> dict[str, str]:
         return {"LOYALTY_POSTGRES_DSN": self.dsn, "LOYALTY_ACCOUNT_KEY": KEY, "LOYALTY_KAFKA_BOOTSTRAP": "127.0.0.1:1"}
 
-    def deliver(self, lines: Sequence[bytes], watermark: datetime = EVENING) -> None:
-        """Deliver events in one batch as a worker does, then let the clock run up to the watermark."""
+    def deliver(self, lines: Sequence[bytes], watermark: datetime | None = EVENING) -> None:
+        """Deliver events in one batch as a worker does, then let the clock run up to the watermark (None: more is to be read)."""
         asyncio.run(self._deliver(lines, watermark))
 
-    async def _deliver(self, lines: Sequence[bytes], watermark: datetime) -> None:
+    async def _deliver(self, lines: Sequence[bytes], watermark: datetime | None) -> None:
         async with await PostgresStore.open(self.dsn) as store:
             catalogue = Catalogue(await programs(store))
             pipeline = Pipeline(store, catalogue, PipelineOptions(KEY.encode()), epoch=0, now=lambda: EVENING)
-            pipeline.know(watermark)
+            if watermark is not None:
+                pipeline.know(watermark)
             records = tuple(Record("commerce.order", 0, place, 0, None, line, ()) for place, line in enumerate(lines))
             await pipeline.process(Batch(records, ()))
-            await settle(store, pipeline, watermark)
+            if watermark is not None:
+                await settle(store, pipeline, watermark)
 
     def now(self) -> datetime:
         """The database's clock."""

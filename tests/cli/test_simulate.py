@@ -181,7 +181,7 @@ def test_events_of_other_programs_and_guests_are_left_out(run: Run) -> None:
             ["--set", "earning.components.7.kind=x"],
             "--set earning.components.7.kind=x: earning.components.7.kind: there is no item 7",
         ),
-        (["--set", "earning.caps=[1"], "--set earning.caps=[1: not YAML: "),
+        (["--set", "earning.caps=[1"], "--set earning.caps=[1: line 1, column 3: not YAML: "),
         (["--overrides", "/nowhere.yaml"], "/nowhere.yaml: no such file or directory"),
         (["--decisions", "/nowhere.ndjson"], "/nowhere.ndjson: no such file or directory"),
         (["--program", "nobody"], "nobody: is neither a program ("),

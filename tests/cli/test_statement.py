@@ -74,7 +74,7 @@ def test_known_at_answers_from_what_was_recorded_by_then(run: Run, shop: Shop) -
 
 def test_a_redemption_without_a_verdict_still_waits(run: Run, shop: Shop) -> None:
     lines = [line for line in DAY.read_bytes().splitlines() if b"LP-105" in line]
-    shop.deliver(lines, watermark=datetime(2026, 11, 1, tzinfo=UTC))
+    shop.deliver(lines, watermark=None)
     for more in ([], ["--known-at", shop.now().isoformat()]):
         told = statement(run, shop, "LP-105", "--at", "2026-11-20T21:00:00+09:00", *more).json
         assert told["orders"][-1]["redemption"] == {"decision": "waiting"}
