@@ -18,11 +18,11 @@ def test_a_lot_that_was_emptied_begins_anew_and_what_comes_back_was_granted_too(
     account = Account(as_shipped("belle-maison"), blank(), {}, {}, complete=True)
     account.begin(Moment(at=START, rank=1, source="//shop", id="1"))
     lot = Lot(origin="order:A", part="all.basic", kind="basic", granted_at=START, points=10, rule="BEL-02", order_id="A")
-    ledger.credit(account, lot, 10)
-    (spent,) = ledger.take(account, 10, "redeem", "spent", "BEL-11", "B")
+    ledger.credit(account, account.version, lot, 10)
+    (spent,) = ledger.take(account, account.version, 10, "redeem", "spent", "BEL-11", "B")
     assert account.lot("order:A", "all.basic") is None
-    ledger.credit(account, replace(lot, points=2), 2)
-    ledger.give_back(account, spent, 10, "spent", "hand_back", "BEL-14", "B")
+    ledger.credit(account, account.version, replace(lot, points=2), 2)
+    ledger.give_back(account, account.version, spent, 10, "spent", "hand_back", "BEL-14", "B")
     again = account.lot("order:A", "all.basic")
     assert again is not None
     assert (again.available, again.points) == (12, 12)

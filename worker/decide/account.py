@@ -100,6 +100,7 @@ class Account:
         "_origins",
         "_rows_due",
         "_rows_known",
+        "_version",
         "all_open",
         "answers",
         "at",
@@ -120,7 +121,6 @@ class Account:
         "program",
         "tier_move",
         "told_only",
-        "version",
     )
 
     def __init__(
@@ -148,9 +148,9 @@ class Account:
         self.overdrawing: set[tuple[str, str]] = set()
         self.paid_until: datetime | None = None
         self.journal: Trace | None = None
-        self.version: Version = program.versions[0]
         self.moment: Moment | None = None
         self.at: datetime
+        self._version: Version
         self._rows_due: datetime | None = None
         self._rows_known = False
         self._reset(head)
@@ -168,6 +168,12 @@ class Account:
     # -- the open step
 
     @property
+    def version(self) -> Version:
+        """The terms in force at the instant of the open step. An order goes by those of its date, which whoever works on it
+        passes along."""
+        return self._version
+
+    @property
     def cause(self) -> str:
         """The name of the fact (or clock) of the open step, as lots granted by it are called."""
         assert self.moment is not None
@@ -179,7 +185,7 @@ class Account:
         self.moment = moment
         self.at = moment.at
         self.event = event
-        self.version = self.program.at(moment.at)
+        self._version = self.program.at(moment.at)
 
     def finish(self) -> Step:
         """Close the step, with the instants at which to look again worked out."""

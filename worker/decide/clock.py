@@ -30,13 +30,13 @@ def tick(account: Account) -> None:
 
 def _lapse(account: Account) -> None:
     """Lots and the pool whose last day is over (COM-C3)."""
-    at = account.at
-    for lot in [lot for lot in ledger.in_spend_order(account) if lot.lapses_at is not None and lot.lapses_at <= at]:
-        ledger.lapse(account, lot)
+    at, version = account.at, account.version
+    for lot in [lot for lot in ledger.in_spend_order(account, version) if lot.lapses_at is not None and lot.lapses_at <= at]:
+        ledger.lapse(account, version, lot)
     pool_lapses_at = account.head.pool_lapses_at
     if pool_lapses_at is not None and pool_lapses_at <= at:
-        for lot in [lot for lot in ledger.in_spend_order(account) if lot.pooled]:
-            ledger.lapse(account, lot)
+        for lot in [lot for lot in ledger.in_spend_order(account, version) if lot.pooled]:
+            ledger.lapse(account, version, lot)
 
 
 def _mature(account: Account) -> None:
@@ -45,15 +45,16 @@ def _mature(account: Account) -> None:
     due = [lot for lot in account.open_lots() if lot.pending and lot.matures_at is not None and lot.matures_at <= at]
     account.need(items=[("order", lot.order_id) for lot in due if lot.order_id is not None])
     for lot in sorted(due, key=lambda lot: (lot.matures_at or at, lot.ref)):
-        rule = lot.rule
+        version, rule = account.version, lot.rule
         if lot.order_id is not None:
             order = account.order(lot.order_id)
             if order is not None and order.held:
                 account.put_lot(replace(lot, matures_at=None))
                 continue
             if order is not None:
-                rule = account.program.named(order.terms).terms.maturity.rule
-        ledger.mature(account, lot, rule)
+                version = account.program.named(order.terms)
+                rule = version.terms.maturity.rule
+        ledger.mature(account, version, lot, rule)
 
 
 def _orders(account: Account) -> None:
@@ -64,7 +65,7 @@ def _orders(account: Account) -> None:
 
 def _notify(account: Account) -> None:
     """Tell of points that lapse in as many days as the terms name, one notice for each last day."""
-    at, version = account.at, account.program.at(account.at)
+    at, version = account.at, account.version
     by_day: dict[date, int] = {}
     for lot in account.open_lots():
         if lot.available and lot.notice_at is not None and lot.notice_at <= at:
@@ -73,7 +74,7 @@ def _notify(account: Account) -> None:
             account.put_lot(replace(lot, notice_at=expiry.notice_at(version, lot.expires_on, at)))
     head = account.head
     if head.pool_notice_at is not None and head.pool_notice_at <= at:
-        last = expiry.pool_expires_on(account)
+        last = expiry.pool_expires_on(account, version)
         pooled = sum(lot.available for lot in account.open_lots() if lot.pooled)
         # Without points there is nothing to tell, and whoever was not asked to look at this instant must come to the same: the
         # first points that come move the notice on.

@@ -21,7 +21,7 @@ from worker.decide.trace import Cut, Settling, Share, Term
 
 def settle(account: Account, order: Order) -> Order:
     """Bring the order's lots to what it earns now; returns the order with what it holds. The caller keeps it."""
-    account.version = version = account.program.named(order.terms)
+    version = account.program.named(order.terms)
     undated = {portion.key for portion in order.portions if portion.matures_at is None}
     order = maturity.date_portions(account, order)
     order = _fix_tiers(account, version, order)
@@ -175,7 +175,7 @@ class _Source:
                 moved = min(short, spare, lot.pending if lot else 0)
                 if giver.root == to.root and moved > 0:
                     assert lot is not None
-                    ledger.split(self.account, lot, self._lot(to), moved)
+                    ledger.split(self.account, self.version, lot, self._lot(to), moved)
                     self.holds[giver.key] -= moved
                     self.holds[to.key] += moved
                     short -= moved
@@ -195,7 +195,7 @@ class _Source:
                 lot = self._dated(lot, portion)
                 self.account.put_lot(lot)
             if due:
-                ledger.mature(self.account, lot, self.version.terms.maturity.rule)
+                ledger.mature(self.account, self.version, lot, self.version.terms.maturity.rule)
 
     # -- more and less
 
@@ -217,9 +217,9 @@ class _Source:
                 lot = self._lot(portion)
                 lot = replace(lot, points=lot.points + allowed)
                 if self._matured(portion) and not self.order.held:
-                    ledger.credit(self.account, lot, allowed)
+                    ledger.credit(self.account, self.version, lot, allowed)
                 else:
-                    ledger.credit_pending(self.account, lot, allowed)
+                    ledger.credit_pending(self.account, self.version, lot, allowed)
                 self.holds[portion.key] += allowed
 
     def _revoke(self, over: dict[str, int], points: int) -> None:
@@ -263,7 +263,8 @@ class _Source:
         covered = own[0].available if own else 0
         if covered < left:
             mine = [each for each in account.open_lots() if each.order_id == self.order.order_id and each.available]
-            own += [each for each in ledger.in_spend_order(account, mine) if each.ref not in {lot.ref for lot in own}]
+            known = {lot.ref for lot in own}
+            own += [each for each in ledger.in_spend_order(account, self.version, mine) if each.ref not in known]
             if rules.shortfall == "write_off":
                 short = left - min(left, max(account.head.available, 0))
                 self.order = replace(self.order, written_off=self.order.written_off + short)
@@ -271,7 +272,7 @@ class _Source:
                     self.working.written_off += short
                 left -= short
         if left:
-            ledger.take(account, left, "revoke", "revoked", rules.rule, self.order.order_id, own)
+            ledger.take(account, self.version, left, "revoke", "revoked", rules.rule, self.order.order_id, own)
 
     # -- caps
 

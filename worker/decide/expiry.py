@@ -69,11 +69,11 @@ def notice_at(version: Version, expires_on: date | None, after: datetime) -> dat
 
 def with_notice(account: Account, lot: Lot) -> Lot:
     """A lot that gets its first usable points: days of notice that went by before are over for it (and for its pool)."""
-    version = account.program.at(account.at)
+    version = account.version
     if lot.pooled:
         head = account.head
         if head.pool_notice_at is not None and head.pool_notice_at <= account.at and not _tells(account, head.pool_notice_at):
-            account.head = replace(head, pool_notice_at=notice_at(version, pool_expires_on(account), account.at))
+            account.head = replace(head, pool_notice_at=notice_at(version, pool_expires_on(account, version), account.at))
         return lot
     if lot.notice_at is not None and _tells(account, lot.notice_at):
         return lot
@@ -114,23 +114,22 @@ def dated(version: Version, lot: Lot, granted_at: datetime, expires_on: date | N
     )
 
 
-def prolong(account: Account, event: Event) -> None:
+def prolong(account: Account, version: Version, event: Event) -> None:
     """Move the pool's expiry on, if this kind of event does that under the terms (PUP-25, SCO-25)."""
-    if event in account.version.prolonged_by:
-        _run_pool_from(account, account.at)
+    if event in version.prolonged_by:
+        _run_pool_from(account, version, account.at)
 
 
-def prolong_by(account: Account, lot: Lot, event: Literal["grant", "available"]) -> None:
+def prolong_by(account: Account, version: Version, lot: Lot, event: Literal["grant", "available"]) -> None:
     """Points of a kind that is in the pool move its expiry on; the first ones begin it, where the terms say so."""
-    pool = account.version.terms.expiry.pool
-    if pool is None or term_of(account.version, lot.kind) is not pool:
+    pool = version.terms.expiry.pool
+    if pool is None or term_of(version, lot.kind) is not pool:
         return
-    if event in account.version.prolonged_by or (pool.begins == "grant" and account.head.pool_from is None):
-        _run_pool_from(account, account.at)
+    if event in version.prolonged_by or (pool.begins == "grant" and account.head.pool_from is None):
+        _run_pool_from(account, version, account.at)
 
 
-def _run_pool_from(account: Account, at: datetime) -> None:
-    version = account.version
+def _run_pool_from(account: Account, version: Version, at: datetime) -> None:
     pool = version.terms.expiry.pool
     assert pool is not None
     from_ = version.days.date_of(at)
@@ -145,13 +144,13 @@ def _run_pool_from(account: Account, at: datetime) -> None:
     )
 
 
-def _keep_pool_for(account: Account, grace: date | None) -> None:
+def _keep_pool_for(account: Account, version: Version, grace: date | None) -> None:
     """Points handed back into the pool: its expiry runs anew, or (with a last day given) not before that day (COM-Q5)."""
-    version, head = account.version, account.head
+    head = account.head
     if version.terms.expiry.pool is None:
         return
     if grace is None:
-        _run_pool_from(account, account.at)
+        _run_pool_from(account, version, account.at)
     elif head.pool_lapses_at is not None and head.pool_lapses_at < version.days.end(grace):
         notice = notice_at(version, grace, account.at)
         account.head = replace(head, pool_lapses_at=version.days.end(grace), pool_notice_at=notice)
@@ -160,25 +159,25 @@ def _keep_pool_for(account: Account, grace: date | None) -> None:
 def start_pool(account: Account, at: datetime) -> None:
     """Let the pool's expiry run from an instant, unless something later moved it on already."""
     if account.version.terms.expiry.pool is not None:
-        _run_pool_from(account, at)
+        _run_pool_from(account, account.version, at)
 
 
-def pool_expires_on(account: Account) -> date | None:
+def pool_expires_on(account: Account, version: Version) -> date | None:
     """The last usable day of the pooled balance."""
     lapses_at = account.head.pool_lapses_at
     if lapses_at is None:
         return None
-    return account.version.days.date_of(lapses_at - timedelta(microseconds=1))
+    return version.days.date_of(lapses_at - timedelta(microseconds=1))
 
 
-def for_hand_back(account: Account, lot: Lot, points: int) -> Lot:
+def for_hand_back(account: Account, version: Version, lot: Lot, points: int) -> Lot:
     """The lot into which used points return: the same one, or one of its own with a fresh or longer term (COM-Q5)."""
-    back = account.version.terms.reversal.back_expiry
+    back = version.terms.reversal.back_expiry
     if back.mode == "original":
         return lot
-    grace = account.version.days.date_of(account.at) + timedelta(days=back.grace_days)
+    grace = version.days.date_of(account.at) + timedelta(days=back.grace_days)
     if lot.pooled:
-        _keep_pool_for(account, grace if back.mode == "grace" else None)
+        _keep_pool_for(account, version, grace if back.mode == "grace" else None)
         return lot
     if back.mode == "grace" and (lot.expires_on is None or lot.expires_on >= grace):
         return lot
@@ -189,5 +188,5 @@ def for_hand_back(account: Account, lot: Lot, points: int) -> Lot:
         return replace(begun, points=begun.points + points)
     fresh = replace(lot, part=part, points=points, pending=0, available=0, lapsed=0, expires_on=None, lapses_at=None)
     if back.mode == "fresh":
-        return dated(account.version, fresh, account.at)
-    return replace(dated(account.version, fresh, lot.granted_at, grace), fixed=False)
+        return dated(version, fresh, account.at)
+    return replace(dated(version, fresh, lot.granted_at, grace), fixed=False)

@@ -148,7 +148,6 @@ def journal_of(
     account.decided.update({(each.source, each.id): each for each in decisions})
     account.journal = journal = Trace()
     fold(account, sorted((fact for fact in facts if fact.time <= until), key=moment_of), until)
-    account.version = program.at(until)
     return account, journal
 
 

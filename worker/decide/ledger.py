@@ -1,7 +1,8 @@
 """Postings: every way in which points move between the buckets of an account, each as balanced entries on lots.
 
-Only these functions change balances. `available` = what is left in lots minus the arrears; a credit sets arrears off
-first (COM-C9), a debit that finds no lots makes them.
+Only these functions change balances. `version`: the terms that decide, those of an order for what is done for it, else those in
+force at the instant. `available` = what is left in lots minus the arrears; a credit sets arrears off first (COM-C9), a debit that
+finds no lots makes them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from worker.decide import expiry
 from worker.decide.account import Account
 from worker.decide.lot_name import hand_back_part
 from worker.decide.order_records import Spent
+from worker.decide.program import Version
 from worker.decide.state import Bucket, Entry, Lot, Reason
 
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -58,29 +60,31 @@ def _post(
 _KEPT = frozenset({"pending", "available", "held", "lapsed", "forfeited", "revoked"})
 
 
-def credit_pending(account: Account, lot: Lot, points: int, reason: Reason = "earn") -> None:
+def credit_pending(account: Account, version: Version, lot: Lot, points: int, reason: Reason = "earn") -> None:
     """Grant points that cannot be used yet."""
     lot = replace(lot, pending=lot.pending + points)
     account.put_lot(lot)
     _post(account, reason, points, "granted", "pending", lot.rule, lot, lot.order_id)
     if reason == "earn":
-        expiry.prolong_by(account, lot, "grant")
+        expiry.prolong_by(account, version, lot, "grant")
 
 
-def credit(account: Account, lot: Lot, points: int, reason: Reason = "earn", source: Bucket = "granted") -> None:
+def credit(
+    account: Account, version: Version, lot: Lot, points: int, reason: Reason = "earn", source: Bucket = "granted"
+) -> None:
     """Grant points that can be used at once; arrears are set off first."""
     _add_available(account, lot, points)
     _post(account, reason, points, source, "available", lot.rule, lot, lot.order_id)
-    expiry.prolong_by(account, lot, "grant")
-    expiry.prolong_by(account, lot, "available")
-    _lapse_if_over(account, lot)
+    expiry.prolong_by(account, version, lot, "grant")
+    expiry.prolong_by(account, version, lot, "available")
+    _lapse_if_over(account, version, lot)
 
 
 def open_with(account: Account, lot: Lot) -> None:
     """Points brought along from another ledger, with the dates that they have there; arrears are set off first."""
     _add_available(account, lot, lot.points)
     _post(account, "open", lot.points, "granted", "available", lot.rule, lot, None)
-    _lapse_if_over(account, lot)
+    _lapse_if_over(account, account.version, lot)
 
 
 def _add_available(account: Account, lot: Lot, points: int) -> None:
@@ -92,13 +96,13 @@ def _add_available(account: Account, lot: Lot, points: int) -> None:
     account.put_lot(replace(lot, available=lot.available + points - set_off))
 
 
-def mature(account: Account, lot: Lot, rule: str) -> None:
+def mature(account: Account, version: Version, lot: Lot, rule: str) -> None:
     """Pending points of a lot become available."""
     points = lot.pending
     _add_available(account, replace(lot, pending=0), points)
     _post(account, "mature", points, "pending", "available", rule, lot, lot.order_id)
-    expiry.prolong_by(account, lot, "available")
-    _lapse_if_over(account, lot)
+    expiry.prolong_by(account, version, lot, "available")
+    _lapse_if_over(account, version, lot)
 
 
 def void(account: Account, lot: Lot, points: int, rule: str) -> None:
@@ -107,33 +111,33 @@ def void(account: Account, lot: Lot, points: int, rule: str) -> None:
     _post(account, "void", points, "pending", "revoked", rule, lot, lot.order_id)
 
 
-def split(account: Account, lot: Lot, to: Lot, points: int) -> None:
+def split(account: Account, version: Version, lot: Lot, to: Lot, points: int) -> None:
     """Move pending points to another lot of the same order, because they will mature on their own date."""
     account.put_lot(replace(lot, pending=lot.pending - points, points=lot.points - points))
     _post(account, "split", points, "pending", "granted", lot.rule, lot, lot.order_id)
-    credit_pending(account, replace(to, points=to.points + points), points, "split")
+    credit_pending(account, version, replace(to, points=to.points + points), points, "split")
 
 
-def lapse(account: Account, lot: Lot) -> None:
+def lapse(account: Account, version: Version, lot: Lot) -> None:
     """Available points of a lot are lost because their last day is over."""
     points = lot.available
     account.put_lot(replace(lot, available=0, lapsed=lot.lapsed + points))
-    _post(account, "lapse", points, "available", "lapsed", expiry.rule_of(account.version, lot), lot, lot.order_id)
+    _post(account, "lapse", points, "available", "lapsed", expiry.rule_of(version, lot), lot, lot.order_id)
 
 
-def _lapse_if_over(account: Account, put: Lot) -> None:
+def _lapse_if_over(account: Account, version: Version, put: Lot) -> None:
     """Points that reach a lot after its last day are lost at once: the clock has passed that instant and will not come back."""
     lot = account.at_hand(put.origin, put.part)
     if lot is not None and lot.available:
         lapses_at = expiry.lapses_at(account, lot)
         if lapses_at is not None and lapses_at <= account.at:
-            lapse(account, lot)
+            lapse(account, version, lot)
 
 
-def in_spend_order(account: Account, lots: Sequence[Lot] | None = None) -> list[Lot]:
+def in_spend_order(account: Account, version: Version, lots: Sequence[Lot] | None = None) -> list[Lot]:
     """Lots with available points in the order in which the program spends them (COM-Q3)."""
     found = [lot for lot in (account.open_lots() if lots is None else lots) if lot.available]
-    order = account.version.terms.redemption.lots
+    order = version.terms.redemption.lots
     pool = account.head.pool_lapses_at
     if order == "soonest_expiry":
         return sorted(found, key=lambda lot: ((pool if lot.pooled else lot.lapses_at) or _LAST, lot.granted_at, lot.ref))
@@ -144,6 +148,7 @@ def in_spend_order(account: Account, lots: Sequence[Lot] | None = None) -> list[
 
 def take(
     account: Account,
+    version: Version,
     points: int,
     reason: Reason,
     target: Bucket,
@@ -159,7 +164,7 @@ def take(
     left = points
     own = {lot.ref for lot in first}
     own_covers = sum(lot.available for lot in first) >= points
-    others = [] if own_covers else [lot for lot in in_spend_order(account) if lot.ref not in own]
+    others = [] if own_covers else [lot for lot in in_spend_order(account, version) if lot.ref not in own]
     for lot in (*first, *others):
         taken = min(left, lot.available)
         if taken:
@@ -191,9 +196,9 @@ def spent_of(lot: Lot, points: int) -> Spent:
     )
 
 
-def need_lots(account: Account, spent: Iterable[Spent], reason: Reason) -> None:
+def need_lots(account: Account, version: Version, spent: Iterable[Spent], reason: Reason) -> None:
     """Ask in one go for the lots that points return to, and those that a hand-back begins beside them."""
-    beside = reason == "hand_back" and account.version.terms.reversal.back_expiry.mode != "original"
+    beside = reason == "hand_back" and version.terms.reversal.back_expiry.mode != "original"
     account.need(origins=[each.origin for each in spent if beside or account.at_hand(each.origin, each.part) is None])
 
 
@@ -218,18 +223,18 @@ def lot_of(account: Account, spent: Spent) -> Lot:
 
 
 def give_back(
-    account: Account, spent: Spent, points: int, source: Bucket, reason: Reason, rule: str, order_id: str | None
+    account: Account, version: Version, spent: Spent, points: int, source: Bucket, reason: Reason, rule: str, order_id: str | None
 ) -> None:
     """Used or held points return to their lot; if that has lapsed meanwhile they lapse at once (COM-Q5, BEL-15)."""
     lot = lot_of(account, spent)
     if reason == "hand_back":
-        lot = expiry.for_hand_back(account, lot, points)
+        lot = expiry.for_hand_back(account, version, lot, points)
     # A lot that was emptied is forgotten, with what was granted in it, and may have begun anew since: this was granted too.
     lot = replace(lot, points=max(lot.points, lot.pending + lot.available + lot.lapsed + lot.revoked + points))
     lapses_at = expiry.lapses_at(account, lot)
     if lapses_at is not None and lapses_at <= account.at:
         account.put_lot(replace(lot, lapsed=lot.lapsed + points))
-        over = account.version.terms.reversal.back_expiry.rule if source == "spent" else expiry.rule_of(account.version, lot)
+        over = version.terms.reversal.back_expiry.rule if source == "spent" else expiry.rule_of(version, lot)
         _post(account, "lapse", points, source, "lapsed", over or rule, lot, order_id)
         return
     _add_available(account, lot, points)
@@ -252,9 +257,11 @@ def revoke_held(account: Account, points: int, rule: str) -> None:
     _post(account, "revoke", points, "held", "revoked", rule, None, None)
 
 
-def hold(account: Account, points: int, reason: Reason, rule: str, order_id: str | None = None) -> tuple[Spent, ...]:
+def hold(
+    account: Account, version: Version, points: int, reason: Reason, rule: str, order_id: str | None = None
+) -> tuple[Spent, ...]:
     """Set available points aside so that they cannot be used; returns which lots they came from."""
-    return take(account, points, reason, "held", rule, order_id)
+    return take(account, version, points, reason, "held", rule, order_id)
 
 
 def capture(account: Account, points: int, rule: str, order_id: str) -> None:
@@ -262,9 +269,10 @@ def capture(account: Account, points: int, rule: str, order_id: str) -> None:
     _post(account, "redeem", points, "held", "spent", rule, None, order_id)
 
 
-def give_back_unnamed(account: Account, points: int, source: Bucket, rule: str, order_id: str | None) -> None:
+def give_back_unnamed(
+    account: Account, version: Version, points: int, source: Bucket, rule: str, order_id: str | None
+) -> None:
     """Points that were taken when no lot covered them come back: they set off what is owed, the rest is a lot of its own."""
-    version = account.version
     origin, part = account.cause if order_id is None else f"order:{order_id}", hand_back_part("back", account.cause)
     begun = account.lot(origin, part)
     if begun is not None:
@@ -283,4 +291,4 @@ def give_back_unnamed(account: Account, points: int, source: Bucket, rule: str, 
         lot = expiry.dated(version, lot, account.at)
     _add_available(account, lot, points)
     _post(account, "hand_back", points, source, "available", rule, lot, order_id)
-    _lapse_if_over(account, lot)
+    _lapse_if_over(account, version, lot)

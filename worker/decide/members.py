@@ -49,7 +49,7 @@ def _introduce(account: Account, data: _Joining, event: str) -> None:
 
 def registered(account: Account, data: MemberRegistered) -> None:
     """An account with the shop; the first one counts."""
-    tiers.start(account)
+    tiers.start(account, account.version)
     if account.head.registered_at is None:
         account.head = replace(account.head, registered_at=account.at)
         _introduce(account, data, "member.registered")
@@ -57,7 +57,7 @@ def registered(account: Account, data: MemberRegistered) -> None:
 
 def enrolled(account: Account, data: MemberEnrolled) -> None:
     """Joined the program; the first time counts."""
-    tiers.start(account)
+    tiers.start(account, account.version)
     if account.head.enrolled_at is None:
         account.head = replace(account.head, enrolled_at=account.at)
         _introduce(account, data, "member.enrolled")
@@ -146,7 +146,7 @@ def _grant(account: Account, rule: Activity, origin: str, name: str, sku: str | 
     points = _within_caps(account, points)
     if points:
         lot = Lot(origin=origin, part=rule.id, kind=rule.kind, granted_at=account.at, points=points, rule=rule.rule)
-        ledger.credit(account, expiry.dated(account.version, lot, account.at), points)
+        ledger.credit(account, account.version, expiry.dated(account.version, lot, account.at), points)
         tiers.count_points(account, points, "activity")
     if account.journal is not None:
         account.journal.working = None
@@ -221,26 +221,26 @@ def adjusted(account: Account, data: PointsAdjusted) -> None:
             rule=rules.rule,
         )
         lot = expiry.dated(account.version, lot, account.at, data.expires_on)
-        ledger.credit(account, lot, data.points, "adjust", "adjusted")
+        ledger.credit(account, account.version, lot, data.points, "adjust", "adjusted")
         tiers.count_points(account, data.points, "adjustment")
     elif data.points < 0:
         account.need_all_open()
         if -data.points > max(account.head.available, 0):
             account.find("adjusted_below_zero", None, str(data.points))
-        ledger.take(account, -data.points, "adjust", "adjusted", rules.rule)
+        ledger.take(account, account.version, -data.points, "adjust", "adjusted", rules.rule)
 
 
 def _revoke_all(account: Account, rule: str) -> None:
     account.need_all_open()
     hold = account.setting(f"hold:{MANUAL_HOLD}")
-    ledger.need_lots(account, hold.spent if hold is not None else (), "revoke")
+    ledger.need_lots(account, account.version, hold.spent if hold is not None else (), "revoke")
     for lot in sorted(account.open_lots(), key=lambda lot: lot.ref):
         if lot.pending:
             ledger.void(account, lot, lot.pending, rule)
             ledger.remember_revoked(account, replace(lot, pending=0), lot.pending)
     if account.head.available > 0:
         before = {lot.ref: lot for lot in account.open_lots()}
-        for each in ledger.take(account, account.head.available, "revoke", "revoked", rule):
+        for each in ledger.take(account, account.version, account.head.available, "revoke", "revoked", rule):
             emptied = replace(before[lot_name(each.origin, each.part)], available=0)
             ledger.remember_revoked(account, account.at_hand(each.origin, each.part) or emptied, each.points)
     if hold is not None:
@@ -261,33 +261,31 @@ def held(account: Account, data: PointsHeld) -> None:
             account.put_order(replace(order, held=True))
             mine = [lot for lot in account.open_lots() if lot.order_id == order.order_id]
             # In an order of its own, not as the lots were loaded: a part that is released goes to the first of them.
-            for lot in ledger.in_spend_order(account, mine):
-                _add_hold(
-                    account,
-                    ledger.take(account, lot.available, "hold", "held", rules.rule, order.order_id, [lot]),
-                    order.order_id,
-                )
+            for lot in ledger.in_spend_order(account, account.version, mine):
+                taken = ledger.take(account, account.version, lot.available, "hold", "held", rules.rule, order.order_id, [lot])
+                _add_hold(account, taken, rules.rule, order.order_id)
         return
     account.need_all_open()
     points = min(data.points or 0, max(account.head.available, 0))
     if points < (data.points or 0):
         account.find("held_more_than_available", None, str((data.points or 0) - points))
     if points:
-        _add_hold(account, ledger.hold(account, points, "hold", rules.rule), MANUAL_HOLD)
+        _add_hold(account, ledger.hold(account, account.version, points, "hold", rules.rule), rules.rule, MANUAL_HOLD)
 
 
-def _add_hold(account: Account, spent: tuple[Spent, ...], name: str) -> None:
-    known = account.setting(f"hold:{name}")
-    total = sum(each.points for each in spent)
-    account.put(
-        "setting",
-        f"hold:{name}",
-        Setting(name=name, points=total + (known.points if known else 0), spent=(*(known.spent if known else ()), *spent)),
+def _add_hold(account: Account, spent: tuple[Spent, ...], rule: str, name: str) -> None:
+    hold = account.setting(f"hold:{name}") or Setting(name=name)
+    hold = replace(
+        hold,
+        points=hold.points + sum(each.points for each in spent),
+        spent=(*hold.spent, *spent),
+        rules=(*hold.rules, *(rule for _ in spent)),
     )
+    account.put("setting", f"hold:{name}", hold)
 
 
 def released(account: Account, data: PointsReleased) -> None:
-    """Held points can be used again, if they have not lapsed meanwhile."""
+    """Held points can be used again, by the rule that held them, if they have not lapsed meanwhile."""
     name = data.order_id or MANUAL_HOLD
     if data.order_id is not None:
         order = orders.live(account, data.order_id)
@@ -300,14 +298,14 @@ def released(account: Account, data: PointsReleased) -> None:
         account.find("released_more_than_held", data.order_id, str(points - left))
     if hold is None or not left:
         return
-    released_points, kept = left, []
-    ledger.need_lots(account, hold.spent, "release")
-    for each in hold.spent:
+    still, kept = hold.points - left, []
+    ledger.need_lots(account, account.version, hold.spent, "release")
+    for each, rule in zip(hold.spent, hold.rules, strict=True):
         n = min(left, each.points - each.back)
         if n:
-            ledger.give_back(account, each, n, "held", "release", account.version.terms.adjustment.rule, data.order_id)
+            ledger.give_back(account, account.version, each, n, "held", "release", rule, data.order_id)
             left -= n
         if each.points > each.back + n:
-            kept.append(replace(each, back=each.back + n))
-    still = hold.points - released_points
-    account.put("setting", f"hold:{name}", replace(hold, points=still, spent=tuple(kept)) if still else None)
+            kept.append((replace(each, back=each.back + n), rule))
+    hold = replace(hold, points=still, spent=tuple(each for each, _ in kept), rules=tuple(rule for _, rule in kept))
+    account.put("setting", f"hold:{name}", hold if still else None)

@@ -71,7 +71,7 @@ def _tier_move(program: Program, before: Head, after: Head, steps: Sequence[Step
     at = after.tier.since if after.tier is not None and after.tier.since is not None else steps[-1].moment.at
     # An order may still count under its own terms when those in force have no tiers any more.
     version = program.judging(at)
-    if version is None:
+    if version is None or version.terms.tiers is None:
         return None
     # An account without a tier has the lowest one: nobody was told so, and nobody has to be.
     previous = before.tier.name if before.tier is not None else version.lowest_tier
@@ -79,7 +79,7 @@ def _tier_move(program: Program, before: Head, after: Head, steps: Sequence[Step
     if previous is None or tier is None or previous == tier:
         return None
     rule = next((step.tier.rule for step in reversed(steps) if step.tier and step.tier.tier == tier), None)
-    return tiers.move(version, previous, tier, rule), at
+    return tiers.move(version.terms.tiers, previous, tier, rule), at
 
 
 class _Teller:

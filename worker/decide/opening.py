@@ -64,7 +64,7 @@ def _stand(account: Account, data: BalanceOpened) -> None:
         if data.tier is not None or data.counted:
             account.find("tier_not_offered", None, data.tier or "")
         return
-    tiers.start(account)
+    tiers.start(account, version)
     for counted in data.counted:
         tiers.add(account, tiers.bucket_of(version, terms, counted.on), counted.amount)
     tier = account.head.tier

@@ -16,8 +16,7 @@ def keep(account: Account, order: Order) -> None:
     order = crediting.settle(account, order)
     order = tiers.count(account, order)
     account.put_order(replace(order, due_at=_due_at(account, order)))
-    terms = account.program.at(account.at).terms
-    if deliveries.followed(terms):
+    if deliveries.followed(account.version.terms):
         rewards.follow(account, order)
 
 

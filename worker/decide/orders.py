@@ -29,9 +29,9 @@ def placed(account: Account, data: OrderPlaced) -> None:
     if known is not None and known.status != "rejected" and (known.source, known.id) != (event.source, event.id):
         account.find("order_twice", data.order_id)
         return
-    tiers.start(account)
-    order = _order(account, data)
     version = account.version
+    tiers.start(account, version)
+    order = _order(account, data)
     kept = subscriptions.kept_for(account, order)
     if order.asks:
         verdict = redemption.decide(account, order, data, subscriptions.set_aside(account, kept))
@@ -51,7 +51,7 @@ def placed(account: Account, data: OrderPlaced) -> None:
     if exchange.rate_of(version, order) is None:
         account.find("no_exchange_rate", order.order_id, order.currency)
     order = replace(order, portions=maturity.open_portions(version, order.lines))
-    expiry.prolong(account, "order")
+    expiry.prolong(account, version, "order")
     _remember_bought(account, order)
     tiers.ordered(account, order)
     order_update.keep(account, order)
@@ -231,7 +231,7 @@ def _ship(account: Account, order: Order, pieces: Mapping[str, int]) -> Order:
     lines = tuple(replace(line, unshipped=line.unshipped - pieces.get(line.line_id, 0)) for line in order.lines)
     order = replace(order, lines=lines, shipped_at=account.at)
     if order.reserved:
-        ledger.capture(account, order.reserved, account.version.terms.redemption.rule, order.order_id)
+        ledger.capture(account, order.reserved, account.program.named(order.terms).terms.redemption.rule, order.order_id)
         order = replace(order, reserved=0)
     return maturity.part_off(account, order, "shipment", pieces)
 

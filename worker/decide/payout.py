@@ -26,7 +26,7 @@ def pay_day(account: Account) -> datetime | None:
     program, available = account.program, account.head.available
     if not program.pays_out or available < 1:
         return None
-    version, otherwise = program.at(account.at), program.pays_otherwise_from(account.at)
+    version, otherwise = account.version, program.pays_otherwise_from(account.at)
     rules = version.terms.pay_out
     if rules is None or available < rules.minimum:
         return otherwise
@@ -46,7 +46,7 @@ def _is_pay_day(program: Program, at: datetime) -> bool:
 def pay(account: Account) -> None:
     """The clock's part: on the pay day all that is available is paid out, if it is enough; what was paid before is paid again."""
     assert account.moment is not None
-    version = account.program.at(account.at)
+    version = account.version
     rules = version.terms.pay_out
     key = account.moment.name
     told = account.decided.get(key)
@@ -56,12 +56,12 @@ def pay(account: Account) -> None:
     points = told.points if told is not None else _payable(account)
     if points:
         account.decided[key] = told or Decision(source=key[0], id=key[1], verdict="accepted", points=points)
-        ledger.take(account, points, "pay_out", "spent", rule)
+        ledger.take(account, version, points, "pay_out", "spent", rule)
 
 
 def _payable(account: Account) -> int:
     program, due = account.program, account.head.pay_out_at
-    rules = program.at(account.at).terms.pay_out
+    rules = account.version.terms.pay_out
     assert rules is not None
     if not _is_pay_day(program, account.at):
         if due is None or due > account.at:

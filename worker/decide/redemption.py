@@ -11,7 +11,6 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from contracts.events import OrderPlaced
-from contracts.terms import Redemption
 from worker.decide import exchange, expiry, ledger
 from worker.decide.account import Account
 from worker.decide.amounts import divide, fraction, part, spread_within
@@ -86,25 +85,25 @@ def _limit(version: Version, order: Order) -> int:
 
 def check(account: Account, order: Order, data: OrderPlaced, set_aside: int = 0) -> Finding:
     """How many points the order may use now, and the first reason against it. `set_aside`: held for it already."""
-    terms = account.version.terms
-    rules = terms.redemption
+    version = account.program.named(order.terms)
+    rules = version.terms.redemption
     asked = data.points_used
     if not is_member(account):
         return Finding(asked, "not_a_member")
-    if not takes_points(account.version, order.store):
+    if not takes_points(version, order.store):
         return Finding(asked, "store_not_eligible")
     if rules.channels and order.channel not in rules.channels:
         return Finding(asked, "channel_not_eligible")
-    if exchange.rate_of(account.version, order) is None:
+    if exchange.rate_of(version, order) is None:
         return Finding(asked, "exceeds_payable")
     if data.redemption_id is not None:
-        return _check_reserved(account, order, data)
+        return _check_reserved(account, version, order, data)
     if data.use_all_points:
-        return _check_all(account, order, rules, account.head.available + set_aside)
-    return check_amount(account, order, asked, account.head.available + set_aside)
+        return _check_all(version, order, account.head.available + set_aside)
+    return check_amount(version, order, asked, account.head.available + set_aside)
 
 
-def _check_reserved(account: Account, order: Order, data: OrderPlaced) -> Finding:
+def _check_reserved(account: Account, version: Version, order: Order, data: OrderPlaced) -> Finding:
     assert data.redemption_id is not None
     request = account.request("redemption", data.redemption_id)
     if request is None:
@@ -114,23 +113,24 @@ def _check_reserved(account: Account, order: Order, data: OrderPlaced) -> Findin
         return Finding(points, "redemption_ended")
     if points != request.points or (request.store and request.store != order.store):
         return Finding(points, "redemption_mismatch")
-    return check_amount(account, order, points, points)
+    return check_amount(version, order, points, points)
 
 
-def _check_all(account: Account, order: Order, rules: Redemption, covered: int) -> Finding:
+def _check_all(version: Version, order: Order, covered: int) -> Finding:
     """Use everything: as many as are there, the order takes, and one order may use (SCO-23)."""
-    most = [max(covered, 0), exchange.points_for(account.version, order, _limit(account.version, order))]
+    rules = version.terms.redemption
+    most = [max(covered, 0), exchange.points_for(version, order, _limit(version, order))]
     if rules.maximum is not None:
         most.append(rules.maximum)
     points = min(most) // rules.unit * rules.unit
     if points < rules.minimum and rules.use_all_below_minimum == "refused" and (points or rules.minimum > 1):
         return Finding(points, "below_minimum")
-    return _check_payment(account, order, points) if points else Finding(0, None)
+    return _check_payment(version, order, points) if points else Finding(0, None)
 
 
-def check_amount(account: Account, order: Order, points: int, covered: int) -> Finding:
+def check_amount(version: Version, order: Order, points: int, covered: int) -> Finding:
     """Whether an order may use so many points, of which so many are there."""
-    version, rules = account.version, account.version.terms.redemption
+    rules = version.terms.redemption
     if rules.uncovered == "clipped":
         most = [points, max(covered, 0), exchange.points_for(version, order, _limit(version, order))]
         points = min(most if rules.maximum is None else [*most, rules.maximum])
@@ -145,25 +145,25 @@ def check_amount(account: Account, order: Order, points: int, covered: int) -> F
         return Finding(points, "line_not_redeemable")
     if amount > _limit(version, order):
         return Finding(points, "exceeds_payable")
-    found = _check_payment(account, order, points)
+    found = _check_payment(version, order, points)
     if found.reason is None and points > covered:
         return Finding(points, "insufficient_points")
     return found
 
 
-def at_most(account: Account, order: Order, points: int) -> int:
+def at_most(version: Version, order: Order, points: int) -> int:
     """The most points, up to a number that is there, which the order may use."""
-    version, rules = account.version, account.version.terms.redemption
+    rules = version.terms.redemption
     limit, payable = _limit(version, order), _ceilings(version, order).payable
     amounts = [limit, payable - 1, *(payable - row.amount for row in rules.minimum_left)]
     limits = [points, *(exchange.points_for(version, order, max(amount, 0)) for amount in amounts)]
     units = {min(each, points, rules.maximum or points) // rules.unit * rules.unit for each in limits}
-    return next((each for each in sorted(units, reverse=True) if check_amount(account, order, each, each).reason is None), 0)
+    return next((each for each in sorted(units, reverse=True) if check_amount(version, order, each, each).reason is None), 0)
 
 
-def _check_payment(account: Account, order: Order, points: int) -> Finding:
+def _check_payment(version: Version, order: Order, points: int) -> Finding:
     """Conditions on how the rest is paid (LEN-24, ANS-09 to ANS-12)."""
-    version, rules = account.version, account.version.terms.redemption
+    rules = version.terms.redemption
     amount, ceilings = exchange.worth(version, order, points), _ceilings(version, order)
     if rules.full is not None and amount >= (ceilings.goods if rules.full.of == "goods" else ceilings.payable):
         if order.payment_method not in rules.full.payment_methods:
@@ -238,7 +238,7 @@ def put_on_lines(version: Version, order: Order, points: int) -> Order:
 
 def take(account: Account, order: Order, points: int) -> Order:
     """Take accepted points: out of lots at once, or set aside until the shipment (COM-C7), or from the reservation."""
-    version = account.version
+    version = account.program.named(order.terms)
     rules = version.terms.redemption
     order = put_on_lines(version, order, points)
     if not points:
@@ -246,17 +246,18 @@ def take(account: Account, order: Order, points: int) -> Order:
     if order.redemption_id is not None:
         request = account.request("redemption", order.redemption_id)
         if request is not None and request.status == "accepted":
-            return replace(order, spent=_capture(account, request, order))
+            return replace(order, spent=_capture(account, version, request, order))
     if rules.taken_at == "shipment":
-        order = replace(order, spent=ledger.hold(account, points, "reserve", rules.rule, order.order_id), reserved=points)
+        spent = ledger.hold(account, version, points, "reserve", rules.rule, order.order_id)
+        order = replace(order, spent=spent, reserved=points)
     else:
-        order = replace(order, spent=ledger.take(account, points, "redeem", "spent", rules.rule, order.order_id))
-    expiry.prolong(account, "use")
+        order = replace(order, spent=ledger.take(account, version, points, "redeem", "spent", rules.rule, order.order_id))
+    expiry.prolong(account, version, "use")
     return order
 
 
-def _capture(account: Account, request: Request, order: Order) -> tuple[Spent, ...]:
-    ledger.capture(account, request.points, account.version.terms.redemption.rule, order.order_id)
+def _capture(account: Account, version: Version, request: Request, order: Order) -> tuple[Spent, ...]:
+    ledger.capture(account, request.points, version.terms.redemption.rule, order.order_id)
     account.put_request(replace(request, status="captured", order_id=order.order_id, due_at=None))
-    expiry.prolong(account, "use")
+    expiry.prolong(account, version, "use")
     return request.spent

@@ -73,7 +73,7 @@ def reservation_requested(account: Account, data: RedemptionRequested) -> None:
         ends_at=ends_at,
     )
     if stands(account, request, verdict, redemption_id=data.redemption_id):
-        spent = ledger.hold(account, data.points, "reserve", rules.rule)
+        spent = ledger.hold(account, account.version, data.points, "reserve", rules.rule)
         account.put_request(replace(request, status="accepted", spent=spent, due_at=ends_at))
 
 
@@ -112,12 +112,13 @@ def end_due(account: Account, request: Request, at: datetime) -> None:
 
 
 def _give_back(account: Account, request: Request, status: str) -> None:
-    rule = account.version.terms.redemption.rule
-    ledger.need_lots(account, request.spent, "release")
+    version = account.version
+    rule = account.program.at(request.made_at).terms.redemption.rule  # as it was set aside
+    ledger.need_lots(account, version, request.spent, "release")
     for each in request.spent:
-        ledger.give_back(account, each, each.points, "held", "release", rule, None)
+        ledger.give_back(account, version, each, each.points, "held", "release", rule, None)
     unnamed = request.points - sum(each.points for each in request.spent)
     if unnamed:
         # The verdict stood, but what it took from was gone when the account was folded again.
-        ledger.give_back_unnamed(account, unnamed, "held", rule, None)
+        ledger.give_back_unnamed(account, version, unnamed, "held", rule, None)
     account.put_request(replace(request, status=status, due_at=None))

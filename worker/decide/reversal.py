@@ -126,7 +126,6 @@ def _take_out(
 ) -> None:
     """Take pieces out of the order, then give used points back and settle what it earns."""
     version = account.program.named(order.terms)
-    account.version = version
     lines = tuple(_without(line, pieces.get(line.line_id, 0), kind, awaiting=awaiting) for line in order.lines)
     portions = order.portions
     for key, n in pieces.items():
@@ -195,7 +194,7 @@ def _used_points(account: Account, version: Version, order: Order, kind: Kind, r
             account.journal.later[order.order_id, working.at] = account.moment, working
     if order.reserved:
         gone = min(points, order.reserved)
-        order = _return(account, order, gone, "held", rule.rule)
+        order = _return(account, version, order, gone, "held", rule.rule)
         order = replace(order, reserved=order.reserved - gone)
         points -= gone
     if not points:
@@ -206,7 +205,7 @@ def _used_points(account: Account, version: Version, order: Order, kind: Kind, r
     at = version.days.days_after(account.at, rule.days)
     if at > account.at:
         return replace(order, due_back=(*order.due_back, HandBack(at=at, points=points, rule=rule.rule)))
-    return _return(account, order, points, "spent", rule.rule)
+    return _return(account, version, order, points, "spent", rule.rule)
 
 
 def _working(
@@ -240,24 +239,26 @@ def _used_up(spent: tuple[Spent, ...], points: int) -> tuple[Spent, ...]:
     return tuple(marked)
 
 
-def _return(account: Account, order: Order, points: int, source: Literal["spent", "held"], rule: str) -> Order:
+def _return(
+    account: Account, version: Version, order: Order, points: int, source: Literal["spent", "held"], rule: str
+) -> Order:
     """Used points go back to the lots they came from, in the order in which they were spent."""
     spent = _used_up(order.spent, points)
     shares = [(each, marked.back - each.back) for each, marked in zip(order.spent, spent, strict=True) if marked.back > each.back]
-    ledger.need_lots(account, [each for each, _ in shares], "hand_back")
+    ledger.need_lots(account, version, [each for each, _ in shares], "hand_back")
     for each, n in shares:
-        ledger.give_back(account, each, n, source, "hand_back", rule, order.order_id)
+        ledger.give_back(account, version, each, n, source, "hand_back", rule, order.order_id)
     left = points - sum(n for _, n in shares)
     if left:
-        ledger.give_back_unnamed(account, left, source, rule, order.order_id)
+        ledger.give_back_unnamed(account, version, left, source, rule, order.order_id)
     return replace(order, spent=spent, back=order.back + points)
 
 
 def return_due(account: Account, order: Order, at: datetime) -> Order:
     """The clock's part: used points whose days have passed come back."""
-    account.version = account.program.named(order.terms)
+    version = account.program.named(order.terms)
     due = [each for each in order.due_back if each.at <= at]
     order = replace(order, due_back=tuple(each for each in order.due_back if each.at > at))
     for each in due:
-        order = _return(account, order, each.points, "spent", each.rule)
+        order = _return(account, version, order, each.points, "spent", each.rule)
     return order

@@ -26,7 +26,7 @@ def _reviewed_at(version: Version, terms: Tiers, at: datetime) -> bool:
 
 def review_due(account: Account) -> None:
     """The clock's part: inactivity and reviews whose instant has come, or for which something counted at this very instant."""
-    account.version = version = account.program.at(account.at)
+    version = account.version
     terms, tier = version.terms.tiers, account.head.tier
     due = account.head.tier_due_at
     if terms is None or tier is None:

@@ -9,6 +9,7 @@ from contracts.terms import Rewards
 from worker.decide import deliveries, expiry, ledger, redemption, requests
 from worker.decide.account import Account
 from worker.decide.order_records import Order
+from worker.decide.program import Version
 from worker.decide.state import Request
 
 
@@ -16,7 +17,8 @@ def requested(account: Account, data: RewardRequested) -> None:
     """An item is asked for: decided now, its points taken now or when it ships; then it waits for a delivery."""
     if requests.made_before(account, "reward", data.request_id):
         return
-    rules = account.version.terms.rewards
+    version = account.version
+    rules = version.terms.rewards
     price = rules.items.get(data.reward_sku) if rules is not None else None
     points = (price or 0) * data.quantity
     verdict = requests.decide(account, _against(account, price, points), points)
@@ -31,7 +33,7 @@ def requested(account: Account, data: RewardRequested) -> None:
     if not requests.stands(account, request, verdict, offered=rules is not None, request_id=data.request_id) or rules is None:
         return
     if rules.deducted_at == "request":
-        request = _pay(account, rules, request)
+        request = _pay(account, version, rules, request)
     account.put_request(replace(request, status="accepted"))
     account.head = replace(account.head, riders=(*account.head.riders, data.request_id))
     assign(account)
@@ -59,17 +61,17 @@ def _pays_later(account: Account, request: Request) -> bool:
     return rules is not None and rules.deducted_at == "shipment"
 
 
-def _pay(account: Account, rules: Rewards, request: Request) -> Request:
+def _pay(account: Account, version: Version, rules: Rewards, request: Request) -> Request:
     if not request.points:
         return request
-    spent = ledger.take(account, request.points, "redeem", "spent", rules.rule)
-    expiry.prolong(account, "use")
+    spent = ledger.take(account, version, request.points, "redeem", "spent", rules.rule)
+    expiry.prolong(account, version, "use")
     return replace(request, spent=spent)
 
 
 def assign(account: Account) -> None:
     """Tell every waiting item the delivery that it will travel with, or that there is none yet."""
-    rules = account.program.at(account.at).terms.rewards
+    rules = account.version.terms.rewards
     if rules is None or not account.head.riders:
         return
     orders = deliveries.following(account, rules.deadline)
@@ -99,29 +101,31 @@ def ship(account: Account, order: Order) -> None:
             continue
         sent = request
         if _pays_later(account, request):
-            rules = account.program.at(request.made_at).terms.rewards
+            version = account.program.at(request.made_at)
+            rules = version.terms.rewards
             if rules is None or request.points > account.head.available:
                 account.find("reward_not_covered", order.order_id, request.request_id)
                 continue
-            sent = _pay(account, rules, request)
+            sent = _pay(account, version, rules, request)
         account.put_request(replace(sent, status="shipped"))
         _drop(account, request)
 
 
 def _called_off(account: Account, request: Request, order: Order) -> None:
     """The delivery will not leave: the points come back, or (by default) stay spent and the item waits for the next one."""
-    rules = account.program.at(request.made_at).terms.rewards
+    version = account.program.at(request.made_at)
+    rules = version.terms.rewards
     if rules is None or rules.carrier_reversed == "kept":
         return
     if not _pays_later(account, request):
         account.need_all_open()
         rule = rules.carrier_rule or rules.rule
-        ledger.need_lots(account, request.spent, "hand_back")
+        ledger.need_lots(account, version, request.spent, "hand_back")
         for each in request.spent:
-            ledger.give_back(account, each, each.points, "spent", "hand_back", rule, order.order_id)
+            ledger.give_back(account, version, each, each.points, "spent", "hand_back", rule, order.order_id)
         unnamed = request.points - sum(each.points for each in request.spent)
         if unnamed:
-            ledger.give_back_unnamed(account, unnamed, "spent", rule, order.order_id)
+            ledger.give_back_unnamed(account, version, unnamed, "spent", rule, order.order_id)
     account.put_request(replace(request, status="released", ships_with=None, spent=()))
     _drop(account, request)
 

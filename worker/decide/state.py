@@ -44,7 +44,7 @@ ItemKey = tuple[ItemKind, str]
 
 CLOCK_RANK = 0
 CLOCK_SOURCE = ""  # that of no event, whatever producers call themselves
-FORMAT: Final = 3
+FORMAT: Final = 4
 """The form in which accounts are kept (head, lots, items, before-images). One kept in another is folded anew from its facts when
 it is touched next: raise it whenever a release reads these otherwise than the one before wrote them."""
 
@@ -218,12 +218,13 @@ class Request(Kept, frozen=True):
 
 
 class Setting(Kept, frozen=True):
-    """Something looked up by name: the waiting reward items, the setting of a subscription, a manual hold."""
+    """Something looked up by name: a promise, the setting of a subscription, a manual hold."""
 
     name: str
     values: tuple[str, ...] = ()
     points: int = 0
     spent: tuple[Spent, ...] = ()
+    rules: tuple[str, ...] = ()  # by which each of `spent` was set aside
     due_at: datetime | None = None
 
 

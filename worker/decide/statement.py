@@ -9,15 +9,16 @@ from contracts.statement import FindingOut, LotOut, OrderOut, RedemptionOut, Req
 from worker.decide import expiry, subscriptions
 from worker.decide.account import Account
 from worker.decide.order_records import Order
+from worker.decide.program import Version
 from worker.decide.state import Finding, Request
 
 _LAST = date.max
 
 
 def statement(account: Account, member_id: str, version: int, at: datetime, asked: str) -> Statement:
-    """The statement of a complete account that was folded up to an instant, by the terms in force then, whichever its last step
-    saw. `asked`: the instant as it was asked for."""
-    account.version = account.program.at(at)
+    """The statement of a complete account that was folded up to an instant, by the terms in force then. `asked`: the instant as
+    it was asked for."""
+    terms = account.program.at(at)
     head = account.head
     items = list(account.items.values())
     orders = sorted((item for item in items if isinstance(item, Order)), key=lambda order: (order.placed_at, order.order_id))
@@ -42,8 +43,8 @@ def statement(account: Account, member_id: str, version: int, at: datetime, aske
         lapsed_total=head.lapsed,
         forfeited_total=head.forfeited,
         revoked_total=head.revoked,
-        tier=head.tier.name if head.tier else account.version.lowest_tier,
-        lots=_lots(account),
+        tier=head.tier.name if head.tier else terms.lowest_tier,
+        lots=_lots(account, terms),
         orders=tuple(_order(order) for order in orders),
         requests=tuple(_requests(requests)),
         findings=tuple(
@@ -52,9 +53,9 @@ def statement(account: Account, member_id: str, version: int, at: datetime, aske
     )
 
 
-def _lots(account: Account) -> tuple[LotOut, ...]:
+def _lots(account: Account, terms: Version) -> tuple[LotOut, ...]:
     by_day: dict[tuple[date, str], int] = {}
-    pool = expiry.pool_expires_on(account)
+    pool = expiry.pool_expires_on(account, terms)
     for lot in account.lots.values():
         if lot.available:
             key = ((pool if lot.pooled else lot.expires_on) or _LAST, lot.kind)

@@ -15,6 +15,7 @@ from contracts.terms import Subscription
 from worker.decide import deliveries, expiry, ledger, order_update, redemption, requests
 from worker.decide.account import Account
 from worker.decide.order_records import Order, Spent
+from worker.decide.program import Version
 from worker.decide.state import Reason, Request, Setting
 
 _NAME: Final = "points:"
@@ -76,7 +77,7 @@ def _target(account: Account, data: SubscriptionPointsSet) -> _Target:
         order = account.order(data.order_id)
         if order is None or order.status != "open":
             return _Target(against="unknown_order")
-        if not redemption.takes_points(account.version, order.store):
+        if not redemption.takes_points(account.program.named(order.terms), order.store):
             return _Target(against="store_not_eligible")
         if not by_subscription(order):
             return _Target(against="channel_not_eligible")
@@ -114,7 +115,8 @@ def _earlier(account: Account, target: _Target) -> Request | None:
 def _check(account: Account, target: _Target, points: int, earlier: Request | None) -> redemption.Finding:
     available = account.head.available
     if target.order is not None:
-        return redemption.check_amount(account, target.order, points, available + target.order.standing)
+        version = account.program.named(target.order.terms)
+        return redemption.check_amount(version, target.order, points, available + target.order.standing)
     rules = account.version.terms.redemption
     if points < rules.minimum:
         return redemption.Finding(points, "below_minimum")
@@ -145,50 +147,57 @@ def _use(account: Account, rules: Subscription, order: Order, points: int) -> Or
     standing, change = order.standing, points - order.standing
     spent, reserved = order.spent, order.reserved
     if change > 0 and version.terms.redemption.taken_at == "shipment" and order.shipped_at is None:
-        spent = (*spent, *ledger.hold(account, change, "reserve", rules.rule, order.order_id))
+        spent = (*spent, *ledger.hold(account, version, change, "reserve", rules.rule, order.order_id))
         reserved += change
     elif change > 0:
-        spent = (*spent, *ledger.take(account, change, "redeem", "spent", rules.rule, order.order_id))
+        spent = (*spent, *ledger.take(account, version, change, "redeem", "spent", rules.rule, order.order_id))
     elif change < 0:
         account.need_all_open()
         held = min(-change, reserved)
-        spent = _less(account, spent, held, "held", rules.rule, order.order_id)
-        spent = _less(account, spent, -change - held, "spent", rules.rule, order.order_id)
+        spent = _less(account, version, spent, held, "held", rules.rule, order.order_id)
+        spent = _less(account, version, spent, -change - held, "spent", rules.rule, order.order_id)
         reserved -= held
     if change > 0:
-        expiry.prolong(account, "use")
+        expiry.prolong(account, version, "use")
     gone = order.points_used - standing
     order = redemption.put_on_lines(version, replace(order, spent=spent, reserved=reserved), points)
     return replace(order, points_used=gone + points, detached=gone)
 
 
 def _less(
-    account: Account, spent: tuple[Spent, ...], points: int, source: Literal["held", "spent"], rule: str, order_id: str | None
+    account: Account,
+    version: Version,
+    spent: tuple[Spent, ...],
+    points: int,
+    source: Literal["held", "spent"],
+    rule: str,
+    order_id: str | None,
 ) -> tuple[Spent, ...]:
     """Give back points of a setting, those taken last first, as if they had never been set."""
     left, kept = points, []
     reason: Reason = "release" if source == "held" else "hand_back"
-    ledger.need_lots(account, spent if points else (), reason)
+    ledger.need_lots(account, version, spent if points else (), reason)
     for each in reversed(spent):
         n = min(left, each.points - each.back)
         if n:
-            ledger.give_back(account, each, n, source, reason, rule, order_id)
+            ledger.give_back(account, version, each, n, source, reason, rule, order_id)
             left -= n
         if each.points > n:
             kept.append(replace(each, points=each.points - n))
     if left:
-        ledger.give_back_unnamed(account, left, source, rule, order_id)
+        ledger.give_back_unnamed(account, version, left, source, rule, order_id)
     return tuple(reversed(kept))
 
 
 def take_set(account: Account, order: Order) -> Order:
     """Take what was set for a delivery, when it ships or at its deadline: as much as is there and the order can take."""
-    rules = account.program.named(order.terms).terms.redemption.subscription
+    version = account.program.named(order.terms)
+    rules = version.terms.redemption.subscription
     if rules is None or not order.to_take:
         return order
     account.need_all_open()
     most = min(order.to_take, order.standing + max(account.head.available, 0))
-    points = redemption.at_most(account, order, most)
+    points = redemption.at_most(version, order, most)
     _tell_cut(account, order, order.to_take - points)
     return replace(_use(account, rules, order, points), to_take=0)
 
@@ -215,10 +224,10 @@ def _keep_for_next(account: Account, rules: Subscription, name: str, request: Re
     spent = earlier.spent if earlier else ()
     change = (request.points if rules.taken_at == "setting" else 0) - set_aside(account, earlier)
     if change > 0:
-        spent = (*spent, *ledger.hold(account, change, "reserve", rules.rule))
+        spent = (*spent, *ledger.hold(account, account.version, change, "reserve", rules.rule))
     elif change < 0:
         account.need_all_open()
-        spent = _less(account, spent, -change, "held", rules.rule, None)
+        spent = _less(account, account.version, spent, -change, "held", rules.rule, None)
     account.put_request(replace(request, spent=spent))
     setting = Setting(name=name, values=(request.request_id,), points=request.points) if request.points else None
     account.put("setting", name, setting)
@@ -253,28 +262,30 @@ def all_set_aside(account: Account) -> int:
 
 def free(account: Account, request: Request, order: Order) -> None:
     """An order that names its own points takes the place of the setting: what was set aside can be used on it."""
-    rules = account.version.terms.redemption
+    version = account.program.named(order.terms)
+    rules = version.terms.redemption
     account.need_all_open()
-    _less(account, request.spent, set_aside(account, request), "held", rules.rule, None)
+    _less(account, version, request.spent, set_aside(account, request), "held", rules.rule, None)
     account.put_request(replace(request, status="released", spent=(), order_id=order.order_id))
     account.put("setting", setting_name(order.subscription_id), None)
 
 
 def use_kept(account: Account, request: Request, order: Order) -> Order:
     """The next order came: the setting becomes its own, as far as it can take it; the rest comes back."""
-    rules = account.version.terms.redemption.subscription
+    version = account.program.named(order.terms)
+    rules = version.terms.redemption.subscription
     assert rules is not None
     account.put("setting", setting_name(order.subscription_id), None)
-    points = redemption.at_most(account, order, request.points)
+    points = redemption.at_most(version, order, request.points)
     _tell_cut(account, order, request.points - points)
     held = set_aside(account, request)
     if not held:
         account.put_request(replace(request, order_id=order.order_id))
         return replace(order, setting=request.request_id, to_take=points)
     account.need_all_open()
-    spent = _less(account, request.spent, held - points, "held", rules.rule, None)
+    spent = _less(account, version, request.spent, held - points, "held", rules.rule, None)
     account.put_request(replace(request, status="captured", spent=(), order_id=order.order_id))
     if points:
         ledger.capture(account, points, rules.rule, order.order_id)
-        expiry.prolong(account, "use")
-    return replace(redemption.put_on_lines(account.version, order, points), spent=spent, setting=request.request_id)
+        expiry.prolong(account, version, "use")
+    return replace(redemption.put_on_lines(version, order, points), spent=spent, setting=request.request_id)

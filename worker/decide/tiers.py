@@ -26,9 +26,9 @@ from worker.decide.step import TierMove
 YEAR_MONTHS = 12
 
 
-def start(account: Account) -> None:
+def start(account: Account, version: Version) -> None:
     """Give an account that has none its first tier, the lowest."""
-    lowest = account.version.lowest_tier
+    lowest = version.lowest_tier
     if lowest is not None and account.head.tier is None:
         account.head = replace(account.head, tier=Tier(name=lowest, since=account.at))
 
@@ -38,10 +38,8 @@ def index_of(tiers: Tiers, name: str) -> int:
     return next((index for index, level in enumerate(tiers.levels) if level.name == name), 0)
 
 
-def move(version: Version, previous: str, tier: str, rule: str | None = None) -> TierMove:
-    """The change between two levels of a version's terms."""
-    tiers = version.terms.tiers
-    assert tiers is not None
+def move(tiers: Tiers, previous: str, tier: str, rule: str | None = None) -> TierMove:
+    """The change between two levels."""
     up = index_of(tiers, tier) > index_of(tiers, previous)
     return TierMove(previous=previous, tier=tier, up=up, rule=rule or tiers.rule)
 
@@ -132,7 +130,7 @@ def count(account: Account, order: Order) -> Order:
     order = replace(order, counted=counted)
     if worth and not order.judged:
         order = replace(order, judged=True)
-        _purchase_counts(account, tiers, version.days.date_of(order.placed_at))
+        _purchase_counts(account, version, tiers, version.days.date_of(order.placed_at))
     judge(account, version, account.at, counted_in=bucket, may_rise=more)
     return order
 
@@ -143,7 +141,7 @@ def count_points(account: Account, points: int, of: Literal["activity", "adjustm
     tiers = version.terms.tiers
     if tiers is None or tiers.measure.of != "points" or of not in tiers.measure.points_from:
         return
-    start(account)
+    start(account, version)
     bucket = bucket_of(version, tiers, version.days.date_of(account.at))
     _forget_lost(account, version, tiers)
     add(account, bucket, points)
@@ -170,7 +168,7 @@ def add(account: Account, bucket: str, amount: int) -> None:
     if not windows[bucket]:
         del windows[bucket]
     elif bucket not in account.head.windows:
-        version = account.program.at(account.at)
+        version = account.version
         tiers = version.terms.tiers
         if tiers is not None:
             windows = reachable(version, tiers, windows, account.at)
@@ -197,17 +195,18 @@ def reachable(version: Version, tiers: Tiers, windows: dict[str, int], at: datet
 
 def ordered(account: Account, order: Order) -> None:
     """An order that takes part ends inactivity at once, so that nobody loses a level while it is not judged yet (SCO-06)."""
-    tiers = account.version.terms.tiers
+    version = account.version
+    tiers = version.terms.tiers
     if tiers is None or tiers.inactivity is None or not order.earns:
         return
-    start(account)
+    start(account, version)
     tier = account.head.tier
     assert tier is not None
-    day = account.version.days.date_of(order.placed_at)
+    day = version.days.date_of(order.placed_at)
     account.head = replace(account.head, tier=replace(tier, last_ordered_on=day, open_orders=(*tier.open_orders, day)))
     if tiers.inactivity.restore == "one_per_order":
         restore(account, tiers)
-    account.head = replace(account.head, tier_due_at=next_change(account.version, account.head, account.at))
+    account.head = replace(account.head, tier_due_at=next_change(version, account.head, account.at))
 
 
 def _forget_called_off(account: Account, version: Version, tiers: Tiers, order: Order) -> None:
@@ -226,9 +225,9 @@ def _forget_called_off(account: Account, version: Version, tiers: Tiers, order: 
         account.head = replace(account.head, tier_due_at=next_change(version, account.head, account.at))
 
 
-def _purchase_counts(account: Account, tiers: Tiers, day: date) -> None:
+def _purchase_counts(account: Account, version: Version, tiers: Tiers, day: date) -> None:
     """A purchase that counts ends inactivity, and restores a level lost to it (SCO-06, SCO-07)."""
-    start(account)
+    start(account, version)
     tier = account.head.tier
     assert tier is not None
     last = day if tier.last_counted_on is None else max(day, tier.last_counted_on)
@@ -319,7 +318,7 @@ def judge(
     tiers = version.terms.tiers
     if tiers is None:
         return
-    start(account)
+    start(account, version)
     assert account.head.tier is not None
     now = index_of(tiers, account.head.tier.name)
     reached = level_for(tiers, window_sum(version, tiers, Counted(account.head.windows), at))
@@ -377,7 +376,7 @@ def set_level(account: Account, tiers: Tiers, index: int, rule: str) -> None:
     if name == tier.name:
         return
     first = account.tier_move.previous if account.tier_move is not None else tier.name
-    account.tier_move = move(account.version, first, name, rule) if first != name else None
+    account.tier_move = move(tiers, first, name, rule) if first != name else None
     account.head = replace(account.head, tier=replace(tier, name=name, since=account.at))
 
 
