@@ -1,11 +1,5 @@
 """Every event of the contract, in and out, as strict immutable types."""
 
-from contracts.events.catalogue import (
-    EVENT_TYPES,
-    RANK,
-    TOPICS_IN,
-    EventData,
-)
 from contracts.events.event import (
     Event,
     digest_of,
@@ -63,6 +57,14 @@ from contracts.events.parts import (
     LineRef,
     LineRefs,
 )
+from contracts.events.types import (
+    EVENT_TYPES,
+    RANK,
+    TOPIC_OF,
+    TOPICS_IN,
+    TYPES,
+    EventType,
+)
 
 __all__ = [
     "CLOCK",
@@ -72,6 +74,8 @@ __all__ = [
     "RANK",
     "TOPICS_IN",
     "TOPICS_OUT",
+    "TOPIC_OF",
+    "TYPES",
     "ActivityCompleted",
     "BalanceChanged",
     "BalanceOpened",
@@ -82,7 +86,7 @@ __all__ = [
     "CountedAmount",
     "EntryOut",
     "Event",
-    "EventData",
+    "EventType",
     "ExchangeReceived",
     "ExchangeRequested",
     "ExchangeShipped",

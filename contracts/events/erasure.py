@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias, get_args
 
 from pydantic import BaseModel
 
-from contracts.events.catalogue import EVENT_TYPES
+from contracts.events.types import EVENT_TYPES
 
 NOBODY: Final = "erased"
 """Stands for the member's id, and for free text where there has to be some."""

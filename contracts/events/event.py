@@ -8,8 +8,9 @@ from typing import Final, Self
 
 from msgspec import Struct
 
-from contracts.events.catalogue import EVENT_TYPES, RANK, EventData
+from contracts.events.base import Contract
 from contracts.events.erasure import without_person
+from contracts.events.types import EVENT_TYPES, RANK
 
 DIGEST_BYTES: Final = 16
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,7 +46,7 @@ class Event(Struct, frozen=True):
     subject: str | None
     recorded_time: datetime | None
     traceparent: str | None
-    data: EventData
+    data: Contract
     body: bytes
     digest: bytes
 

@@ -15,8 +15,8 @@ import pytest
 from contracts.events import OrderPlaced
 from tests.cli.conftest import DAY, ROOT, Run, Shop
 from tests.recovery.ledgers import rows
-from worker.decide import fold
 from worker.decide.account import Account
+from worker.decide.fact_types import FACT_TYPES
 from worker.upkeep import rebuild
 
 CODE = "lenovo-pro"
@@ -92,14 +92,14 @@ def test_it_goes_on_where_it_was_stopped(
 
 
 def test_one_that_cannot_be_rebuilt_is_told_and_the_others_are_rebuilt(run: Run, full_shop: Shop, corrected: Path) -> None:
-    original = fold.HANDLERS[OrderPlaced]
+    original = FACT_TYPES[OrderPlaced]
 
     def defective(account: Account, data: OrderPlaced) -> None:
         if data.member_id == "LP-101":
             raise ZeroDivisionError
-        original(account, data)
+        original.handle(account, data)
 
-    with patch.dict(fold.HANDLERS, {OrderPlaced: defective}):
+    with patch.dict(FACT_TYPES, {OrderPlaced: original._replace(handle=defective)}):
         answer = run("ledger", "rebuild", "--program", CODE, "-o", "ndjson", environment=full_shop.environment)
     defects = [each for each in map(json.loads, answer.out.splitlines()) if each["defect"]]
     assert (answer.code, len(defects)) == (1, 1)

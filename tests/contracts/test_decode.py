@@ -12,6 +12,7 @@ from typing import Any, get_args
 import pytest
 
 from contracts.events import EVENT_TYPES, Event
+from contracts.events.base import Contract
 from contracts.events.fields import MONEY_MAX
 from contracts.events.parts import BonusPoints, Line
 from contracts.generate import ROOT
@@ -265,7 +266,7 @@ def test_hostile_records_of_one_megabyte_are_refused_in_linear_time(value: bytes
 
 
 def test_money_is_told_from_other_integers_by_its_field() -> None:
-    models = (*EVENT_TYPES.values(), Line, BonusPoints)
+    models: list[type[Contract]] = [*EVENT_TYPES.values(), Line, BonusPoints]
     known = {name for model in models for name in model.model_fields}
     assert known >= MONEY_FIELDS
     assert "points_used" not in MONEY_FIELDS

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import structlog
@@ -19,7 +20,7 @@ from tests.hostile.records import CANARY, hostile
 from tests.stores.memory import MemoryStore
 from worker import metrics
 from worker.cli.main import app
-from worker.decide import fold
+from worker.decide.fact_types import FACT_TYPES
 from worker.decode import Record
 from worker.log import configure, get_logger
 from worker.persist.errors import RefusedError
@@ -88,16 +89,14 @@ def test_neither_logs_nor_metrics_nor_dead_letters_tell_what_was_sent(seed: int,
     assert_nothing_told(capsys)
 
 
-def test_a_fold_that_fails_is_told_by_its_kind_and_place(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fold_that_fails_is_told_by_its_kind_and_place(capsys: pytest.CaptureFixture[str]) -> None:
     configure("debug", "json")
 
     def fail(account: Any, data: Any) -> None:
         raise KeyError(f"{data.member_id} of {CANARY}")
 
-    monkeypatch.setattr(fold, "HANDLERS", dict.fromkeys(fold.HANDLERS, fail))
-    store = play(1)
+    with patch.dict(FACT_TYPES, {model: each._replace(handle=fail) for model, each in FACT_TYPES.items()}):
+        store = play(1)
     fenced = [account.row.fenced for account in store.tables.accounts.values() if account.row.fenced]
     assert fenced
     assert not any(CANARY in why for why in fenced)

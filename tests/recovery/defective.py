@@ -6,8 +6,9 @@ from zlib import crc32
 
 from contracts.events import ShipmentDispatched
 from worker.__main__ import main
-from worker.decide import fold, orders
+from worker.decide import orders
 from worker.decide.account import Account
+from worker.decide.fact_types import FACT_TYPES
 
 
 def cannot_be_folded(order_id: str) -> bool:
@@ -22,7 +23,6 @@ def _dispatched(account: Account, data: ShipmentDispatched) -> None:
 
 
 if __name__ == "__main__":
-    handlers = fold.HANDLERS
-    assert isinstance(handlers, dict)
-    handlers[ShipmentDispatched] = _dispatched
+    assert isinstance(FACT_TYPES, dict)
+    FACT_TYPES[ShipmentDispatched] = FACT_TYPES[ShipmentDispatched]._replace(handle=_dispatched)
     main()

@@ -19,8 +19,9 @@ from tests.flows.system import Raw
 from tests.pipeline.harness import Harness, programs
 from tests.stores.memory_batch import MemoryBatch
 from worker.consume.batch import Batch
-from worker.decide import fold, state
+from worker.decide import state
 from worker.decide.account import Account
+from worker.decide.fact_types import FACT_TYPES
 from worker.decide.state import FORMAT
 from worker.decode import Record
 from worker.persist import RefusedError
@@ -37,7 +38,7 @@ def _defective(_: Account, data: PointsAdjusted) -> NoReturn:
 @contextmanager
 def defect() -> Iterator[None]:
     """A release that cannot fold gifts."""
-    with patch.dict(fold.HANDLERS, {PointsAdjusted: _defective}):
+    with patch.dict(FACT_TYPES, {PointsAdjusted: FACT_TYPES[PointsAdjusted]._replace(handle=_defective)}):
         yield
 
 

@@ -7,73 +7,18 @@ At one instant the clock comes first, then facts by rank; a fact sees the state 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import PurePath
 from traceback import extract_tb
-from typing import Any, Final
+from typing import Final
 
-from contracts.events import (
-    ActivityCompleted,
-    BalanceOpened,
-    Event,
-    ExchangeReceived,
-    ExchangeRequested,
-    ExchangeShipped,
-    MemberEnrolled,
-    MemberErased,
-    MemberRegistered,
-    OrderCancelled,
-    OrderPaid,
-    OrderPlaced,
-    OrderRescheduled,
-    PointsAdjusted,
-    PointsHeld,
-    PointsReleased,
-    RedemptionReleased,
-    RedemptionRequested,
-    ReturnReceived,
-    ReturnRequested,
-    ReviewPosted,
-    RewardRequested,
-    ShipmentDelivered,
-    ShipmentDispatched,
-    SubscriptionPointsSet,
-    SurveyWon,
-)
-from worker.decide import clock, members, opening, orders, payout, requests, reversal, rewards, subscriptions
+from contracts.events import Event
+from worker.decide import clock, payout
 from worker.decide.account import Account, Defect, NotLoaded, next_after
+from worker.decide.fact_types import FACT_TYPES
 from worker.decide.state import Moment, clock_moment
 from worker.decide.step import Step
-
-# One row for each type of fact. The data's type is the key, so the handler's argument is of it.
-HANDLERS: Final[Mapping[type[Any], Callable[[Account, Any], None]]] = {
-    OrderPlaced: orders.placed,
-    OrderPaid: orders.paid,
-    OrderRescheduled: orders.rescheduled,
-    ShipmentDispatched: orders.dispatched,
-    ShipmentDelivered: orders.delivered,
-    OrderCancelled: reversal.cancelled,
-    ReturnRequested: reversal.return_requested,
-    ReturnReceived: reversal.return_received,
-    ExchangeRequested: reversal.exchange_requested,
-    ExchangeReceived: reversal.exchange_received,
-    ExchangeShipped: reversal.exchange_shipped,
-    MemberRegistered: members.registered,
-    MemberEnrolled: members.enrolled,
-    MemberErased: members.erased,
-    BalanceOpened: opening.opened,
-    ReviewPosted: members.review_posted,
-    SurveyWon: members.survey_won,
-    ActivityCompleted: members.activity_completed,
-    PointsAdjusted: members.adjusted,
-    PointsHeld: members.held,
-    PointsReleased: members.released,
-    RedemptionRequested: requests.reservation_requested,
-    RedemptionReleased: requests.reservation_released,
-    RewardRequested: rewards.requested,
-    SubscriptionPointsSet: subscriptions.points_set,
-}
 
 CLOCK_STEPS_MAX: Final = 100_000
 """More clock instants than this between two facts is a defect of the fold, not a history."""
@@ -108,7 +53,7 @@ def fold(account: Account, facts: Iterable[Event], until: datetime | None = None
 def _apply(account: Account, fact: Event) -> Step:
     account.begin(moment_of(fact), fact)
     try:
-        HANDLERS[type(fact.data)](account, fact.data)
+        FACT_TYPES[type(fact.data)].handle(account, fact.data)
         payout.look(account)
     except (NotLoaded, Defect):
         raise

@@ -1,49 +1,17 @@
-"""What a fact needs loaded, told from the fact alone: a first guess that is right nearly always.
+"""What facts need loaded, told from the facts alone: a first guess that is right nearly always.
 
 If it is not, the fold raises NotLoaded and says what else it needs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from contracts.events import (
-    BalanceOpened,
-    Event,
-    MemberEnrolled,
-    MemberErased,
-    MemberRegistered,
-    OrderPaid,
-    OrderPlaced,
-    OrderRescheduled,
-    PointsHeld,
-    PointsReleased,
-    RedemptionReleased,
-    RedemptionRequested,
-    ReviewPosted,
-    RewardRequested,
-    ShipmentDelivered,
-    ShipmentDispatched,
-    SubscriptionPointsSet,
-)
-from worker.decide import opening
+from contracts.events import Event
 from worker.decide.change import Needs
-from worker.decide.members import MANUAL_HOLD
+from worker.decide.fact_types import FACT_TYPES
 from worker.decide.program import Program
 from worker.decide.state import ItemKey
-from worker.decide.subscriptions import setting_name
-
-_NARROW = (
-    BalanceOpened,
-    ReviewPosted,
-    MemberRegistered,
-    MemberEnrolled,
-    MemberErased,
-    OrderPaid,
-    OrderRescheduled,
-    ShipmentDispatched,
-    ShipmentDelivered,
-)
 
 ROUNDS_MAX = 500
 """Every round loads what the one before found missing, nearly always all of it; more than this is a defect."""
@@ -58,43 +26,10 @@ def needs(facts: Iterable[Event], program: Program | None = None) -> Needs:
     origins: set[str] = set()
     all_open = False
     for fact in facts:
-        order_id = fact.order_id
+        order_id, of_type = fact.order_id, FACT_TYPES[type(fact.data)]
         if order_id is not None:
             items.add(("order", order_id))
             origins.add(f"order:{order_id}")
-        items.update(_named(fact))
-        if program is not None and isinstance(fact.data, OrderPlaced) and program.at(fact.time).remembers_bought:
-            items.update(("mark", f"bought:{line.sku}") for line in fact.data.lines)
-        all_open = all_open or _wide(fact)
+        items.update(of_type.items(fact.data, None if program is None else program.at(fact.time)))
+        all_open = all_open or of_type.all_open(fact.data)
     return Needs(frozenset(items), frozenset(origins), all_open)
-
-
-def _named(fact: Event) -> Iterator[ItemKey]:
-    """Items that a fact names, besides its order."""
-    data = fact.data
-    if isinstance(data, OrderPlaced):
-        if data.redemption_id is not None:
-            yield "request", f"redemption:{data.redemption_id}"
-        if data.course == "subscription" or data.subscription_id is not None:
-            yield "setting", setting_name(data.subscription_id)
-    elif isinstance(data, RewardRequested):
-        yield "request", f"reward:{data.request_id}"
-    elif isinstance(data, SubscriptionPointsSet):
-        yield "request", f"subscription:{data.request_id}"
-        if data.subscription_id is not None:
-            yield "setting", setting_name(data.subscription_id)
-    elif isinstance(data, RedemptionRequested | RedemptionReleased):
-        yield "request", f"redemption:{data.redemption_id}"
-    elif isinstance(data, PointsHeld | PointsReleased):
-        yield "setting", f"hold:{fact.order_id or MANUAL_HOLD}"
-    elif isinstance(data, BalanceOpened):
-        yield "mark", opening.MARK
-    elif isinstance(data, ReviewPosted):
-        yield "mark", f"bought:{data.sku}"
-
-
-def _wide(fact: Event) -> bool:
-    data = fact.data
-    if isinstance(data, OrderPlaced):
-        return bool(data.points_used or data.use_all_points or data.redemption_id)
-    return not isinstance(data, _NARROW)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from contracts.events import TOPICS_IN, Event
+from contracts.events import TOPIC_OF, Event
 from worker.decode import Record
 
 NOWHERE = -1
@@ -21,7 +21,7 @@ def record_of_parked(event: Event, topic: Callable[[str], str]) -> Record:
     attributes |= {name: value for name, value in optional.items() if value is not None}
     value = msgspec.json.encode({**attributes, "data": msgspec.Raw(event.body)})
     return Record(
-        topic=topic(next(name for name, types in TOPICS_IN.items() if event.type in types)),
+        topic=topic(TOPIC_OF[event.type]),
         partition=NOWHERE,
         offset=NOWHERE,
         timestamp_ms=int(event.time.timestamp() * 1000),

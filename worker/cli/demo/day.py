@@ -10,10 +10,9 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Any, Final
 
-from contracts.events import TOPICS_IN
+from contracts.events import TOPIC_OF
 
 BROKEN_TOPIC: Final = "commerce.order"
-_TOPIC_OF: Final = {type_: topic for topic, types in TOPICS_IN.items() for type_ in types}
 _DATE: Final = re.compile(rb'"(\d{4})(-\d\d-\d\d)')
 
 Headers = list[tuple[str, bytes]]
@@ -53,7 +52,7 @@ def records(day: list[bytes]) -> Iterator[Sent]:
         envelope = json.loads(line)
         data = envelope.pop("data")
         key = str(data.get("order_id") or data["member_id"]).encode()
-        topic = _TOPIC_OF[envelope["type"]]
+        topic = TOPIC_OF[envelope["type"]]
         if number % 2:
             yield Sent(topic, key, line, [("content-type", b"application/cloudevents+json")])
         else:

@@ -1,0 +1,88 @@
+"""Which types of events there are: one row for each, with its topic, its rank in business order and the model of its data.
+
+What the fold does with a type stands in `worker.decide.fact_types`, what it is called in words in `worker.reading.explain.words`.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from contracts.events.base import Contract
+from contracts.events.members import (
+    ActivityCompleted,
+    BalanceOpened,
+    MemberEnrolled,
+    MemberErased,
+    MemberRegistered,
+    PointsAdjusted,
+    PointsHeld,
+    PointsReleased,
+    RedemptionReleased,
+    RedemptionRequested,
+    ReviewPosted,
+    RewardRequested,
+    SubscriptionPointsSet,
+    SurveyWon,
+)
+from contracts.events.orders import (
+    ExchangeReceived,
+    ExchangeRequested,
+    ExchangeShipped,
+    OrderCancelled,
+    OrderPaid,
+    OrderPlaced,
+    OrderRescheduled,
+    ReturnReceived,
+    ReturnRequested,
+    ShipmentDelivered,
+    ShipmentDispatched,
+)
+
+
+class EventType(NamedTuple):
+    """One type of event. `rank`: its place among events of one instant, where what an event may depend on comes before it."""
+
+    topic: str
+    name: str
+    rank: int
+    model: type[Contract]
+
+
+TYPES: Final = (
+    EventType("commerce.order", "order.placed", 40, OrderPlaced),
+    EventType("commerce.order", "order.paid", 50, OrderPaid),
+    EventType("commerce.order", "order.rescheduled", 60, OrderRescheduled),
+    EventType("commerce.shipment", "shipment.dispatched", 70, ShipmentDispatched),
+    EventType("commerce.shipment", "shipment.delivered", 80, ShipmentDelivered),
+    EventType("commerce.cancel", "order.cancelled", 90, OrderCancelled),
+    EventType("commerce.return", "return.requested", 100, ReturnRequested),
+    EventType("commerce.return", "return.received", 100, ReturnReceived),
+    EventType("commerce.return", "exchange.requested", 110, ExchangeRequested),
+    EventType("commerce.return", "exchange.received", 110, ExchangeReceived),
+    EventType("commerce.return", "exchange.shipped", 110, ExchangeShipped),
+    EventType("commerce.member", "member.registered", 10, MemberRegistered),
+    EventType("commerce.member", "member.enrolled", 10, MemberEnrolled),
+    EventType("commerce.member", "member.erased", 10, MemberErased),
+    EventType("commerce.activity", "review.posted", 20, ReviewPosted),
+    EventType("commerce.activity", "survey.won", 20, SurveyWon),
+    EventType("commerce.activity", "activity.completed", 20, ActivityCompleted),
+    EventType("loyalty.command", "balance.opened", 10, BalanceOpened),
+    EventType("loyalty.command", "points.adjusted", 120, PointsAdjusted),
+    EventType("loyalty.command", "points.held", 120, PointsHeld),
+    EventType("loyalty.command", "points.released", 120, PointsReleased),
+    EventType("loyalty.command", "reward.requested", 30, RewardRequested),
+    EventType("loyalty.command", "subscription.points-set", 30, SubscriptionPointsSet),
+    EventType("loyalty.command", "redemption.requested", 30, RedemptionRequested),
+    EventType("loyalty.command", "redemption.released", 30, RedemptionReleased),
+)
+
+EVENT_TYPES: Final[dict[str, type[Contract]]] = {each.name: each.model for each in TYPES}
+"""Event type → model of its data."""
+RANK: Final[dict[str, int]] = {each.name: each.rank for each in TYPES}
+"""Event type → place among events of one instant."""
+TOPIC_OF: Final[dict[str, str]] = {each.name: each.topic for each in TYPES}
+"""Event type → the topic that brings it."""
+TOPICS_IN: Final[dict[str, dict[str, type[Contract]]]] = {
+    topic: {each.name: each.model for each in TYPES if each.topic == topic} for topic in dict.fromkeys(TOPIC_OF.values())
+}
+"""Topic → event type → model of its data."""

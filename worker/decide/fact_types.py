@@ -1,0 +1,135 @@
+"""What the fold does with each type of event: its handler, and the rows that it asks for beforehand.
+
+One row for each type of `contracts.events.types`. The rows of an account that are named are a first guess, told from the fact
+alone, that is right nearly always: what turns out to be missing beyond it is loaded, and the fact folded again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+from contracts.events import (
+    ActivityCompleted,
+    BalanceOpened,
+    ExchangeReceived,
+    ExchangeRequested,
+    ExchangeShipped,
+    MemberEnrolled,
+    MemberErased,
+    MemberRegistered,
+    OrderCancelled,
+    OrderPaid,
+    OrderPlaced,
+    OrderRescheduled,
+    PointsAdjusted,
+    PointsHeld,
+    PointsReleased,
+    RedemptionReleased,
+    RedemptionRequested,
+    ReturnReceived,
+    ReturnRequested,
+    ReviewPosted,
+    RewardRequested,
+    ShipmentDelivered,
+    ShipmentDispatched,
+    SubscriptionPointsSet,
+    SurveyWon,
+)
+from worker.decide import members, opening, orders, requests, reversal, rewards, subscriptions
+from worker.decide.account import Account
+from worker.decide.program import Version
+from worker.decide.state import ItemKey
+
+
+def _nothing(data: Any, version: Version | None) -> Iterable[ItemKey]:
+    return ()
+
+
+def _always(data: Any) -> bool:
+    return True
+
+
+def _never(data: Any) -> bool:
+    return False
+
+
+class FactType(NamedTuple):
+    """`handle`: what the event does to an account. `items`: what it names besides its order, under the terms of its time where
+    they are known. `all_open`: whether it asks for every open lot."""
+
+    handle: Callable[[Account, Any], None]
+    all_open: Callable[[Any], bool]
+    items: Callable[[Any, Version | None], Iterable[ItemKey]] = _nothing
+
+
+def _of_order(data: OrderPlaced, version: Version | None) -> Iterable[ItemKey]:
+    found: list[ItemKey] = []
+    if data.redemption_id is not None:
+        found.append(("request", f"redemption:{data.redemption_id}"))
+    if data.course == "subscription" or data.subscription_id is not None:
+        found.append(("setting", subscriptions.setting_name(data.subscription_id)))
+    if version is not None and version.remembers_bought:
+        found += [("mark", f"bought:{line.sku}") for line in data.lines]
+    return found
+
+
+def _of_subscription(data: SubscriptionPointsSet, version: Version | None) -> Iterable[ItemKey]:
+    found: list[ItemKey] = [("request", f"subscription:{data.request_id}")]
+    if data.subscription_id is not None:
+        found.append(("setting", subscriptions.setting_name(data.subscription_id)))
+    return found
+
+
+def _of_redemption(data: RedemptionRequested | RedemptionReleased, version: Version | None) -> Iterable[ItemKey]:
+    return (("request", f"redemption:{data.redemption_id}"),)
+
+
+def _of_reward(data: RewardRequested, version: Version | None) -> Iterable[ItemKey]:
+    return (("request", f"reward:{data.request_id}"),)
+
+
+def _of_hold(data: PointsHeld | PointsReleased, version: Version | None) -> Iterable[ItemKey]:
+    return (("setting", f"hold:{data.order_id or members.MANUAL_HOLD}"),)
+
+
+def _of_opening(data: BalanceOpened, version: Version | None) -> Iterable[ItemKey]:
+    return (("mark", opening.MARK),)
+
+
+def _of_review(data: ReviewPosted, version: Version | None) -> Iterable[ItemKey]:
+    return (("mark", f"bought:{data.sku}"),)
+
+
+def _uses_points(data: OrderPlaced) -> bool:
+    return bool(data.points_used or data.use_all_points or data.redemption_id)
+
+
+# The data's type is the key, so what its row calls is given data of it.
+FACT_TYPES: Final[Mapping[type[Any], FactType]] = {
+    OrderPlaced: FactType(orders.placed, _uses_points, _of_order),
+    OrderPaid: FactType(orders.paid, _never),
+    OrderRescheduled: FactType(orders.rescheduled, _never),
+    ShipmentDispatched: FactType(orders.dispatched, _never),
+    ShipmentDelivered: FactType(orders.delivered, _never),
+    OrderCancelled: FactType(reversal.cancelled, _always),
+    ReturnRequested: FactType(reversal.return_requested, _always),
+    ReturnReceived: FactType(reversal.return_received, _always),
+    ExchangeRequested: FactType(reversal.exchange_requested, _always),
+    ExchangeReceived: FactType(reversal.exchange_received, _always),
+    ExchangeShipped: FactType(reversal.exchange_shipped, _always),
+    MemberRegistered: FactType(members.registered, _never),
+    MemberEnrolled: FactType(members.enrolled, _never),
+    MemberErased: FactType(members.erased, _never),
+    BalanceOpened: FactType(opening.opened, _never, _of_opening),
+    ReviewPosted: FactType(members.review_posted, _never, _of_review),
+    SurveyWon: FactType(members.survey_won, _always),
+    ActivityCompleted: FactType(members.activity_completed, _always),
+    PointsAdjusted: FactType(members.adjusted, _always),
+    PointsHeld: FactType(members.held, _always, _of_hold),
+    PointsReleased: FactType(members.released, _always, _of_hold),
+    RedemptionRequested: FactType(requests.reservation_requested, _always, _of_redemption),
+    RedemptionReleased: FactType(requests.reservation_released, _always, _of_redemption),
+    RewardRequested: FactType(rewards.requested, _always, _of_reward),
+    SubscriptionPointsSet: FactType(subscriptions.points_set, _always, _of_subscription),
+}
