@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -18,14 +19,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 
 HERE: Final = Path(__file__).parent
 TOP: Final = HERE.parents[1]
 LOYALTY: Final = str(Path(sys.executable).parent / "loyalty")
-COLUMNS: Final = 130
-LINES: Final = 46
+COLUMNS: Final = 142
+FIRST_LINE: Final = "Members"
+PAGE_SIZE: Final = "1000,725"
+"""Of the explanation page: up to the end of its second posting."""
 DOT: Final = "/usr/bin/dot"
 BROWSER: Final = (
     "/usr/bin/chromium",
@@ -39,12 +43,16 @@ BROWSER: Final = (
 
 
 def demo() -> None:
-    """The last lines that the demo prints."""
+    """What the demo prints, from the balances on; longer lines are cut."""
     ran = subprocess.run([LOYALTY, "demo"], cwd=TOP, check=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     console = Console(record=True, width=COLUMNS, file=io.StringIO())
     console.print(Text("$ make demo", style="bold green"))
-    console.print(Text.from_ansi("\n".join(["...", *ran.stdout.rstrip().splitlines()[-LINES:]])))
-    console.save_svg(str(HERE / "demo.svg"), title="make demo")
+    lines = [line.rstrip() for line in ran.stdout.rstrip().splitlines()]
+    shown = lines[lines.index(FIRST_LINE) :]
+    console.print(Text.from_ansi("\n".join(["...", *shown])), no_wrap=True, overflow="ellipsis")
+    # Without the web font: a picture in a README fetches nothing.
+    without_font = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+    console.save_svg(str(HERE / "demo.svg"), title="make demo", code_format=without_font)
 
 
 def explanation() -> None:
@@ -60,7 +68,7 @@ def explanation() -> None:
             subprocess.run([LOYALTY, "demo", "--stop"], cwd=TOP, env=state, check=True, stdout=subprocess.DEVNULL)
         html = Path(scratch) / "page.html"
         html.write_text(page, encoding="utf-8")
-        picture = [f"--screenshot={HERE / 'explanation.png'}", "--window-size=1000,900", f"--user-data-dir={scratch}/profile"]
+        picture = [f"--screenshot={HERE / 'explanation.png'}", f"--window-size={PAGE_SIZE}", f"--user-data-dir={scratch}/profile"]
         subprocess.run([*BROWSER, *picture, html.as_uri()], check=True, stderr=subprocess.DEVNULL)
 
 
