@@ -10,6 +10,7 @@ from contracts.events.dead_letter import (
     HEADER_ERROR,
     HEADER_OFFSET,
     HEADER_PARTITION,
+    HEADER_PATH,
     HEADER_POINTER,
     HEADER_TOPIC,
 )
@@ -114,6 +115,7 @@ def _dead_letter() -> Document:
     about = {
         HEADER_ERROR: "Why: a name from a closed set.",
         HEADER_DETAIL: "Where, what is wrong, what would be right; holds nothing of the payload.",
+        HEADER_PATH: "The attribute or field at fault, by names and positions (data.lines.0.sku); only if there is one.",
         HEADER_TOPIC: "Where the record came from.",
         HEADER_PARTITION: "Its partition, in decimal.",
         HEADER_OFFSET: "Its offset, in decimal.",
@@ -125,7 +127,7 @@ def _dead_letter() -> Document:
         "contentType": "application/octet-stream",
         "headers": {
             "type": "object",
-            "required": [name for name in about if name != HEADER_POINTER],
+            "required": [name for name in about if name not in (HEADER_PATH, HEADER_POINTER)],
             "properties": {name: {"type": "string", "description": text} for name, text in about.items()},
         },
         "payload": {"description": "The value byte for byte; empty with a pointer."},

@@ -72,6 +72,26 @@ def test_unknown_fields_are_kept_in_the_body_and_count_for_the_digest() -> None:
     assert json.loads(more.body)["gift"] == {"note": "のし", "wrap": 1.5}
 
 
+@pytest.mark.parametrize(
+    ("sent", "path"),
+    [
+        (binary({**ORDER, "lines": [LINE, {**LINE, "unit_price": 1.5}]}), "data.lines.1.unit_price"),
+        (structured({**ORDER, "points_used": -1}), "data.points_used"),
+        (binary({**ORDER, "lines": [LINE, 5]}), "data.lines.1"),
+        (binary([]), "data"),
+        (structured(time="2026-11-20"), "time"),
+        (binary(id=None), "id"),
+        (record(DATA, (*headers_of(ATTRIBUTES), ("ce_source", b"/again"))), "source"),
+        (record(DATA, (*headers_of(ATTRIBUTES)[:-1], ("ce_subject", b"\xff"))), "subject"),
+        (record(DATA, (*headers_of(ATTRIBUTES), ("Content-Type", b"text/plain"))), "content-type"),
+        (binary(b"{"), None),
+        (record(None, ()), None),
+    ],
+)
+def test_what_is_broken_says_which_attribute_or_field_is_at_fault(sent: Any, path: str | None) -> None:
+    assert broken(sent).path == path
+
+
 def test_the_digest_ignores_how_json_was_written() -> None:
     backwards = json.dumps(dict(reversed(list({**ORDER, "note": "のし"}.items()))), indent=3, ensure_ascii=True).encode()
     assert event(binary(backwards)).digest == event(binary({"note": "のし", **ORDER})).digest

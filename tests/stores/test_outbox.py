@@ -90,6 +90,16 @@ async def test_a_dead_letter_is_kept_and_sent_byte_for_byte(store: Store) -> Non
     )
 
 
+async def test_a_dead_letter_names_the_field_at_fault_in_a_header_of_its_own(store: Store) -> None:
+    path = "data.lines.0.unit_price"
+    async with store.batch() as batch:
+        await batch.dead_letter([DeadLetter(record(7), "float_money", f"{path}: should be an integer", path)])
+        await batch.dead_letter([DeadLetter(record(8, b"x" * 2_000), "bad_data", f"{path}: is too long", path)])
+    fields, pointer = (dict(row.headers) for row in sorted(await store.read(ALL, 10), key=lambda row: row.version))
+    assert fields["loyalty_path"] == pointer["loyalty_path"] == path.encode()
+    assert "loyalty_pointer" in pointer
+
+
 async def test_a_record_is_one_dead_letter_however_often_it_is_read(store: Store) -> None:
     letter = DeadLetter(record(7), "not_json", "x")
     async with store.batch() as batch:

@@ -63,7 +63,7 @@ class Reading:
                 if not (value := line.strip()):
                     continue
                 match decode(Record(self._path.name, 0, number, 0, None, value, ()), _END_OF_TIME, _LIMITS):
-                    case Broken(reason, detail):
+                    case Broken(reason=reason, detail=detail):
                         self.counts["broken"] += 1
                         self._tell(number, f"{reason}: {detail}")
                     case Skipped(type_):

@@ -46,14 +46,14 @@ def read(sent: Mapping[str, Any], now: datetime, limits: Limits) -> Attributes |
     """
     version = sent.get("specversion")
     if version != "1.0":
-        raise BrokenRecordError("not_cloudevents", "specversion should be 1.0, is missing or another")
+        raise BrokenRecordError("not_cloudevents", "specversion should be 1.0, is missing or another", "specversion")
     type_ = _required(sent, "type")
     if type_ not in EVENT_TYPES:
         return Skipped(type_)
     time = _instant(_required(sent, "time"), "time")
     if time > now and time > now + timedelta(seconds=limits.skew_seconds_max):
         most = counted(limits.skew_seconds_max, "second")
-        raise BrokenRecordError("time_too_far_ahead", f"time should be at most {most} ahead of now, is further ahead")
+        raise BrokenRecordError("time_too_far_ahead", f"time should be at most {most} ahead of now, is further ahead", "time")
     recorded = _optional(sent, "recordedtime")
     return Attributes(
         id=_required(sent, "id"),
@@ -70,7 +70,7 @@ def read(sent: Mapping[str, Any], now: datetime, limits: Limits) -> Attributes |
 def _required(sent: Mapping[str, Any], name: str) -> str:
     value = _optional(sent, name)
     if value is None:
-        raise BrokenRecordError("missing_attribute", f"{name} should be there, is missing")
+        raise BrokenRecordError("missing_attribute", f"{name} should be there, is missing", name)
     return value
 
 
@@ -79,30 +79,31 @@ def _optional(sent: Mapping[str, Any], name: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise BrokenRecordError("bad_attribute", f"{name} should be a string, is another JSON value")
+        raise BrokenRecordError("bad_attribute", f"{name} should be a string, is another JSON value", name)
     if not 1 <= len(value) <= _CHARACTERS_MAX:
-        raise BrokenRecordError("bad_attribute", f"{name} should have 1 to {_CHARACTERS_MAX} characters, has {len(value)}")
+        raise BrokenRecordError("bad_attribute", f"{name} should have 1 to {_CHARACTERS_MAX} characters, has {len(value)}", name)
     if not (value.isascii() and value.isprintable()) and _CONTROL.search(value):
-        raise BrokenRecordError("bad_attribute", f"{name} should hold no control characters, holds some")
+        raise BrokenRecordError("bad_attribute", f"{name} should hold no control characters, holds some", name)
     return value
 
 
 def _instant(text: str, name: str) -> datetime:
     match = _RFC3339.fullmatch(text)
     if match is None:
+        right = "RFC 3339 with an offset (2026-11-20T09:00:00+09:00)"
         wrong = "has no offset" if _NAIVE.fullmatch(text) else "is not"
-        raise BrokenRecordError("bad_time", f"{name} should be RFC 3339 with an offset (2026-11-20T09:00:00+09:00), {wrong}")
+        raise BrokenRecordError("bad_time", f"{name} should be {right}, {wrong}", name)
     year, hours, minutes = match.groups()
     if int(year) < _FIRST_YEAR or int(year) > _LAST_YEAR:
-        raise BrokenRecordError("bad_time", f"{name} should lie between {_FIRST_YEAR} and {_LAST_YEAR}, does not")
+        raise BrokenRecordError("bad_time", f"{name} should lie between {_FIRST_YEAR} and {_LAST_YEAR}, does not", name)
     if hours is not None and (int(minutes) > 59 or int(hours) * 60 + int(minutes) > _OFFSET_MINUTES_MAX):
-        raise BrokenRecordError("bad_time", f"{name} should have an offset of at most 14:00, has a larger one")
+        raise BrokenRecordError("bad_time", f"{name} should have an offset of at most 14:00, has a larger one", name)
     try:
         instant = datetime.fromisoformat(text.upper()).astimezone(UTC)
     except ValueError:
-        raise BrokenRecordError("bad_time", f"{name} should be a day and time that exist, is not") from None
+        raise BrokenRecordError("bad_time", f"{name} should be a day and time that exist, is not", name) from None
     if instant < _EPOCH:
-        raise BrokenRecordError("bad_time", f"{name} should not lie before 1970, does")
+        raise BrokenRecordError("bad_time", f"{name} should not lie before 1970, does", name)
     return instant
 
 

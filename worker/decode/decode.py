@@ -74,7 +74,7 @@ def _headers(headers: tuple[tuple[str, bytes | None], ...]) -> tuple[str | None,
                 sent.setdefault(attribute, "")
                 continue
             if attribute in sent:
-                raise BrokenRecordError("bad_attribute", f"{name} should be there once, is there more than once")
+                raise BrokenRecordError("bad_attribute", f"{name} should be there once, is there more than once", attribute)
             if content is not None:
                 sent[attribute] = _text(name, content)
         elif name.lower() == "content-type" and content is not None:
@@ -86,7 +86,8 @@ def _text(name: str, content: bytes) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError:
-        raise BrokenRecordError("bad_attribute", f"header {name} should be UTF-8, is not") from None
+        path = name.removeprefix(_PREFIX).lower()
+        raise BrokenRecordError("bad_attribute", f"header {name} should be UTF-8, is not", path) from None
 
 
 def _is_json(content_type: str | None) -> bool:
@@ -98,14 +99,15 @@ def _binary(content_type: str | None, sent: dict[str, str], value: bytes, now: d
     if isinstance(attributes, Skipped):
         return attributes
     if not _is_json(content_type):
-        raise BrokenRecordError("not_json_content", "content-type should be application/json, is another")
+        raise BrokenRecordError("not_json_content", "content-type should be application/json, is another", "content-type")
     _, body = parse(value, limits)
     return _event(attributes, body)
 
 
 def _structured(content_type: str | None, value: bytes, now: datetime, limits: Limits) -> Event | Skipped:
     if content_type is not None and content_type.startswith("application/cloudevents") and content_type != _STRUCTURED:
-        raise BrokenRecordError("not_json_content", f"content-type should be {_STRUCTURED}, is another event format or a batch")
+        wrong = f"content-type should be {_STRUCTURED}, is another event format or a batch"
+        raise BrokenRecordError("not_json_content", wrong, "content-type")
     envelope, _ = parse(value, limits)
     if not isinstance(envelope, dict) or "specversion" not in envelope:
         raise BrokenRecordError(
@@ -123,11 +125,11 @@ def _check_data(envelope: Mapping[str, Any]) -> None:
     if content_type is not None and not (
         isinstance(content_type, str) and _is_json(content_type.partition(";")[0].strip().lower())
     ):
-        raise BrokenRecordError("not_json_content", "datacontenttype should be application/json, is another")
+        raise BrokenRecordError("not_json_content", "datacontenttype should be application/json, is another", "datacontenttype")
     if "data_base64" in envelope:
-        raise BrokenRecordError("not_json_content", "data should be JSON in the field data, is in data_base64")
+        raise BrokenRecordError("not_json_content", "data should be JSON in the field data, is in data_base64", "data_base64")
     if "data" not in envelope:
-        raise BrokenRecordError("bad_data", "data should be there, is missing")
+        raise BrokenRecordError("bad_data", "data should be there, is missing", "data")
 
 
 def _event(attributes: Attributes, body: bytes) -> Event:

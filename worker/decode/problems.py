@@ -46,11 +46,12 @@ def broken_data(error: ValidationError) -> BrokenRecordError:
     # An entry that is wrong makes its list look too short: what contains another mistake is not one of its own.
     around = {place[:depth] for place in places for depth in range(len(place))}
     inner = [place for place in places if place not in around]
-    detail = f"{_path(inner[0])}: {_sentence(places[inner[0]], inner[0])}"
+    path = _path(inner[0])
+    detail = f"{path}: {_sentence(places[inner[0]], inner[0])}"
     if len(inner) > 1:
         detail += f" (and {len(inner) - 1} more)"
     is_float = isinstance(places[inner[0]].get("input"), float) and inner[0] and inner[0][-1] in MONEY_FIELDS
-    return BrokenRecordError("float_money" if is_float else "bad_data", detail)
+    return BrokenRecordError("float_money" if is_float else "bad_data", detail, path)
 
 
 def _place(one: ErrorDetails) -> tuple[str | int, ...]:

@@ -69,15 +69,17 @@ class Skipped:
 @dataclass(frozen=True, slots=True)
 class Broken:
     """A record that breaks the contract. `detail` says where, what is wrong and what would be right; it never holds
-    values of the payload."""
+    values of the payload. `path`: the attribute, or the field of the data by names and positions (`data.lines.0.sku`), that
+    is at fault; None where it is the record as a whole."""
 
     reason: Reason
     detail: str
+    path: str | None = None
 
 
 class BrokenRecordError(Exception):
     """Carries a `Broken` from where it is found to `decode`, which alone catches it."""
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    def __init__(self, reason: Reason, detail: str, path: str | None = None) -> None:
         super().__init__(reason)
-        self.broken = Broken(reason, detail)
+        self.broken = Broken(reason, detail, path)

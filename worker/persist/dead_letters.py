@@ -12,6 +12,7 @@ from contracts.events.dead_letter import (
     HEADER_ERROR,
     HEADER_OFFSET,
     HEADER_PARTITION,
+    HEADER_PATH,
     HEADER_POINTER,
     HEADER_TOPIC,
 )
@@ -64,6 +65,7 @@ def message(name: LetterName, letter: DeadLetter, created_at: datetime, bytes_ma
     headers: Headers = (
         (HEADER_ERROR, letter.reason.encode()),
         (HEADER_DETAIL, letter.detail.encode()),
+        *(() if letter.path is None else ((HEADER_PATH, letter.path.encode()),)),
         *zip((HEADER_TOPIC, HEADER_PARTITION, HEADER_OFFSET), (part.encode() for part in place), strict=True),
     )
     key, value = record.key, record.value

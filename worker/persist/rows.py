@@ -143,11 +143,13 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record that broke the contract and why. `detail` holds no personal data and nothing of the payload."""
+    """A record that broke the contract and why. `detail` holds no personal data and nothing of the payload; `path` names the
+    field at fault where there is one, and goes out with the message (the row tells it in `detail`)."""
 
     record: Record
     reason: str
     detail: str
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

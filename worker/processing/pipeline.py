@@ -190,7 +190,7 @@ class Pipeline:
                 continue
             decoded = decode(record, now, self._options.limits)
             if isinstance(decoded, Broken):
-                inbox.letters.append(DeadLetter(record, decoded.reason, decoded.detail))
+                inbox.letters.append(DeadLetter(record, decoded.reason, decoded.detail, decoded.path))
             elif isinstance(decoded, Skipped):
                 inbox.outcomes["skipped"] += 1
             else:

@@ -180,7 +180,7 @@ def _opened(line: int, data: dict[str, Any], opening: Opening) -> Opened | Mista
     }
     record = Record(TOPIC, 0, line, 0, None, canonical(event), ())
     match decode(record, datetime.now(UTC), _LIMITS):
-        case Broken(_, detail):
+        case Broken(detail=detail):
             return Mistake(line, detail.removeprefix("data."))
         case Skipped(type_):
             return Mistake(line, f"nothing is known of the type {type_}")
