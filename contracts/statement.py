@@ -12,12 +12,22 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class LotOrderOut(_Part):
+    """What one order brought to a row of lots (null = something other than an order: an activity, an adjustment)."""
+
+    order_id: str | None
+    points: int
+
+
 class LotOut(_Part):
-    """Available points by their last usable day (inclusive); null = they never lapse."""
+    """Available points of one kind with one last usable day (inclusive; null = they never lapse). `order_id`: the order that they
+    all came from; where there were several origins, `orders` says what each brought."""
 
     kind: str
     expires_on: date | None
     points: int
+    order_id: str | None = None
+    orders: tuple[LotOrderOut, ...] = ()
 
 
 class RedemptionOut(_Part):

@@ -71,7 +71,7 @@ def test_the_answer_is_an_array_with_one_object_for_each_instant_in_the_order_as
         "revoked_total": 40,
         "tier": "Plus",
         "lots": [
-            {"kind": "regular", "expires_on": "2026-12-31", "points": 1200},
+            {"kind": "regular", "expires_on": "2026-12-31", "points": 1200, "order_id": "L-7002"},
             {"kind": "regular", "expires_on": "2027-05-31", "points": 300},
         ],
         "orders": members["LP-101"]["orders"],

@@ -16,7 +16,7 @@ app.command(name="explain", epilog=example("member explain"))(explain)
 
 COLUMNS = ("member_id", "tier", "available", "pending", "on_hold", "reserved", "due_back", "lapsed_total", "version")
 _PARTS = {
-    "lots": ("kind", "expires_on", "points"),
+    "lots": ("kind", "expires_on", "points", "order_id"),
     "orders": ("order_id", "points_used", "points_returned", "points_forfeited", "points_credited", "redemption"),
     "requests": ("request_id", "decision", "points", "reason", "ships_with"),
     "findings": ("code", "at", "order_id", "detail"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime
 
-from contracts.statement import FindingOut, LotOut, OrderOut, RedemptionOut, RequestOut, Statement
+from contracts.statement import FindingOut, LotOrderOut, LotOut, OrderOut, RedemptionOut, RequestOut, Statement
 from worker.decide import expiry, subscriptions
 from worker.decide.account import Account
 from worker.decide.order_records import Order
@@ -54,15 +54,23 @@ def statement(account: Account, member_id: str, version: int, at: datetime, aske
 
 
 def _lots(account: Account, terms: Version) -> tuple[LotOut, ...]:
-    by_day: dict[tuple[date, str], int] = {}
+    by_day: dict[tuple[date, str], dict[str, int]] = {}
     pool = expiry.pool_expires_on(account, terms)
     for lot in account.lots.values():
         if lot.available:
-            key = ((pool if lot.pooled else lot.expires_on) or _LAST, lot.kind)
-            by_day[key] = by_day.get(key, 0) + lot.available
+            orders = by_day.setdefault(((pool if lot.pooled else lot.expires_on) or _LAST, lot.kind), {})
+            orders[lot.order_id or ""] = orders.get(lot.order_id or "", 0) + lot.available
     return tuple(
-        LotOut(kind=kind, expires_on=None if day == _LAST else day, points=points)
-        for (day, kind), points in sorted(by_day.items())
+        LotOut(
+            kind=kind,
+            expires_on=None if day == _LAST else day,
+            points=sum(orders.values()),
+            order_id=next(iter(orders)) or None if len(orders) == 1 else None,
+            orders=tuple(LotOrderOut(order_id=each or None, points=orders[each]) for each in sorted(orders))
+            if len(orders) > 1
+            else (),
+        )
+        for (day, kind), orders in sorted(by_day.items())
     )
 
 
