@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.differential.lives import PROGRAMS, Crowd, Life, crowd
-from tests.differential.run import PLAYS, kind_of, theatre
+from tests.differential.run import PLAYS, harness, kind_of
 from tests.parts.postgres import DEFAULT_VERSION, Servers
 from tests.simulation.__main__ import quiet
 from tests.simulation.shrink import numbers_of
@@ -48,7 +48,7 @@ async def soak(addresses: Sequence[str], first: int, step: int, seconds: float, 
     seed, counts = first, Counter[str]()
     failures: list[str] = []
     kinds: Counter[str] = Counter()
-    async with theatre(addresses) as stages:
+    async with harness(addresses) as stages:
         while time.monotonic() < began + seconds:
             made = crowd(seed)
             found = await stages.compare(made, made.lives)
@@ -81,7 +81,7 @@ async def _replay(
     if number is not None:
         sys.stdout.write(f"{lives[0].choice}\n")
         _tell(made, lives[0])
-    async with theatre(addresses) as stages:
+    async with harness(addresses) as stages:
         found = await stages.compare(made, lives)
     for life, wrong in found.items():
         sys.stdout.writelines(f"life {life}: {text}\n" for text in wrong)

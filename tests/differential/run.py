@@ -43,7 +43,7 @@ def kind_of(problem: str) -> str:
     return named[0] if named is not None else problem
 
 
-class Theatre:
+class Harness:
     """As many ledgers as there are plays of a crowd, so that they are played at once."""
 
     def __init__(self, stages: Sequence[Stage]) -> None:
@@ -89,7 +89,7 @@ class Theatre:
         return Failure(made.seed, made.size, life.number, kind, why, tuple(left))
 
 
-async def replayed(stages: Theatre, failure: Failure) -> list[str]:
+async def replayed(stages: Harness, failure: Failure) -> list[str]:
     """What is wrong now with the life of a failure that was made small."""
     made = crowd(failure.seed, failure.size)
     life = made.lives[failure.life]
@@ -98,8 +98,8 @@ async def replayed(stages: Theatre, failure: Failure) -> list[str]:
 
 
 @asynccontextmanager
-async def theatre(addresses: Sequence[str]) -> AsyncIterator[Theatre]:
+async def harness(addresses: Sequence[str]) -> AsyncIterator[Harness]:
     """On databases at the schema of this release."""
     async with AsyncExitStack() as stack:
         stores = [await stack.enter_async_context(await PostgresStore.open(dsn)) for dsn in addresses]
-        yield Theatre([Stage(dsn, store) for dsn, store in zip(addresses, stores, strict=True)])
+        yield Harness([Stage(dsn, store) for dsn, store in zip(addresses, stores, strict=True)])

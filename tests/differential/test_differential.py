@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from tests.differential.lives import crowd
-from tests.differential.run import PLAYS, Failure, Theatre, kind_of, replayed, theatre
+from tests.differential.run import PLAYS, Failure, Harness, harness, kind_of, replayed
 from tests.parts.postgres import DEFAULT_VERSION, Servers
 from tests.simulation.__main__ import quiet
 from tests.simulation.defects import difference_not_posted
@@ -38,7 +38,7 @@ def addresses(postgres_servers: Servers) -> Iterator[Sequence[str]]:
 
 async def test_lives_come_out_the_same_in_the_ledger_in_simulations_and_in_one_fold(addresses: Sequence[str]) -> None:
     began = time.monotonic()
-    async with theatre(addresses) as stages:
+    async with harness(addresses) as stages:
         for seed in count():
             made = crowd(seed, programs=3)
             for number, wrong in (await stages.compare(made, made.lives)).items():
@@ -49,7 +49,7 @@ async def test_lives_come_out_the_same_in_the_ledger_in_simulations_and_in_one_f
 
 
 async def test_a_life_that_comes_out_differently_is_made_small_and_replayed(addresses: Sequence[str]) -> None:
-    async with theatre(addresses) as stages:
+    async with harness(addresses) as stages:
         with difference_not_posted():
             small = await _first_failure(stages)
             assert small.tellings is not None
@@ -58,7 +58,7 @@ async def test_a_life_that_comes_out_differently_is_made_small_and_replayed(addr
         assert await replayed(stages, small) == []
 
 
-async def _first_failure(stages: Theatre) -> Failure:
+async def _first_failure(stages: Harness) -> Failure:
     for seed in range(5):
         made = crowd(seed, programs=1)
         for number, wrong in (await stages.compare(made, made.lives)).items():

@@ -17,7 +17,7 @@ from tests.faults.injections import Injection, Scene, generation
 from tests.faults.line import Line
 from tests.faults.subscriber import Subscriber
 from tests.faults.traffic import Traffic
-from tests.faults.workers import Crew
+from tests.faults.workers import Workers
 from tests.flows.comparison import StoredAccounts, read_accounts, same_as_simulated
 from tests.flows.system import PROGRAMS, Place, System
 from tests.witness.asking import WAIT_SECONDS, judged
@@ -40,14 +40,14 @@ class Told:
 
 
 @dataclass(slots=True)
-class Theatre:
+class Harness:
     """Where chapters are played, one after the other, on the same ledger."""
 
     system: System
     postgres: Postgres
     kafka: RealKafka
     line: Line
-    crew: Crew
+    workers: Workers
     subscriber: Subscriber
     disk: Disk | None = None
     chapters: int = 0
@@ -55,19 +55,19 @@ class Theatre:
     witness: dict[str, int] = field(default_factory=dict)
     took: dict[str, float] = field(default_factory=dict)
 
-    async def play(self, torments: Sequence[Injection], seed: int, events: int, seconds: float, share: float = 0.0) -> Told:
+    async def play(self, injections: Sequence[Injection], seed: int, events: int, seconds: float, share: float = 0.0) -> Told:
         """Play one chapter. `share`: of how many COMMITs the line breaks meanwhile. Raises what the tests themselves do wrong."""
         began = time.monotonic()
         self.took.clear()
         self.chapters += 1
         rng = Random(seed)
         traffic = Traffic.of(f"c{self.chapters}-", seed, events)
-        scene = Scene(self.system, self.crew, self.line, self.postgres, self.kafka, rng, self.disk)
+        scene = Scene(self.system, self.workers, self.line, self.postgres, self.kafka, rng, self.disk)
         with self._timed("join"):
             dealt = await generation(self.system)
         before = Counter(self.line.counts)
-        with self._timed("torment"):
-            await self._torment(scene, torments, traffic, seconds, share)
+        with self._timed("faults"):
+            await self._inject(scene, injections, traffic, seconds, share)
         scene.counts += self.line.counts - before
         scene.counts["messages"] = len(traffic.records)
         scene.counts["hostile_records"] = len(traffic.letters)
@@ -95,21 +95,23 @@ class Theatre:
         yield
         self.took[what] = round(self.took.get(what, 0.0) + time.monotonic() - began, 1)
 
-    async def _torment(self, scene: Scene, torments: Sequence[Injection], traffic: Traffic, seconds: float, share: float) -> None:
+    async def _inject(
+        self, scene: Scene, injections: Sequence[Injection], traffic: Traffic, seconds: float, share: float
+    ) -> None:
         self.line.share = share
-        tormenting = [asyncio.create_task(torment(scene)) for torment in torments]
+        injecting = [asyncio.create_task(inject(scene)) for inject in injections]
         telling = asyncio.create_task(traffic.send(self.system, seconds))
         try:
             while not telling.done():
-                await asyncio.wait([telling, *tormenting], timeout=TEND_SECONDS, return_when=asyncio.FIRST_EXCEPTION)
-                self.crew.tend()
-                for task in tormenting:
+                await asyncio.wait([telling, *injecting], timeout=TEND_SECONDS, return_when=asyncio.FIRST_EXCEPTION)
+                self.workers.tend()
+                for task in injecting:
                     if task.done():
                         task.result()
         finally:
             self.line.share = 0.0
             scene.over.set()
-            await asyncio.gather(*tormenting)
+            await asyncio.gather(*injecting)
             await telling
 
     async def _end(self, traffic: Traffic) -> list[str]:
@@ -134,11 +136,11 @@ class Theatre:
 
     async def _tend(self) -> None:
         while True:
-            self.crew.tend()
+            self.workers.tend()
             await asyncio.sleep(TEND_SECONDS)
 
     def _ended(self) -> list[str]:
-        problems, self.crew.problems = self.crew.problems, []
+        problems, self.workers.problems = self.workers.problems, []
         return problems
 
     async def _wrong(self, traffic: Traffic) -> list[str]:
@@ -189,15 +191,15 @@ class Theatre:
 
 
 @asynccontextmanager
-async def theatre(system: System, postgres: Postgres, kafka: RealKafka, workers: int, seed: int) -> AsyncIterator[Theatre]:
+async def harness(system: System, postgres: Postgres, kafka: RealKafka, count: int, seed: int) -> AsyncIterator[Harness]:
     """A system made ready, with workers that reach their database over a line."""
     await system.prepare()
     subscriber = Subscriber(system.bootstrap, system.prefix)
     async with Line(system.dsn, Random(seed)) as line:
-        crew = Crew(system, line.dsn)
-        crew.start(workers)
+        workers = Workers(system, line.dsn)
+        workers.start(count)
         try:
-            yield Theatre(system, postgres, kafka, line, crew, subscriber)
+            yield Harness(system, postgres, kafka, line, workers, subscriber)
         finally:
-            crew.stop()
+            workers.stop()
             subscriber.close()

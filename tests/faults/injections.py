@@ -20,7 +20,7 @@ from contracts.events import TOPICS_IN
 from tests.faults.disk import Disk
 from tests.faults.leaders import move_leaders
 from tests.faults.line import Line
-from tests.faults.workers import SESSION_SECONDS, Crew, Place
+from tests.faults.workers import SESSION_SECONDS, Place, Workers
 from tests.flows.system import System
 from worker.local import LocalKafka, Postgres, RealKafka
 
@@ -42,7 +42,7 @@ class Scene:
     """A system at work, and what can be done to it. `over`: it is enough. `counts`: what was done."""
 
     system: System
-    crew: Crew
+    workers: Workers
     line: Line
     postgres: Postgres
     kafka: RealKafka
@@ -61,7 +61,7 @@ class Scene:
     def anyone(self, age_seconds: float = 0.0, started: bool = False) -> Place | None:
         """A worker that nothing is being done to; taken, until `busy` is off again. `started`: only one that has said so."""
         now = time.monotonic()
-        there = [each for each in self.crew.places if not each.busy and each.process.alive and now - each.born >= age_seconds]
+        there = [each for each in self.workers.places if not each.busy and each.process.alive and now - each.born >= age_seconds]
         there = [each for each in there if each.started] if started else there
         if not there:
             return None
@@ -86,22 +86,22 @@ async def kills(scene: Scene) -> None:
             await moment(scene)
             await scene.pause(0.0, 0.5)
         started = scene.rng.random() < 0.9
-        wanted = scene.rng.randint(1, len(scene.crew.places))
+        wanted = scene.rng.randint(1, len(scene.workers.places))
         victims = [place for _ in range(wanted) if (place := scene.anyone(0.3, started)) is not None]
         for place in victims:
             scene.counts["sigkills" if place.started else "sigkills_before_start"] += 1
             scene.counts["sigkills_at_work"] += place.at_work
-            scene.counts["sigkills_forked"] += place.started and scene.crew.forked
-        await asyncio.gather(*(scene.crew.kill(place) for place in victims))
+            scene.counts["sigkills_forked"] += place.started and scene.workers.forked
+        await asyncio.gather(*(scene.workers.kill(place) for place in victims))
         for place in victims:
-            scene.crew.again(place)
+            scene.workers.again(place)
             place.busy = False
 
 
 async def _partitions_given(scene: Scene) -> None:
     """Wait until some worker is given partitions."""
-    before = {place.process.pid: place.given for place in scene.crew.places}
-    await _seen(scene, lambda: any(place.given > before.get(place.process.pid, 0) for place in scene.crew.places))
+    before = {place.process.pid: place.given for place in scene.workers.places}
+    await _seen(scene, lambda: any(place.given > before.get(place.process.pid, 0) for place in scene.workers.places))
 
 
 async def _commits(scene: Scene) -> None:
@@ -126,7 +126,7 @@ async def goings(scene: Scene) -> None:
             continue
         await asyncio.to_thread(place.process.stop)
         scene.counts["workers_gone"] += 1
-        scene.crew.again(place)
+        scene.workers.again(place)
         place.busy = False
 
 
@@ -135,11 +135,11 @@ async def zombies(scene: Scene) -> None:
     while not await scene.pause(0.2, 2.0):
         sleepers = [place for _ in range(scene.rng.choice((1, 1, 2))) if (place := scene.anyone(1.5)) is not None]
         for place in sleepers:
-            scene.crew.pause(place)
+            scene.workers.pause(place)
         # Also when the scene is over: a shorter pause would not be one past the session.
         await asyncio.sleep(SESSION_SECONDS * scene.rng.uniform(1.3, 3.0))
         for place in sleepers:
-            scene.crew.go_on(place)
+            scene.workers.go_on(place)
             place.busy = False
             scene.counts["zombies"] += 1
 
@@ -258,11 +258,11 @@ async def broker_ends(scene: Scene) -> None:
 async def clock_steps(scene: Scene) -> None:
     """Somebody sets the time of a worker's machine, minutes forward or back."""
     while not await scene.pause(0.2, 1.5):
-        place = scene.rng.choice(scene.crew.places)
+        place = scene.rng.choice(scene.workers.places)
         if place.clock is not None:
             place.clock.set(scene.rng.choice((-240, -90, -1, 0, 30, 120, 240)))
             scene.counts["clock_steps"] += 1
-    for place in scene.crew.places:
+    for place in scene.workers.places:
         if place.clock is not None:
             place.clock.set(0)
 

@@ -32,7 +32,7 @@ class Course:
     """What is done in a chapter. `share`: of how many COMMITs the line breaks. `weight`: how often it is played, on one broker
     and on three. `events`: about how many are told; fewer where workers get little done."""
 
-    torments: tuple[Injection, ...]
+    injections: tuple[Injection, ...]
     share: float
     weight: tuple[int, int]
     events: int = 2_500
@@ -57,13 +57,13 @@ MENU: Final[Mapping[str, Course]] = {
 
 def missing(name: str) -> str | None:
     """Why a course cannot be played on this machine; None if it can."""
-    torments = MENU[name].torments
-    return (clock.missing() if clock_steps in torments else None) or (disk.missing() if full_disks in torments else None)
+    injections = MENU[name].injections
+    return (clock.missing() if clock_steps in injections else None) or (disk.missing() if full_disks in injections else None)
 
 
 def without_clocks(names: frozenset[str]) -> frozenset[str]:
     """The courses in which no clock has to step."""
-    return frozenset(name for name in names if clock_steps not in MENU[name].torments)
+    return frozenset(name for name in names if clock_steps not in MENU[name].injections)
 
 
 def chosen(seed: int, only: frozenset[str], brokers: int) -> str | None:

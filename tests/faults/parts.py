@@ -9,7 +9,7 @@ from pathlib import Path
 
 from db.migrate import migrate
 from tests.faults import disk, leaders
-from tests.faults.chapter import Theatre, theatre
+from tests.faults.chapter import Harness, harness
 from tests.faults.disk import Disk
 from tests.faults.forked import Forked
 from tests.flows.system import System
@@ -35,7 +35,7 @@ def make_kafka(directory: Path, brokers: int) -> RealKafka:
 @asynccontextmanager
 async def own_theatre(
     directory: Path, prefix: str, seed: int, brokers: int = 1, workers: int = WORKERS, forked: bool = False
-) -> AsyncIterator[Theatre]:
+) -> AsyncIterator[Harness]:
     """Parts of its own that may be stopped and killed, and a system of so many workers on them; all gone at the end.
 
     Postgres keeps its log on a small disk, where this machine lets it have one.
@@ -65,9 +65,9 @@ async def own_theatre(
 @asynccontextmanager
 async def system_on(
     kafka: RealKafka, postgres: Postgres, directory: Path, prefix: str, seed: int, copies: int, workers: int, forked: bool
-) -> AsyncIterator[Theatre]:
+) -> AsyncIterator[Harness]:
     """A system on parts that run."""
     kind = Forked if forked else Process
     system = System(kafka.bootstrap, postgres.dsn(), prefix, directory, replicas=copies, kind=kind)
-    async with theatre(system, postgres, kafka, workers, seed) as stage:
+    async with harness(system, postgres, kafka, workers, seed) as stage:
         yield stage

@@ -16,7 +16,7 @@ from random import Random
 from tempfile import mkdtemp
 from typing import Any, Final
 
-from tests.faults.chapter import Theatre, Told
+from tests.faults.chapter import Harness, Told
 from tests.faults.menu import CLUSTER_BROKERS, MENU, chosen, missing, without_clocks
 from tests.faults.parts import own_theatre
 from tests.soak import results
@@ -97,13 +97,13 @@ def _brokers(seed: int, only: frozenset[str]) -> int:
     return Random(seed).choices(possible, [3, 1][: len(possible)])[0]
 
 
-async def _chapter(stage: Theatre, seed: int, name: str) -> dict[str, Any]:
+async def _chapter(stage: Harness, seed: int, name: str) -> dict[str, Any]:
     course = MENU[name]
-    told = await stage.play(course.torments, seed, course.events, SECONDS_A_CHAPTER, course.share)
+    told = await stage.play(course.injections, seed, course.events, SECONDS_A_CHAPTER, course.share)
     return _line("faults", name, seed, told, stage)
 
 
-def _line(kind: str, course: str, seed: int, told: Told, stage: Theatre) -> dict[str, Any]:
+def _line(kind: str, course: str, seed: int, told: Told, stage: Harness) -> dict[str, Any]:
     """A line of results, said as well."""
     about = {"kind": kind, "seed": seed, "course": course, "seconds": round(told.seconds, 1)}
     if told.problems:

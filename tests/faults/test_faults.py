@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from tests.faults import clock, disk
-from tests.faults.chapter import Theatre
+from tests.faults.chapter import Harness
 from tests.faults.injections import (
     Injection,
     broker_restarts,
@@ -37,7 +37,7 @@ SECONDS = 5.0
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Theatre]:
+async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Harness]:
     """One system for all chapters: what one leaves behind, the next one begins with."""
     choice = choose_real_kafka(pull=False)
     if isinstance(choice, str):
@@ -47,7 +47,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Theat
 
 
 @pytest.mark.parametrize(
-    ("torments", "share", "counted"),
+    ("injections", "share", "counted"),
     [
         ((kills,), 0.3, ("sigkills", "sigkills_at_work", "answers_lost")),
         # By themselves: among kills as dense as these hardly a worker lives long enough to be put to sleep.
@@ -59,20 +59,20 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Theat
     ids=["kills", "zombies", "connections", "servers", "machines"],
 )
 async def test_whatever_breaks_the_ledger_ends_right(
-    stage: Theatre, torments: Sequence[Injection], share: float, counted: Sequence[str]
+    stage: Harness, injections: Sequence[Injection], share: float, counted: Sequence[str]
 ) -> None:
-    for torment, why, remedy in (
+    for inject, why, remedy in (
         (clock_steps, clock.missing(), "install a C compiler"),
         (full_disks, disk.missing(), "run them as root, where a tmpfs may be mounted"),
     ):
-        if torment in torments and why is not None:
+        if inject in injections and why is not None:
             cannot_run("clocks that step and full disks", why, remedy)
-    told = await stage.play(torments, 7, EVENTS, SECONDS, share)
+    told = await stage.play(injections, 7, EVENTS, SECONDS, share)
     assert not told.problems, "\n".join(told.problems)
     assert all(told.counts[what] > 0 for what in counted), told.counts
 
 
-async def test_after_the_last_chapter_the_whole_ledger_is_verified(stage: Theatre) -> None:
+async def test_after_the_last_chapter_the_whole_ledger_is_verified(stage: Harness) -> None:
     told = await stage.play((), 9, 100, 0.5)
     assert not told.problems, "\n".join(told.problems)
     told = await stage.verify()

@@ -65,7 +65,7 @@ class Place:
 
 
 @dataclass(slots=True)
-class Crew:
+class Workers:
     """Workers on one system. `problems`: workers that ended without being ended."""
 
     system: System

@@ -60,7 +60,7 @@ def planted(defect: Callable[[AccountChange], None], members: set[str]) -> Abstr
 
 
 def on(store: PostgresStore) -> Harness:
-    """A desk with a real database."""
+    """A harness with a real database."""
     harness = Harness()
     harness.store = store  # type: ignore[assignment]
     harness.pipeline = Pipeline(store, Catalogue(programs().values()), PipelineOptions(KEY), epoch=1)

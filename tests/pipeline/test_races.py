@@ -18,7 +18,7 @@ Hook = Callable[[], Coroutine[Any, Any, Any]]
 
 
 def _between(name: str, others: Sequence[Raw], *, calls: int) -> tuple[Any, Harness]:
-    """Desk A, in whose first batch desk B takes `others` just before A calls a method of its batch for the n-th time."""
+    """Harness A, in whose first batch harness B takes `others` just before A calls a method of its batch for the n-th time."""
     one = Harness()
     other = Harness(one.store)
     other.offset = 1_000
@@ -36,7 +36,7 @@ def _between(name: str, others: Sequence[Raw], *, calls: int) -> tuple[Any, Harn
     return patch.object(MemoryBatch, name, hooked), one
 
 
-@pytest.mark.parametrize(("method", "calls"), [("load", 1), ("win", 1)], ids=["before loading", "after folding"])
+@pytest.mark.parametrize(("method", "calls"), [("load", 1), ("compare_and_set", 1)], ids=["before loading", "after folding"])
 async def test_the_same_fact_from_two_workers_counts_once_without_a_refusal(method: str, calls: int) -> None:
     gift_ = gift("M", 100, "gift", time=NOW - HOUR)
     hook, harness = _between(method, [gift_], calls=calls)
@@ -47,7 +47,7 @@ async def test_the_same_fact_from_two_workers_counts_once_without_a_refusal(meth
 
 
 async def test_the_same_id_with_other_content_from_two_workers_is_a_conflict_of_the_slower_one() -> None:
-    hook, harness = _between("win", [gift("M", 100, "gift", time=NOW - HOUR)], calls=1)
+    hook, harness = _between("compare_and_set", [gift("M", 100, "gift", time=NOW - HOUR)], calls=1)
     with hook:
         done = await harness.take(gift("M", 50, "gift", time=NOW - HOUR))
     assert (done.broken.total(), done.outcomes["applied"], harness.letters()) == (1, 0, ["conflict"])
@@ -56,14 +56,14 @@ async def test_the_same_id_with_other_content_from_two_workers_is_a_conflict_of_
 
 async def test_a_lost_race_counts_duplicates_once() -> None:
     twice = gift("M", 1, "gift", time=NOW - HOUR)
-    hook, harness = _between("win", [gift("M", 100, "other", time=NOW - 2 * HOUR)], calls=1)
+    hook, harness = _between("compare_and_set", [gift("M", 100, "other", time=NOW - 2 * HOUR)], calls=1)
     with hook:
         done = await harness.take(twice, twice)
     assert (done.outcomes["duplicate"], done.outcomes["applied"]) == (1, 1)
     assert (await harness.statement("M")).available == 101
 
 
-@pytest.mark.parametrize(("method", "calls"), [("load", 1), ("load", 2), ("win", 1)])
+@pytest.mark.parametrize(("method", "calls"), [("load", 1), ("load", 2), ("compare_and_set", 1)])
 async def test_a_history_made_too_short_by_another_worker_is_loaded_anew(method: str, calls: int) -> None:
     """A worker folds a late fact; meanwhile another one brings an order, still earlier, whose redemption must wait."""
     early = order("EARLY", "M", time=NOW - 9 * HOUR, points_used=500)

@@ -15,7 +15,7 @@ from worker.programs.terms_file import shipped as files
 
 
 def harness(refusing: bool, others: bool = True) -> Harness:
-    """A desk whose program refuses early news, or keeps it; `others`: beside programs that keep it."""
+    """A harness whose program refuses early news, or keeps it; `others`: beside programs that keep it."""
     made = Harness()
     program = load(files()[PROGRAM], {"unknown_order": "refused" if refusing else "kept"})
     rest: list[Program] = [each for code, each in programs().items() if code != PROGRAM] if others else []

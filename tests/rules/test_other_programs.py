@@ -7,13 +7,13 @@ import pytest
 from tests.rules.heard import Heard
 from tests.rules.story import MEMBER, PROGRAMS, Story, instant, line
 from worker.decide.state import Decision, clock_moment
-from worker.programs.validation import publishable
+from worker.programs.validation import validated
 from worker.simulation.simulate import Simulation
 
 
 @pytest.mark.parametrize("code", PROGRAMS)
 def test_their_terms_could_be_published(code: str) -> None:
-    assert publishable(PROGRAMS[code]).code == code
+    assert validated(PROGRAMS[code]).code == code
 
 
 # -- visits

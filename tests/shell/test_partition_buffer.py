@@ -170,7 +170,7 @@ def test_digests_that_are_kept_in_databases_stay_what_they_were() -> None:
 
 
 def large(buffer: PartitionBuffer, *sizes: int) -> PartitionBuffer:
-    """The lane with records of about these sizes put in."""
+    """The buffer with records of about these sizes put in."""
     buffer.put((record(offset, offset, buffer.key[1], bytes(size)) for offset, size in enumerate(sizes)), len(sizes))
     return buffer
 

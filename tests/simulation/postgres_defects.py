@@ -72,7 +72,7 @@ def _parked_left_behind() -> AbstractContextManager[Any]:
 
 ON_POSTGRES: Final[dict[Defect, Defect]] = {
     positions_not_checked: _statement("move_positions", "WHERE p.next_offset = excluded.from_offset", ""),
-    heads_not_compared: _statement("win", "a.revision = excluded.revision - 1 AND", ""),
+    heads_not_compared: _statement("compare_and_set", "a.revision = excluded.revision - 1 AND", ""),
     posted_before_commit: _posted_before_commit,
     parked_left_behind: _parked_left_behind,
 }

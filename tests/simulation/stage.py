@@ -125,9 +125,9 @@ class StageBatch(MemoryBatch):
         await _ON
         return await super().history(since)
 
-    async def win(self, changes: Sequence[AccountChange]) -> set[UUID]:
+    async def compare_and_set(self, changes: Sequence[AccountChange]) -> set[UUID]:
         await _ON
-        return await super().win(changes)
+        return await super().compare_and_set(changes)
 
     async def write(self, changes: Sequence[AccountChange]) -> None:
         await _ON

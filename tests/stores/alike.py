@@ -182,7 +182,7 @@ class Alike:
     async def _write(self, changes: Sequence[AccountChange]) -> None:
         for store in self.stores:
             async with store.batch() as batch:
-                assert await batch.win(changes) == {change.account_id for change in changes}
+                assert await batch.compare_and_set(changes) == {change.account_id for change in changes}
                 await batch.write(changes)
 
     async def _compare(self, books: Sequence[Book], rng: Random) -> None:

@@ -207,7 +207,7 @@ class MemoryBatch:
             since=since,
         )
 
-    async def win(self, changes: Sequence[AccountChange]) -> set[UUID]:
+    async def compare_and_set(self, changes: Sequence[AccountChange]) -> set[UUID]:
         await self._lock(("account", c.account_id) for c in sorted(changes, key=lambda c: c.account_id))
         won = {c.account_id: c for c in changes if self._stands(c)}
         self._won |= won

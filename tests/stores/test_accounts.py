@@ -1,4 +1,4 @@
-"""Accounts are won by compare-and-set, written once, and read back as they were written."""
+"""Accounts are won by compare and set, written once, and read back as they were written."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def load(batch: Batch, wanted: Wanted = WIDE) -> Loaded:
 async def post(store: Store, *changes: AccountChange) -> None:
     """Changes in a batch of their own."""
     async with store.batch() as batch:
-        assert await batch.win(changes) == {change.account_id for change in changes}
+        assert await batch.compare_and_set(changes) == {change.account_id for change in changes}
         await batch.write(changes)
 
 
@@ -119,9 +119,9 @@ async def test_who_loses_the_race_reloads_and_wins_in_the_same_batch(store: Stor
         other = earned("M2", 1)
         await post(store, earned("M1", 2, stale_row := (await load(batch)).row))
         assert stale_row is not None
-        assert await batch.win([stale, other]) == {other.account_id}
+        assert await batch.compare_and_set([stale, other]) == {other.account_id}
         again = earned("M1", 3, (await load(batch)).row)
-        assert await batch.win([again]) == {M1}
+        assert await batch.compare_and_set([again]) == {M1}
         await batch.write([again, other])
     found = await row_of(store)
     assert found.row is not None
@@ -131,7 +131,7 @@ async def test_who_loses_the_race_reloads_and_wins_in_the_same_batch(store: Stor
 async def test_a_new_account_is_lost_to_whoever_made_it_first(store: Store) -> None:
     await post(store, earned("M1", 1))
     async with store.batch() as batch:
-        assert await batch.win([earned("M1", 2)]) == set()
+        assert await batch.compare_and_set([earned("M1", 2)]) == set()
 
 
 async def test_an_account_is_never_taken_for_another_members(store: Store) -> None:
@@ -143,7 +143,7 @@ async def test_an_account_is_never_taken_for_another_members(store: Store) -> No
             await batch.load([WIDE], {M1: (PROGRAM, "M2")})
         intruder = earned("M2", 2, (await load(batch)).row)
         intruder.account_id = M1
-        assert await batch.win([intruder]) == set()
+        assert await batch.compare_and_set([intruder]) == set()
 
 
 async def test_a_fact_is_written_once_only(store: Store) -> None:
@@ -291,7 +291,7 @@ async def test_a_store_is_closed_though_somebody_left_off_reading(database: str)
 
 async def _attempted(batch: Batch, change: AccountChange) -> None:
     async with batch.attempt():
-        assert await batch.win([change]) == {change.account_id}
+        assert await batch.compare_and_set([change]) == {change.account_id}
         await batch.write([change])
 
 
@@ -304,7 +304,7 @@ async def test_an_attempt_is_taken_back_and_the_batch_goes_on(store: Store) -> N
                 await _attempted(batch, earned("M1", 1, row))
             await _attempted(batch, earned("M1", 2, row))
         kept = earned("M1", 3, row)
-        assert await batch.win([kept]) == {M1}
+        assert await batch.compare_and_set([kept]) == {M1}
         await batch.write([kept])
     (dossier,) = [each async for each in store.dossiers()]
     assert [fact.id for fact in dossier.facts] == [earned("M1", number).facts[0].id for number in (1, 3)]

@@ -40,7 +40,7 @@ async def read_on(store: PostgresStore, from_offset: int | None, number: int) ->
     async with store.batch() as batch:
         await batch.move_positions([Moved(0, from_offset, (from_offset or 0) + 10)])
         change = earned(f"M{number}", number)
-        await batch.win([change])
+        await batch.compare_and_set([change])
         await batch.write([change])
 
 
@@ -143,7 +143,7 @@ async def test_a_batch_without_positions_says_that_it_does_not_know(proxy: Proxy
     async def grant() -> None:
         async with far_store.batch() as batch:
             change = earned("M1", 1)
-            await batch.win([change])
+            await batch.compare_and_set([change])
             await batch.write([change])
 
     with pytest.raises(OutcomeUnknownError):

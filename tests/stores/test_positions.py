@@ -30,7 +30,7 @@ async def test_a_zombie_loses_and_nothing_of_its_batch_is_kept(store: Store, sta
 
     async def be_a_zombie() -> None:
         async with store.batch() as batch:
-            assert await batch.win([change])
+            assert await batch.compare_and_set([change])
             await batch.write([change])
             await batch.move_positions([stale, Moved(2, None, 1)])
 

@@ -91,17 +91,17 @@ async def test_who_waited_for_an_account_loses_reloads_and_cannot_lose_again(wor
     async def second() -> None:
         async with worker_store.batch() as batch:
             change = earned("M1", 2)
-            assert await batch.win([change]) == set()
+            assert await batch.compare_and_set([change]) == set()
             row = (await batch.load([Wanted(M1)]))[M1].row
             assert row is not None
             assert row.revision == 1
             again = earned("M1", 2, row)
-            assert await batch.win([again]) == {M1}
+            assert await batch.compare_and_set([again]) == {M1}
             await batch.write([again])
 
     async with worker_store.batch() as batch:
         change = earned("M1", 1)
-        assert await batch.win([change]) == {M1}
+        assert await batch.compare_and_set([change]) == {M1}
         await batch.write([change])
         waiting = asyncio.create_task(second())
         await someone_waits(database)
@@ -114,21 +114,21 @@ async def test_who_waited_for_an_account_loses_reloads_and_cannot_lose_again(wor
 async def test_losers_are_locked_against_a_third(worker_store: PostgresStore, database: str) -> None:
     async with worker_store.batch() as batch:
         change = earned("M1", 1)
-        await batch.win([change])
+        await batch.compare_and_set([change])
         await batch.write([change])
 
     async def third() -> set[Any]:
         async with worker_store.batch() as batch:
             row = (await batch.load([Wanted(M1)]))[M1].row
-            return await batch.win([earned("M1", 3, row)])
+            return await batch.compare_and_set([earned("M1", 3, row)])
 
     async with worker_store.batch() as batch:
-        assert await batch.win([earned("M1", 2)]) == set()
+        assert await batch.compare_and_set([earned("M1", 2)]) == set()
         waiting = asyncio.create_task(third())
         await someone_waits(database)
         row = (await batch.load([Wanted(M1)]))[M1].row
         again = earned("M1", 2, row)
-        assert await batch.win([again]) == {M1}
+        assert await batch.compare_and_set([again]) == {M1}
         await batch.write([again])
     assert await waiting == set()
 
@@ -143,11 +143,11 @@ async def test_batches_over_the_same_accounts_never_deadlock(worker_store: Postg
             wanted = [Wanted(account_id(KEY, PROGRAM, name)) for name in order]
             loaded = await batch.load(wanted)
             changes = [earned(ids[a], number, found.row) for a, found in loaded.items()]
-            won = await batch.win(changes)
+            won = await batch.compare_and_set(changes)
             lost = [change.account_id for change in changes if change.account_id not in won]
             loaded = await batch.load([Wanted(a) for a in lost])
             again = [earned(ids[a], number, found.row) for a, found in loaded.items()]
-            assert await batch.win(again) == set(lost)
+            assert await batch.compare_and_set(again) == set(lost)
             await batch.write([change for change in changes if change.account_id in won] + again)
 
     await asyncio.gather(*(run(number) for number in range(1, 9)))
@@ -178,10 +178,10 @@ async def test_a_lock_is_not_waited_for_without_end(database: str) -> None:
 
         async def impatient() -> None:
             async with store.batch() as batch:
-                await batch.win([earned("M1", 2)])
+                await batch.compare_and_set([earned("M1", 2)])
 
         async with store.batch() as batch:
-            await batch.win([earned("M1", 1)])
+            await batch.compare_and_set([earned("M1", 1)])
             with pytest.raises(ContendedError):
                 await impatient()
 

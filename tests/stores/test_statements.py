@@ -45,7 +45,7 @@ async def _everything(store: PostgresStore, size: int, begin: int) -> None:
             change.undone_from = moment(fact(begin))
             change.lots[f"order:gone-{begin}/all"] = None
             change.items["mark", "gone"] = None
-        assert len(await batch.win(changes)) == size
+        assert len(await batch.compare_and_set(changes)) == size
         await batch.write(changes)
         await batch.dead_letter([DeadLetter(record(begin * 1000 + n), "not_json", "x") for n in range(size)])
 
@@ -69,7 +69,7 @@ async def test_what_has_nothing_to_write_is_not_sent(worker_store: PostgresStore
             await batch.claim([], [])
             await batch.park([])
             await batch.load([])
-            await batch.win([])
+            await batch.compare_and_set([])
             await batch.write([])
             await batch.dead_letter([])
     assert [text.split()[0] for text in sent if "advisory" not in text] == ["BEGIN", "COMMIT"]

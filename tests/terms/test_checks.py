@@ -9,7 +9,7 @@ import pytest
 
 from tests.rules.story import file_of
 from worker.programs.terms_file import TermsError, changed, read, shipped
-from worker.programs.validation import checked, publishable
+from worker.programs.validation import checked, validated
 
 
 def problems(code: str, changes: dict[str, Any]) -> list[str]:
@@ -27,7 +27,7 @@ def campaign(id_: str, when: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", shipped().values(), ids=lambda path: path.stem)
 def test_the_shipped_programs_have_none(path: Path) -> None:
-    assert publishable(path).code == path.stem
+    assert validated(path).code == path.stem
 
 
 JULY = {"since": "2026-07-01", "until": "2026-07-31"}

@@ -40,13 +40,13 @@ def validate(
 ) -> None:
     """Read terms files strictly, and name every mistake and contradiction with its path, the value and what would be right."""
     from worker.programs.terms_file import TermsError
-    from worker.programs.validation import publishable
+    from worker.programs.validation import validated
 
     rows: list[dict[str, Any]] = []
     mistakes: list[str] = []
     for path in files:
         try:
-            rows += _versions(publishable(path))
+            rows += _versions(validated(path))
         except TermsError as error:
             mistakes += str(error).splitlines()
         except UnicodeDecodeError as error:
@@ -123,10 +123,10 @@ def apply(
     Register a change before it is in force: what was folded before stays as it was until the account is folded anew.
     """
     from worker.cli.opening import finish
-    from worker.programs.validation import publishable
+    from worker.programs.validation import validated
     from worker.runtime.sweeper import PERIOD_SECONDS
 
-    program = publishable(file)
+    program = validated(file)
     new, late = finish(_apply(program, replace))
     taken_up = f"running workers take them up within {PERIOD_SECONDS:.0f} s"
     for begun in late:

@@ -77,7 +77,7 @@ class Breaker:
         return self._rule.probe_records if part.state == "half_open" else 0
 
     def open_partitions(self) -> tuple[PartitionKey, ...]:
-        """Partitions that are paused or on trial; the worker is not ready while there are any."""
+        """Partitions that are paused or probed; the worker is not ready while there are any."""
         return tuple(sorted(key for key, part in self._partitions.items() if part.state != "closed"))
 
     def forget(self, key: PartitionKey) -> None:

@@ -1,7 +1,7 @@
 """Between Kafka and the pipeline: what was read waits here, per partition, until the pipeline asks for a batch.
 
-Nothing here blocks the poll loop. A partition whose buffer is full is paused, one that loses its footing (assigned, its
-compare-and-set failed, its offset out of range) is emptied, paused and settled again: stored position, check, seek.
+Nothing here blocks the poll loop. A partition whose buffer is full is paused. One whose position is not certain (newly
+assigned, its compare and set failed, its offset out of range) is emptied, paused and settled again: stored position, check, seek.
 """
 
 from __future__ import annotations
@@ -215,7 +215,7 @@ class Intake:
         self._begin(keys)
         metrics.partitions_assigned.set(len(self._buffers))
 
-    def lost_footing(self, partitions: Iterable[TopicPartition]) -> None:
+    def resettle(self, partitions: Iterable[TopicPartition]) -> None:
         """Positions that cannot be trusted (out of range, records lost on the way): begin again."""
         log.warning("partitions_begin_again", partitions=[f"{p.topic}[{p.partition}]" for p in partitions])
         self._begin([key for p in partitions if (key := (p.topic, p.partition)) in self._buffers])
@@ -275,7 +275,7 @@ class Intake:
         return tuple(buffer.move((), self._at_end(buffer)) for buffer in buffers if buffer.moved_alone)
 
     def _refresh(self, buffers: Iterable[PartitionBuffer]) -> None:
-        """Note positions that moved without records (markers, aborted transactions) and ends of empty lanes."""
+        """Note positions that moved without records (markers, aborted transactions) and ends of empty partitions."""
         reader = self._reader
         if reader is None:
             return
@@ -330,10 +330,10 @@ class Intake:
             buffer.full = buffer.looked_at = False
             self._resume(TopicPartition(*buffer.key))
         else:
-            self.lost_footing([TopicPartition(*buffer.key)])
+            self.resettle([TopicPartition(*buffer.key)])
 
     async def _settle(self, buffers: Collection[PartitionBuffer]) -> None:
-        """Load, check and seek, until it worked or the lanes are gone."""
+        """Load, check and seek, until it worked or the buffers are gone."""
         backoff, reader = 0.1, self._reader
         assert reader is not None, "partitions are assigned by a consumer"
         while mine := [buffer for buffer in buffers if self._buffers.get(buffer.key) is buffer and buffer.state == "settling"]:

@@ -19,16 +19,16 @@ from worker.decode.record import Record
 NEVER_MS = 2**62
 BATCH_BYTES_MAX: Final = 16 * 2**20
 """Bytes of a batch, if nothing else is said."""
-LaneState = Literal["settling", "open", "stopped"]
+BufferState = Literal["settling", "open", "stopped"]
 
 
 @dataclass(slots=True)
 class PartitionBuffer:
-    """What is known of one assigned partition. A lane that lost its footing is replaced by a new one, never repaired:
-    who holds the old object can tell that it is gone."""
+    """What is known of one assigned partition. One whose position became doubtful is replaced by a new
+    one, never repaired: whoever holds the old object can tell that it is gone."""
 
     key: PartitionKey
-    state: LaneState = "settling"
+    state: BufferState = "settling"
     problem: str = ""
     records: deque[Record] = field(default_factory=deque)
     sizes: deque[int] = field(default_factory=deque)
@@ -148,7 +148,7 @@ class Step:
             self.slowest_since_ms = now_ms
 
     def limit(self, buffers: Iterable[PartitionBuffer], now_ms: int) -> int:
-        """Records up to this time (ms) may be taken; also notes since when lanes starve."""
+        """Records up to this time (ms) may be taken; also notes since when buffers starve."""
         limit = NEVER_MS
         for buffer in buffers:
             if not buffer.starving:
@@ -164,13 +164,13 @@ class Step:
 
 
 Run = tuple[PartitionBuffer, list[Record]]
-"""A lane and what was taken off it, in its order."""
+"""A buffer and what was taken off it, in its order."""
 
 
 def take_in_step(
     buffers: Sequence[PartitionBuffer], step: Step, records_max: int, now_ms: int, bytes_max: int = BATCH_BYTES_MAX
 ) -> tuple[list[Record], list[tuple[PartitionBuffer, list[Record]]]]:
-    """Take up to `records_max` records off the lanes, oldest record time first, each lane in its own order.
+    """Take up to `records_max` records off the buffers, oldest record time first, each buffer in its own order.
 
     They have at most `bytes_max` bytes together; a single record that has more goes alone.
 
@@ -178,7 +178,7 @@ def take_in_step(
     others.
 
     Returns:
-        The records in merged order, and for each lane that gave something its own run of them.
+        The records in merged order, and for each buffer that gave something its own run of them.
     """
     limit = step.limit(buffers, now_ms)
     waiting = [buffer for buffer in buffers if buffer.takeable]

@@ -110,7 +110,7 @@ class Subscription:
 
     def _consumer_of(self, **options: Any) -> StrictConsumer:
         consumer = StrictConsumer(
-            on_lost=self._intake.lost_footing,
+            on_lost=self._intake.resettle,
             on_doubt=self._intake.doubted,
             poll_bytes_max=lambda: self._intake.partition_bytes_max,
             poll_wait_ms=self._options.poll_wait_ms,

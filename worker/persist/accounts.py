@@ -155,7 +155,7 @@ async def announce(link: Link, told: Sequence[tuple[UUID, Decision]]) -> int:
     return await link.execute("announce", *columns([*rows.values()])) if rows else 0
 
 
-async def win(link: Link, changes: Sequence[AccountChange]) -> set[UUID]:
+async def compare_and_set(link: Link, changes: Sequence[AccountChange]) -> set[UUID]:
     """Writes the heads that still stand at the revision expected; returns whose they are."""
     if not changes:
         return set()
@@ -179,4 +179,4 @@ async def win(link: Link, changes: Sequence[AccountChange]) -> set[UUID]:
         )
         for change in changes
     ]
-    return {row["account_id"] for row in await link.fetch("win", *columns(rows))}
+    return {row["account_id"] for row in await link.fetch("compare_and_set", *columns(rows))}

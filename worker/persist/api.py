@@ -1,8 +1,8 @@
 """What a store does for the worker: two protocols that Postgres and the store of the tests both keep.
 
 Order of a batch: `move_positions` first (a worker that lost its partitions finds out before it works), `certainty`, `routes` and
-`claim`, `load`, the fold, `win`; who lost is loaded and folded again and won in a second `win`, which cannot lose; then `write`
-once. Every call is one statement or a few, never one per row, and none at all for an empty argument.
+`claim`, `load`, the fold, `compare_and_set`; accounts that lost are loaded, folded and set once more, which cannot lose; then
+`write` once. Every call is one statement or a few, never one per row, and none at all for an empty argument.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Batch(Protocol):
     async def dossiers(self, accounts: Collection[UUID]) -> list[Dossier]:
         """All that is kept of these accounts, heads read first; sorted by id. Those whose head was lost before are locked."""
 
-    async def win(self, changes: Sequence[AccountChange]) -> set[UUID]:
+    async def compare_and_set(self, changes: Sequence[AccountChange]) -> set[UUID]:
         """Writes the heads of the accounts that still stand at the revision expected, and returns those accounts.
 
         The others were changed meanwhile. They are locked now: load and fold them again in this batch, and they will be won.

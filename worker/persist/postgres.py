@@ -124,8 +124,8 @@ class PostgresBatch:
     async def dossiers(self, accounts: Collection[UUID]) -> list[Dossier]:
         return await dossiers.of_accounts(self._link, sorted(set(accounts)), None) if accounts else []
 
-    async def win(self, changes: Sequence[AccountChange]) -> set[UUID]:
-        return await account_rows.win(self._link, changes)
+    async def compare_and_set(self, changes: Sequence[AccountChange]) -> set[UUID]:
+        return await account_rows.compare_and_set(self._link, changes)
 
     async def write(self, changes: Sequence[AccountChange]) -> None:
         await posting.write(self._link, changes)

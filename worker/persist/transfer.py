@@ -100,7 +100,7 @@ class Transfer:
     async def write(self, group: Group, changes: Sequence[AccountChange]) -> list[Dossier]:
         """Write a group in one transaction, its facts and decisions as they were recorded; returns what is there then."""
         async with self._target.batch() as batch:
-            won = await batch.win(changes)
+            won = await batch.compare_and_set(changes)
             if len(won) != len(changes):
                 raise TargetUsedError("somebody else writes into the database that is being built")
             for table, rows in group.rows.items():

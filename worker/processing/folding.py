@@ -1,4 +1,4 @@
-"""Fold accounts within one transaction: load, decide, win the heads, write.
+"""Fold accounts within one transaction: load, decide, compare and set the heads, write.
 
 The first guess of what to load is nearly always right. Accounts for which it was not, or whose facts come late, are loaded again
 with what the fold asked for, all of them in one go; accounts whose head another worker changed meanwhile are folded anew, and
@@ -41,7 +41,7 @@ AT_ONCE_FACTS: Final = 128
 
 
 class Task(Struct):
-    """One account of a batch: whose it is, its incoming facts (sifted when it was loaded last), and what to load of it.
+    """One account of a batch: whose it is, its incoming facts (deduplicated when it was loaded last), and what to load of it.
 
     `returns`: the member was erased before, and these facts are of later. `fence`: why the account is to be fenced and not folded
     (None: it is folded). `rehearsed`: nothing of it will be kept.
@@ -89,7 +89,7 @@ class Folding:
         open_tasks = list(tasks)
         for _ in range(2):
             tried = await self._round(batch, open_tasks, clock)
-            won = await batch.win(tried) if tried else set()
+            won = await batch.compare_and_set(tried) if tried else set()
             changes.extend(change for change in tried if change.account_id in won)
             lost = {change.account_id for change in tried} - won
             if not lost:
@@ -104,7 +104,7 @@ class Folding:
         if loaded.row is None or loaded.row.fenced is not None or revision not in (None, loaded.row.revision):
             return []
         change = self._kept_for_later(Task(account_id), loaded, loaded.row.program, loaded.row.member_id, why)
-        return [change] if await batch.win([change]) else []
+        return [change] if await batch.compare_and_set([change]) else []
 
     async def _round(self, batch: Batch, tasks: Sequence[Task], clock: Clock) -> list[AccountChange]:
         """Load and fold until every task has what it needs."""

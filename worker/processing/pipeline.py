@@ -1,6 +1,6 @@
 """One batch, from records to a committed ledger: decode, route, fold, write, all in one transaction with the positions.
 
-records ─► decode ─► route (whose order is it?) ─► fold (load, decide, win) ─► write ─► commit
+records ─► decode ─► route (whose order is it?) ─► fold (load, decide, compare and set) ─► write ─► commit
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from worker.decide.program import Program
 from worker.programs.terms_file import TermsError, changed, read, text_of, versions
 
 
-def publishable(path: Path) -> Program:
+def validated(path: Path) -> Program:
     """The program of a terms file that may be published. Raises TermsError with everything that is wrong, OSError."""
     return checked(read(text_of(path), path.name), path.name)
 

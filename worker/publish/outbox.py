@@ -82,6 +82,7 @@ def _pointer(row: OutboxRow) -> tuple[bytes | None, bytes, Headers]:
     ours = {
         dead_letter.HEADER_ERROR,
         dead_letter.HEADER_DETAIL,
+        dead_letter.HEADER_PATH,
         dead_letter.HEADER_TOPIC,
         dead_letter.HEADER_PARTITION,
         dead_letter.HEADER_OFFSET,

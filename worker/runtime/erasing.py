@@ -9,7 +9,7 @@ from worker import metrics
 from worker.log import get_logger
 from worker.persist import PostgresStore, UnavailableError
 from worker.persist.errors import StoreError
-from worker.runtime.periodic import rounds
+from worker.runtime.periodic import periodically
 
 log = get_logger(__name__)
 
@@ -27,7 +27,7 @@ class Eraser:
 
     async def run(self) -> None:
         """Go on until cancelled."""
-        await rounds(self.turn, PERIOD_SECONDS, log, "erasing_failed")
+        await periodically(self.turn, PERIOD_SECONDS, log, "erasing_failed")
 
     async def turn(self) -> int:
         """Erase the accounts whose time has come; returns how many. One that cannot be erased now is tried again later."""

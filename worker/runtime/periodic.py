@@ -10,7 +10,7 @@ from structlog.stdlib import BoundLogger
 from worker.persist.errors import StoreError
 
 
-async def rounds(turn: Callable[[], Awaitable[object]], period_seconds: float, log: BoundLogger, failure: str) -> None:
+async def periodically(turn: Callable[[], Awaitable[object]], period_seconds: float, log: BoundLogger, failure: str) -> None:
     """A turn after every period, until cancelled. A database that is away is logged as `failure`, and tried again."""
     while True:
         await asyncio.sleep(period_seconds)

@@ -11,7 +11,7 @@ from worker.persist.api import Store
 from worker.processing.pipeline import Pipeline
 from worker.programs import registry
 from worker.programs.catalogue import Catalogue
-from worker.runtime.periodic import rounds
+from worker.runtime.periodic import periodically
 
 log = get_logger(__name__)
 
@@ -31,7 +31,7 @@ class Sweeper:
 
     async def run(self) -> None:
         """Go on until cancelled."""
-        await rounds(self.turn, PERIOD_SECONDS, log, "sweep_failed")
+        await periodically(self.turn, PERIOD_SECONDS, log, "sweep_failed")
 
     async def turn(self) -> None:
         """One round. Terms first: what is drained may belong to a program that is new."""

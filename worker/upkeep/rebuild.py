@@ -151,7 +151,7 @@ async def _attempt(what: _Rebuild, accounts: Sequence[UUID]) -> list[Rebuilt]:
                     failed[dossier.account_id] = dossier.row.revision
                 if change is not None and not what.preview:
                     tried.append(change)
-            won = await batch.win(tried) if tried else set()
+            won = await batch.compare_and_set(tried) if tried else set()
             changes += [change for change in tried if change.account_id in won]
             # Who was lost is locked now, so it is read as it stays.
             left = {change.account_id for change in tried} - won

@@ -32,7 +32,7 @@ WHERE l.account_id = ANY($3::uuid[]) AND l.pending + l.available > 0;
 
 -- The rows are locked in the order of their ids, won or lost: two batches cannot wait for each other, and whoever loses holds
 -- the lock and cannot lose again. A row without a name is what an erasure left; whoever comes under that id takes it over.
--- name: win
+-- name: compare_and_set
 INSERT INTO account AS a (account_id, program, member_id, revision, version, epoch, shard, available, pending, held, arrears,
     next_due_at, waits_for, fenced, head, updated_at)
 SELECT account_id, program, member_id, revision, version, epoch, shard, available, pending, held, arrears,
