@@ -62,9 +62,9 @@ BEGIN
     SELECT p_to, source, id, verdict, points, reason, recorded_at FROM decision WHERE account_id = p_from;
     DELETE FROM decision WHERE account_id = p_from;
     INSERT INTO entry (account_id, version, line, business_at, rank, source, id, recorded_at, reason, points, from_bucket,
-        to_bucket, from_after, to_after, kind, lot, expires_on, order_id, rule, correction)
+        to_bucket, from_after, to_after, kind, lot, expires_on, order_id, rule, correction, refold)
     SELECT p_to, version, line, business_at, rank, source, id, recorded_at, reason, points, from_bucket,
-        to_bucket, from_after, to_after, kind, lot, expires_on, order_id, rule, correction
+        to_bucket, from_after, to_after, kind, lot, expires_on, order_id, rule, correction, refold
     FROM entry WHERE account_id = p_from;
     DELETE FROM entry WHERE account_id = p_from;
     quoted := convert_to(to_json(whose.member_id)::text, 'UTF8');
@@ -382,6 +382,7 @@ CREATE TABLE public.entry (
     order_id text COLLATE pg_catalog."C",
     rule text NOT NULL,
     correction boolean NOT NULL,
+    refold integer,
     CONSTRAINT entry_check CHECK ((from_bucket <> to_bucket)),
     CONSTRAINT entry_from_bucket_check CHECK ((from_bucket = ANY (ARRAY['pending'::text, 'available'::text, 'held'::text, 'granted'::text, 'spent'::text, 'lapsed'::text, 'forfeited'::text, 'revoked'::text, 'adjusted'::text]))),
     CONSTRAINT entry_points_check CHECK ((points > 0)),
@@ -395,6 +396,13 @@ CREATE TABLE public.entry (
 --
 
 COMMENT ON TABLE public.entry IS 'The ledger: points that moved between two buckets of an account, with business time and posting time.';
+
+
+--
+-- Name: COLUMN entry.refold; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.entry.refold IS 'Posted by a refold: the version of the fold that gave it. `reason` is that of the movement which is corrected.';
 
 
 --
@@ -1080,4 +1088,5 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261122124000'),
     ('20261122221000'),
     ('20261123000000'),
-    ('20261130010000');
+    ('20261130010000'),
+    ('20261201000000');

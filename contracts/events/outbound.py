@@ -17,6 +17,11 @@ VARIOUS: Final = "various"
 """`rule` of entries that are summed over several rules."""
 CLOCK: Final = "clock"
 """`cause.type` of what happened by the passing of time alone."""
+REFOLD: Final = "refold"
+"""`cause.type` of numbers that move because the ledger was folded anew, by another release or other terms, and `reason` of each
+entry that moves them."""
+REFOLD_SOURCE: Final = "loyalty:refold"
+"""`cause.source` of these; `cause.id` names the run of the command."""
 
 Bucket = Literal["pending", "available", "held", "granted", "spent", "lapsed", "forfeited", "revoked", "adjusted"]
 """Where points are or went; the first three belong to the account."""
@@ -55,7 +60,8 @@ LotName = Annotated[str, Field(min_length=1, max_length=LOT_CHARACTERS_MAX, patt
 
 
 class CauseOut(Contract):
-    """What made the change: an input event, or the clock (`type` is "clock", nothing else is set)."""
+    """What made the change: an input event, or the clock (`type` is "clock", nothing else is set). Where the operators of the
+    ledger had points of the past worked out anew, `type` is "refold", `source` "loyalty:refold" and `id` the name of that run."""
 
     type: Text
     source: Text | None = None
@@ -78,7 +84,8 @@ class CauseOut(Contract):
 class EntryOut(Contract):
     """One movement of points. `rule` is the id of the rule in the program's terms, `lot` the grant that it belongs to,
     `expires_on` the last usable day of that lot. `effective_at`: the pay day, where points are paid out in money by a change
-    that is told as of another instant."""
+    that is told as of another instant. Where `reason` is "refold", `corrects` is the reason of the movement of the past that is
+    put right (the other way round, if it was too much), and `fold` the version of the calculation that gives it so."""
 
     reason: Text
     points: Sum
@@ -89,6 +96,8 @@ class EntryOut(Contract):
     expires_on: Day | None = None
     order_id: Id | None = None
     effective_at: AwareDatetime | None = None
+    corrects: Text | None = None
+    fold: Counter | None = None
     rule: Text
 
 
@@ -127,8 +136,8 @@ class BalanceChanged(Published):
 
     Where `entries` would make the data larger than 500,000 bytes, or than the topic takes, they are summed, no further than is
     necessary: by reason, from, to, rule, kind and expires_on; by reason, from, to and rule; by reason, from and to (`rule` is
-    "various" where it differs). Always by effective_at too. Then `summed` is there, and lot and order_id are not. Sums of points
-    by reason, from and to stay exact, and so do the balances.
+    "various" where it differs). Always by effective_at, corrects and fold too. Then `summed` is there, and lot and order_id are
+    not. Sums of points by reason, from and to stay exact, and so do the balances.
     """
 
     available: SignedSum

@@ -159,8 +159,8 @@ def heads_differ(accounts: Mapping[UUID, Account], committed: Mapping[UUID, Acco
 
 
 def _posted(row: Row) -> PostedEntry:
-    after = (row["from_after"], row["to_after"])
-    return PostedEntry(row["version"], row["line"], moment_of(row), entry_of(row).entry, *after, row["correction"])
+    after, how = (row["from_after"], row["to_after"]), (row["correction"], row["refold"])
+    return PostedEntry(row["version"], row["line"], moment_of(row), entry_of(row).entry, *after, *how)
 
 
 def _letter(row: Row) -> tuple[LetterName, DeadLetter]:

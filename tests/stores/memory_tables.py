@@ -9,6 +9,7 @@ from uuid import UUID
 from contracts.events import Event
 from worker.decide.change import AccountRow, PostedEntry, StoredEntry, StoredStep
 from worker.decide.explain import Posting
+from worker.decide.fold import moment_of
 from worker.decide.state import FORMAT, Certainty, Decision, Item, ItemKey, Lot, Moment
 from worker.persist import DeadLetter, Dossier, OutboxRow, Partition, Position, Reading, Route, Snapshot, Terms
 from worker.persist.dead_letters import LetterName
@@ -75,8 +76,13 @@ def dossier_of(tables: Tables, account_id: UUID, known_at: datetime | None = Non
         entries=[StoredEntry(posted.moment, posted.entry) for at, posted in account.entries if known(at)],
         lots=dict(account.lots) if readable else {},
         items=dict(account.items) if readable else {},
-        postings=[Posting(p.version, p.line, at, p.moment, p.entry, p.correction) for at, p in account.entries if known(at)],
+        postings=[
+            Posting(p.version, p.line, at, p.moment, p.entry, p.correction, p.refold) for at, p in account.entries if known(at)
+        ],
         lot_names=list(account.lots),
         item_names=list(account.items),
         announced=[decision for (of, _, _), decision in tables.announced.items() if of == account_id],
+        unfolded=frozenset(
+            (fact.source, fact.id) for fact, _ in facts if account.row.fenced and moment_of(fact) not in account.steps
+        ),
     )

@@ -18,6 +18,7 @@ EXAMPLES: Final = {
         "member_id,points,kind,expires_on and goes on with LP-201,1200,regular,2027-03-31"
     ),
     "ledger rebuild": "loyalty ledger rebuild --program lenovo-pro --preview -o ndjson",
+    "ledger refold": "loyalty ledger refold --workers 4 -o ndjson > would-move.ndjson",
     "program new": "loyalty program new my-shop",
     "program validate": "loyalty program validate contracts/programs/lenovo-pro.yaml",
     "program show": "loyalty program show lenovo-pro -o json",

@@ -45,7 +45,7 @@ async def _verify(names: list[str] | None, since: str | None, workers: int, resu
     from worker.cli.opening import accounts_of
     from worker.persist import StoreOptions
     from worker.settings import load
-    from worker.upkeep.audit import LoadRequest, look
+    from worker.upkeep.audit import LoadRequest, verified
 
     if resume is not None and names:
         raise Failure(Exit.USAGE, "--resume: is for looking at the whole ledger, not with --account")
@@ -59,7 +59,7 @@ async def _verify(names: list[str] | None, since: str | None, workers: int, resu
     options = StoreOptions(connections_max=2, role=settings.postgres.role, read_only=True)
     pace = Pace("account looked at", "accounts looked at", done=cursor.accounts)
     found: list[dict[str, Any]] = []
-    async for looked in look(settings.postgres.full_dsn(), options, asked):
+    async for looked in verified(settings.postgres.full_dsn(), options, asked):
         for violation in looked.found:
             row = _row(violation)
             found.append(row)

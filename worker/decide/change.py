@@ -14,7 +14,7 @@ from uuid import UUID
 from msgspec import Struct, field
 
 from contracts.events import Event
-from worker.decide.state import Decision, Entry, Head, Item, ItemKey, Lot, Moment, Undo
+from worker.decide.state import FOLD_VERSION, Decision, Entry, Head, Item, ItemKey, Lot, Moment, Undo
 
 OutTopic = Literal[
     "loyalty.balance-changed",
@@ -142,7 +142,8 @@ class PostedEntry(Struct, frozen=True):
     """One row of the ledger. `version` and `line` name it; `moment` is the business time and cause it belongs to.
 
     `source_after` and `target_after` are the balances of the two buckets after it (the outside buckets count from the
-    account's beginning as far as the head knows them, else None). `correction`: posted because a fact came late.
+    account's beginning as far as the head knows them, else None). `correction`: posted because a fact came late, or by a refold.
+    `refold`: the version of the fold by which a refold posted it. Its entry keeps the reason of the movement that it corrects.
     """
 
     version: int
@@ -152,6 +153,14 @@ class PostedEntry(Struct, frozen=True):
     source_after: int | None
     target_after: int | None
     correction: bool
+    refold: int | None = None
+
+
+class Refold(Struct, frozen=True):
+    """Why numbers move though no fact came: somebody had the ledger folded anew. `run`: the name of that, in messages and log."""
+
+    run: str
+    fold: int = FOLD_VERSION
 
 
 class Message(Struct, frozen=True):

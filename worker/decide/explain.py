@@ -34,7 +34,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """One row of the ledger: named by `version` and `line`, recorded at a time, about a movement at a business moment."""
+    """One row of the ledger: named by `version` and `line`, recorded at a time, about a movement at a business moment.
+
+    `correction`: of what was posted before. `refold`: by a refold, and which version of the fold gave it.
+    """
 
     version: int
     line: int
@@ -42,6 +45,7 @@ class Posting:
     moment: Moment
     entry: Entry
     correction: bool = False
+    refold: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +234,8 @@ def explain(
         times[posting.moment].append(posting.recorded_at)
     events = {(each.event.source, each.event.id): each.event for each in facts}
     late_facts = _late_facts(facts, ordered)
+    # How the release that posted them worked these out, no release after it knows.
+    refolded = {_name(each.moment, each.entry) for each in ordered if each.refold is not None}
     explained: list[Explained] = []
     for posting in ordered:
         name = _name(posting.moment, posting.entry)
@@ -243,7 +249,8 @@ def explain(
                 forward = 1 if posting.entry.source < posting.entry.target else -1
                 ended = folds.ended(times[posting.moment], posting)
                 change = Change(was * forward, sums[name] * forward, late_facts.get(posting.recorded_at, ()), ended)
-            explained.append(_explained(tried, posting, sums[name], events, change, strictly=bool(folds.eras)))
+            strictly = bool(folds.eras) or name in refolded
+            explained.append(_explained(tried, posting, sums[name], events, change, strictly=strictly))
     explained.sort(key=lambda each: (each.posting.moment, each.posting.version, each.posting.line))
     return _whole(folds, sums, until, events, tuple(explained))
 

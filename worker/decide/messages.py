@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from contracts.events import MESSAGE_BYTES_MAX, Event
+from contracts.events.outbound import REFOLD, REFOLD_SOURCE
 from worker.decide import summing, tiers
-from worker.decide.change import AccountChange, Message, OutTopic
+from worker.decide.change import AccountChange, Message, OutTopic, Refold
 from worker.decide.program import Program
 from worker.decide.state import Entry, Head, Moment
 from worker.decide.step import Answer, Notice, Step, TierMove
@@ -40,18 +41,19 @@ def of_refold(
     version: int,
     steps: Sequence[Step],
     rows: Sequence[tuple[Moment, Entry]],
-    cause: Event | None = None,
+    cause: Event | Refold | None = None,
 ) -> list[Message]:
     """The messages of a refold: one version for all that became different, nothing for what was told before.
 
-    `cause`: the fact that made it necessary, where it is not one that comes with the change.
+    `cause`: what made it necessary, where it is not a fact that comes with the change.
     """
-    cause = change.facts[0] if change.facts else cause
-    at = cause.time if cause is not None else (steps[-1].moment.at if steps else before.last.at if before.last else None)
+    refold = cause if isinstance(cause, Refold) else None
+    event = change.facts[0] if change.facts else None if isinstance(cause, Refold) else cause
+    at = event.time if event is not None else (steps[-1].moment.at if steps else before.last.at if before.last else None)
     if at is None:
         return []
-    teller = _Teller(change, version, cause, at)
-    teller.balance(before, change.head, [_entry_out(entry, moment) for moment, entry in rows])
+    teller = _Teller(change, version, event, at, refold)
+    teller.balance(before, change.head, [_entry_out(entry, moment, refold) for moment, entry in rows])
     new = {(decision.source, decision.id) for decision in change.decisions}
     moved = _tier_move(program, before, change.head, steps)
     if moved is not None:
@@ -85,12 +87,15 @@ def _tier_move(program: Program, before: Head, after: Head, steps: Sequence[Step
 class _Teller:
     """Collects the messages of one version of one account."""
 
-    def __init__(self, change: AccountChange, version: int, event: Event | None, at: datetime) -> None:
+    def __init__(
+        self, change: AccountChange, version: int, event: Event | None, at: datetime, refold: Refold | None = None
+    ) -> None:
         self.messages: list[Message] = []
         self._change = change
         self._version = version
         self._event = event
         self._at = at
+        self._refold = refold
 
     def _tell(self, topic: OutTopic, at: datetime, data: Mapping[str, Any], because: Event | None = None) -> None:
         """`because`: the event whose trace goes along, where that is another than the cause of the version."""
@@ -117,6 +122,8 @@ class _Teller:
 
     def _cause(self) -> dict[str, str]:
         event = self._event
+        if self._refold is not None:
+            return {"type": REFOLD, "source": REFOLD_SOURCE, "id": self._refold.run}
         if event is None:
             return {"type": CLOCK}
         cause = {"type": event.type, "source": event.source, "id": event.id}
@@ -180,10 +187,10 @@ class _Teller:
         )
 
 
-def _entry_out(entry: Entry, moment: Moment | None = None) -> dict[str, Any]:
+def _entry_out(entry: Entry, moment: Moment | None = None, refold: Refold | None = None) -> dict[str, Any]:
     """`moment`: where the message may be as of another one. Whoever restores a database reads back when money was paid out."""
     data: dict[str, Any] = {
-        "reason": entry.reason,
+        "reason": entry.reason if refold is None else REFOLD,
         "points": entry.points,
         "from": entry.source,
         "to": entry.target,
@@ -193,4 +200,6 @@ def _entry_out(entry: Entry, moment: Moment | None = None) -> dict[str, Any]:
     data.update((name, value) for name, value in optional.items() if value is not None)
     if moment is not None and entry.reason == "pay_out":
         data["effective_at"] = moment.at
+    if refold is not None:
+        data["corrects"], data["fold"] = entry.reason, refold.fold
     return data

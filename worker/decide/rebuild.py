@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from contracts.events import Event
 from worker.decide import messages
 from worker.decide.account import Account
-from worker.decide.change import AccountChange, AccountRow, StoredStep
+from worker.decide.change import AccountChange, AccountRow, Refold, StoredStep
 from worker.decide.explain import Posting
 from worker.decide.fold import moment_of
 from worker.decide.program import Program
@@ -47,13 +47,20 @@ class Kept:
 
 
 def rebuild_account(
-    program: Program, kept: Kept, clock: Clock, epoch: int = 0, fresh: Sequence[Event] = (), after: Moment | None = None
+    program: Program,
+    kept: Kept,
+    clock: Clock,
+    epoch: int = 0,
+    fresh: Sequence[Event] = (),
+    after: Moment | None = None,
+    refold: Refold | None = None,
 ) -> AccountChange:
     """The account as its facts say, up to the later of the clock and its last moment, and no longer fenced.
 
     `fresh`: facts that are to be kept with the change; `after`: how far was folded when the last of them came, if that is later
     than what is kept. What was posted otherwise is corrected under one new version; if nothing
-    was, subscribers hear nothing. Raises Defect if the facts cannot be folded.
+    was, subscribers hear nothing. `refold`: the corrections are labelled as its, and no verdict is taken: what waits goes on
+    waiting, so that nothing moves but by another fold or other terms. Raises Defect if the facts cannot be folded.
     """
     row, last = kept.row, kept.row.head.last
     recorded = {(each.source, each.id): each for each in kept.decisions}
@@ -66,6 +73,7 @@ def rebuild_account(
         account = Account(program, blank(), {}, {}, complete=True)
         account.certainty = clock.certainty
         account.began = dict(row.head.waiting)
+        account.told_only = refold is not None
         return account
 
     account, steps = fold_covered(begin, facts, until, told, folded)
@@ -85,12 +93,19 @@ def rebuild_account(
         undone_from=BEGINNING,
         late=sum(last is not None and moment_of(fact) < last for fact in fresh),
     )
-    _post(program, change, kept, facts, steps)
+    _post(program, change, kept, facts, steps, refold)
     _number_steps(change, kept.postings, steps)
     return change
 
 
-def _post(program: Program, change: AccountChange, kept: Kept, facts: Sequence[Event], steps: Sequence[Step]) -> None:
+def _post(
+    program: Program,
+    change: AccountChange,
+    kept: Kept,
+    facts: Sequence[Event],
+    steps: Sequence[Step],
+    refold: Refold | None,
+) -> None:
     """What was folded minus what was posted, under one version; and what subscribers do not know yet."""
     # What subscribers were told is what was posted; the head may say otherwise.
     posted = _balances(kept.postings)
@@ -100,9 +115,11 @@ def _post(program: Program, change: AccountChange, kept: Kept, facts: Sequence[E
     quiet = taken_over_quietly(change, kept.postings, steps)
     if not quiet:
         waited = next((fact for fact in facts if before.last is None or moment_of(fact) > before.last), None)
-        change.messages.extend(messages.of_refold(program, change, before, change.version + 1, steps, rows, waited))
+        cause = refold or waited
+        change.messages.extend(messages.of_refold(program, change, before, change.version + 1, steps, rows, cause))
         change.version += bool(change.messages)
-    change.entries.extend(number(change.version, posted, rows, correction=not quiet))
+    label = refold.fold if refold is not None else None
+    change.entries.extend(number(change.version, posted, rows, correction=not quiet, refold=label))
 
 
 def _balances(postings: Sequence[Posting]) -> Head:

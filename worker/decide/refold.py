@@ -196,7 +196,9 @@ def _in_order(work: _Work, change: AccountChange, facts: Sequence[Event], folded
     return change
 
 
-def number(version: int, before: Head, entries: Iterable[tuple[Moment, Entry]], *, correction: bool) -> list[PostedEntry]:
+def number(
+    version: int, before: Head, entries: Iterable[tuple[Moment, Entry]], *, correction: bool, refold: int | None = None
+) -> list[PostedEntry]:
     """Entries as rows of the ledger: numbered, with the balances of both buckets after each."""
     balances: dict[Bucket, int] = {
         "pending": before.pending,
@@ -220,6 +222,7 @@ def number(version: int, before: Head, entries: Iterable[tuple[Moment, Entry]], 
                 source_after=balances.get(entry.source),
                 target_after=balances.get(entry.target),
                 correction=correction,
+                refold=refold,
             )
         )
     return rows

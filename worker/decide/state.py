@@ -47,6 +47,9 @@ CLOCK_SOURCE = ""  # that of no event, whatever producers call themselves
 FORMAT: Final = 4
 """The form in which accounts are kept (head, lots, items, before-images). One kept in another is folded anew from its facts when
 it is touched next: raise it whenever a release reads these otherwise than the one before wrote them."""
+FOLD_VERSION: Final = 1
+"""The version of the fold, which every account keeps: raise it with every mend after which facts of the past come to other points
+or tiers. What was posted by another version is moved by a refold alone (`loyalty ledger refold`)."""
 
 
 class Moment(NamedTuple):
@@ -151,11 +154,12 @@ class Head(Record, frozen=True):
     `waiting`: redemptions not yet decided, by moment, because not all has been read that came before them. `deliveries`: orders
     with goods still to send, where the terms let something travel with them; `riders`: requests for reward items that wait for
     such a delivery. `clock_due_at`: the next instant at which the clock changes something; `next_due_at`: the instant at which
-    that will be done, which is later where it became due in the past. `format`: the form in which the account is kept (1 if it
-    does not say).
+    that will be done, which is later where it became due in the past. `format`: the form in which the account is kept, `fold`:
+    the version of the fold that gives all that was posted of it (1 if it does not say).
     """
 
     format: int = 1
+    fold: int = 1
     last: Moment | None = None
     registered_at: datetime | None = None
     enrolled_at: datetime | None = None
@@ -191,7 +195,12 @@ def awaited_by(head: Head) -> int | None:
 
 def blank() -> Head:
     """The head of an account about which nothing is known yet."""
-    return Head(format=FORMAT)
+    return Head(format=FORMAT, fold=FOLD_VERSION)
+
+
+def is_current(head: Head) -> bool:
+    """Whether this release can go on from an account as it is kept: it is in this release's form, and posted by its fold."""
+    return (head.format, head.fold) == (FORMAT, FOLD_VERSION)
 
 
 RequestType = Literal["reward", "redemption", "subscription"]

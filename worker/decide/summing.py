@@ -19,8 +19,8 @@ SUMMED_BY: Final = (
 )
 """What the entries of one sum share, from the finest to the coarsest: of the last there are not more than reasons and buckets
 allow, and the pay days of the past."""
-_ALWAYS: Final = ("effective_at",)
-"""Whoever restores a database reads back when money was paid out."""
+_ALWAYS: Final = ("effective_at", "corrects", "fold")
+"""Whoever restores a database reads back when money was paid out, and what a refold paid out otherwise."""
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode

@@ -57,6 +57,8 @@ async def of_accounts(link: Link, group: Sequence[UUID], known_at: datetime | No
     decisions = by_account(await link.fetch("all_decisions", group, known_at))
     entries = by_account(await link.fetch("all_entries", group, known_at))
     announced = by_account(await link.fetch("all_announced", group))
+    fenced = [account_id for account_id, head in heads.items() if head.fenced is not None]
+    unfolded = by_account(await link.fetch("unfolded_facts", fenced)) if fenced else {}
     lots = by_account(await link.fetch("all_lots", group))
     items = by_account(await link.fetch("all_items", group))
 
@@ -77,6 +79,7 @@ async def of_accounts(link: Link, group: Sequence[UUID], known_at: datetime | No
             lot_names=[lot_name(row["origin"], row["part"]) for row in lots.get(account_id, ())],
             announced=[decision_of(row) for row in announced.get(account_id, ())],
             item_names=[(row["kind"], row["key"]) for row in items.get(account_id, ())],
+            unfolded=frozenset((row["source"], row["id"]) for row in unfolded.get(account_id, ())),
             unreadable=unreadable.get(account_id),
             torn=torn.get(account_id),
         )

@@ -103,8 +103,8 @@ def entry_of(row: Row) -> StoredEntry:
 
 def posting_of(row: Row) -> Posting:
     """An entry with its name, the time of its recording, and whether it corrects."""
-    stored = entry_of(row)
-    return Posting(row["version"], row["line"], row["recorded_at"], stored.moment, stored.entry, row["correction"])
+    stored, how = entry_of(row), (row["correction"], row["refold"])
+    return Posting(row["version"], row["line"], row["recorded_at"], stored.moment, stored.entry, *how)
 
 
 def outbox_row_of(row: Row) -> OutboxRow:

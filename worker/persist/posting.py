@@ -18,7 +18,7 @@ FACT: Final = names_of("account_id source id type business_at rank program order
 DECISION: Final = names_of("account_id source id verdict points reason recorded_at")
 ENTRY: Final = names_of(
     "account_id version line business_at rank source id recorded_at reason points from_bucket to_bucket from_after to_after"
-    " kind lot expires_on order_id rule correction"
+    " kind lot expires_on order_id rule correction refold"
 )
 STEP: Final = names_of("account_id business_at rank source id version before")
 LOT: Final = names_of("account_id origin part kind points pending available lapsed expires_on lapses_at doc")
@@ -69,7 +69,7 @@ def _entries(changes: Sequence[AccountChange], recorded_at: datetime) -> Rows:
         (
             *(c.account_id, p.version, p.line, *p.moment, recorded_at),
             *(p.entry.reason, p.entry.points, p.entry.source, p.entry.target, p.source_after, p.target_after),
-            *(p.entry.kind, p.entry.lot, p.entry.expires_on, p.entry.order_id, p.entry.rule, p.correction),
+            *(p.entry.kind, p.entry.lot, p.entry.expires_on, p.entry.order_id, p.entry.rule, p.correction, p.refold),
         )
         for c in changes
         for p in c.entries

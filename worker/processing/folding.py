@@ -31,7 +31,7 @@ from worker.log import get_logger
 from worker.persist.api import Batch
 from worker.persist.errors import ErasedMeanwhileError
 from worker.persist.rows import Dossier
-from worker.processing.folding_anew import folded_anew, in_other_form
+from worker.processing.folding_anew import folded_anew, in_other_form, must_not_move
 from worker.programs.catalogue import Catalogue
 
 log = get_logger(__name__)
@@ -152,12 +152,14 @@ class Folding:
         return {each.account_id: each for each in (await batch.dossiers(other) if other else ()) if in_other_form(each.row)}
 
     def _anew(self, task: Task, dossier: Dossier, loaded: Loaded, clock: Clock) -> AccountChange:
-        """An account that is kept in another form: folded from its facts, and then from them and what is new."""
+        """An account that another release kept: folded from its facts, and then from them and what is new; fenced, if that alone
+        would move numbers."""
         row = dossier.row
         assert row is not None
         program = self._catalogue.program(row.program)
         try:
             _must_be_folded(task)
+            must_not_move(dossier, program, clock)
             change = folded_anew(dossier, program, clock, self._epoch)
             items = {key: item for key, item in change.items.items() if item is not None}
             task.deduplicated = _deduplicated(task, row, loaded.seen, items)

@@ -20,7 +20,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from worker import metrics
-from worker.decide.state import FORMAT
+from worker.decide.state import is_current
 from worker.log import get_logger
 from worker.persist import PostgresStore, Terms, Violation, shard_of
 from worker.persist.errors import StoreError
@@ -117,7 +117,7 @@ class Sampler:
         return [violation for each in found.values() for violation in each.violations]
 
     async def _look(self, accounts: Sequence[UUID]) -> dict[UUID, _Found]:
-        """What is wrong with each; fenced ones wait for an operator, those kept in another form are another release's."""
+        """What is wrong with each; fenced ones wait for an operator, those kept otherwise are another release's."""
         programs = {code: self._catalogue.program(code) for code in self._catalogue.codes}
         found: dict[UUID, _Found] = {}
         for account in accounts:  # one at a time: between two of them the others go on
@@ -126,7 +126,7 @@ class Sampler:
             violations = [violation async for violation in self._store.verify([account])]
             for dossier in dossiers:
                 row = dossier.row
-                if row is not None and (row.fenced is not None or row.head.format != FORMAT):
+                if row is not None and (row.fenced is not None or not is_current(row.head)):
                     continue
                 # Beside the loop: folding a long life anew takes longer than the others should wait.
                 violations += await asyncio.to_thread(list, of_account(dossier, programs))

@@ -15,12 +15,12 @@ from worker.decide.account import Defect
 from worker.decide.change import AccountChange, Wanted
 from worker.decide.program import Program
 from worker.decide.refold import Clock
-from worker.decide.state import Certainty
+from worker.decide.state import Certainty, is_current
 from worker.persist import PostgresStore
 from worker.persist.api import Store
 from worker.persist.errors import RefusedError
 from worker.persist.rows import Dossier
-from worker.processing.folding_anew import folded_anew
+from worker.processing.folding_anew import folded_anew, must_not_move
 from worker.programs.catalogue import Catalogue
 from worker.upkeep.heads import LOOKS_AHEAD, comparable
 
@@ -171,7 +171,10 @@ def _one(what: _Rebuild, clock: Clock, dossier: Dossier) -> tuple[Rebuilt, Accou
     if row is None:
         return _left(dossier, "there is no such account"), None
     try:
-        change = folded_anew(dossier, what.catalogue.program(row.program), clock, what.epoch)
+        program = what.catalogue.program(row.program)
+        if not is_current(row.head):
+            must_not_move(dossier, program, clock)
+        change = folded_anew(dossier, program, clock, what.epoch)
     except KeyError:
         return _left(dossier, f"no terms of {row.program} are registered"), None
     except Defect as defect:

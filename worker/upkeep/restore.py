@@ -62,6 +62,7 @@ class _Entry(msgspec.Struct):
     points: int
     to: str
     effective_at: datetime | None = None
+    corrects: str | None = None
 
 
 class _Because(msgspec.Struct):
@@ -156,7 +157,7 @@ class Payments:
         except msgspec.DecodeError:
             return False
         account = _account(key, told.program, told.member_id)
-        entries = [each for each in told.entries if each.reason == "pay_out"]
+        entries = [each for each in told.entries if "pay_out" in (each.reason, each.corrects)]
         if (account, told.epoch, told.version) in self._seen:
             return True  # published twice
         self._seen.add((account, told.epoch, told.version))

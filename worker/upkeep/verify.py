@@ -18,13 +18,15 @@ from worker.decide.account import Account, Defect
 from worker.decide.fold import fold, moment_of
 from worker.decide.program import Program
 from worker.decide.refold import net
-from worker.decide.state import FORMAT, Entry, Head, Item, ItemKey, Moment, blank
+from worker.decide.state import FORMAT, Entry, Head, Item, ItemKey, Moment, blank, is_current
 from worker.decide.step import Step
 from worker.persist.api import Store
 from worker.persist.rows import Dossier, Violation
+from worker.processing.folding_anew import waits
 from worker.upkeep.heads import LOOKS_AHEAD, comparable
 
 REFOLD: Final = "refold_of_facts_is_state"
+AWAITS: Final = "awaits_refold"
 ENTRIES: Final = "refold_of_facts_is_posted"
 FENCED: Final = "fenced"
 FACTS_READ: Final = "facts_can_be_read"
@@ -34,6 +36,7 @@ _WRITTEN_BY_HAND: Final = (
 )
 _CURES: Final = {
     FENCED: "find the defect that is named, run a release that has it mended, then `loyalty ledger rebuild --fenced`",
+    AWAITS: "`loyalty ledger refold` shows what this release gives otherwise than the one that posted it, `--apply` moves it",
     FACTS_READ: "a later release may have written it: run that one; else " + _WRITTEN_BY_HAND,
     "entries_carry_on": _WRITTEN_BY_HAND,
     "entries_are_gapless": _WRITTEN_BY_HAND,
@@ -79,7 +82,7 @@ def _findings(dossier: Dossier, programs: Mapping[str, Program]) -> Iterator[tup
             yield REFOLD, f"{counted(len(dossier.facts), 'fact')} and no account"
         return
     if row.fenced is not None:
-        yield FENCED, f"fenced: {row.fenced}"
+        yield (AWAITS if waits(row.fenced) else FENCED), f"fenced: {row.fenced}"
         return
     if dossier.unreadable is not None:
         yield FACTS_READ, f"there is {dossier.unreadable}"
@@ -95,16 +98,19 @@ def _findings(dossier: Dossier, programs: Mapping[str, Program]) -> Iterator[tup
     except Defect as defect:
         yield REFOLD, f"the facts cannot be folded: {defect}"
         return
-    if row.head.format == FORMAT:  # what is kept in another form is not gone on from, but folded anew when it is touched next
-        rows = (
-            *_of_rows("lot", dossier.lots, folded.lots),
-            *_of_rows("item", _by_name(dossier.items), _by_name(folded.items)),
-        )
-        for detail in (*_of_head(row.head, folded), *rows):
-            yield REFOLD, detail
     posted = net((stored.moment, stored.entry) for stored in dossier.entries)
-    for detail in _of_entries(posted, net((step.moment, entry) for step in steps for entry in step.entries)):
-        yield ENTRIES, detail
+    differences = list(_of_entries(posted, net((step.moment, entry) for step in steps for entry in step.entries)))
+    moves = bool(differences) and not is_current(row.head)
+    # What is kept in another form is not gone on from, but folded anew when it is touched next; so is what a refold moves.
+    if row.head.format == FORMAT and not moves:
+        yield from ((REFOLD, detail) for detail in _of_state(dossier, row.head, folded))
+    yield from ((AWAITS if moves else ENTRIES, detail) for detail in differences)
+
+
+def _of_state(dossier: Dossier, head: Head, folded: Account) -> Iterator[str]:
+    yield from _of_head(head, folded)
+    yield from _of_rows("lot", dossier.lots, folded.lots)
+    yield from _of_rows("item", _by_name(dossier.items), _by_name(folded.items))
 
 
 def _refolded(dossier: Dossier, program: Program) -> tuple[Account, list[Step]]:

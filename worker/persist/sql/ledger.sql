@@ -73,6 +73,14 @@ FROM fact
 WHERE account_id = ANY($1::uuid[]) AND ($2::timestamptz IS NULL OR recorded_at <= $2)
 ORDER BY account_id, business_at, rank, source, id;
 
+-- What came while an account was fenced has no step yet.
+-- name: unfolded_facts
+SELECT f.account_id, f.source, f.id
+FROM fact f
+LEFT JOIN step s ON s.account_id = f.account_id AND s.business_at = f.business_at AND s.rank = f.rank
+    AND s.source = f.source AND s.id = f.id
+WHERE f.account_id = ANY($1::uuid[]) AND s.account_id IS NULL;
+
 -- name: all_decisions
 SELECT account_id, source, id, verdict, points, reason
 FROM decision
@@ -80,7 +88,7 @@ WHERE account_id = ANY($1::uuid[]) AND ($2::timestamptz IS NULL OR recorded_at <
 
 -- name: all_entries
 SELECT account_id, version, line, business_at, rank, source, id, reason, points, from_bucket, to_bucket,
-    kind, lot, expires_on, order_id, rule, recorded_at, correction
+    kind, lot, expires_on, order_id, rule, recorded_at, correction, refold
 FROM entry
 WHERE account_id = ANY($1::uuid[]) AND ($2::timestamptz IS NULL OR recorded_at <= $2)
 ORDER BY account_id, version, line;

@@ -10,12 +10,25 @@ from typing import Any
 from msgspec.structs import replace
 
 from contracts.events import Event, OrderPlaced, PointsAdjusted
+from contracts.events.outbound import REFOLD
 from contracts.terms import Rule
 from worker.decide.explain import Explained, Explanation
 from worker.decide.order_records import Order, Portion
 from worker.decide.program import Program, Version
 from worker.reading.explain import arithmetic
-from worker.reading.explain.words import ANY_TITLE, BACK_TITLE, CAUSES, CLOCK, EVENTS, MORE_TITLE, TITLES, Language, Words
+from worker.reading.explain.words import (
+    ANY_TITLE,
+    BACK_TITLE,
+    CAUSES,
+    CLOCK,
+    EVENTS,
+    MORE_TITLE,
+    REFOLD_BACK_TITLE,
+    REFOLD_TITLE,
+    TITLES,
+    Language,
+    Words,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +43,9 @@ class RuleTold:
 
 @dataclass(frozen=True, slots=True)
 class PostingTold:
-    """One posting. `points` moved from `source` to `target` at business time `at`; it was written at `recorded_at`."""
+    """One posting. `points` moved from `source` to `target` at business time `at`; it was written at `recorded_at`. Of one with the
+    reason `refold`, `corrects` is the reason of what it puts right and `fold` the version of the calculation, as subscribers hear
+    it."""
 
     at: str
     recorded_at: str
@@ -50,6 +65,8 @@ class PostingTold:
     order_id: str | None
     correction: bool
     late: tuple[str, ...]
+    corrects: str | None = None
+    fold: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +154,7 @@ class _Teller:
             points=entry.points,
             source=entry.source,
             target=entry.target,
-            reason=entry.reason,
+            reason=entry.reason if each.posting.refold is None else REFOLD,
             rule=self._rule(each.program, entry.rule),
             how=tuple(self._how(version, each)),
             kind=entry.kind,
@@ -146,6 +163,8 @@ class _Teller:
             order_id=entry.order_id,
             correction=bool(each.change and each.change.was),
             late=tuple(self._late(version, each)),
+            corrects=entry.reason if each.posting.refold is not None else None,
+            fold=each.posting.refold,
         )
 
     # -- what, why, under which rule
@@ -155,9 +174,13 @@ class _Teller:
         words = TITLES.get((entry.reason, entry.source, entry.target))
         backwards = TITLES.get((entry.reason, entry.target, entry.source))
         names = {name: self.words.bucket(bucket) for name, bucket in (("source", entry.source), ("target", entry.target))}
+        refold = each.posting.refold is not None
         if words is None and backwards is not None:
-            return self.words.of(BACK_TITLE, what=self.words.of(backwards, n=entry.points))
+            back = REFOLD_BACK_TITLE if refold else BACK_TITLE
+            return self.words.of(back, what=self.words.of(backwards, n=entry.points))
         title = self.words.of(words or ANY_TITLE, n=entry.points, **names)
+        if refold:
+            return self.words.of(REFOLD_TITLE, what=title)
         return self.words.of(MORE_TITLE, what=title) if each.change and each.change.was else title
 
     def _cause(self, event: Event | None) -> str:
@@ -181,6 +204,8 @@ class _Teller:
         if change.was:
             sign = 1 if change.was > 0 else -1  # told in the direction in which the points went first
             yield self.words.line("changed", was=sign * change.was, now=sign * change.now)
+        if each.posting.refold is not None:
+            yield self.words.line("refold", fold=each.posting.refold)
         for era in change.eras:
             yield self.words.line("terms", since=_minute(version, era.since), at=_minute(version, era.until))
         for event in change.late:

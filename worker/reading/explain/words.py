@@ -53,6 +53,8 @@ TITLES: Final[Mapping[tuple[str, str, str], Pair]] = {
 ANY_TITLE: Final[Pair] = ("{n}ポイントが{source}から{target}へ", "{n:point} moved from {source} to {target}")
 BACK_TITLE: Final[Pair] = ("訂正（取り消し）：{what}", "Correction, undone: {what}")
 MORE_TITLE: Final[Pair] = ("訂正：{what}", "Correction: {what}")
+REFOLD_BACK_TITLE: Final[Pair] = ("計算の訂正（取り消し）：{what}", "Calculation put right, undone: {what}")
+REFOLD_TITLE: Final[Pair] = ("計算の訂正：{what}", "Calculation put right: {what}")
 
 BUCKETS: Final[Mapping[str, Pair]] = {
     "pending": ("利用開始待ち", "pending"),
@@ -169,6 +171,10 @@ LINES: Final[Mapping[str, Pair]] = {
     "unknown": (
         "記帳時の規約と状態による計算は、今ある記録からは再現できません",
         "posted by terms and a state of then that are not to be worked out from what is recorded now",
+    ),
+    "refold": (
+        "過去の計算を今の計算方法（第{fold}版）と今の規約で訂正した記帳です",
+        "the past was worked out anew, by version {fold} of the calculation and the terms of now",
     ),
     "late_itself": ("この出来事は遅れて届きました", "this came late itself"),
 }
