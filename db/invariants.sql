@@ -167,5 +167,8 @@ WHERE NOT EXISTS (SELECT FROM account a WHERE a.account_id = r.account_id);
 SELECT NULL::uuid AS account_id, format('%s event(s) wait for an order that has come: %s', count(*), p.order_id) AS detail
 FROM parked p
 JOIN order_route r ON r.order_id = p.order_id
-WHERE p.program IS NULL AND r.programs NOT IN ('{}', ARRAY['']) OR p.program = ANY(r.programs)
+WHERE p.program = ANY(r.programs)
+    OR p.program IS NULL AND NOT p.aside AND r.programs NOT IN ('{}', ARRAY[''])
+    -- What is set aside follows nothing but an order outside, or a guest's.
+    OR p.aside AND (cardinality(array_remove(r.account_ids, NULL)) > 0 OR cardinality(array_remove(r.programs, '')) > 1)
 GROUP BY p.order_id;

@@ -97,6 +97,11 @@ class Event(Struct, frozen=True):
         return member_id
 
     @property
+    def follows(self) -> bool:
+        """Whether the event is about an order and says by the order alone whose it is."""
+        return self.type in _NAMES_ORDER and self.type not in _NAMES_MEMBER
+
+    @property
     def rank(self) -> int:
         """Place among the events of the same instant."""
         return RANK[self.type]

@@ -143,7 +143,7 @@ def check_nothing_lost(stage: Stage, messages: Iterable[tuple[Message, Partition
     records = [letter.record for letter in stage.tables.dead_letters.values()]
     letters = {(record.topic, record.partition, record.offset) for record in records}
     waits = {key: event for key, (_, event) in stage.tables.parked.items()}
-    known = {order for order, route in stage.tables.routes.items() if route.known and not route.outside}
+    known = {order for order, route in stage.tables.routes.items() if route.known and not route.of_nobody}
     assert not [key for key in waits if key[0] in known], "something is parked for an order that has come"
     bodies = _bodies(stage)
     contents: dict[tuple[str, str], set[bytes]] = {}

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
+from contracts.events import Event
 from tests.stores.memory_batch import MemoryBatch
 from tests.stores.memory_tables import Tables, dossier_of
 from tests.stores.soundness import violations
@@ -140,15 +141,22 @@ class MemoryStore:
         found = {
             order_id
             for (order_id, _, _), (_, event) in self.tables.parked.items()
-            if (homes := set(self.tables.routes[order_id].accounts)) - {""} and event.program in {None, *homes}
+            if self._drains(self.tables.routes[order_id], event)
         }
         return [self.tables.routes[order_id] for order_id in sorted(found)][:limit]
+
+    @staticmethod
+    def _drains(route: Route, event: Event) -> bool:
+        """Whether an order has come that an event waits for; without a program it is set aside for orders of nobody."""
+        if event.program is None:
+            return route.known and not (route.of_nobody and len(route.accounts.keys() - {""}) < 2)
+        return event.program in route.accounts
 
     async def let_go(self, before: datetime, limit: int) -> int:
         gone = [
             key
             for key, (recorded_at, event) in self.tables.parked.items()
-            if recorded_at < before and event.program is None and self.tables.routes[key[0]].outside
+            if recorded_at < before and event.program is None and self.tables.routes[key[0]].of_nobody
         ][:limit]
         for key in gone:
             del self.tables.parked[key]

@@ -112,6 +112,17 @@ class MemoryBatch:
         self._on_commit.append(lambda _: self._tables.routes.update(claimed))
         return claimed
 
+    async def nameless(self, orders: Iterable[tuple[UUID, str]]) -> dict[UUID, list[Event]]:
+        found: dict[UUID, list[Event]] = {}
+        for account_id, order_id in sorted(set(orders)):
+            account = self._tables.accounts.get(account_id)
+            if account is None:
+                continue
+            for key, (_, fact) in account.facts.items():
+                if fact.order_id == order_id and fact.program is None and fact.follows and key not in account.decisions:
+                    found.setdefault(account_id, []).append(fact)
+        return {account_id: sorted(facts, key=lambda fact: fact.key) for account_id, facts in found.items()}
+
     async def park(self, events: Sequence[Event], outside: Collection[str] = ()) -> list[Event]:
         conflicts = []
         for event in events:

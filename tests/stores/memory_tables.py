@@ -81,6 +81,7 @@ def dossier_of(tables: Tables, account_id: UUID, known_at: datetime | None = Non
         ],
         lot_names=list(account.lots),
         item_names=list(account.items),
+        withdrawn={key: at for key, (at, decision) in account.decisions.items() if decision.withdraws and known(at)},
         announced=[decision for (of, _, _), decision in tables.announced.items() if of == account_id],
         unfolded=frozenset(
             (fact.source, fact.id) for fact, _ in facts if account.row.fenced and moment_of(fact) not in account.steps

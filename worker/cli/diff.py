@@ -93,7 +93,8 @@ async def _accounts(old: str, new: Program, at: datetime | None) -> AsyncIterato
             if dossier.row is not None and dossier.row.program == terms.code:
                 if dossier.unreadable is not None:
                     raise Failure(Exit.FINDING, f"an account has {dossier.unreadable}: see `loyalty ledger verify`")
-                yield compare(terms, new, dossier.row.member_id, dossier.facts, until)
+                facts = [fact for fact in dossier.facts if (fact.source, fact.id) not in dossier.withdrawn]
+                yield compare(terms, new, dossier.row.member_id, facts, until)
 
 
 def show_differences(differences: Iterator[Difference], output: Format, members_max: int) -> None:

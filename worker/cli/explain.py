@@ -75,6 +75,9 @@ async def _told(program: str, member: str, order: str | None, at: str | None, la
         until = asked or (await store.state()).now
     if order is not None and ("order", order) not in dossier.items:
         raise Failure(Exit.FINDING, f"{order}: this member has no order of that id in {program}")
-    facts = [Known(fact, recorded_at) for fact, recorded_at in zip(dossier.facts, dossier.recorded, strict=True)]
+    facts = [
+        Known(fact, recorded_at, dossier.withdrawn.get((fact.source, fact.id)))
+        for fact, recorded_at in zip(dossier.facts, dossier.recorded, strict=True)
+    ]
     found = explain_postings(terms, facts, dossier.decisions, dossier.postings, until, before)
     return tell(terms, found, member, until, lang.value, order)

@@ -57,7 +57,7 @@ async def _decisions(program: str, output: Format) -> None:
         async for dossier in store.dossiers():
             if dossier.row is None or dossier.row.program != program:
                 continue
-            taken = {(each.source, each.id): each for each in dossier.decisions}
+            taken = {(each.source, each.id): each for each in dossier.decisions if not each.withdraws}
             if pays_out and (until := settled_until(dossier.row.head, come)) is not None:
                 name = clock_moment(until).name  # that nothing was paid is a decision too
                 taken.setdefault(name, Decision(*name, verdict="accepted", points=0))

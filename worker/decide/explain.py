@@ -26,10 +26,17 @@ from worker.decide.trace import Noted, Reversing, Trace, Working
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A fact and when it was recorded."""
+    """A fact and when it was recorded; since when it does not count (None: it does)."""
 
     event: Event
     recorded_at: datetime
+    withdrawn_at: datetime | None = None
+
+    def counts(self, turn: datetime | None) -> bool:
+        """Whether it counted before a turn (None: whether it counts now)."""
+        if turn is None:
+            return self.withdrawn_at is None
+        return self.recorded_at < turn and (self.withdrawn_at is None or self.withdrawn_at >= turn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +185,8 @@ class _Folds:
         began = min((each.recorded_at for each in facts), default=until)
         self.eras = [era for era in eras if era.until > began]
         self._programs = [*(era.program for era in self.eras), program]
-        self._facts, self._decisions, self._until = facts, decisions, until
+        # What was withdrawn is left out from then on; until then it was folded.
+        self._facts, self._decisions, self._until = facts, [each for each in decisions if not each.withdraws], until
         self._turn: datetime | None = None
         self._made: dict[int, _Fold | None] = {}
 
@@ -202,7 +210,7 @@ class _Folds:
         return tuple(each for each in self.eras if last < each.until <= posting.recorded_at and each.since <= posting.moment.at)
 
     def _fold(self, place: int) -> _Fold | None:
-        known = [each.event for each in self._facts if self._turn is None or each.recorded_at < self._turn]
+        known = [each.event for each in self._facts if each.counts(self._turn)]
         try:
             return _folded(self._programs[place], known, self._decisions, self._until)
         except Defect:

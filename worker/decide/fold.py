@@ -38,11 +38,14 @@ def defect_of(error: Exception, where: str) -> Defect:
 def fold(account: Account, facts: Iterable[Event], until: datetime | None = None) -> list[Step]:
     """Fold facts (in business order, none before the account's last moment) and the clock up to `until` into the account.
 
-    Returns the steps, each with its before-image. Raises NotLoaded when rows are missing (the account is then to be loaded
-    and folded anew) and Defect when the fold broke its own rules.
+    A fact that was withdrawn is passed over, as if it had never come. Returns the steps, each with its before-image. Raises
+    NotLoaded when rows are missing (the account is then to be loaded and folded anew) and Defect when the fold broke its rules.
     """
     steps: list[Step] = []
     for fact in facts:
+        told = account.decided.get((fact.source, fact.id))
+        if told is not None and told.withdraws:
+            continue
         run_clock(account, fact.time, steps)
         steps.append(_apply(account, fact))
     if until is not None:

@@ -35,6 +35,7 @@ class Kept:
 
     `decisions` were told to the world and stand; `postings` in the order in which they were posted.
     `announced`: verdicts told before the database was restored, which stand as well, though they are not recorded.
+    `withdrawals`: of facts that do not count from now on.
     """
 
     row: AccountRow
@@ -44,6 +45,7 @@ class Kept:
     lots: Collection[str] = ()
     items: Collection[ItemKey] = ()
     announced: Sequence[Decision] = ()
+    withdrawals: Sequence[Decision] = ()
 
 
 def rebuild_account(
@@ -64,7 +66,7 @@ def rebuild_account(
     """
     row, last = kept.row, kept.row.head.last
     recorded = {(each.source, each.id): each for each in kept.decisions}
-    told = {(each.source, each.id): each for each in kept.announced} | recorded
+    told = {(each.source, each.id): each for each in (*kept.announced, *kept.withdrawals)} | recorded
     facts = sorted((*kept.facts, *fresh), key=lambda fact: fact.key)
     folded = max((each for each in (last, after) if each is not None), default=None)
     until = max((at for at in (clock.until, folded.at if folded is not None else None) if at is not None), default=None)
@@ -87,7 +89,7 @@ def rebuild_account(
         epoch=max(row.epoch, epoch),
         head=account.head,
         facts=sorted(fresh, key=lambda fact: fact.key),
-        decisions=[account.decided[name] for name in (each.moment.name for each in steps) if name in new],
+        decisions=[*kept.withdrawals, *(account.decided[name] for name in (each.moment.name for each in steps) if name in new)],
         lots={**dict.fromkeys(kept.lots), **account.lots},
         items={**dict.fromkeys(kept.items), **account.items},
         undone_from=BEGINNING,

@@ -36,6 +36,7 @@ from worker.decide.state import (
     Undo,
     Waiting,
     blank,
+    withdrawal,
 )
 from worker.decide.step import Step
 from worker.decide.undo import head_before, undo_of
@@ -111,19 +112,20 @@ def change_account(
     told: Sequence[Decision] = (),
     after: Moment | None = None,
     waiting: Sequence[Waiting] | None = None,
+    withdrawn: Sequence[Event] = (),
     epoch: int = 0,
 ) -> AccountChange | None:
     """What the new facts, and the clock, change in one account; None if nothing at all.
 
     `facts` are new ones only, in any order; `told` are verdicts about them that the world has been told already. `after`: how far
     was folded when the last of them came, if that is later than what is loaded. `waiting`: no verdict is taken, and what none was
-    told of waits as here. Raises Late (load the history from that moment and call again), NotLoaded (load more and call again),
-    Defect (fence the account).
+    told of waits as here. `withdrawn`: facts that were folded and count no more. Raises Late (load the history from
+    that moment and call again), NotLoaded (load more and call again), Defect (fence the account).
     """
     row = loaded.row
     head = row.head if row is not None else blank()
     ordered = sorted(facts, key=lambda fact: fact.key) if len(facts) > 1 else list(facts)
-    since = going_back(head, ordered, clock)
+    since = min(filter(None, (going_back(head, ordered, clock), *map(moment_of, withdrawn))), default=None)
     if since is not None and (history is None or history.since > since):
         # Without a history, or with one that another worker's change has made too short meanwhile.
         raise Late(since)
@@ -141,7 +143,7 @@ def change_account(
         program,
         loaded,
         clock,
-        {(each.source, each.id): each for each in told},
+        {(each.source, each.id): each for each in (*told, *(withdrawal(fact.source, fact.id) for fact in withdrawn))},
         head.waiting if waiting is None else waiting,
         waiting is not None,
     )

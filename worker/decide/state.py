@@ -271,11 +271,15 @@ class Entry(Record, frozen=True):
     order_id: str | None = None
 
 
+AMBIGUOUS_ORDER: Final = "ambiguous_order"
+"""Why a fact is withdrawn: it names an order and no program, and several programs have an order of that id."""
+
+
 class Decision(Record, frozen=True):
     """A verdict on a redemption, or a sum paid out, that the world has been told: never taken again, only read.
 
     Keyed by the fact that asked (`source`, `id`) or the clock's instant; `points` is the number taken (for use-all, the number
-    found).
+    found). One that `withdraws` its fact is told as a dead letter: the fact is kept and folded no more.
     """
 
     source: str
@@ -283,6 +287,16 @@ class Decision(Record, frozen=True):
     verdict: Verdict
     points: int
     reason: str | None = None
+
+    @property
+    def withdraws(self) -> bool:
+        """Whether the fact does not count."""
+        return self.reason == AMBIGUOUS_ORDER
+
+
+def withdrawal(source: str, id_: str) -> Decision:
+    """The decision that a fact does not count, for it cannot be told whose it is."""
+    return Decision(source, id_, "rejected", 0, AMBIGUOUS_ORDER)
 
 
 class Before(Record, frozen=True):

@@ -62,6 +62,10 @@ class Batch(Protocol):
         Both sides must claim before they park or take what is parked: this is what keeps one from missing the other.
         """
 
+    async def nameless(self, orders: Iterable[tuple[UUID, str]]) -> dict[UUID, list[Event]]:
+        """Facts of accounts that follow these orders (account, order id) and name no program, in business order; without those
+        that were withdrawn. To be asked after `load`: what is kept later makes the head be lost."""
+
     async def park(self, events: Sequence[Event], outside: Collection[str] = ()) -> list[Event]:
         """Keeps events (each names an order) until their order comes. Repeats are ignored.
 

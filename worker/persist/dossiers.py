@@ -80,6 +80,11 @@ async def of_accounts(link: Link, group: Sequence[UUID], known_at: datetime | No
             announced=[decision_of(row) for row in announced.get(account_id, ())],
             item_names=[(row["kind"], row["key"]) for row in items.get(account_id, ())],
             unfolded=frozenset((row["source"], row["id"]) for row in unfolded.get(account_id, ())),
+            withdrawn={
+                (row["source"], row["id"]): row["recorded_at"]
+                for row in decisions.get(account_id, ())
+                if decision_of(row).withdraws
+            },
             unreadable=unreadable.get(account_id),
             torn=torn.get(account_id),
         )

@@ -47,6 +47,17 @@ def _waves(arrivals: Sequence[Arrival], awaited: set[str]) -> list[list[tuple[st
     return [[wave[order_id] for order_id in sorted(wave)] for wave in waves if wave]
 
 
+async def nameless(link: Link, orders: Iterable[tuple[UUID, str]]) -> dict[UUID, list[Event]]:
+    """Facts of accounts that follow these (account, order) and name no program, in business order; not those withdrawn."""
+    wanted = sorted(set(orders))
+    found: dict[UUID, list[Event]] = {}
+    for row in await link.fetch("nameless", *columns(wanted)) if wanted else ():
+        event = event_of(row)
+        if event.follows:
+            found.setdefault(row["account_id"], []).append(event)
+    return found
+
+
 async def park(link: Link, events: Sequence[Event], outside: Collection[str]) -> list[Event]:
     """Keeps events until their order comes; returns those that contradict an event parked under the same identity.
 

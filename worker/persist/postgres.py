@@ -109,6 +109,9 @@ class PostgresBatch:
     async def claim(self, arrivals: Sequence[Arrival], awaited: Iterable[str]) -> dict[str, Route]:
         return await orders.claim(self._link, arrivals, awaited)
 
+    async def nameless(self, orders_: Iterable[tuple[UUID, str]]) -> dict[UUID, list[Event]]:
+        return await orders.nameless(self._link, orders_)
+
     async def park(self, events: Sequence[Event], outside: Collection[str] = ()) -> list[Event]:
         return await orders.park(self._link, events, outside)
 

@@ -127,9 +127,9 @@ class Route:
         return bool(self.accounts)
 
     @property
-    def outside(self) -> bool:
-        """Whether an order has come, and none of a program."""
-        return self.accounts.keys() == {""}
+    def of_nobody(self) -> bool:
+        """Whether an order has come, and only of guests and of stores outside every program."""
+        return self.known and all(account is None for account in self.accounts.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +201,9 @@ class Dossier:
     `recorded`: when each of the facts was recorded, in their order; `postings`: the entries with all that a row says of them.
     `lots` and `items` are empty where the account is kept in another form; `lot_names` and `item_names` say all the same which
     there are. `announced`: verdicts read back after a restore, whether their facts have come again or not. `unfolded`: the facts
-    that came while the account was fenced, by source and id: nothing was posted for them yet. `unreadable`: which fact, verdict
-    or entry cannot be read, `torn`: which row of the snapshot that follows from them; it is left out.
+    that came while the account was fenced, by source and id: nothing was posted for them yet. `withdrawn`: facts that do not count
+    (their decisions are among the others), and since when. `unreadable`: which fact, verdict or entry cannot be read, `torn`: which
+    row of the snapshot that follows from them; it is left out.
     """
 
     row: AccountRow | None
@@ -218,6 +219,7 @@ class Dossier:
     item_names: Sequence[ItemKey] = ()
     announced: Sequence[Decision] = ()
     unfolded: frozenset[tuple[str, str]] = frozenset()
+    withdrawn: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     unreadable: str | None = None
     torn: str | None = None
 

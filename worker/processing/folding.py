@@ -8,7 +8,7 @@ cannot lose a second time, for the lost race left them locked.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -26,12 +26,13 @@ from worker.decide.load_request import LoadRequest
 from worker.decide.needs import ROUNDS_MAX
 from worker.decide.rebuild import BEGINNING
 from worker.decide.refold import Clock, Late, change_account
-from worker.decide.state import Decision, Item, ItemKey, Moment, blank
+from worker.decide.state import Decision, Item, ItemKey, Moment, blank, withdrawal
 from worker.log import get_logger
 from worker.persist.api import Batch
 from worker.persist.errors import ErasedMeanwhileError
-from worker.persist.rows import Dossier
+from worker.persist.rows import Dossier, Route
 from worker.processing.folding_anew import folded_anew, in_other_form, must_not_move
+from worker.processing.routing import ambiguous
 from worker.programs.catalogue import Catalogue
 
 log = get_logger(__name__)
@@ -43,6 +44,7 @@ AT_ONCE_FACTS: Final = 128
 class Task(Struct):
     """One account of a batch: whose it is, its incoming facts (deduplicated when it was loaded last), and what to load of it.
 
+    `contested`: orders of the account whose id another program uses too; `withdrawn`: facts that followed them and count no more.
     `returns`: the member was erased before, and these facts are of later. `fence`: why the account is to be fenced and not folded
     (None: it is folded). `rehearsed`: nothing of it will be kept.
     """
@@ -52,6 +54,8 @@ class Task(Struct):
     member_id: str = ""
     facts: list[Event] = field(default_factory=list)
     asked: LoadRequest = field(default_factory=LoadRequest)
+    contested: set[str] = field(default_factory=set)
+    withdrawn: Sequence[Event] = ()
     returns: bool = False
     fence: str | None = None
     rehearsed: bool = False
@@ -67,11 +71,15 @@ class Task(Struct):
 
 
 class Folded(Struct):
-    """What became of a batch's accounts: changes whose heads were won, and facts that were not applied, with the reason."""
+    """What became of a batch's accounts: changes whose heads were won, and facts that were not applied, with the reason.
+
+    `withdrawn`: facts that had been applied, and new ones, of which it shows only now that it cannot be told whose they are.
+    """
 
     changes: list[AccountChange] = field(default_factory=list)
     duplicates: list[Event] = field(default_factory=list)
     conflicts: list[tuple[Event, str, str]] = field(default_factory=list)
+    withdrawn: list[Event] = field(default_factory=list)
     late: int = 0
     applied: int = 0
 
@@ -86,14 +94,15 @@ class Folding:
     async def fold(self, batch: Batch, tasks: Sequence[Task], clock: Clock) -> Folded:
         """Fold and win all of them; the caller writes the changes."""
         changes: list[AccountChange] = []
+        refused: list[Event] = []
         open_tasks = list(tasks)
         for _ in range(2):
-            tried = await self._round(batch, open_tasks, clock)
+            tried = await self._round(batch, open_tasks, clock, refused)
             won = await batch.compare_and_set(tried) if tried else set()
             changes.extend(change for change in tried if change.account_id in won)
             lost = {change.account_id for change in tried} - won
             if not lost:
-                return _folded(tasks, changes)
+                return _folded(tasks, changes, refused)
             metrics.commit_retries.labels(why="head").inc(len(lost))
             open_tasks = [task for task in open_tasks if task.account_id in lost]
         raise RuntimeError(f"{counted(len(open_tasks), 'account was', 'accounts were')} lost twice, although locked")
@@ -106,8 +115,8 @@ class Folding:
         change = self._kept_for_later(Task(account_id), loaded, loaded.row.program, loaded.row.member_id, why)
         return [change] if await batch.compare_and_set([change]) else []
 
-    async def _round(self, batch: Batch, tasks: Sequence[Task], clock: Clock) -> list[AccountChange]:
-        """Load and fold until every task has what it needs."""
+    async def _round(self, batch: Batch, tasks: Sequence[Task], clock: Clock, refused: list[Event]) -> list[AccountChange]:
+        """Load and fold until every task has what it needs. `refused` gets facts that cannot be told whose they are."""
         changes: list[AccountChange] = []
         left = list(tasks)
         for task in left:
@@ -118,6 +127,7 @@ class Folding:
             loaded = await batch.load([task.wanted() for task in left], names)
             histories = await batch.history({task.account_id: task.asked.since for task in left if task.asked.since is not None})
             whole = await self._other_forms(batch, loaded)
+            await self._contested(batch, left, refused)
             again: list[Task] = []
             at_once = 0
             for task in left:
@@ -144,6 +154,20 @@ class Folding:
             left = again
         raise AssertionError("the last round fences whoever still asks")
 
+    async def _contested(self, batch: Batch, tasks: Sequence[Task], refused: list[Event]) -> None:
+        """Look for orders in several programs, now that heads were loaded: see `worker.processing.routing` for why not before."""
+        if len(self._catalogue) == 1:
+            return
+        contested = {(task.account_id, order_id) for task in tasks for order_id in task.contested}
+        withdrawn = await batch.nameless(contested)
+        for task in tasks:
+            task.withdrawn = withdrawn.get(task.account_id, ())
+        routes = await batch.routes({fact.order_id or "" for task in tasks for fact in task.facts if _nameless(fact)})
+        several = {order_id for order_id, route in routes.items() if ambiguous(route.accounts)}
+        for task in tasks if several else ():
+            refused += (fact for fact in task.facts if _nameless(fact) and fact.order_id in several)
+            task.facts = [fact for fact in task.facts if not (_nameless(fact) and fact.order_id in several)]
+
     @staticmethod
     async def _other_forms(batch: Batch, loaded: Mapping[UUID, Loaded]) -> dict[UUID, Dossier]:
         """All that is kept of the accounts which are kept in another form."""
@@ -160,12 +184,12 @@ class Folding:
         try:
             _must_be_folded(task)
             must_not_move(dossier, program, clock)
-            change = folded_anew(dossier, program, clock, self._epoch)
+            change = folded_anew(dossier, program, clock, self._epoch, withdrawn=task.withdrawn)
             items = {key: item for key, item in change.items.items() if item is not None}
             task.deduplicated = _deduplicated(task, row, loaded.seen, items)
 
             def fold(fresh: Sequence[Event], told: Sequence[Decision], after: Moment | None) -> AccountChange:
-                return folded_anew(dossier, program, clock, self._epoch, _kept_of(fresh, row), told, after)
+                return folded_anew(dossier, program, clock, self._epoch, _kept_of(fresh, row), told, after, task.withdrawn)
 
             at_hand = (change.head, clock, loaded.seen, items, BEGINNING)
             folded, task.deduplicated = change_by(task.facts, task.deduplicated, *at_hand, fold)
@@ -184,7 +208,8 @@ class Folding:
         program = self._catalogue.program(task.program or (row.program if row is not None else ""))
         member_id = task.member_id or (row.member_id if row is not None else "")
         if row is not None and row.fenced is not None:
-            return self._kept_for_later(task, loaded, program.code, member_id, row.fenced) if deduplicated.fresh else None
+            changes = deduplicated.fresh or task.contested
+            return self._kept_for_later(task, loaded, program.code, member_id, row.fenced) if changes else None
         try:
             _must_be_folded(task)
             _must_be_readable(loaded, history)
@@ -194,12 +219,15 @@ class Folding:
 
             def fold(fresh: Sequence[Event], told: Sequence[Decision], after: Moment | None) -> AccountChange | None:
                 told, fresh = (*loaded.told, *told), _kept_of(fresh, row)
-                return change_account(*given, fresh, clock, history, told=told, after=after, epoch=self._epoch)
+                return change_account(
+                    *given, fresh, clock, history, told=told, after=after, withdrawn=task.withdrawn, epoch=self._epoch
+                )
 
             at_hand = (row.head if row is not None else blank(), clock, loaded.seen, loaded.items)
             since = history.since if history is not None else None
             change, task.deduplicated = change_by(task.facts, deduplicated, *at_hand, since, fold)
-            return _recorded_now(change, loaded)
+            change = _recorded_now(change, loaded)
+            return _touched(row, self._epoch) if change is None and row is not None and task.contested else change
         except (NotLoaded, Late):
             if not last:
                 raise
@@ -229,8 +257,14 @@ class Folding:
             epoch=max(row.epoch, self._epoch) if row is not None else self._epoch,
             head=row.head if row is not None else blank(),
             facts=list(task.deduplicated.fresh),
+            decisions=[withdrawal(fact.source, fact.id) for fact in task.withdrawn],
             fenced=why,
         )
+
+
+def _nameless(fact: Event) -> bool:
+    """Whether only the order that a fact follows says of which program it is."""
+    return fact.program is None and fact.follows
 
 
 def _must_be_folded(task: Task) -> None:
@@ -265,18 +299,33 @@ def _recorded_now(change: AccountChange | None, loaded: Loaded) -> AccountChange
     """Of what was told before a restore, only what was folded now is recorded now."""
     if change is not None and loaded.told:
         folded = {step.moment.name for step in change.steps}
-        change.decisions = [each for each in change.decisions if (each.source, each.id) in folded]
+        change.decisions = [each for each in change.decisions if each.withdraws or (each.source, each.id) in folded]
     return change
 
 
-def _folded(tasks: Iterable[Task], changes: list[AccountChange]) -> Folded:
+def _touched(row: AccountRow, epoch: int) -> AccountChange:
+    """An account in which nothing changes but that whoever has loaded it before has to load it again."""
+    return AccountChange(row.account_id, row.program, row.member_id, row.revision, row.version, max(row.epoch, epoch), row.head)
+
+
+def _folded(tasks: Iterable[Task], changes: list[AccountChange], refused: Iterable[Event]) -> Folded:
     return Folded(
         changes,
         duplicates=[event for task in tasks for event in task.deduplicated.duplicates],
         conflicts=[conflict for task in tasks for conflict in task.deduplicated.conflicts],
+        withdrawn=[*refused, *(event for task in tasks for event in task.withdrawn)],
         late=sum(change.late for change in changes),
         applied=sum(len(change.facts) for change in changes if change.fenced is None),
     )
+
+
+def contest(tasks: dict[UUID, Task], routes: Iterable[Route], gone: Collection[UUID]) -> None:
+    """Have accounts withdraw what named no program and followed orders of theirs, where several programs have an order of the id.
+    `routes`: of orders that came; `gone`: accounts that were erased."""
+    for route in routes:
+        for program, account in route.accounts.items() if ambiguous(route.accounts) else ():
+            if account is not None and account not in gone:
+                tasks.setdefault(account, Task(account, program)).contested.add(route.order_id)
 
 
 def unique(tasks: Iterable[Task]) -> list[Task]:

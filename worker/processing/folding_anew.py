@@ -17,7 +17,7 @@ from worker.decide.fold import defect_of
 from worker.decide.program import Program
 from worker.decide.rebuild import Kept, rebuild_account
 from worker.decide.refold import Clock
-from worker.decide.state import Decision, Moment, is_current
+from worker.decide.state import Decision, Moment, is_current, withdrawal
 from worker.persist.rows import Dossier
 
 AWAITS_REFOLD: Final = "awaits a refold"
@@ -66,9 +66,10 @@ def folded_anew(
     told: Sequence[Decision] = (),
     after: Moment | None = None,
     refold: Refold | None = None,
+    withdrawn: Sequence[Event] = (),
 ) -> AccountChange:
-    """The account as its facts say, and `fresh` ones that are to be kept with it, under verdicts about them that were `told`.
-    `after`, `refold`: as for `rebuild_account`. Raises Defect, whatever goes wrong."""
+    """The account as its facts say, and `fresh` ones that are to be kept with it, under verdicts about them that were `told`, and
+    without those that are `withdrawn` now. `after`, `refold`: as for `rebuild_account`. Raises Defect, whatever goes wrong."""
     assert dossier.row is not None
     if dossier.unreadable is not None:
         raise Defect(f"there is {dossier.unreadable}")
@@ -80,6 +81,7 @@ def folded_anew(
         lots=dossier.lot_names,
         items=dossier.item_names,
         announced=(*dossier.announced, *told),
+        withdrawals=[withdrawal(fact.source, fact.id) for fact in withdrawn],
     )
     try:
         return rebuild_account(program, kept, clock, epoch, fresh, after, refold)

@@ -23,9 +23,6 @@ class Inbox:
     orders: list[tuple[Event, str]] = field(default_factory=list)  # with their program, or OUTSIDE
     members: list[tuple[Event, str]] = field(default_factory=list)
     followers: list[Event] = field(default_factory=list)  # events that name their order alone
-    places: dict[int, int] = field(default_factory=dict)  # theirs among the records, by the identity of the event
-    arrived: dict[tuple[str, str], int] = field(default_factory=dict)  # the place where an order (id, program) first came
-    before: dict[str, Mapping[str, UUID | None]] = field(default_factory=dict)  # whose orders of the batch were before it
     waited: list[Event] = field(default_factory=list)  # that were parked until an order of this batch came
     letters: list[DeadLetter] = field(default_factory=list)
     erased: dict[UUID, datetime] = field(default_factory=dict)  # accounts of people who were forgotten, up to when
@@ -35,20 +32,6 @@ class Inbox:
     keep_only: bool = False  # a trial: facts are kept, nothing is folded
     outcomes: Counter[str] = field(default_factory=Counter)
 
-    def known_to(self, event: Event, owners: Mapping[str, UUID | None]) -> Mapping[str, UUID | None]:
-        """Those of the owners of an order whose orders came before an event about it; of one that was parked, none."""
-        place = self.places.get(id(event))
-        if place is None:
-            return {}
-        if event.program is not None or len(owners) == 1:
-            return owners  # nothing depends on which came first
-        order_id = event.order_id or ""
-        before = self.before.get(order_id, owners)
-        return {
-            program: owner
-            for program, owner in owners.items()
-            if program in before or self.arrived.get((order_id, program), -1) < place
-        }
     def arrival_order(self) -> dict[int, tuple[Any, ...]]:
         """The order of arrival, by the identity of the event: as in the batch; what came before its order arrives after it, in
         business order, whether it was parked in a batch before or not."""

@@ -27,10 +27,10 @@ from worker.persist.errors import ConstraintError, ErasedMeanwhileError, Refused
 from worker.persist.identity import account_id
 from worker.persist.rows import Arrival, DeadLetter, Route
 from worker.processing import reports
-from worker.processing.folding import Folding, Task, unique
+from worker.processing.folding import Folding, Task, contest, unique
 from worker.processing.inbox import Inbox
 from worker.processing.refusals import Places, at_fault
-from worker.processing.routing import awaited_by, home_of
+from worker.processing.routing import AMBIGUOUS, Home, awaited_by, home_of
 from worker.programs.catalogue import OUTSIDE, Catalogue, Unresolved
 
 AT_ONCE_BYTES: Final = 262_144
@@ -195,23 +195,21 @@ class Pipeline:
                 inbox.outcomes["skipped"] += 1
             else:
                 inbox.records[id(decoded)] = record
-                self._sort_in(inbox, decoded, place)
+                self._sort_in(inbox, decoded)
         return inbox
 
-    def _sort_in(self, inbox: Inbox, event: Event, place: int) -> None:
+    def _sort_in(self, inbox: Inbox, event: Event) -> None:
         program = self._catalogue.resolve(event)
         if isinstance(program, Unresolved):
             self._refuse(inbox, event, program.reason, program.detail)
         elif isinstance(event.data, OrderPlaced):
             assert program is not None
             inbox.orders.append((event, program))
-            inbox.arrived.setdefault((event.data.order_id, program), place)
         elif event.member_id is not None:
             assert program is not None
             inbox.members.append((event, program))
         else:
             inbox.followers.append(event)
-            inbox.places[id(event)] = place
 
     # -- route
 
@@ -226,6 +224,8 @@ class Pipeline:
             self._assign(inbox, tasks, program, event.member_id or "", event)
         routes = await self._routes(batch, inbox)
         self._place_orders(inbox, routes, tasks)
+        if len(self._catalogue) > 1:
+            contest(tasks, [routes[order_id] for order_id in {event.order_id or "" for event, _ in inbox.orders}], inbox.gone)
         await self._follow(batch, inbox, routes, tasks)
         return tasks
 
@@ -244,6 +244,8 @@ class Pipeline:
         inbox.outcomes["applied"] += folded.applied
         for event, reason, detail in folded.conflicts:
             self._refuse(inbox, event, reason, detail)
+        for event in folded.withdrawn:
+            self._refuse(inbox, event, *AMBIGUOUS)
         await batch.write(folded.changes)
         asked = {each.account_id: erasure_asked_until(each.facts) for each in folded.changes}
         await batch.ask_erasures({account: until for account, until in asked.items() if until is not None})
@@ -287,11 +289,10 @@ class Pipeline:
         others = [event for event in inbox.followers if event.order_id not in arriving]
         routes = await batch.routes({event.order_id or "" for event in inbox.followers})
         unknown = Route("")
-        inbox.before = {order_id: routes.get(order_id, unknown).accounts for order_id in arriving if order_id is not None}
         awaited = {
             order_id
             for event in others
-            if home_of(routes.get(order_id := event.order_id or "", unknown).accounts, event.program) is None
+            if self._home(routes.get(order_id := event.order_id or "", unknown), event) is None
         }
         arrivals: dict[tuple[str, str], Arrival] = {}
         for event, program in inbox.orders:
@@ -322,6 +323,9 @@ class Pipeline:
                 continue
             self._assign(inbox, tasks, program, member, event)
 
+    def _home(self, route: Route, event: Event) -> Home[UUID] | Unresolved | None:
+        return home_of(route.accounts, event.program, alone=len(self._catalogue) == 1)
+
     async def _follow(self, batch: Batch, inbox: Inbox, routes: dict[str, Route], tasks: dict[UUID, Task]) -> None:
         """Give events to the accounts of their orders: those that came now, and those that had been parked for an order."""
         arrived = awaited_by({event.order_id or "": routes[event.order_id or ""].accounts for event, _ in inbox.orders})
@@ -329,7 +333,7 @@ class Pipeline:
         inbox.waited = await batch.take_parked(arrived) if arrived else []
         parked = self._send_home((*inbox.waited, *inbox.followers), inbox, routes, tasks)
         if parked:
-            for event in await batch.park(parked, {order_id for order_id, route in routes.items() if route.outside}):
+            for event in await batch.park(parked, {order_id for order_id, route in routes.items() if route.of_nobody}):
                 self._refuse(inbox, event, "conflict", "id: this source and id were used for other content before")
             inbox.outcomes["parked"] += len(parked)
 
@@ -338,11 +342,10 @@ class Pipeline:
         homeless: list[Event] = []
         for event in events:
             route = routes[event.order_id or ""]
-            home = home_of(inbox.known_to(event, route.accounts), event.program)
-            home = home or home_of(route.accounts, event.program, waited=True)
+            home = self._home(route, event)
             if home is None and self._catalogue.awaits(event):
                 homeless.append(event)
-            elif home is None and event.program is None and route.outside:
+            elif home is None and event.program is None and route.of_nobody:
                 inbox.outcomes["dropped"] += 1
             elif home is None:
                 self._refuse(inbox, event, "unknown_order", "order_id: no such order has come; send the event again after it")

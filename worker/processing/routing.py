@@ -4,26 +4,37 @@ Several programs, and stores outside every program, may each have an order of th
 
 - An event that names its program belongs to that program's order, and waits until it comes. No other order of the id matters.
 - An event that names none belongs to an order of a program: the contract lets the program be left out where the order's store
-  belongs to one. It goes to the program whose order has come, or, if none has, to the first one that comes. An order outside does
-  not matter either: what follows it alone is set aside for a program's order, and let go after 30 days (the sweeper's bound).
-- An event that names none and comes when several programs have an order of its id is a dead letter (`ambiguous_order`).
+  belongs to one. It goes to the one program that has an order of the id, and waits while none has; an order outside does not
+  matter. If several programs have one, a guest's or a member's, nobody can tell whose it is: a dead letter (`ambiguous_order`).
 
-So what becomes of an event that names its program, or of any event while at most one program uses the id, depends on which events
-come, and neither on their order nor on where batches end. Where two programs use an id and an event names neither, it depends on
-which of their orders came before it, and if none did, on which came first; still not on where batches end. That is all that can
-be promised: nobody can know that a second program will use the id, and a fact that an account has taken is never taken away.
+So what becomes of an event depends on which events come, and neither on their order nor on where batches end. For that:
+
+- What names no program and follows nothing but a guest's order, or one outside, is set aside, and let go after 30 days (the
+  sweeper's bound): another program's order may come. Where one program is registered, what follows a guest is dropped at once.
+- What an account took while its order was the only one is withdrawn when another program's order of the id comes: it becomes a
+  dead letter after all, a decision (`worker.decide.state.withdrawal`) says that the fact counts no more, and what had been posted
+  for it is corrected. What was promised for its points meanwhile stands, as with all news that is late.
+
+Two workers cannot miss each other. Whoever brings the second order locks the order's route, loads the heads of the accounts of
+all orders of the id, then looks for what is to be withdrawn, and writes these heads, whether there is anything or not. Whoever
+applies what names no program looks at the route (again) after the head was loaded, and then writes the head. Of the two that
+write one head the second one has loaded it after the first one had committed, or loses and loads it again: so it finds the fact,
+or the order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
+from worker.decide.state import AMBIGUOUS_ORDER
 from worker.programs.catalogue import OUTSIDE, Unresolved
 
 Owner = TypeVar("Owner")
 """What names who has an order: an account's id, or a member's."""
+
+AMBIGUOUS: Final = Unresolved(AMBIGUOUS_ORDER, "program: should be given, several programs have an order of this id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +45,23 @@ class Home(Generic[Owner]):
     owner: Owner | None
 
 
-def home_of(owners: Mapping[str, Owner | None], program: str | None, *, waited: bool = False) -> Home[Owner] | Unresolved | None:
-    """Where an event about an order goes; None if its order (in its program) has not come.
+def home_of(owners: Mapping[str, Owner | None], program: str | None, *, alone: bool) -> Home[Owner] | Unresolved | None:
+    """Where an event about an order goes; None if its order (in its program) has not come, or another program's may come yet.
 
-    `owners`: by program, in the order in which they came, who has the order (None: a guest); empty if it has not come.
-    `program`: what the event says. `waited`: the event came before all of these orders.
+    `owners`: by program, who has the order (None: a guest); empty if it has not come. `program`: what the event says. `alone`:
+    only one program is registered.
     """
     if program is not None:
         return Home(program, owners[program]) if program in owners else None
     homes = [Home(code, owner) for code, owner in owners.items() if code != OUTSIDE]
-    if len(homes) > 1 and not waited:
-        return Unresolved("ambiguous_order", "program: should be given, several programs have an order of this id")
-    return homes[0] if homes else None
+    if len(homes) > 1:
+        return AMBIGUOUS
+    return homes[0] if homes and (alone or homes[0].owner is not None) else None
+
+
+def ambiguous(owners: Mapping[str, object]) -> bool:
+    """Whether several programs have an order of the id."""
+    return len(owners.keys() - {OUTSIDE}) > 1
 
 
 def awaited_by(owners: Mapping[str, Mapping[str, object]]) -> list[tuple[str, str]]:

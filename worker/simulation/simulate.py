@@ -81,18 +81,18 @@ class Simulation:
         else:
             self.counts["dropped" if member is None and home is None else "order_conflict"] += 1
         waited = self._parked.pop(data.order_id, {}).values()
-        for owner, facts in self._send_home(sorted(waited, key=lambda each: each.key), waited=True).items():
+        for owner, facts in self._send_home(sorted(waited, key=lambda each: each.key)).items():
             by_member.setdefault(owner, []).extend(facts)
         for owner, facts in by_member.items():
             self._apply(owner, facts, now)
 
-    def _send_home(self, events: Iterable[Event], *, waited: bool = False) -> dict[str, list[Event]]:
+    def _send_home(self, events: Iterable[Event]) -> dict[str, list[Event]]:
         """Events about orders, by the members whose orders they are; those whose order has not come are parked."""
         by_member: dict[str, list[Event]] = {}
         for event in events:
             order_id = event.order_id or ""
             owners = self._book.owners(order_id)
-            home = home_of(owners, event.program, waited=waited)
+            home = home_of(owners, event.program, alone=True)
             if home is None:
                 if not self._catalogue.awaits(event):
                     self.counts["dropped" if event.program is None and OUTSIDE in owners else "unknown_order"] += 1

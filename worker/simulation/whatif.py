@@ -134,10 +134,10 @@ class Histories:
         if self._homes.setdefault(order.order_id, {}).setdefault(program, member) == member:
             self._keep(member, event)
         for waiting in self._waiting.pop(order.order_id, []):
-            self._send_home(order.order_id, waiting, waited=True)
+            self._send_home(order.order_id, waiting)
 
-    def _send_home(self, order_id: str, event: Event, *, waited: bool = False) -> None:
-        home = home_of(self._homes.get(order_id, {}), event.program, waited=waited)
+    def _send_home(self, order_id: str, event: Event) -> None:
+        home = home_of(self._homes.get(order_id, {}), event.program, alone=True)
         if home is None:
             self._waiting.setdefault(order_id, []).append(event)
         elif isinstance(home, Home):

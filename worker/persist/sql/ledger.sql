@@ -82,7 +82,7 @@ LEFT JOIN step s ON s.account_id = f.account_id AND s.business_at = f.business_a
 WHERE f.account_id = ANY($1::uuid[]) AND s.account_id IS NULL;
 
 -- name: all_decisions
-SELECT account_id, source, id, verdict, points, reason
+SELECT account_id, source, id, verdict, points, reason, recorded_at
 FROM decision
 WHERE account_id = ANY($1::uuid[]) AND ($2::timestamptz IS NULL OR recorded_at <= $2);
 

@@ -18,6 +18,16 @@ ON CONFLICT (order_id) DO UPDATE SET
     account_ids = r.account_ids || excluded.account_ids
 WHERE NOT excluded.programs <@ r.programs;
 
+-- What was folded into accounts as being about orders of theirs, and does not say of which program it is. By the key of the
+-- account: asked only when a second program has an order of the id. Those that were withdrawn already have their decision.
+-- name: nameless
+SELECT f.account_id, f.source, f.id, f.type, f.business_at, f.program, f.traceparent, f.body
+FROM unnest($1::uuid[], $2::text[]) AS w (account_id, order_id)
+JOIN fact f ON f.account_id = w.account_id AND f.order_id = w.order_id
+LEFT JOIN decision d ON d.account_id = f.account_id AND d.source = f.source AND d.id = f.id
+WHERE f.program IS NULL AND d.account_id IS NULL
+ORDER BY f.account_id, f.business_at, f.rank, f.source, f.id;
+
 -- name: park
 INSERT INTO parked (order_id, source, id, type, business_at, program, digest, body, traceparent, aside)
 SELECT *
@@ -55,7 +65,7 @@ LIMIT $1;
 SELECT p.order_id, p.source, p.id
 FROM parked p
 JOIN order_route r ON r.order_id = p.order_id
-WHERE p.recorded_at < $1 AND p.program IS NULL AND r.programs = ARRAY['']
+WHERE p.recorded_at < $1 AND p.program IS NULL AND (p.aside OR r.programs = ARRAY[''])
 ORDER BY p.recorded_at
 LIMIT $2;
 
