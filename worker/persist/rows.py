@@ -201,9 +201,9 @@ class Dossier:
     `recorded`: when each of the facts was recorded, in their order; `postings`: the entries with all that a row says of them.
     `lots` and `items` are empty where the account is kept in another form; `lot_names` and `item_names` say all the same which
     there are. `announced`: verdicts read back after a restore, whether their facts have come again or not. `unfolded`: the facts
-    that came while the account was fenced, by source and id: nothing was posted for them yet. `withdrawn`: facts that do not count
-    (their decisions are among the others), and since when. `unreadable`: which fact, verdict or entry cannot be read, `torn`: which
-    row of the snapshot that follows from them; it is left out.
+    that came while the account was fenced, by source and id: nothing was posted for them yet. `withdrawn`: facts that do not
+    count (their decisions are among the others), and since when. `unreadable`: which fact, verdict or entry cannot be read,
+    `torn`: which row of the snapshot that follows from them; it is left out.
     """
 
     row: AccountRow | None

@@ -106,7 +106,7 @@ async def _attempt(
         changes: list[AccountChange] = []
         for _ in range(2):
             tried = await _tried(batch, catalogue, left, epoch, refold, found)
-            won = await batch.win([*tried.values()]) if tried else set()
+            won = await batch.compare_and_set([*tried.values()]) if tried else set()
             changes += [change for account, change in tried.items() if account in won]
             # Who was lost is locked now, so it is read as it stays.
             left = tried.keys() - won
