@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
+from contracts.events import Event
 from tests.fold.stored import Book, check_book, check_change, compare, scratch
 from tests.simulation.post import Subscriber
 from tests.simulation.stage import Commit
 from tests.simulation.stages import Stage
-from tests.simulation.world import Message, Said, World
+from tests.simulation.world import Home, Message, Said, World
 from tests.stores.memory_tables import Account
 from worker.decide.change import Message as Told
 from worker.decide.redemption import WAITS
 from worker.decide.state import SNAPSHOTS_AWAITED, blank
 from worker.persist import Partition
 from worker.persist.identity import account_id
+from worker.upkeep.verify import of_account
 
 KEY = b"a key of the simulation, 32 bytes"
+INDEX_BYTES_MAX = 2_600
+"""The longest key that an index of Postgres takes, less what lies beside it."""
+INDEX_BYTES_MAX = 2_600
+"""The longest key that an index of Postgres takes, less what lies beside it."""
 
 
 class Chain:
@@ -74,6 +83,30 @@ def check_accounts(stage: Stage, accounts: Collection[UUID]) -> None:
     """The invariants of these accounts; none of them is fenced, and nothing is announced that is not committed."""
     found = stage.unsound(accounts)
     assert not found, "; ".join(found)
+
+
+def check_verified(world: World, stage: Stage, accounts: Collection[UUID]) -> None:
+    """The ledger's own check finds nothing wrong, whatever waits."""
+    found = [each for dossier in stage.kept_of(accounts) for each in of_account(dossier, world.programs)]
+    assert not found, f"verify finds fault with what is sound: {found}"
+
+
+def check_progress(stage: Stage, before: Mapping[UUID, int], until: datetime) -> None:
+    """Who was due and was taken was changed, or is not due any more. `before`: revisions by account."""
+    for account, revision in before.items():
+        row = stage.heads()[account]
+        due_at = row.head.next_due_at
+        if row.revision == revision and due_at is not None and due_at <= until:
+            raise AssertionError(f"{row.program}:{row.member_id}: due at {due_at}, taken up to {until}, and nothing changed")
+
+
+def check_names(stage: Stage) -> None:
+    """Every row's key fits into an index of Postgres."""
+    for account in stage.tables.accounts.values():
+        names = [f"{lot.origin}{lot.part}" for lot in account.lots.values()]
+        names += ["".join(key) for key in (*account.items, *account.facts)]
+        longest = max(names, key=lambda name: len(name.encode()), default="")
+        assert len(longest.encode()) <= INDEX_BYTES_MAX, f"a key of {len(longest.encode())} bytes: {longest[:80]}"
 
 
 def check_everything(stage: Stage) -> None:
@@ -137,73 +170,94 @@ def check_told(stage: Stage, subscriber: Subscriber, expected_letters: int) -> N
     assert values <= {value or b"" for value in subscriber.letters}, "a dead letter was not published"
 
 
-def check_nothing_lost(stage: Stage, messages: Iterable[tuple[Message, Partition, int]]) -> int:
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A message that was read: at which place of its topic, and as which of all messages."""
+
+    message: Message
+    place: tuple[str, int, int]
+    number: int
+
+
+def check_nothing_lost(stage: Stage, delivered: Collection[Delivered]) -> int:
     """Each message became what it should, once; returns how many dead letters there must be."""
-    delivered = list(messages)
     records = [letter.record for letter in stage.tables.dead_letters.values()]
-    letters = {(record.topic, record.partition, record.offset) for record in records}
-    waits = {key: event for key, (_, event) in stage.tables.parked.items()}
-    known = {order for order, route in stage.tables.routes.items() if route.known and not route.of_nobody}
-    assert not [key for key in waits if key[0] in known], "something is parked for an order that has come"
-    bodies = _bodies(stage)
-    contents: dict[tuple[str, str], set[bytes]] = {}
-    for message, _, _ in delivered:
-        if message.said is not None:
-            contents.setdefault((message.said.source, message.said.id), set()).add(message.said.body)
-    dead = sum(
-        _fate(stage, message, (*place, offset) in letters, bodies, waits, contents) for message, place, offset in delivered
-    )
+    fates = _Fates(stage, delivered, {(record.topic, record.partition, record.offset) for record in records})
     made_again = sum(record.offset < 0 for record in records)
-    return dead + made_again
+    return sum(map(fates.dead, delivered)) + made_again
 
 
-def _bodies(stage: Stage) -> dict[tuple[str, str], bytes]:
-    found: dict[tuple[str, str], bytes] = {}
-    for account in stage.tables.accounts.values():
-        for key, (_, fact) in account.facts.items():
-            assert key not in found, f"{key} is a fact of two accounts"
-            found[key] = fact.body
+class _Fates:
+    """What became of messages, beside what should."""
+
+    def __init__(self, stage: Stage, delivered: Iterable[Delivered], letters: Collection[tuple[str, int, int]]) -> None:
+        self._letters = letters
+        self._facts: dict[tuple[str, str], tuple[UUID, Event]] = {}
+        self._withdrawn: set[tuple[str, str]] = set()
+        for of, account in stage.tables.accounts.items():
+            self._withdrawn |= {name for name, (_, decision) in account.decisions.items() if decision.withdraws}
+            for key, (_, fact) in account.facts.items():
+                assert key not in self._facts, f"{key} is a fact of two accounts"
+                self._facts[key] = (of, fact)
+        self._orders = {account.row.account_id: _placed(account) for account in stage.tables.accounts.values()}
+        self._waits = set(stage.tables.parked)
+        self._contents: dict[tuple[str, str], set[bytes]] = defaultdict(set)
+        self._come: dict[str, dict[str, tuple[int, Home | None]]] = defaultdict(dict)
+        for each in sorted(delivered, key=lambda each: each.number):
+            if (said := each.message.said) is None:
+                continue
+            self._contents[said.source, said.id].add(said.body)
+            if said.places is not None:
+                self._come[said.order_id or ""].setdefault(said.places, (each.number, said.home))
+        for (order_id, source, id_), (_, event) in stage.tables.parked.items():
+            come = self._come[order_id]
+            of_nobody = all(home is None for _, home in come.values())
+            homeless = event.program not in come if event.program is not None else of_nobody
+            assert homeless, f"{source} {id_} is parked for an order that has come"
+
+    def dead(self, each: Delivered) -> bool:
+        """Whether a message is a dead letter; fails if it should not be, or is nowhere."""
+        said, dead = each.message.said, each.place in self._letters
+        if said is None:
+            assert dead, f"message {each.message.number} is garbage, and no dead letter"
+            return True
+        who = f"message {each.message.number} ({said.type} {said.id})"
+        come = list(self._come[said.order_id or ""].values()) if said.of_any else []
+        if len(come) > 1:
+            withdrawn = (said.source, said.id) in self._withdrawn
+            assert dead or withdrawn, f"{who} could be about several orders, and is no dead letter"
+            return dead
+        home = (come[0][1] if come else None) if said.of_any else said.home
+        return self._dead(said, who, dead, home)
+
+    def _dead(self, said: Said, who: str, dead: bool, home: Home | None) -> bool:
+        key = (said.source, said.id)
+        contradicted = len(self._contents[key]) > 1
+        account = account_id(KEY, *home) if home is not None else None
+        placed = self._orders.get(account, {}).get(said.order_id, {}) if account is not None else {}
+        others = {body for name, body in placed.items() if name != key}
+        if dead:
+            again = said.type == "order.placed" and any(body != said.body for body in others)
+            assert contradicted or again, f"{who} is a dead letter, and nothing is wrong with it"
+            return True
+        if key in self._facts:
+            of, fact = self._facts[key]
+            assert fact.body == said.body or contradicted, f"{who} says something else in the ledger"
+            assert of == account, f"{who} is a fact of another account"
+            return False
+        waiting = (said.order_id or "", *key) in self._waits
+        if home is None or waiting:
+            return False
+        if said.type == "order.placed":
+            assert said.body in others, f"{who} was lost"
+        assert contradicted or said.type == "order.placed", f"{who} was lost"
+        return False
+
+
+def _placed(account: Account) -> dict[str | None, dict[tuple[str, str], bytes]]:
+    """What the facts of an account say that place an order, by its id."""
+    found: dict[str | None, dict[tuple[str, str], bytes]] = defaultdict(dict)
+    for key, (_, fact) in account.facts.items():
+        if fact.type == "order.placed":
+            found[fact.order_id][key] = fact.body
     return found
-
-
-def _fate(
-    stage: Stage,
-    message: Message,
-    dead: bool,
-    bodies: Mapping[tuple[str, str], bytes],
-    waits: Mapping[tuple[str, str, str], object],
-    contents: Mapping[tuple[str, str], set[bytes]],
-) -> bool:
-    """Whether a message is a dead letter; fails if it should not be, or is nowhere."""
-    said = message.said
-    if said is None:
-        assert dead, f"message {message.number} is garbage, and no dead letter"
-        return True
-    key = (said.source, said.id)
-    who = f"message {message.number} ({said.type} {said.id})"
-    if dead:
-        again = said.type == "order.placed" and any(body != said.body for body in _placed(stage, said))
-        assert len(contents[key]) > 1 or again, f"{who} is a dead letter, and nothing is wrong with it"
-        return True
-    if key in bodies:
-        assert bodies[key] == said.body or len(contents[key]) > 1, f"{who} says something else in the ledger"
-        return False
-    if said.home is None:
-        return False
-    if said.type == "order.placed":
-        assert said.body in _placed(stage, said), f"{who} was lost"
-        return False
-    waiting = (said.order_id or "", *key) in waits
-    assert waiting or len(contents[key]) > 1, f"{who} was lost"
-    return False
-
-
-def _placed(stage: Stage, said: Said) -> set[bytes]:
-    """What the other facts say that place the order of this id."""
-    account = stage.tables.accounts.get(account_id(KEY, *said.home)) if said.home is not None else None
-    facts = account.facts.items() if account is not None else ()
-    return {
-        fact.body
-        for key, (_, fact) in facts
-        if fact.type == "order.placed" and fact.order_id == said.order_id and key != (said.source, said.id)
-    }

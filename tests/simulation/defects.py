@@ -1,130 +1,55 @@
-"""Defects put in on purpose: each must be found, and `python -m tests.simulation.defects` says within how many seeds."""
+"""`python -m tests.simulation.defects`: in how many seeds each planted defect is found.
+
+--seeds N [--first SEED] [NAME ...]   plays (or compares) all these seeds with each defect, one after the other
+--write                               puts the table into `tests/README.md`, with the rows that were not made anew as they are
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
-from datetime import UTC, date, datetime
-from typing import Any
-from unittest.mock import patch
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 from tests.oracle.comparison import disagreement
 from tests.oracle.programs import PROGRAMS
+from tests.simulation import planted
 from tests.simulation.__main__ import quiet
+from tests.simulation.planted import Defect
 from tests.simulation.shrink import Failure, attempt
-from tests.simulation.stage import StageBatch
 from tests.simulation.stages import Stages, in_memory
-from tests.stores.memory_batch import MemoryBatch
-from worker.decide import refold, reversal
-from worker.decide.calendar import DAY, Days
-from worker.decide.change import AccountChange
-from worker.decide.deduplication import Deduplicated
-from worker.decide.order_records import Spent
-from worker.persist import Move, Position
-from worker.persist.encoding import cloudevents_headers
-from worker.persist.rows import OutboxRow
-from worker.processing import folding
-from worker.publish.relay import Relay
+from tests.simulation.world import world
 
-Defect = Callable[[], AbstractContextManager[Any]]
-
-
-def positions_not_checked() -> AbstractContextManager[Any]:
-    """Whoever commits moves the positions, wherever they stand."""
-
-    async def move(self: MemoryBatch, moves: Sequence[Move]) -> datetime | None:
-        def commit(now: datetime) -> None:
-            for m in moves:
-                place = (m.topic, m.partition)
-                self._tables.positions[place] = Position(*place, m.next_offset, m.digest, m.record_time, now)
-
-        self._on_commit.append(commit)
-        return self._tables.watermark
-
-    return patch.object(MemoryBatch, "move_positions", move)
-
-
-def repeats_not_left_out() -> AbstractContextManager[Any]:
-    """What was applied before is folded again."""
-    return patch.object(folding, "sift", lambda facts, *_: Deduplicated(fresh=list(facts)))
-
-
-def posted_before_commit() -> AbstractContextManager[Any]:
-    """Messages can be published before the change that they tell of is committed."""
-    write = StageBatch.write
-
-    async def early(self: StageBatch, changes: Sequence[AccountChange]) -> None:
-        for c in changes:
-            for m in c.messages:
-                name = (c.account_id, m.version, m.ordinal)
-                headers = cloudevents_headers(name, c.epoch, m.topic, c.program, m.effective_at, m.traceparent)
-                row = OutboxRow(*name, m.topic, m.key.encode(), m.data, headers, datetime.now(UTC))
-                self.stage.tables.outbox[name] = row
-        await write(self, changes)
-
-    return patch.object(StageBatch, "write", early)
-
-
-def heads_not_compared() -> AbstractContextManager[Any]:
-    """A head is written whatever another worker made of it meanwhile."""
-    return patch.object(MemoryBatch, "_stands", lambda *_: True)
-
-
-def difference_not_posted() -> AbstractContextManager[Any]:
-    """A late fact changes balances without entries that say so."""
-    return patch.object(refold, "corrections", lambda *_: [])
-
-
-def unacknowledged_deleted() -> AbstractContextManager[Any]:
-    """What was handed to Kafka counts as published."""
-
-    async def all_of_it(_: Relay, sent: Sequence[tuple[Any, asyncio.Future[Any]]], __: set[Any]) -> list[Any]:
-        return [row for row, future in sent if future.done() and (future.exception() or True)]
-
-    return patch.object(Relay, "_acknowledged", all_of_it)
-
-
-def newest_lot_given_back_first() -> AbstractContextManager[Any]:
-    """Used points go back to the lot that was taken last."""
-    used_up = reversal._used_up
-
-    def newest(spent: tuple[Spent, ...], points: int) -> tuple[Spent, ...]:
-        return used_up(spent[::-1], points)[::-1]
-
-    return patch.object(reversal, "_used_up", newest)
-
-
-def parked_left_behind() -> AbstractContextManager[Any]:
-    """What waited for an order is taken out of where it waits, and not given to the order."""
-
-    async def nothing(self: StageBatch, orders: Iterable[tuple[str, str]]) -> list[Any]:
-        await take(self, orders)
-        return []
-
-    take = StageBatch.take_parked
-    return patch.object(StageBatch, "take_parked", nothing)
-
-
-def a_day_longer() -> AbstractContextManager[Any]:
-    """Points can still be used on the day after their last one."""
-
-    def end(self: Days, day: date) -> datetime:
-        return self.start(day + 2 * DAY)
-
-    return patch.object(Days, "end", end)
-
+README: Final = Path(__file__).parents[1] / "README.md"
+BEGIN: Final = "<!-- defects: made by `python -m tests.simulation.defects --write`, not by hand -->"
+END: Final = "<!-- end of defects -->"
+HEADING: Final = "| defect | found in | first seed | messages till then | shows as |\n|---|---|---|---|---|"
 
 IN_SIMULATION: tuple[Defect, ...] = (
-    positions_not_checked,
-    repeats_not_left_out,
-    posted_before_commit,
-    heads_not_compared,
-    difference_not_posted,
-    unacknowledged_deleted,
-    parked_left_behind,
+    planted.positions_not_checked,
+    planted.repeats_not_left_out,
+    planted.posted_before_commit,
+    planted.heads_not_compared,
+    planted.difference_not_posted,
+    planted.unacknowledged_deleted,
+    planted.parked_left_behind,
 )
-IN_ORACLE: tuple[Defect, ...] = (newest_lot_given_back_first, a_day_longer)
+FOUND_ON_REAL_PARTS: tuple[Defect, ...] = (
+    planted.closed_lots_left_out,
+    planted.certainty_by_business_time,
+    planted.followers_taken_by_orders_outside,
+    planted.own_clock_gone_by,
+    planted.entries_never_summed,
+    planted.plain_fold_accepts_what_waits,
+    planted.pool_never_opened_in_the_past,
+    planted.names_that_grow,
+    planted.batches_folded_at_once,
+    planted.past_dues_left_where_they_are,
+    planted.unknown_fields_not_compared,
+)
+IN_ORACLE: tuple[Defect, ...] = (planted.newest_lot_given_back_first, planted.a_day_longer)
+ALL: tuple[Defect, ...] = (*IN_SIMULATION, *FOUND_ON_REAL_PARTS, *IN_ORACLE)
 
 
 def simulated_until_found(defect: Defect, most: int, first: int = 0, stages: Stages = in_memory) -> Failure | None:
@@ -144,25 +69,77 @@ def compared_until_found(defect: Defect, most: int, first: int = 0) -> tuple[int
     return None
 
 
-BEGINNINGS = range(0, 1_000, 100)
-MOST = 100
+@dataclass(slots=True)
+class Tally:
+    """How a defect was found: by how many seeds, which was the first, how it showed, and the messages played till then."""
+
+    found: int = 0
+    first: int | None = None
+    why: str = ""
+    messages: int = 0
+
+    def count(self, seed: int, why: str | None, messages: int) -> None:
+        """One more seed. `why`: how it showed, None if it did not."""
+        if self.first is None:
+            self.messages += messages
+        if why is not None:
+            self.found += 1
+            if self.first is None:
+                self.first, self.why = seed, why
+
+
+def tally(defect: Defect, seeds: range) -> Tally:
+    """Play (or compare) all these seeds with a defect."""
+    found = Tally()
+    with defect():
+        for seed in seeds:
+            if defect in IN_ORACLE:
+                found.count(seed, next(filter(None, (disagreement(code, seed) for code in PROGRAMS)), None), 0)
+            else:
+                made = world(seed)
+                outcome = attempt(seed, made=made)
+                found.count(seed, outcome.why if isinstance(outcome, Failure) else None, len(made.messages))
+    return found
+
+
+def row_of(defect: Defect, found: Tally, count: int) -> str:
+    """A row of the table."""
+    why = " ".join(found.why.replace("|", "/").split())[:100]
+    first, messages = ("", "") if found.first is None else (found.first, found.messages)
+    return f"| {defect.__name__} | {found.found} of {count} | {first} | {messages} | {why} |"
 
 
 def main() -> None:
-    """Say of each defect how many seeds it takes to find it, from ten beginnings, and how it shows first."""
+    """One row for each defect, as it is known."""
+    arguments = _arguments()
     quiet()
-    for defect in (*IN_SIMULATION, *IN_ORACLE):
-        counts, how = [], ""
-        for first in BEGINNINGS:
-            if defect in IN_SIMULATION:
-                failure = simulated_until_found(defect, MOST, first)
-                counts.append(failure.seed - first + 1 if failure else None)
-                how = how or (failure.why if failure else "")
-            else:
-                found = compared_until_found(defect, MOST, first)
-                counts.append(found[0] - first + 1 if found else None)
-                how = how or (found[1] if found else "")
-        print(f"{defect.__name__}: within {counts} seeds: {how[:100]}")  # noqa: T201 - a command: this is its answer
+    seeds = range(arguments.first, arguments.first + arguments.seeds)
+    rows = dict(_kept())
+    print(HEADING)  # noqa: T201 - a command: this is its answer
+    for defect in ALL:
+        if not arguments.names or defect.__name__ in arguments.names:
+            row = rows[defect.__name__] = row_of(defect, tally(defect, seeds), len(seeds))
+            print(row, flush=True)  # noqa: T201 - a command: this is its answer
+    if arguments.write:
+        before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+        table = "\n".join((BEGIN, HEADING, *(rows[each.__name__] for each in ALL if each.__name__ in rows), END))
+        README.write_text(before + table + rest.partition(END)[2], encoding="utf-8")
+
+
+def _kept() -> Iterator[tuple[str, str]]:
+    """The rows of the table as it stands, by the names of the defects."""
+    table = README.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+    for row in table.strip().splitlines()[2:]:
+        yield row.split("|")[1].strip(), row
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation.defects", description=main.__doc__)
+    parser.add_argument("--seeds", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="begin with this seed")
+    parser.add_argument("--write", action="store_true", help="put the table into tests/README.md")
+    parser.add_argument("names", nargs="*", help="these defects only")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -6,12 +6,13 @@ from collections.abc import Collection, Coroutine
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
+from tests.fold.histories import START
 from tests.simulation import checks
 from tests.simulation.post import Post, Subscriber
-from tests.simulation.stage import Act, Killed
+from tests.simulation.stage import Act, CommitFault, Killed
 from tests.simulation.stages import Actor, Stages, in_memory
 from tests.simulation.world import Message, World
 from worker.consume.batch import Batch as ReadBatch
@@ -23,11 +24,17 @@ from worker.persist import Partition
 from worker.persist.errors import OutcomeUnknownError, PositionLostError, StoreError
 from worker.processing.pipeline import Pipeline, PipelineOptions
 from worker.programs.catalogue import Catalogue
+from worker.runtime.clocks import Clocks
 
+_VERIFY_EVERY = 3
+"""So many commits lie between two looks that the ledger itself takes at accounts."""
 _TURNS_MAX = 100_000
+_HEARS = 0.3
+"""How likely a worker has asked what time it is since it did something last."""
 _TIRED = 0.02
 """How likely whoever waits for a lock gives up at each turn of the others."""
 _FOR_EVER = timedelta(days=36_500)
+_CLOCK_OFFSET_SECONDS_MAX = 60.0
 
 
 @dataclass(slots=True)
@@ -36,6 +43,7 @@ class Worker:
 
     name: str
     pipeline: Pipeline
+    clocks: Clocks
     believes: dict[Partition, int | None] = field(default_factory=dict)
     dead: bool = False
 
@@ -79,13 +87,26 @@ class Play:
         self.chain = checks.Chain()
         self.promise = checks.Promise()
         self._listed: tuple[int, dict[Partition, int | None]] | None = None  # by a holder of the lease that sleeps
+        self._arrived: dict[tuple[str, int, int], int] = {}  # the number at which each record came
         self._told: dict[UUID, list[Told]] = {}
         self.commits = 0
         self.faults = 0
 
     def _start(self, name: str) -> Worker:
         options = PipelineOptions(checks.KEY, grace_seconds=0.0)
-        return Worker(name, Pipeline(self.store, self.catalogue, options, epoch=1, now=lambda: self.now))
+        wrong = self.world.clocks[int(name.rpartition("-")[2])]
+        clocks = Clocks(_CLOCK_OFFSET_SECONDS_MAX, own=lambda: self.now + wrong, monotonic=self._monotonic)
+        clocks.heard("database", self._monotonic(), self.now)
+        return Worker(name, Pipeline(self.store, self.catalogue, options, epoch=1, now=clocks.now), clocks)
+
+    def _monotonic(self) -> float:
+        return (self.now - START).total_seconds()
+
+    def _hear(self, worker: Worker) -> None:
+        """A worker asks the database what time it is; the answer may have taken long."""
+        seconds = self.rng.choice([0.0, 0.05, 2.0])
+        told = self.now - timedelta(seconds=seconds * self.rng.random())
+        worker.clocks.heard("database", self._monotonic() - seconds, told)
 
     # -- the schedule
 
@@ -113,7 +134,7 @@ class Play:
         elif roll < 0.78:
             self._rebalance()
         elif roll < 0.88:
-            early = rng.random() < 0.2
+            early = rng.random() < 0.2 and not self.world.patient
             self._move_watermark(early=early)
             self._alone(self.workers[0], self._follow_ends(early=early))
         elif roll < 0.91 and len(self.workers) > 1:
@@ -199,24 +220,27 @@ class Play:
         """Something for some worker to do, with or without a fault."""
         rng = self.rng
         worker = rng.choice(self.workers)
+        if rng.random() < _HEARS:
+            self._hear(worker)
         if not worker.believes:
             self._seek(worker, sorted(self._log))
-        roll, moves = rng.random(), tuple[Move, ...]()
-        act, turns, ending = Act(), None, ""
+        roll, moves, records = rng.random(), tuple[Move, ...](), tuple[Record, ...]()
+        commit: CommitFault = "fine"
+        turns, ending = None, ""
         if rng.random() < self.world.faults:
             self.faults += 1
-            act = Act(rng.choice(["fine", "answer_lost", "request_lost", "refused", "killed_after"]))
-            if act.commit == "fine":
+            commit = rng.choice(get_args(CommitFault))
+            if commit == "fine":
                 turns, ending = rng.randrange(self.store.turns), rng.choice(["killed", "unavailable"])
         if roll < 0.8:
             read = self._read(worker, rng.choice([3, 30, 200]))
-            moves = read.moves
+            moves, records = read.moves, read.records
             coroutine: Coroutine[Any, Any, Any] = worker.pipeline.process(read)
         elif roll < 0.93:
             coroutine = self._due(worker)
         else:
             coroutine = self._sweep(worker)
-        return _Running(worker, self.store.begin(coroutine, act), moves, turns, ending)
+        return _Running(worker, self.store.begin(coroutine, Act(commit, records)), moves, turns, ending)
 
     def _read(self, worker: Worker, most: int) -> ReadBatch:
         """The next records of some of the partitions that the worker believes to have."""
@@ -241,9 +265,12 @@ class Play:
         until, most = await self.store.watermark(), self.rng.choice([1, 100])
         accounts = await self.store.decidable(range(64), most)
         if until is not None:
-            until = min(until, self.now)
+            until = min(until, worker.clocks.now())
             accounts += [each.account_id for each in await self.store.due(range(64), until, most)]
-        await worker.pipeline.run_due(dict.fromkeys(accounts), until)
+        before = {account: self.store.heads()[account].revision for account in accounts}
+        await worker.pipeline.run_due(before, until)
+        if until is not None:
+            checks.check_progress(self.store, before, until)
 
     async def _sweep(self, worker: Worker) -> None:
         routes = await self.store.drainable(self.rng.choice([1, 100]))
@@ -269,12 +296,16 @@ class Play:
         for commit in self.store.committed:
             self.chain.follow(commit)
             self.promise.check(commit, self.chain)
+            for record in commit.records:
+                self._arrived[record.topic, record.partition, record.offset] = len(self._arrived)
             touched |= checks.check_commit(commit)
             for _, change in commit.changes:
                 self._told.setdefault(change.account_id, []).extend(change.messages)
             self.commits += 1
         self.store.committed.clear()
         checks.check_accounts(self.store, touched)
+        if self.commits % _VERIFY_EVERY == 0:
+            checks.check_verified(self.world, self.store, touched)
 
     def _next(self, running: list[_Running]) -> _Running:
         """Whose turn it is: at times somebody's who has waited too long."""
@@ -329,7 +360,8 @@ class Play:
         self._seek(worker, sorted(self._log))
         while any(self.chain.next.get(place) != len(log) for place, log in self._log.items()):
             read = self._read(worker, 500)
-            self._together([_Running(worker, self.store.begin(worker.pipeline.process(read), Act()), read.moves)])
+            actor = self.store.begin(worker.pipeline.process(read), Act(records=read.records))
+            self._together([_Running(worker, actor, read.moves)])
         for _ in range(len(self.store.tables.parked) + 1):
             self._alone(worker, self._sweep(worker))
         for _ in range(100):
@@ -349,8 +381,13 @@ class Play:
         self._together([_Running(worker, self.store.begin(coroutine, Act()))])
 
     def _check_all(self) -> None:
-        delivered = [(message, place, record.offset) for place, log in sorted(self._log.items()) for record, message in log]
+        delivered = [
+            checks.Delivered(message, (*place, record.offset), self._arrived[*place, record.offset])
+            for place, log in sorted(self._log.items())
+            for record, message in log
+        ]
         letters = checks.check_nothing_lost(self.store, delivered)
         checks.check_folds(self.world, self.store, self._told)
         checks.check_everything(self.store)
         checks.check_told(self.store, self.subscriber, letters)
+        checks.check_names(self.store)

@@ -15,11 +15,14 @@ from unittest.mock import patch
 
 from aiokafka.errors import KafkaError
 
+from contracts.events import MESSAGE_BYTES_MAX
 from tests.simulation.stages import Stage
 from worker.publish import leases as leases_module
 from worker.publish import relay as relay_module
 from worker.publish.relay import Relay, RelayOptions
 
+_LETTER_BYTES_MAX = 1_000_000
+"""Kafka's own limit, less the headers: a broker takes no message that is larger."""
 OPTIONS = RelayOptions(groups=2, read_rows_max=400, lease_seconds=10.0)
 _DLQ = ".loyalty.dlq"
 
@@ -191,6 +194,8 @@ class Subscriber:
     def follow(self, published: list[tuple[str, bytes | None, bytes | None]]) -> None:
         """Read on, and fail on a gap, a repeat that says something else, or balances that do not add up."""
         for topic, key, value in published[self.read :]:
+            most = _LETTER_BYTES_MAX if topic.endswith(_DLQ) else MESSAGE_BYTES_MAX
+            assert len(value or b"") <= most, f"a message of {len(value or b'')} bytes on {topic}"
             if topic.endswith(_DLQ):
                 self.letters.add(value)
                 continue
@@ -217,5 +222,22 @@ class Subscriber:
         after = (data["available"], data["pending"], data["on_hold"])
         added = (before[0] + change["available"], before[1] + change["pending"], before[2] + change["on_hold"])
         assert added == after, f"{key!r} version {version}: {before} and {change} are not {after}"
+        moved = _moved(data["entries"])
+        assert moved == change, f"{key!r} version {version}: entries come to {moved}, and what changed is {change}"
+        if "summed" in data:
+            summed = data["summed"]
+            assert len(data["entries"]) < summed["entries"], f"{key!r} version {version}: entries are summed, and not fewer"
+            known_by = [tuple(entry.get(name) for name in (*summed["by"], "effective_at")) for entry in data["entries"]]
+            assert len(set(known_by)) == len(known_by), f"{key!r} version {version}: two sums of one kind"
         self.versions[key], self.balances[key] = version, after
         self._said[topic, key, version] = value
+
+
+def _moved(entries: list[Mapping[str, Any]]) -> dict[str, int]:
+    """What entries come to, by the names of balances."""
+    moved = dict.fromkeys(("available", "pending", "held"), 0)
+    for entry in entries:
+        for bucket, points in ((entry["from"], -entry["points"]), (entry["to"], entry["points"])):
+            if bucket in moved:
+                moved[bucket] += points
+    return {"available": moved["available"], "pending": moved["pending"], "on_hold": moved["held"]}

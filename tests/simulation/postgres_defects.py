@@ -1,4 +1,4 @@
-"""The defects of a store that `defects.py` puts into the one in memory, for the store on Postgres."""
+"""The defects of a store that `planted.py` puts into the one in memory, for the store on Postgres."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from unittest.mock import patch
 
 from msgspec.structs import replace
 
-from tests.simulation.defects import (
+from tests.simulation.planted import (
     Defect,
+    closed_lots_left_out,
     heads_not_compared,
     parked_left_behind,
     positions_not_checked,
@@ -29,6 +30,7 @@ SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::integer[], $4::text[], $5::by
     $9::timestamptz[], $10::text[], $11::timestamptz[])
 ON CONFLICT DO NOTHING
 """
+_OPEN: Final = "(l.pending + l.available > 0 OR w.account_id <> ALL($3::uuid[]))"
 
 
 def _statement(name: str, condition: str, instead: str) -> Callable[[], AbstractContextManager[Any]]:
@@ -75,5 +77,6 @@ ON_POSTGRES: Final[dict[Defect, Defect]] = {
     heads_not_compared: _statement("compare_and_set", "a.revision = excluded.revision - 1 AND", ""),
     posted_before_commit: _posted_before_commit,
     parked_left_behind: _parked_left_behind,
+    closed_lots_left_out: _statement("lots", "l.origin = w.origin", f"l.origin = w.origin AND {_OPEN}"),
 }
 """Each defect of the store in memory, on Postgres; the other defects are the worker's, and the same on both."""

@@ -25,7 +25,7 @@ from tests.simulation.stage import Act, Commit, Killed
 from tests.stores.memory_tables import Tables
 from tests.stores.soundness import violations
 from worker.decide.change import AccountChange, AccountRow
-from worker.persist import PostgresStore, StoreOptions
+from worker.persist import Dossier, PostgresStore, StoreOptions
 from worker.persist.link import PLANNED_ONCE, PLANNING
 from worker.persist.postgres import PostgresBatch
 
@@ -415,6 +415,12 @@ class PostgresStage(PostgresStore):
             found += [f"{each.invariant}: {each.account_id}: {each.detail}" for each in violations(account, Tables())]
         return found
 
+    def kept_of(self, accounts: Collection[UUID]) -> list[Dossier]:
+        return self.database.run(self._kept_of(accounts))
+
+    async def _kept_of(self, accounts: Collection[UUID]) -> list[Dossier]:
+        return [dossier async for dossier in self.dossiers(accounts)]
+
     async def _verified(self) -> list[Any]:
         return [violation async for violation in self.verify()]
 
@@ -427,7 +433,8 @@ class PostgresStage(PostgresStore):
         """A transaction was committed."""
         batch = actor.batch
         assert batch is not None
-        self.committed.append(Commit(tuple(batch.moves), tuple((self._rows.get(c.account_id), c) for c in batch.changes)))
+        changes = tuple((self._rows.get(c.account_id), c) for c in batch.changes)
+        self.committed.append(Commit(tuple(batch.moves), changes, actor.act.records))
         for c in batch.changes:
             row = AccountRow(c.account_id, c.program, c.member_id, c.expected_revision + 1, c.version, c.epoch, c.head, c.fenced)
             self._rows[c.account_id] = row

@@ -17,10 +17,12 @@ from uuid import UUID
 from contracts.events import Event
 from tests.stores.memory import MemoryStore
 from tests.stores.memory_batch import MemoryBatch
+from tests.stores.memory_tables import dossier_of
 from tests.stores.soundness import violations
 from worker.decide.change import AccountChange, AccountRow, History, Loaded, Wanted
 from worker.decide.state import Certainty, Moment
-from worker.persist import Arrival, DeadLetter, Move, Route
+from worker.decode import Record
+from worker.persist import Arrival, DeadLetter, Dossier, Move, Route
 from worker.persist.errors import ContendedError, OutcomeUnknownError, UnavailableError
 
 CommitFault = Literal["fine", "answer_lost", "request_lost", "refused", "killed_after"]
@@ -45,17 +47,20 @@ _ON = Turn()
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What one coroutine does to the store: its fault at COMMIT."""
+    """What one coroutine does to the store: its fault at COMMIT, and the records that it brings, in their order."""
 
     commit: CommitFault = "fine"
+    records: tuple[Record, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What a transaction wrote: moves of positions, and changes, each with the row that it replaced."""
+    """What a transaction wrote: moves of positions, and changes, each with the row that it replaced. `records`: that it was made
+    of, in their order."""
 
     moves: tuple[Move, ...]
     changes: tuple[tuple[AccountRow | None, AccountChange], ...]
+    records: tuple[Record, ...]
 
 
 class StageBatch(MemoryBatch):
@@ -84,7 +89,7 @@ class StageBatch(MemoryBatch):
     def commit(self, now: datetime) -> None:
         accounts = self.stage.tables.accounts
         changes = tuple((a.row if (a := accounts.get(c.account_id)) else None, c) for c in self._changes)
-        self.stage.committed.append(Commit(tuple(self._moves), changes))
+        self.stage.committed.append(Commit(tuple(self._moves), changes, self.act.records))
         super().commit(now)
 
     def end(self) -> None:
@@ -244,6 +249,9 @@ class MemoryStage(MemoryStore):
 
     def unsound_as_whole(self) -> list[str]:
         return self.unsound(self.tables.accounts)
+
+    def kept_of(self, accounts: Collection[UUID]) -> list[Dossier]:
+        return [dossier_of(self.tables, account_id) for account_id in sorted(accounts)]
 
     def clear(self) -> None:
         """Coroutines that nobody drives do nothing."""

@@ -12,7 +12,7 @@ from contracts.events import Event
 from tests.simulation.stage import Act, Commit, MemoryStage
 from tests.stores.memory_tables import Account, ParkedKey
 from worker.decide.change import AccountRow
-from worker.persist import DeadLetter, OutboxRow, Partition, Position, Route, Store
+from worker.persist import DeadLetter, Dossier, OutboxRow, Partition, Position, Route, Store
 from worker.persist.dead_letters import LetterName
 
 
@@ -82,6 +82,9 @@ class Stage(Store, Protocol):
 
     def unsound_as_whole(self) -> list[str]:
         """What breaks an invariant, of everything."""
+
+    def kept_of(self, accounts: Collection[UUID]) -> list[Dossier]:
+        """All that is kept of these accounts."""
 
     def clear(self) -> None:
         """Whatever is still going on ends."""

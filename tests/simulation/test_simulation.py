@@ -10,6 +10,7 @@ import structlog
 
 from tests.simulation import defects
 from tests.simulation.__main__ import quiet
+from tests.simulation.planted import Defect, difference_not_posted
 from tests.simulation.play import Play
 from tests.simulation.postgres_defects import ON_POSTGRES
 from tests.simulation.shrink import Failure, attempt, numbers_of, shrink, spans
@@ -70,7 +71,7 @@ def test_a_seed_is_played_the_same_way_on_postgres(on_postgres: Stages) -> None:
 
 
 @pytest.mark.parametrize("defect", ON_POSTGRES, ids=lambda defect: defect.__name__)
-def test_a_defect_of_the_store_is_found_by_simulation_on_postgres(defect: defects.Defect, on_postgres: Stages) -> None:
+def test_a_defect_of_the_store_is_found_by_simulation_on_postgres(defect: Defect, on_postgres: Stages) -> None:
     assert defects.simulated_until_found(ON_POSTGRES[defect], 60, stages=on_postgres) is not None
 
 
@@ -83,18 +84,18 @@ def test_a_seed_is_played_the_same_way_every_time() -> None:
 
 
 @pytest.mark.parametrize("defect", defects.IN_SIMULATION, ids=lambda defect: defect.__name__)
-def test_a_defect_is_found_by_simulation(defect: defects.Defect) -> None:
+def test_a_defect_is_found_by_simulation(defect: Defect) -> None:
     assert defects.simulated_until_found(defect, 60) is not None
 
 
 @pytest.mark.parametrize("defect", defects.IN_ORACLE, ids=lambda defect: defect.__name__)
-def test_a_defect_is_found_by_the_naive_rules(defect: defects.Defect) -> None:
+def test_a_defect_is_found_by_the_naive_rules(defect: Defect) -> None:
     assert defects.compared_until_found(defect, 200) is not None
 
 
 def test_a_failure_is_reduced_to_few_messages_and_replayed() -> None:
-    with defects.difference_not_posted():
-        found = defects.simulated_until_found(defects.difference_not_posted, 60)
+    with difference_not_posted():
+        found = defects.simulated_until_found(difference_not_posted, 60)
         assert found is not None
         small = shrink(found)
         assert small.messages is not None

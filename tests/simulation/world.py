@@ -1,7 +1,8 @@
 """A world from a seed: programs, what members do, and when and where each message about it is published.
 
-Histories come from `tests/fold/histories.py`; here they become Kafka records: late by seconds to months, repeated, contradicted,
-about guests and stores of others, with or without the program's name, keyed by member or by order, and some that are garbage.
+Histories come from `tests/fold/histories.py`, tales of single members from `tales.py`; here they become Kafka records: late by
+seconds to months, repeated, contradicted, about guests and stores of others, with or without the program's name, keyed by member
+or by order, and some that are garbage. What else is special about a world is in `themes.py`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from zlib import crc32
 from contracts.events import TOPICS_IN, Event
 from tests.fold import variants
 from tests.fold.histories import START, history
+from tests.simulation.tales import Tale, Teller
+from tests.simulation.themes import chosen, themes
 from worker.decide.program import Program
 from worker.decode import Record
 
@@ -26,6 +29,8 @@ VARIATIONS = 12
 """Other choices of each program's mechanisms, for the first seeds; more come in later, for a program takes long to read."""
 SMALL = 1_000
 """Seeds below this make small worlds, the others also large ones."""
+Home = tuple[str, str]
+"""Program and member."""
 Kind = Literal["told", "repeated", "contradicted", "garbage"]
 Of = Literal["member", "guest", "outside"]
 
@@ -35,7 +40,9 @@ _GARBAGE = (None, b"", b"\xff\xfe", b"[]", b'{"order_id":', b'{"order_id":"X","p
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What an event says. `home`: program and member that it belongs to, None for guests and stores of others."""
+    """What an event says. `home`: program and member that it belongs to, None for guests and stores of others. `places`: the
+    program in which it places an order, if it does that in one. `of_any`: it is about an order, and says of no program which.
+    """
 
     source: str
     id: str
@@ -44,7 +51,9 @@ class Said:
     program: str | None
     body: bytes
     order_id: str | None
-    home: tuple[str, str] | None
+    home: Home | None
+    places: str | None = None
+    of_any: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +82,9 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Everything that is not the workers' doing. `messages` in the order in which they are published."""
+    """Everything that is not the workers' doing. `messages` in the order in which they are published. `clocks`: by how much the
+    clock of each worker is wrong. `patient`: the watermark never moves past what was not read.
+    """
 
     seed: int
     programs: dict[str, Program]
@@ -83,6 +94,8 @@ class World:
     steps: int
     faults: float
     end: datetime
+    clocks: tuple[timedelta, ...]
+    patient: bool
 
     def partition_of(self, key: bytes) -> int:
         """Where messages of a key go."""
@@ -98,8 +111,10 @@ class _Maker:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.rng = rng = Random(seed)
+        self.themes = themes(seed)
         self.members = (1, 2, 3) if seed < SMALL else (1, 3, 8, 20)
-        self.named = rng.random() < 0.6  # every event names its program, so order ids need not be unique among programs
+        # Nearly every event names its program, so order ids need not be unique among programs.
+        self.named = rng.random() < 0.6 or self.themes.shared_ids
         self.keyed_by_order = rng.random() < 0.5
         self.repeats = rng.choice([0.0, 0.1, 0.4])
         self.contradictions = rng.choice([0.0, 0.0, 0.03])
@@ -110,9 +125,11 @@ class _Maker:
         rng = self.rng
         programs: dict[str, Program] = {}
         end = START
-        for code in rng.sample(CODES, rng.choice([1, 1, 2, 3])):
+        for place, code in enumerate(rng.sample(CODES, rng.choice([1, 1, 2, 3]))):
             variation = rng.randrange(VARIATIONS + self.seed // 200)
             programs[code] = variants.variant(code, variation) if rng.random() < 0.3 else variants.as_shipped(code)
+            if (choice := self.themes.chosen[place]) is not None:
+                programs[code] = chosen(code, choice)
             members, days = rng.choice(self.members), rng.choice([40, 425, 425])
             life = history(programs[code], rng.getrandbits(32), members=members, span_days=days)
             end = max(end, life.end)
@@ -121,6 +138,10 @@ class _Maker:
             }
             for event in life.events:
                 self.publish(self.say(code, event, life.homes, strangers))
+            if self.themes.shared_ids:
+                self.elsewhere(life.events)
+            for number, tale in enumerate(self.themes.tales[place]):
+                end = max(end, self.tell(code, programs[code], tale, f"T{number}"))
         for _ in range(rng.choice([0, 0, 1, 5])):
             self.garbage(end)
         self.messages.sort(key=lambda message: (message.at, message.number))
@@ -132,8 +153,32 @@ class _Maker:
             workers=rng.choice([1, 2, 2, 3]),
             steps=max(4, len(self.messages) // rng.choice([4, 10, 30])),
             faults=rng.choice([0.0, 0.1, 0.3]),
-            end=end + timedelta(days=500),
+            end=end + self.themes.late + timedelta(days=500),
+            clocks=self.themes.clocks,
+            patient=bool(self.themes.late),
         )
+
+    def tell(self, code: str, program: Program, tale: Tale, member: str) -> datetime:
+        """A tale of one more member; returns when it ends."""
+        teller = Teller(program, Random(self.rng.getrandbits(32)), member)
+        tale(teller)
+        homes = dict.fromkeys(teller.orders, member)
+        for line in teller.lines:
+            self.publish(self.say(code, line.event, homes, {}), line.delay)
+        if self.themes.shared_ids:
+            self.elsewhere(tuple(line.event for line in teller.lines))
+        return max(line.event.time for line in teller.lines)
+
+    def elsewhere(self, events: tuple[Event, ...]) -> None:
+        """Orders of a store outside every program that have the ids of a program's orders."""
+        for event in events:
+            if event.type == "order.placed" and self.rng.random() < 0.4:
+                data = json.loads(event.body)
+                fields = {name: data[name] for name in ("order_id", "lines", "payment_method")}
+                body = _canonical({**fields, "store": "elsewhere"})
+                at = event.time + self.rng.choice([-1, 0, 1]) * timedelta(days=1)
+                said = Said("//elsewhere", event.id, event.type, at, None, body, data["order_id"], None)
+                self.publish(said)
 
     def say(self, code: str, event: Event, homes: Any, strangers: dict[str, Of]) -> Said:
         """An event of a history, as it is told here."""
@@ -150,25 +195,43 @@ class _Maker:
             member = None
             for name in ("member_id", "points_used", "use_all_points", "redemption_id"):
                 data.pop(name, None)
-        if stranger == "outside" or (not self.named and self.may_be_left_out(event.type, data) and self.rng.random() < 0.6):
+        if stranger == "outside" or self.leaves_out_program(event.type, data):
             program = None
         if stranger == "outside":
             order_id = data["order_id"] = f"outside-{code}-{order_id}"
             if "store" in data:
                 data["store"] = "elsewhere"
-        body = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-        home = (code, member) if member is not None else None
-        return Said(f"{event.source}/{code}", event.id, event.type, event.time, program, body, order_id, home)
+        body = _canonical(data)
+        return Said(
+            f"{event.source}/{code}",
+            event.id,
+            event.type,
+            event.time,
+            program,
+            body,
+            order_id,
+            home=(code, member) if member is not None else None,
+            places=code if event.type == "order.placed" and stranger != "outside" else None,
+            of_any=program is None and self.by_order_alone(event.type, data),
+        )
 
-    def may_be_left_out(self, type_: str, data: dict[str, Any]) -> bool:
-        """Whether the program is known without being named: by the order alone, or by a store that one program has."""
-        return "member_id" not in data or type_ == "order.placed"
+    def leaves_out_program(self, type_: str, data: dict[str, Any]) -> bool:
+        """Whether the program is not named: it is known by the order, or by a store that one program has."""
+        if self.named:
+            return self.themes.shared_ids and self.by_order_alone(type_, data) and self.rng.random() < 0.3
+        return ("member_id" not in data or type_ == "order.placed") and self.rng.random() < 0.6
+
+    def by_order_alone(self, type_: str, data: dict[str, Any]) -> bool:
+        """Whether only its order tells whose an event is."""
+        return "member_id" not in data and type_ != "order.placed"
 
     # -- publishing
 
-    def publish(self, said: Said) -> None:
-        """Tell it, perhaps again, perhaps otherwise."""
-        at = said.time + self.delay()
+    def publish(self, said: Said, delay: timedelta | None = None) -> None:
+        """Tell it, perhaps again, perhaps otherwise. `delay`: how long after it happened, None: as it comes."""
+        at = said.time + (self.delay() if delay is None else delay)
+        if self.themes.late_source is None or said.source.startswith(self.themes.late_source):
+            at += self.themes.late
         self.add("told", at, said)
         while self.rng.random() < self.repeats:
             self.add("repeated", max(said.time, at + self.delay() - timedelta(hours=1)), said)
@@ -176,7 +239,7 @@ class _Maker:
             data = {**json.loads(said.body), "note": "otherwise"}
             if "reason" in data:
                 data["reason"] = "otherwise"
-            body = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+            body = _canonical(data)
             self.add("contradicted", max(said.time, at + self.delay() - timedelta(hours=2)), replace(said, body=body))
 
     def delay(self) -> timedelta:
@@ -201,6 +264,10 @@ class _Maker:
         self.messages.append(
             Message(len(self.messages), at, "garbage", str(rng.randrange(9)).encode(), topic, None, rng.choice(_GARBAGE))
         )
+
+
+def _canonical(data: dict[str, Any]) -> bytes:
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def orders_of(messages: tuple[Message, ...]) -> Iterator[Said]:

@@ -189,7 +189,8 @@ class Folding:
             task.deduplicated = _deduplicated(task, row, loaded.seen, items)
 
             def fold(fresh: Sequence[Event], told: Sequence[Decision], after: Moment | None) -> AccountChange:
-                return folded_anew(dossier, program, clock, self._epoch, _kept_of(fresh, row), told, after, withdrawn=task.withdrawn)
+                fresh = _kept_of(fresh, row)
+                return folded_anew(dossier, program, clock, self._epoch, fresh, told, after, withdrawn=task.withdrawn)
 
             at_hand = (change.head, clock, loaded.seen, items, BEGINNING)
             folded, task.deduplicated = change_by(task.facts, task.deduplicated, *at_hand, fold)
