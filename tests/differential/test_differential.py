@@ -13,7 +13,7 @@ from tests.differential.lives import crowd
 from tests.differential.run import PLAYS, Failure, Harness, harness, kind_of, replayed
 from tests.parts.postgres import DEFAULT_VERSION, Servers
 from tests.simulation.__main__ import quiet
-from tests.simulation.defects import difference_not_posted
+from tests.simulation.planted import difference_not_posted
 
 SECONDS = 20.0
 _names = count(1)

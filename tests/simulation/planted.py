@@ -159,10 +159,10 @@ def certainty_by_business_time() -> AbstractContextManager[Any]:
 def followers_taken_by_orders_outside() -> AbstractContextManager[Any]:
     """An order of a store outside every program takes what was said of another order of its id."""
 
-    def home(owners: Mapping[str, UUID | None], program: str | None, *, waited: bool = False) -> Home[UUID] | Unresolved | None:
+    def home(owners: Mapping[str, UUID | None], program: str | None, *, alone: bool) -> Home[UUID] | Unresolved | None:
         if OUTSIDE in owners and program not in owners:
             return Home(OUTSIDE, None)
-        return home_of(owners, program, waited=waited)
+        return home_of(owners, program, alone=alone)
 
     return patch.object(pipeline, "home_of", home)
 
