@@ -7,6 +7,7 @@ integers, dates calendar dates of the program's zone; floats are refused.
 
 from __future__ import annotations
 
+from contracts.terms.activities import Activity, Multiplier
 from contracts.terms.earning import (
     Calendar,
     Campaign,
@@ -25,10 +26,9 @@ from contracts.terms.earning import (
     Term,
     Trigger,
 )
-from contracts.terms.members import Activity, Inactivity, Level, Measure, Multiplier, Tiers, Window
 from contracts.terms.program import Amendment, ProgramFile, Terms
 from contracts.terms.published import Alternative, Case, Question, Rule
-from contracts.terms.using import (
+from contracts.terms.redemption import (
     Adjustment,
     BackExpiry,
     Deadline,
@@ -45,6 +45,7 @@ from contracts.terms.using import (
     TwoStep,
     UsedPoints,
 )
+from contracts.terms.tiers import Inactivity, Level, Measure, Tiers, Window
 from contracts.terms.values import (
     DECIMALS_MAX,
     WHEN_OF_ACTIVITY,

@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from contracts.terms.activities import Activity
 from contracts.terms.earning import Calendar, Earning, Expiry, Maturity, Membership
-from contracts.terms.members import Activity, Tiers
 from contracts.terms.published import Case, Question, Rule
-from contracts.terms.using import Adjustment, PayOut, Redemption, Reversal, Rewards
+from contracts.terms.redemption import Adjustment, PayOut, Redemption, Reversal, Rewards
+from contracts.terms.tiers import Tiers
 from contracts.terms.values import Code, DecimalText, Instant, Part, RuleId, Text
 
 

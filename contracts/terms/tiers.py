@@ -1,4 +1,4 @@
-"""Tiers, and what members earn by other things than purchases."""
+"""Tiers: levels, what is measured toward them, over which window, and when it is judged."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from contracts.terms.values import Days, DecimalText, Months, Name, Part, Points, RuleId, When
+from contracts.terms.values import Days, Months, Name, Part, Points, RuleId
 
 
 class Level(Part):
@@ -74,26 +74,3 @@ class Tiers(Part):
         if marks[0] != 0 or marks != sorted(set(marks)):
             raise ValueError("levels go from the lowest to the highest: the first threshold is 0, each later one is higher")
         return self
-
-
-class Multiplier(Part):
-    """Points are multiplied when the condition holds; several multiply in turn, and the result is floored once."""
-
-    times: DecimalText
-    when: When
-
-
-class Activity(Part):
-    """Points for something other than a purchase. `points` None = the number in the event."""
-
-    id: Name
-    rule: RuleId
-    event: Literal["member.registered", "member.enrolled", "review.posted", "survey.won", "activity.completed"]
-    activity: str | None = None
-    points: Points | None = None
-    kind: Name = "regular"
-    multipliers: tuple[Multiplier, ...] = ()
-    once_per: Literal["member", "sku", "order", "reference", "day", "event"] = "reference"
-    bought: bool = False
-    countries: tuple[str, ...] = ()
-    delay_hours: Annotated[int, Field(ge=0, le=24 * 366)] = 0

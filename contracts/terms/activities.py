@@ -1,0 +1,32 @@
+"""What members earn by something other than a purchase."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from contracts.terms.values import DecimalText, Name, Part, Points, RuleId, When
+
+
+class Multiplier(Part):
+    """Points are multiplied when the condition holds; several multiply in turn, and the result is floored once."""
+
+    times: DecimalText
+    when: When
+
+
+class Activity(Part):
+    """Points for something other than a purchase. `points` None = the number in the event."""
+
+    id: Name
+    rule: RuleId
+    event: Literal["member.registered", "member.enrolled", "review.posted", "survey.won", "activity.completed"]
+    activity: str | None = None
+    points: Points | None = None
+    kind: Name = "regular"
+    multipliers: tuple[Multiplier, ...] = ()
+    once_per: Literal["member", "sku", "order", "reference", "day", "event"] = "reference"
+    bought: bool = False
+    countries: tuple[str, ...] = ()
+    delay_hours: Annotated[int, Field(ge=0, le=24 * 366)] = 0
