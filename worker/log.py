@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any, Literal
@@ -140,3 +141,17 @@ def configure(level: Level = "info", form: Form = "auto") -> None:
         library.handlers.clear()
         library.propagate = True
         library.setLevel(max(floor, logging.getLevelNamesMapping()[level.upper()]))
+
+
+@contextmanager
+def for_a_while(level: Level, form: Form) -> Iterator[None]:
+    """As `configure`, until the end of a command that logs what it does."""
+    root, kept = logging.getLogger(), structlog.get_config()
+    handlers, before = root.handlers[:], root.level
+    configure(level, form)
+    try:
+        yield
+    finally:
+        structlog.configure(**kept)
+        root.handlers[:] = handlers
+        root.setLevel(before)

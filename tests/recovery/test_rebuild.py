@@ -17,6 +17,7 @@ from tests.flows.bad_records import HOUR, NOW, gift, order, shipped
 from tests.flows.shop import Sent
 from tests.flows.system import Raw
 from tests.pipeline.harness import Harness, programs
+from tests.stores import memory_batch, memory_tables
 from tests.stores.memory_batch import MemoryBatch
 from worker.consume.batch import Batch
 from worker.decide import state
@@ -241,7 +242,7 @@ def next_release(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Called, this release becomes one that keeps accounts in another form."""
 
     def change(number: int = FORMAT + 1) -> None:
-        for module in (state, rebuild, statements, verify):
+        for module in (state, statements, verify, memory_batch, memory_tables):
             monkeypatch.setattr(module, "FORMAT", number)
 
     return change
@@ -267,6 +268,22 @@ async def test_an_account_kept_in_another_form_is_folded_anew_when_it_is_touched
     other = await desk.dossier("OTHER")
     assert other.row is not None
     assert other.row.head.format == FORMAT
+
+
+async def test_what_comes_for_an_account_in_another_form_that_cannot_be_folded_is_kept(next_release: Any) -> None:
+    desk = Harness()
+    await desk.take(*day("M")[:4])
+    next_release()
+    with defect():
+        await desk.take(*day("M")[4:])
+        await desk.take(*day("M")[2:4])  # once more
+    kept = await desk.dossier("M")
+    assert kept.row is not None
+    assert (kept.row.fenced is not None, len(kept.facts)) == (True, 6)
+    (done,) = await free(desk)
+    assert (done.defect, done.facts) == (None, 6)
+    wanted = await _sound("M")
+    assert (await desk.statement("M")).model_copy(update={"version": 0}) == wanted.model_copy(update={"version": 0})
 
 
 async def test_releases_side_by_side_with_two_forms_agree(next_release: Any) -> None:

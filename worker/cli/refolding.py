@@ -133,8 +133,8 @@ async def _written(settings: Settings, asked: _Asked, cursor: Cursor) -> AsyncIt
     from worker.runtime.build import VERSION
     from worker.upkeep.refold import apply
 
-    log.configure("info", settings.log.form)
     async with AsyncExitStack() as stack:
+        stack.enter_context(log.for_a_while("info", settings.log.form))
         store = await stack.enter_async_context(ledger(settings))
         catalogue = await checked(store, settings)
         state = await store.state()

@@ -181,6 +181,8 @@ class Folding:
         row = dossier.row
         assert row is not None
         program = self._catalogue.program(row.program)
+        # Whatever becomes of it, what is new is kept.
+        task.deduplicated = _deduplicated(task, row, loaded.seen, {})
         try:
             _must_be_folded(task)
             must_not_move(dossier, program, clock)
@@ -196,7 +198,7 @@ class Folding:
             folded, task.deduplicated = change_by(task.facts, task.deduplicated, *at_hand, fold)
             change = folded or change
         except Defect as defect:
-            return self._kept_for_later(task, Loaded(row), row.program, row.member_id, str(defect))
+            return self._kept_for_later(task, Loaded(row, seen=loaded.seen), row.program, row.member_id, str(defect))
         return change
 
     def _change(self, task: Task, loaded: Loaded, history: History | None, clock: Clock, *, last: bool) -> AccountChange | None:

@@ -43,9 +43,10 @@ class RuleTold:
 
 @dataclass(frozen=True, slots=True)
 class PostingTold:
-    """One posting. `points` moved from `source` to `target` at business time `at`; it was written at `recorded_at`. Of one with
-    the reason `refold`, `corrects` is the reason of what it puts right and `fold` the version of the calculation, as subscribers
-    hear it."""
+    """One posting. `points` moved from `source` to `target` at business time `at`; it was written at `recorded_at`.
+
+    Where `reason` is `refold`, `corrects` is the reason of what it puts right, and `fold` the version of the calculation.
+    """
 
     at: str
     recorded_at: str
