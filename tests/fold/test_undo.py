@@ -13,7 +13,7 @@ from tests.fold.histories import history
 from tests.fold.variants import as_shipped
 from worker.decide.account import Account
 from worker.decide.fold import fold, moment_of
-from worker.decide.state import Before, Head, Moment, Splice, Tier, Undo, blank
+from worker.decide.state import Before, Head, Moment, Splice, Tier, Undo, Waiting, blank
 from worker.decide.undo import head_before, undo_of
 from worker.programs.terms_file import shipped
 
@@ -55,7 +55,7 @@ CASES = {
     "an order that went to the end": (replace(blank(), deliveries=("a", "b", "c")), replace(blank(), deliveries=("b", "c", "a"))),
     "the same order many times": (replace(blank(), deliveries=("a", "a")), replace(blank(), deliveries=("a", "a", "a"))),
     "no order left": (replace(blank(), deliveries=("a",)), blank()),
-    "one that waits": (blank(), replace(blank(), waiting=(Moment(T0, 1, "/shop", "e1"),))),
+    "one that waits": (blank(), replace(blank(), waiting=(Waiting(Moment(T0, 1, "/shop", "e1"), 7),))),
 }
 
 

@@ -61,7 +61,8 @@ class Version:
         self.lowest_tier: Final = tiers.levels[0].name if tiers else None
         self.remembers_bought: Final = any(activity.bought for activity in terms.activities)
         counted_at = tiers.measure.counted_at if tiers else None
-        self.follows_deliveries: Final = "delivery" in (counted_at, *(trigger.event for trigger in terms.maturity.after))
+        events = (counted_at, *(trigger.event for trigger in terms.maturity.after))  # named, as mypyc cannot look into it in one
+        self.follows_deliveries: Final = "delivery" in events
         self.cap_names: Final = _cap_names(terms)
         self.reads_country: Final = _reads_country(terms)
         self.prolonged_by: Final[frozenset[str]] = frozenset(pool.prolonged_by if pool else ())
