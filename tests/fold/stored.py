@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from contracts.events import Event, OrderPlaced
 from tests.fold.histories import History as Life
-from worker.decide.account import Account, item_key, next_after
+from worker.decide.account import Account, next_after
 from worker.decide.change import (
     EVERYTHING,
     AccountChange,
@@ -327,11 +327,11 @@ def check_undo(book: Book) -> None:
                 lots.pop(ref, None)
             else:
                 lots[ref] = lot
-        for name, item in step.before.items.items():
-            if item is None:
-                items.pop(item_key(name), None)
+        for each in step.before.items:
+            if each.was is None:
+                items.pop(each.key, None)
             else:
-                items[item_key(name)] = item
+                items[each.key] = each.was
     assert (lots, items) == ({}, {})
     assert replace(head, clock_due_at=None, next_due_at=None) == blank()
 

@@ -92,7 +92,7 @@ def _some(rng: Random, of: Sequence[Any]) -> list[Any]:
 
 def _wanted(book: Book, rng: Random) -> Wanted:
     """Rows that are there, that were, and that never were; facts as well."""
-    items: list[ItemKey] = sorted({*book.items, *(key for step in book.steps for key in map(_item_key, step.before.items))})
+    items: list[ItemKey] = sorted({*book.items, *(each.key for step in book.steps for each in step.before.items)})
     named = {posted.entry.lot for posted in book.entries if posted.entry.lot is not None} | book.lots.keys()
     origins = sorted({lot_place(name)[0] for name in named})
     needs = Needs(
@@ -102,11 +102,6 @@ def _wanted(book: Book, rng: Random) -> Wanted:
     )
     seen = [*_some(rng, sorted(book.facts)), *_some(rng, [("//shop", "none")])]
     return Wanted(book.account_id, tuple(seen), needs)
-
-
-def _item_key(name: str) -> Any:
-    kind, _, key = name.partition(" ")
-    return kind, key
 
 
 def _since(book: Book, rng: Random) -> Moment:

@@ -90,7 +90,7 @@ def earned(member_id: str, number: int, row: AccountRow | None = None, points: i
         entries=[PostedEntry(version, 0, at, entry, None, after.available, correction=False)],
         lots={lot.ref: lot},
         items={("order", order_id): order},
-        steps=[StoredStep(at, version, undo_of(Before(head, {lot.ref: None}, {f"order {order_id}": None}), after))],
+        steps=[StoredStep(at, version, undo_of(Before(head, {lot.ref: None}, {("order", order_id): None}), after))],
         messages=[Message(version, 0, "loyalty.balance-changed", f"{PROGRAM}:{member_id}", b"{}", event.time, "00-trace-01")],
     )
 

@@ -39,12 +39,6 @@ _I = TypeVar("_I", Order, Request, Setting)
 TICK: Final = timedelta(microseconds=1)
 
 
-def item_key(name: str) -> ItemKey:
-    """A before-image's "kind key" as a pair."""
-    kind, _, key = name.partition(" ")
-    return kind, key  # type: ignore[return-value]  # the name was made from such a pair
-
-
 def next_after(last: Moment, due: datetime) -> datetime:
     """When the clock does what is due: what became due in the past (terms that changed, a date worked out late) comes right after
     the last moment, so that steps stay in business order and no two have the same moment."""
@@ -158,7 +152,7 @@ class Account:
     def _reset(self, head: Head) -> None:
         self._head_before = head
         self._before_lots: dict[str, Lot | None] = {}
-        self._before_items: dict[str, Item | None] = {}
+        self._before_items: dict[ItemKey, Item | None] = {}
         self.entries: list[Entry] = []
         self.answers: list[Answer] = []
         self.notices: list[Notice] = []
@@ -269,7 +263,7 @@ class Account:
     def _touched_due(self) -> list[datetime]:
         """When the rows that the open step touched have something due."""
         lots = (_due(self.lots[ref]) for ref in self._before_lots if ref in self.lots)
-        items = (item.due_at for item in map(self.items.get, map(item_key, self._before_items)) if item is not None)
+        items = (item.due_at for item in map(self.items.get, self._before_items) if item is not None)
         return [due for due in chain(lots, items) if due is not None]
 
     # -- reading
@@ -375,14 +369,14 @@ class Account:
 
     def put(self, kind: ItemKind, key: str, item: Item | None) -> None:
         """Replace an item, add it, or (None) take it away."""
-        name = f"{kind} {key}"
+        name = kind, key
         if name not in self._before_items:
             self._before_items[name] = self._find(kind, key)
         if item is None:
-            self.items.pop((kind, key), None)
+            self.items.pop(name, None)
         else:
-            self.items[kind, key] = item
-        self._named.add((kind, key))
+            self.items[name] = item
+        self._named.add(name)
 
     def add(self, kind: ItemKind, key: str, item: Item) -> None:
         """Keep an item under a name that holds the open step's cause: no other step makes one like it, none need be loaded."""

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Self, TypeVar
 from uuid import UUID
 
@@ -18,12 +19,11 @@ from msgspec.structs import replace
 
 from contracts.events import Event
 from worker.decide import messages
-from worker.decide.account import Account, item_key
+from worker.decide.account import Account
 from worker.decide.change import EVERYTHING, AccountChange, History, Loaded, PostedEntry, StoredStep
 from worker.decide.fold import fold, moment_of
 from worker.decide.program import Program
 from worker.decide.state import (
-    Before,
     Bucket,
     Certainty,
     Decision,
@@ -33,7 +33,6 @@ from worker.decide.state import (
     ItemKey,
     Lot,
     Moment,
-    Undo,
     Waiting,
     blank,
     withdrawal,
@@ -179,9 +178,9 @@ def _in_order(work: _Work, change: AccountChange, facts: Sequence[Event], folded
     if not steps and account.head == change.head:
         return None
     change.head = account.head
-    _collect_rows(change, account, (step.before for step in steps))
+    _collect_rows(change, account, steps)
     change.new_lots = _not_there_before(step.before.lots for step in steps)
-    change.new_items = [item_key(name) for name in _not_there_before(step.before.items for step in steps)]
+    change.new_items = _not_there_before(step.before.items for step in steps)
     for step in steps:
         version = change.version + 1  # of a step that posts nothing: see StoredStep
         if step.tells:
@@ -230,19 +229,17 @@ def number(
     return rows
 
 
-def _collect_rows(change: AccountChange, account: Account, touched: Iterable[Before | Undo]) -> None:
+def _collect_rows(change: AccountChange, account: Account, steps: Iterable[Step], undone: Iterable[StoredStep] = ()) -> None:
     """The rows that steps touched (or had touched, before they were undone), as they are now."""
-    for before in touched:
-        for ref in before.lots:
-            change.lots[ref] = account.lots.get(ref)
-        for name in before.items:
-            key = item_key(name)
-            change.items[key] = account.items.get(key)
+    refs = chain(*(step.before.lots for step in steps), *(step.before.lots for step in undone))
+    keys = chain(*(step.before.items for step in steps), (each.key for step in undone for each in step.before.items))
+    change.lots.update((ref, account.lots.get(ref)) for ref in refs)
+    change.items.update((key, account.items.get(key)) for key in keys)
 
 
-def _not_there_before(images: Iterable[Mapping[str, object]]) -> list[str]:
+def _not_there_before(images: Iterable[Mapping[_K, object]]) -> list[_K]:
     """Names of the rows that the first step which touched them did not find; images of steps in their order."""
-    first: dict[str, object] = {}
+    first: dict[_K, object] = {}
     for image in images:
         for name, row in image.items():
             first.setdefault(name, row)
@@ -262,8 +259,8 @@ def _late(
         head = head_before(head, step.before)
         for ref, lot in step.before.lots.items():
             _restore(lots, ref, lot)
-        for name, item in step.before.items.items():
-            _restore(items, item_key(name), item)
+        for each in step.before.items:
+            _restore(items, each.key, each.was)
     every = sorted((*history.facts, *facts), key=lambda fact: fact.key)
     recorded: _Told = {(decision.source, decision.id): decision for decision in history.decisions}
     told = {**work.told, **recorded}
@@ -275,8 +272,7 @@ def _late(
     change.undone_from = history.since
     change.late = sum(now.last is not None and moment_of(fact) < now.last for fact in facts)
     change.decisions.extend(decision for key, decision in account.decided.items() if key not in recorded)
-    _collect_rows(change, account, (step.before for step in steps))
-    _collect_rows(change, account, (step.before for step in history.steps))
+    _collect_rows(change, account, steps, history.steps)
     return _difference(work.program, change, now, steps, history)
 
 

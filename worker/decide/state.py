@@ -304,7 +304,7 @@ class Before(Record, frozen=True):
 
     head: Head
     lots: dict[str, Lot | None] = field(default_factory=dict)
-    items: dict[str, Item | None] = field(default_factory=dict)  # "kind key" -> the item
+    items: dict[ItemKey, Item | None] = field(default_factory=dict)
 
 
 class Splice(Record, frozen=True, array_like=True):
@@ -313,6 +313,13 @@ class Splice(Record, frozen=True, array_like=True):
     start: int
     stop: int
     was: tuple[str, ...] = ()
+
+
+class Replaced(NamedTuple):
+    """An item that a step replaced; None: it was not there."""
+
+    key: ItemKey
+    was: Item | None
 
 
 class Undo(Record, frozen=True):
@@ -324,7 +331,7 @@ class Undo(Record, frozen=True):
 
     head: Head
     lots: dict[str, Lot | None] = field(default_factory=dict)
-    items: dict[str, Item | None] = field(default_factory=dict)
+    items: tuple[Replaced, ...] = ()
     windows: dict[str, int | None] = field(default_factory=dict)
     caps: dict[str, int | None] = field(default_factory=dict)
     deliveries: Splice | None = None

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from worker.decide.state import Before, Head, Splice, Undo
+from worker.decide.state import Before, Head, Replaced, Splice, Undo
 
 NO_SUMS: Final[dict[str, int]] = {}
 
@@ -18,7 +18,7 @@ def undo_of(before: Before, after: Head) -> Undo:
     return Undo(
         head=replace(head, windows=NO_SUMS, caps=NO_SUMS, deliveries=()),
         lots=before.lots,
-        items=before.items,
+        items=tuple(map(Replaced._make, before.items.items())),
         windows=_otherwise(head.windows, after.windows),
         caps=_otherwise(head.caps, after.caps),
         deliveries=_spliced(head.deliveries, after.deliveries),
