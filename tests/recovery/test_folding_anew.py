@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from random import Random
+from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given
 from msgspec.structs import replace
@@ -10,7 +14,8 @@ from msgspec.structs import replace
 from contracts.events import Event
 from tests.fold.examples import batches, draw, programs, seeds, tried
 from tests.fold.stored import Book, StoredAccounts, check_book, check_change, check_undo, compare_all, write
-from worker.decide.change import AccountChange
+from worker.decide import earning
+from worker.decide.change import AccountChange, Refold
 from worker.decide.explain import Posting
 from worker.decide.program import Program
 from worker.decide.rebuild import Kept, rebuild_account
@@ -18,12 +23,12 @@ from worker.decide.refold import Clock
 from worker.decide.state import Head
 
 
-def _rebuilt(book: Book, program: Program, clock: Clock) -> AccountChange:
+def _rebuilt(book: Book, program: Program, clock: Clock, refold: Refold | None = None) -> AccountChange:
     """Fold a book anew and write what comes out."""
     assert book.row is not None
     postings = [Posting(e.version, e.line, e.moment.at, e.moment, e.entry, e.correction) for e in book.entries]
     kept = Kept(book.row, [*book.facts.values()], [*book.decisions.values()], postings, [*book.lots], [*book.items])
-    change = rebuild_account(program, kept, clock)
+    change = rebuild_account(program, kept, clock, refold=refold)
     before = (book.head, book.row.version)
     write(book, change)
     check_change(change, *before)
@@ -90,3 +95,42 @@ def _damage(book: Book, rng: Random) -> None:
     book.lots = {ref: lot for ref, lot in book.lots.items() if rng.random() < 0.5}
     book.items = {key: item for key, item in book.items.items() if rng.random() < 0.5}
     book.steps = []
+
+
+@contextmanager
+def _last_release() -> Iterator[None]:
+    """A fold that gives a point too many for whatever earns at a rate."""
+    right = earning.points_for
+
+    def wrong(*arguments: Any) -> int:
+        points = right(*arguments)
+        return points + 1 if points else points
+
+    with patch.object(earning, "points_for", wrong):
+        yield
+
+
+@programs
+@tried
+@given(seed=seeds)
+def test_what_another_fold_posted_is_moved_in_labelled_entries_and_goes_on_as_if_it_had_never_been(code: str, seed: int) -> None:
+    program, life, rng = draw(code, seed)
+    books = StoredAccounts(program)
+    parts = list(batches(life.events, rng))
+    with _last_release():
+        for batch in parts[: len(parts) // 2]:
+            books.deliver(batch, until=rng.choice([None, batch[0].time]))
+    for book in [book for book in books.books.values() if book.row is not None]:
+        last = book.head.last
+        change = _rebuilt(book, program, Clock(until=None, certainty=None), Refold("a run", fold=7))
+        assert {entry.refold for entry in change.entries} <= {7}
+        assert (change.decisions, change.head.last) == ([], last)
+        again = _rebuilt(book, program, Clock(until=None, certainty=None), Refold("another run", fold=7))
+        assert (again.entries, again.messages) == ([], [])
+    posted = {member: len(book.entries) for member, book in books.books.items()}
+    for batch in parts[len(parts) // 2 :]:
+        books.deliver(batch, until=rng.choice([None, batch[0].time]))
+    for member, book in books.books.items():
+        assert {entry.refold for entry in book.entries[posted.get(member, 0) :]} <= {None}
+    books.run_clock(life.end)
+    compare_all(books, life, life.end)

@@ -26,7 +26,6 @@ from worker.decide.fact_types import FACT_TYPES
 from worker.decide.state import FORMAT
 from worker.decode import Record
 from worker.persist import RefusedError
-from worker.processing import folding_anew
 from worker.programs.catalogue import Catalogue
 from worker.reading import statements
 from worker.upkeep import rebuild, verify
