@@ -1,4 +1,4 @@
-"""YAML as files of ours are written: what is there is what is meant, and nothing is turned into something else in silence."""
+"""YAML, read strictly: a file means what is written there, and nothing is silently turned into something else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a version of the terms contradicts in itself: each value may be right alone and still not go with the others.
+"""Contradictions within a version of the terms: values that are right by themselves and do not go together.
 
 The model (`contracts.terms`) refuses values of a wrong form; these checks are for terms that are to be published. A what-if may
 break them: it changes values without writing rules for them.

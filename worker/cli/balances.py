@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def open_accounts(
     program: Annotated[str, typer.Argument(help="Program code.")],
     file: Annotated[Path, typer.Argument(help="Balances, as .ndjson (one member a line) or .csv (one lot a row).")],
-    at: Annotated[str, typer.Option(help="As of when they are taken over, with its offset; the same whenever it is run again.")],
+    at: Annotated[str, typer.Option(help="Instant of the takeover, with its offset; the same one when run again.")],
     announce: Annotated[
         bool, typer.Option("--announce/--no-announce", help="Whether subscribers are told of balances and tiers.")
     ] = True,

@@ -1,4 +1,4 @@
-"""`loyalty doctor`: is everything there that a worker needs, and if not, what to do."""
+"""`loyalty doctor`: whether everything that a worker needs is there, and if not, what to do."""
 
 from __future__ import annotations
 

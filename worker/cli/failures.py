@@ -1,4 +1,4 @@
-"""What may go wrong for whoever types a command: one line for each mistake, with cause and cure, and an exit code."""
+"""Errors of commands: one line for each mistake, with cause and cure, and an exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`loyalty ledger`: is it right, and what was decided in it."""
+"""`loyalty ledger`: whether the ledger is right, and what was decided in it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def decisions(
     program: Annotated[str, typer.Argument(help="Program code.")],
     output: Output = Format.NDJSON,
 ) -> None:
-    """The verdicts on redemptions that were taken, and what was paid out in money, as `simulate --decisions` reads them."""
+    """Print verdicts on redemptions and what was paid out in money, as `simulate --decisions` reads them."""
     from worker.cli.opening import finish
 
     finish(_decisions(program, output))

@@ -1,4 +1,4 @@
-"""`loyalty ledger verify`: the whole ledger, or a part of it, looked at by several processes that only read."""
+"""`loyalty ledger verify`: the whole ledger or a part of it, verified by processes that only read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def verify(
     since: Annotated[str | None, typer.Option(metavar="TIME", help="Only accounts that were written since then.")] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="How many processes look at once.")] = 1,
     resume: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Keep in this file how far it is, and go on from there next time.")
+        Path | None, typer.Option(metavar="FILE", help="Keep the progress in this file, and go on from there next time.")
     ] = None,
     output: Output = Format.TABLE,
 ) -> None:

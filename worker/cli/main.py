@@ -68,7 +68,7 @@ def _show_version(asked: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which release this is, and end.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the release, and exit.")
     ] = False,
 ) -> None:
     """What stands before a command."""
@@ -158,7 +158,7 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything running, and say how to look around.")] = False,
     stop: Annotated[bool, typer.Option("--stop", help="Stop what an earlier --keep left running.")] = False,
 ) -> None:
-    """A day of a shop's life through a real worker, with a Postgres and a Kafka of its own."""
+    """Play a day of a shop's life through a real worker, with a Postgres and a Kafka of its own."""
     from worker.cli.demo import play, stop_kept_demo
 
     raise typer.Exit(stop_kept_demo() if stop else play(keep=keep))

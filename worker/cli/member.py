@@ -1,4 +1,4 @@
-"""`loyalty member`: what a member may be told."""
+"""`loyalty member`: statements and explanations of a member's points."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def statement(
     known_at: Annotated[str | None, typer.Option(help="Only what was recorded by this instant.")] = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """A member's balances, lots, orders and requests, from the database. Nothing is written."""
+    """Show a member's balances, lots, orders and requests, from the database. Nothing is written."""
     from worker.cli.asking import member_statement
     from worker.cli.opening import finish
 

@@ -85,7 +85,7 @@ def show_program(
     registered: Annotated[bool, typer.Option("--registered", help="As the database has it, instead of the file.")] = False,
     output: Output = Format.TABLE,
 ) -> None:
-    """The versions of a program; with -o json, their terms in full."""
+    """Show the versions of a program; with -o json, their terms in full."""
     program = _found(code, registered)
     if output is Format.TABLE:
         show(_versions(program), output, f"Versions of {program.code}", ("effective_from", "hash", "rules"))
@@ -115,10 +115,10 @@ async def _registered(code: str) -> Program:
 def apply(
     file: Annotated[Path, typer.Argument(help="A terms file.")],
     replace: Annotated[
-        bool, typer.Option("--replace", help="Let another content take the place of a version that is registered.")
+        bool, typer.Option("--replace", help="Replace a registered version whose content differs.")
     ] = False,
 ) -> None:
-    """Register each version of a terms file for ever, by its hash. Another content for a registered date is refused.
+    """Register each version of a terms file for ever, by its hash. Different content for a registered date is refused.
 
     Register a change before it is in force: what was folded before stays as it was until the account is folded anew.
     """
@@ -159,8 +159,8 @@ def rules(
     registered: Annotated[bool, typer.Option("--registered", help="As the database has it, instead of the file.")] = False,
     output: Output = Format.TABLE,
 ) -> None:
-    """Every rule: where it stands in the published terms, what it says, and which parameters carry it out; and every case that
-    these leave open: under which rule it is decided, and how."""
+    """List every rule: where it is in the published terms, what it says, and which parameters carry it out; and every case that
+    the published terms leave open: under which rule it is decided, and how."""
     program = _found(code, registered)
     terms = program.versions[-1].terms
     rows = [

@@ -40,10 +40,10 @@ def rebuild(
     announce: Annotated[
         bool, typer.Option("--announce", help="With --into: have every version of the new epoch published.")
     ] = False,
-    preview: Annotated[bool, typer.Option("--preview", help="Show what would be, and write nothing.")] = False,
+    preview: Annotated[bool, typer.Option("--preview", help="Show what would change, and write nothing.")] = False,
     resume: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="With --program: keep in this file how far it is, and go on from there next time."),
+        typer.Option(metavar="FILE", help="With --program: keep the progress in this file, and go on from there next time."),
     ] = None,
     output: Output = Format.TABLE,
 ) -> None:

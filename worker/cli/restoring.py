@@ -1,4 +1,4 @@
-"""`loyalty ledger restored`: the database stands at an earlier moment than the world."""
+"""`loyalty ledger restored`: makes a database good that was restored to an earlier moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is a partition still the log that was read? Asked of Kafka at an assignment, and before it is read on after a pause."""
+"""Whether a partition is still the log that was read: checked at an assignment, and before reading on after a pause."""
 
 from __future__ import annotations
 

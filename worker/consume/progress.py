@@ -1,4 +1,4 @@
-"""How far a partition is read: what the table of all partitions is told, and what a move says of it."""
+"""How far a partition is read: its row in the table of all partitions, and what a move says about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes of a Kafka record → a typed event, or the reason why it is none."""
+"""Bytes of a Kafka record → a typed event, or the reason why there is none."""
 
 from worker.decode.decode import decode
 from worker.decode.record import Broken, Limits, Reason, Record, Skipped

@@ -1,7 +1,7 @@
 """Heads as bytes: JSON, in which the amounts of many days are one array.
 
-Who bought on every day of a year has a head of 8 KB by names of days. Postgres compresses what is over 2 KB, and keeps it apart
-if it is over that still, with every event of such an account. By their places in an array they are a third.
+A member who bought on every day of a year has a head of 8 KB if days are names. Postgres compresses a value over 2 KB, and
+stores it apart if it is still over that, with every event of such an account. As places in an array, days take a third.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an event that waited for its order was, for those who find out only then that something is wrong with it."""
+"""A parked event as a record again, for the case that a mistake in it shows only when its order has come."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the metrics and the log are told of batches."""
+"""What metrics and the log say about batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store as consume and publish ask for it, who do not know it."""
+"""The store in the shapes that consume and publish ask for; neither knows the store itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which release this worker is and how it was built, for whoever compares two of them."""
+"""Which release this worker is and how it was built, so that two workers can be compared."""
 
 from __future__ import annotations
 

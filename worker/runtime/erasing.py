@@ -1,4 +1,4 @@
-"""Beside the work: people who are to be forgotten are, once all that was sent about them before has had its time to come."""
+"""Beside the work: people who asked to be forgotten are erased, once everything sent about them before has had time to arrive."""
 
 from __future__ import annotations
 

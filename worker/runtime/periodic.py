@@ -1,4 +1,4 @@
-"""What runs beside the work for as long as the worker does: a round now and then."""
+"""Jobs that run beside the work, a turn after every period, for as long as the worker does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Beside the work, a few accounts a minute are looked at: is each what its facts say? One that is not is set aside.
+"""Beside the work, a few accounts a minute are compared with what their facts say. One that differs is fenced.
 
 Each worker walks through the ids of its own shards, from a random place on, so that in the end every account is looked at. What
 is found is looked at twice, and an account is set aside only as it was when it was found wrong. What shows only by folding it
@@ -164,9 +164,9 @@ class Sampler:
                     "account_not_fenced", account=str(account), why="terms of its time were registered after its first fact"
                 )
             elif each.by_fold and not await self._differs(account):
-                log.error("account_not_fenced", account=str(account), why="a rebuild would change nothing: the look was mistaken")
+                log.error("account_not_fenced", account=str(account), why="a rebuild would change nothing, so the finding was wrong")
             elif len(self._fenced_at) >= self._options.fences_per_hour_max:
-                log.error("account_not_fenced", account=str(account), why="as many as may be were fenced within the hour")
+                log.error("account_not_fenced", account=str(account), why="the most accounts allowed in an hour were fenced already")
             elif await self._fence(account, f"found wrong: {first}", each.revision):
                 self._fenced_at.append(time.monotonic())
 

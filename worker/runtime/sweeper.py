@@ -1,4 +1,4 @@
-"""What is looked at now and then: parked events whose order has come after all, ones parked too long, terms registered anew."""
+"""Now and then: parked events whose order has come after all, events parked too long, and newly registered terms."""
 
 from __future__ import annotations
 

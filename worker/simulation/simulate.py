@@ -1,5 +1,5 @@
 """Ledgers without a server: deliver events in order, let the clock run, read statements. The same fold as the worker's, over a
-book that keeps of each account what the database would.
+store that keeps what the database would keep of each account.
 """
 
 from __future__ import annotations

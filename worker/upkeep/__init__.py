@@ -1,1 +1,1 @@
-"""The ledger looked after: checked, folded anew, restored, taken over, and made to forget."""
+"""The ledger checked, folded anew, restored, and taken over from another one."""

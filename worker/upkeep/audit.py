@@ -1,9 +1,9 @@
-"""The whole ledger looked at: in chunks of accounts, in several processes at once, only reading, to be taken up again.
+"""The whole ledger verified in chunks of accounts, by several processes at once, read-only and resumable.
 
 What is looked for is a function of a chunk (`Look`): whether it is sound, or what a refold would move.
 
-Chunks are handed out in the order of the accounts' ids, and `Looked.after` names the last account before which everything was
-looked at: whoever stops here goes on there.
+Chunks are handed out in the order of the accounts' ids, and `Looked.after` names the last account up to which everything was
+looked at: an audit that was stopped goes on from there.
 """
 
 from __future__ import annotations

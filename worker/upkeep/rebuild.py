@@ -1,6 +1,6 @@
 """Accounts folded anew from their facts: those that are fenced, those an operator names, those kept in another form.
 
-Beside running workers: an account is written only as it was read, and who comes second reads again.
+Workers may run meanwhile: an account is written only if it is still as it was read; whoever comes second reads it again.
 """
 
 from __future__ import annotations

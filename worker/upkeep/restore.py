@@ -1,4 +1,4 @@
-"""After the database was restored to an earlier moment: what the world was told since then is read back from Kafka.
+"""After the database was restored to an earlier moment: what was announced since then is read back from Kafka.
 
 Facts come again by themselves, for the positions are those of that moment. What would not come again are verdicts, and what was
 paid out in money: taken anew, with everything that arrived since, they could be others than the ones that shops acted upon, and
