@@ -1,5 +1,5 @@
-"""What Postgres refuses: a record whose data it cannot keep, which is the sender's fault, or rows that the fold made of an account's
-facts, which is a defect of ours.
+"""What Postgres refuses: a record whose data it cannot keep, which is the sender's fault, or rows that the fold made of an
+account's facts, which is a defect of ours.
 
 A batch that is refused is tried again without folding: what is refused then is the data of records. Everything else that
 is refused was made by the fold. Nothing of these attempts is kept.

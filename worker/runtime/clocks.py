@@ -1,7 +1,7 @@
 """What time it is: the database's time, whatever this machine's clock says; and how far clocks differ that must agree.
 
 All workers ask one database, so all judge alike whether an event lies in the future, and messages carry its time. Between two
-answers the monotonic clock goes on, because nobody sets it. The broker's clock is known where a topic keeps the time of appending.
+answers the monotonic clock goes on, which nobody sets. The broker's clock is known where a topic keeps the time of appending.
 """
 
 from __future__ import annotations

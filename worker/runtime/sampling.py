@@ -164,9 +164,9 @@ class Sampler:
                     "account_not_fenced", account=str(account), why="terms of its time were registered after its first fact"
                 )
             elif each.by_fold and not await self._differs(account):
-                log.error("account_not_fenced", account=str(account), why="a rebuild would change nothing, so the finding was wrong")
+                log.error("account_not_fenced", account=str(account), why="a rebuild would change nothing: the finding was wrong")
             elif len(self._fenced_at) >= self._options.fences_per_hour_max:
-                log.error("account_not_fenced", account=str(account), why="the most accounts allowed in an hour were fenced already")
+                log.error("account_not_fenced", account=str(account), why="the limit of fences within an hour is reached")
             elif await self._fence(account, f"found wrong: {first}", each.revision):
                 self._fenced_at.append(time.monotonic())
 
