@@ -57,10 +57,6 @@ def _due(row: Lot | Item) -> datetime | None:
     return due
 
 
-def _is_due(item: Item, at: datetime) -> bool:
-    return item.due_at is not None and item.due_at <= at
-
-
 class NotLoaded(Exception):
     """The fold needs rows that were not loaded: load these as well and fold again."""
 
@@ -163,8 +159,7 @@ class Account:
 
     @property
     def version(self) -> Version:
-        """The terms in force at the instant of the open step. An order goes by those of its date, which whoever works on it
-        passes along."""
+        """The terms in force at the open step's instant. Whoever works on an order passes those of its date along."""
         return self._version
 
     @property
@@ -337,8 +332,8 @@ class Account:
 
     def _due_items(self, kind: ItemKind, at: datetime) -> list[Item]:
         self.need_all_open()
-        ordered = sorted((key, item) for (of, key), item in self.items.items() if of == kind and _is_due(item, at))
-        return [item for _, item in ordered]
+        found = [key for key, item in self.items.items() if key[0] == kind and item.due_at is not None and item.due_at <= at]
+        return [self.items[key] for key in sorted(found)]
 
     def due_orders(self, at: datetime) -> list[Order]:
         """Orders with something due at or before an instant, by id. Raises NotLoaded."""
