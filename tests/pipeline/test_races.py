@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from typing import Any
@@ -9,10 +10,17 @@ from unittest.mock import patch
 
 import pytest
 
-from tests.flows.bad_records import HOUR, NOW, gift, order, raw
+from tests.flows.bad_records import HOUR, NOW, ORDER, gift, order, raw
 from tests.flows.system import Raw
-from tests.pipeline.harness import Harness
+from tests.pipeline.harness import KEY, Harness, programs
 from tests.stores.memory_batch import MemoryBatch
+from worker.consume.batch import Batch, Move
+from worker.decode import Record
+from worker.persist import PostgresStore
+from worker.persist.postgres import PostgresBatch
+from worker.processing.pipeline import Pipeline, PipelineOptions
+from worker.programs.catalogue import Catalogue
+from worker.upkeep import verify
 
 Hook = Callable[[], Coroutine[Any, Any, Any]]
 
@@ -80,3 +88,58 @@ async def test_a_history_made_too_short_by_another_worker_is_loaded_anew(method:
     cancel = {"order_id": "EARLY", "reason": "customer_request", "lines": "all"}
     await harness.take(raw("order.cancelled", "cancel", cancel))
     assert (await harness.statement("M")).available == 31
+
+
+SHIPPED = raw("shipment.dispatched", "ship", {"order_id": "A", "lines": "all"})
+SECOND = raw("order.placed", "second", {**ORDER, "order_id": "A", "member_id": "N", "store": "puppy_online"}, program="puppy")
+
+
+@pytest.mark.parametrize(
+    ("slow", "quick", "method"),
+    [
+        (SHIPPED, SECOND, "load"),
+        (SHIPPED, SECOND, "win"),
+        (SECOND, SHIPPED, "load"),
+        (SECOND, SHIPPED, "nameless"),
+        (SECOND, SHIPPED, "win"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else dict(value.headers)["ce_id"].decode(),
+)
+async def test_a_second_order_and_what_follows_the_first_do_not_miss_each_other(
+    slow: Raw, quick: Raw, method: str, database: str
+) -> None:
+    """On Postgres: just before the slow worker calls a method of its batch, the quick one commits."""
+    store = await PostgresStore.open(database)
+    try:
+        pipeline = Pipeline(store, Catalogue(programs().values()), PipelineOptions(KEY), epoch=1, now=lambda: NOW)
+        await taken(pipeline, 0, order("A", "M"))
+        original, calls = getattr(PostgresBatch, method), 0
+
+        async def hooked(batch: PostgresBatch, *arguments: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls == 1:
+                await taken(pipeline, 1, quick)
+            return await original(batch, *arguments)
+
+        with patch.object(PostgresBatch, method, hooked):
+            await taken(pipeline, 2, slow)
+        assert calls
+        assert [each async for each in verify.check(store, programs())] == []
+        async with store.connection() as connection:
+            assert await connection.fetchval("SELECT array_agg(reason) FROM dead_letter") == ["ambiguous_order"]
+            rows = await connection.fetch("SELECT points, from_bucket, to_bucket FROM entry WHERE id = 'ship'")
+        moved = Counter[str]()
+        for row in rows:
+            moved.update({row["to_bucket"]: row["points"]})
+            moved.subtract({row["from_bucket"]: row["points"]})
+        assert not any(moved.values())
+    finally:
+        await store.close()
+
+
+async def taken(pipeline: Pipeline, partition: int, record: Raw) -> None:
+    """One record, alone in its partition."""
+    at = int(NOW.timestamp() * 1000)
+    read = Record(record.topic, partition, 0, at, record.key, record.value, tuple(record.headers))
+    await pipeline.process(Batch((read,), (Move("commerce.order", partition, None, 1, b"", NOW, at_end=True),)))

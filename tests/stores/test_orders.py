@@ -7,6 +7,8 @@ from datetime import timedelta
 import pytest
 
 from tests.stores.examples import KEY, PROGRAM, arrival, earned, fact
+from worker.decide.change import Wanted
+from worker.decide.state import withdrawal
 from worker.persist import Arrival, Route, Store, account_id
 
 M1 = account_id(KEY, PROGRAM, "M1")
@@ -140,3 +142,24 @@ async def test_what_has_waited_long_is_listed_the_longest_first(store: Store) ->
     assert [(row.order_id, row.events) for row in found] == [("B", 1), ("A", 2)]
     assert await store.parked_since(now - timedelta(hours=1), 10) == []
     assert len(await store.parked_since(now + timedelta(hours=1), 1)) == 1
+
+
+async def test_what_followed_an_order_of_an_account_and_names_no_program_is_found_until_it_is_withdrawn(store: Store) -> None:
+    change = earned("M1", 7)
+    change.facts += [fact(2, program=None), fact(1, program=None), fact(3), fact(4, "B", program=None)]
+    async with store.batch() as batch:
+        assert await batch.nameless([(M1, "A")]) == {}
+        await batch.win([change])
+        await batch.write([change])
+    async with store.batch() as batch:
+        assert await batch.nameless([(M1, "A"), (M2, "A"), (M1, "C")]) == {M1: [fact(1, program=None), fact(2, program=None)]}
+        row = (await batch.load([Wanted(M1)]))[M1].row
+        again = earned("M1", 8, row)
+        again.decisions += [withdrawal("shop", "e1")]
+        await batch.win([again])
+        await batch.write([again])
+    async with store.batch() as batch:
+        assert await batch.nameless([(M1, "A")]) == {M1: [fact(2, program=None)]}
+        assert await batch.nameless([]) == {}
+    (dossier,) = [each async for each in store.dossiers()]
+    assert dossier.withdrawn.keys() == {("shop", "e1")}

@@ -46,6 +46,7 @@ TYPES_IN: Final[Mapping[str, frozenset[str]]] = {
 BALANCE: Final = "loyalty.balance-changed"
 TIER: Final = "loyalty.tier-changed"
 DECIDED: Final = "loyalty.redemption-decided"
+AMBIGUOUS: Final = "ambiguous_order"
 EXPIRING: Final = "loyalty.points-expiring"
 TOPICS_OUT: Final = (BALANCE, TIER, DECIDED, EXPIRING)
 DLQ_SUFFIX: Final = ".loyalty.dlq"
@@ -443,7 +444,8 @@ def _expected(world: World, event: Event) -> tuple[set[Key] | None, bool, bool]:
     fits = {each for each in placed if event.program is None or each[0] == event.program}
     owners = {(program, owner) for program, owner in fits if owner is not None}
     # What names no program may wait as long as another program's order may still come under the id.
-    ambiguous = event.program is None and (len({program for program, _ in placed}) > 1 or (OUTSIDE, None) in placed)
+    guests = all(owner is None for _, owner in placed)
+    ambiguous = event.program is None and (guests or len({program for program, _ in placed}) > 1 or (OUTSIDE, None) in placed)
     return owners, not fits or ambiguous, any(owner is None for _, owner in fits) or bool(owners & world.forgotten.keys())
 
 
@@ -803,7 +805,9 @@ def judge_verdicts(world: World) -> Iterator[Violation]:
             if (before := told.get(place)) is not None and before.epoch == message.epoch:
                 yield Violation("verdict-twice", where, f"{before.record} has told the verdict before")
             told[place] = message
-    decisions = {(row["account_id"], row["source"], row["id"]): row for row in world.tables.rows["decision"]}
+    taken = {(row["account_id"], row["source"], row["id"]): row for row in world.tables.rows["decision"]}
+    decisions = {place: row for place, row in taken.items() if row["reason"] != AMBIGUOUS}
+    yield from _judge_withdrawn(world, taken.keys() - decisions.keys())
     for place, row in decisions.items():
         where = f"{world.name(place[0])} {place[1]} {place[2]}"
         if place in told:
@@ -817,6 +821,26 @@ def judge_verdicts(world: World) -> Iterator[Violation]:
         if place[0] is not None and place not in decisions:
             yield Violation("verdict-differs", str(message.record), "there is no such decision")
     yield from _judge_spent(world, decisions)
+
+
+def _judge_withdrawn(world: World, withdrawn: Iterable[tuple[Any, str, str]]) -> Iterator[Violation]:
+    """What was withdrawn from an account names no program, moved nothing in the end, and is a dead letter."""
+    made_again = [row for row in world.tables.rows["dead_letter"] if row["reason"] == AMBIGUOUS and row["record_offset"] < 0]
+    wiped = any(row["value"] is None for row in made_again)
+    told = {(letter["source"], letter["id"]) for row in made_again if row["value"] for letter in [_json(row["value"])]}
+    for place in withdrawn:
+        where = f"{world.name(place[0])} {place[1]} {place[2]}"
+        if place[1:] not in told and not wiped:
+            yield Violation("withdrawn-untold", where, "it counts no more, and is no dead letter")
+        if any(row["program"] is not None for row in world.facts.get(place[1:], ()) if row["account_id"] == place[0]):
+            yield Violation("withdrawn-unfounded", where, "it names its program")
+        moved: Counter[str] = Counter()
+        for entry in world.entries.get(place[0], ()):
+            if (entry["source"], entry["id"]) == place[1:]:
+                moved[entry["from_bucket"]] -= entry["points"]
+                moved[entry["to_bucket"]] += entry["points"]
+        if any(moved.values()):
+            yield Violation("withdrawn-counts", where, f"it counts no more, and moved {dict(moved)}")
 
 
 def _judge_spent(world: World, decisions: Mapping[tuple[Any, str, str], Json]) -> Iterator[Violation]:
