@@ -242,15 +242,14 @@ class _Fates:
             return True
         if key in self._facts:
             of, fact = self._facts[key]
-            assert fact.body == said.body or contradicted, f"{who} says something else in the ledger"
+            assert fact.body == said.body, f"{who} says something else in the ledger, and is no dead letter"
             assert of == account, f"{who} is a fact of another account"
             return False
         waiting = (said.order_id or "", *key) in self._waits
         if home is None or waiting:
             return False
-        if said.type == "order.placed":
-            assert said.body in others, f"{who} was lost"
-        assert contradicted or said.type == "order.placed", f"{who} was lost"
+        assert said.type == "order.placed", f"{who} was lost"
+        assert said.body in others, f"{who} was lost"
         return False
 
 

@@ -53,7 +53,7 @@ def positions_not_checked() -> AbstractContextManager[Any]:
 
 def repeats_not_left_out() -> AbstractContextManager[Any]:
     """What was applied before is folded again."""
-    return patch.object(folding, "sift", lambda facts, *_: Deduplicated(fresh=list(facts)))
+    return patch.object(folding, "deduplicate", lambda facts, *_, **__: Deduplicated(fresh=list(facts)))
 
 
 def posted_before_commit() -> AbstractContextManager[Any]:

@@ -288,6 +288,8 @@ def taken_over(tell: Teller) -> None:
         "last_change_on": days.date_of(at - rng.choice([0, 20, 90, 400]) * DAY) if rng.random() < 0.6 else None,
         "counted": [{"on": days.date_of(at - 30 * DAY), "amount": 30_000}] if rng.random() < 0.4 else [],
     }
+    if rng.random() < 0.5:
+        tell.join(at - rng.choice([1, 60]) * DAY)
     for _ in range(2 if rng.random() < 0.1 else 1):
         tell.say("balance.opened", at, **opening)
     if rng.random() < 0.3:

@@ -66,6 +66,8 @@ CHOICES: Final[tuple[dict[str, Any], ...]] = (
     },
 )
 """Terms under which points go back in ways that the shipped programs do not have."""
+POOLED: Final = tuple(number for number, choice in enumerate(CHOICES) if "pool" in choice.get("expiry", {}))
+"""Those of them under which points are in a pool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,11 @@ def themes(seed: int) -> Themes:
     rng = Random(f"{seed} themes")
     chosen = tuple(rng.randrange(len(CHOICES)) if rng.random() < 0.3 else None for _ in range(3))
     tales = tuple(tuple(tale for tale, share in _OFTEN if rng.random() < share) for _ in range(3))
+    # Whose balance is taken over with a last change long ago has a pool that is over at once.
+    tales = tuple(
+        (*some, taken_over) if number in POOLED and taken_over not in some else some
+        for some, number in zip(tales, chosen, strict=True)
+    )
     # Names grow where points that come back get a lot of their own.
     chosen = tuple(0 if long_names in some else number for some, number in zip(tales, chosen, strict=True))
     shared_ids = rng.random() < 0.15

@@ -149,14 +149,14 @@ async def test_what_followed_an_order_of_an_account_and_names_no_program_is_foun
     change.facts += [fact(2, program=None), fact(1, program=None), fact(3), fact(4, "B", program=None)]
     async with store.batch() as batch:
         assert await batch.nameless([(M1, "A")]) == {}
-        await batch.win([change])
+        await batch.compare_and_set([change])
         await batch.write([change])
     async with store.batch() as batch:
         assert await batch.nameless([(M1, "A"), (M2, "A"), (M1, "C")]) == {M1: [fact(1, program=None), fact(2, program=None)]}
         row = (await batch.load([Wanted(M1)]))[M1].row
         again = earned("M1", 8, row)
         again.decisions += [withdrawal("shop", "e1")]
-        await batch.win([again])
+        await batch.compare_and_set([again])
         await batch.write([again])
     async with store.batch() as batch:
         assert await batch.nameless([(M1, "A")]) == {M1: [fact(2, program=None)]}
