@@ -107,6 +107,9 @@ class _Judge:
             if not {name for name, _ in facts.items() ^ simulated.facts.items()} <= self.contested:
                 yield f"facts kept: not those of simulate: {different(facts, simulated.facts)}"
             return
+        undecided = {name for name in {**_by_name(dossier), **simulated.decisions} if name in self.contested}
+        if {name for name in undecided if _by_name(dossier).get(name) != simulated.decisions.get(name)}:
+            return  # told before the one that waits, another telling makes a verdict on that needless
         if _by_name(dossier) != simulated.decisions:
             yield f"decisions: not those of simulate: {different(_by_name(dossier), simulated.decisions)}"
         if kept != simulated.statement:
