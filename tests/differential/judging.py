@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from contracts.events import Event, OrderPlaced
+from contracts.events import OrderPlaced
 from tests.differential.lives import Crowd, Life, Order
 from tests.differential.playing import Cutting, Played
 from tests.fold.stored import net_entries, scratch
@@ -59,7 +59,8 @@ class _Judge:
         self.crowd = crowd
         self.life = life
         self.broken = sum(each.event is None for each in life.tellings)
-        self.contested = _contested(life)
+        self.retold = _retold(life)
+        self.contested = frozenset(name for names in self.retold.values() if any(names.values()) for name in names)
         self._simulated: dict[object, _Simulated] = {}
         self._folded: dict[object, _Folded] = {}
 
@@ -150,6 +151,7 @@ class _Judge:
         and where nothing is refused, the same facts are kept in any order."""
         dossiers = {place: dossier for place in ledgers if (dossier := plays[place].dossier) is not None}
         facts = {place: frozenset((fact.source, fact.id) for fact in each.facts) for place, each in dossiers.items()}
+        retold = {name for names in self.retold.values() for name in names}
         decided = {place: _decided(each) for place, each in dossiers.items()}
         first: dict[object, Place] = {}
         for place, ledger in ledgers.items():
@@ -160,21 +162,21 @@ class _Judge:
         on_time = [verdicts for place, verdicts in decided.items() if place[0] == "on_time"]
         if len({*on_time}) > 1:
             yield f"verdicts: by where batches end: {sorted(on_time[0] ^ on_time[1], key=str)}"
-        if not any(played.letters for played in plays.values()) and len({*facts.values()}) > 1:
+        if not any(played.letters for played in plays.values()) and len({each - retold for each in facts.values()}) > 1:
             some = next(iter(facts.values()))
-            others = sorted({name for each in facts.values() for name in each ^ some})
+            others = sorted({name for each in facts.values() for name in (each ^ some) - retold})
             yield f"facts kept: other ones in another order or cutting: {others}"
 
 
-def _contested(life: Life) -> frozenset[tuple[str, str]]:
-    """The tellings of orders that were told more than once, one of them with points to use: while that waits, what is told after
-    it is kept; `simulate` decides at once, and may refuse it."""
-    told: dict[str, list[Event]] = {}
+def _retold(life: Life) -> dict[str, dict[tuple[str, str], bool]]:
+    """The tellings of orders that were told more than once, and which of them ask for points. The first that comes is kept, and
+    others are repeats. While one that asks waits, what is told after it is kept too; `simulate` decides at once, and refuses it.
+    """
+    told: dict[str, dict[tuple[str, str], bool]] = {}
     for each in life.tellings:
         if each.event is not None and isinstance(each.event.data, OrderPlaced):
-            told.setdefault(each.event.data.order_id, []).append(each.event)
-    several = [events for events in told.values() if len(events) > 1 and any(map(asks, events))]
-    return frozenset((event.source, event.id) for events in several for event in events)
+            told.setdefault(each.event.data.order_id, {})[each.event.source, each.event.id] = asks(each.event)
+    return {order_id: names for order_id, names in told.items() if len(names) > 1}
 
 
 def _beside_fold(dossier: Dossier, kept: Mapping[str, Any], posted: Counter[Any], fold: _Folded) -> Iterator[str]:
