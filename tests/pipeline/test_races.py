@@ -98,10 +98,10 @@ SECOND = raw("order.placed", "second", {**ORDER, "order_id": "A", "member_id": "
     ("slow", "quick", "method"),
     [
         (SHIPPED, SECOND, "load"),
-        (SHIPPED, SECOND, "win"),
+        (SHIPPED, SECOND, "compare_and_set"),
         (SECOND, SHIPPED, "load"),
         (SECOND, SHIPPED, "nameless"),
-        (SECOND, SHIPPED, "win"),
+        (SECOND, SHIPPED, "compare_and_set"),
     ],
     ids=lambda value: value if isinstance(value, str) else dict(value.headers)["ce_id"].decode(),
 )

@@ -21,6 +21,7 @@ from worker.persist.queries import SQL
 STATEMENTS_MAX = 30
 
 COLD = {"watermark", "advance_watermark", "ledger_state", "settle_key", "clock", "positions", "readings", "outbox_backlog"}
+COLD |= {"certainty", "snapshots", "take_snapshot", "pass_snapshots"}
 COLD |= {"drainable", "parked_since", "terms", "raise_epoch", *(name for name in SQL if name.startswith("transfer_"))}
 """Statements that read a table of one row, or all of a small one, or are asked for by people."""
 IN_ORDER_OF_THE_INDEX = ("due", "outbox_range", "accounts_after")
@@ -158,10 +159,11 @@ async def test_a_table_that_statistics_call_empty_is_not_compared_row_by_row_wit
 
 async def _plan(connection: Any, query: str, values: Sequence[str] = (), how: str = "COSTS") -> list[dict[str, Any]]:
     """The nodes of the plan for any values, as the store uses it."""
-    values = values or ["NULL"] * max(map(int, re.findall(r"\$(\d+)", query)))
+    values = values or ["NULL"] * max(map(int, re.findall(r"\$(\d+)", query)), default=0)
+    given = f"({', '.join(values)})" if values else ""
     await connection.execute(f"PREPARE hot AS {query}")
     try:
-        plan = json.loads(await connection.fetchval(f"EXPLAIN ({how}, FORMAT JSON) EXECUTE hot({', '.join(values)})"))
+        plan = json.loads(await connection.fetchval(f"EXPLAIN ({how}, FORMAT JSON) EXECUTE hot{given}"))
     finally:
         await connection.execute("DEALLOCATE hot")
     return _nodes(plan[0]["Plan"])

@@ -371,8 +371,7 @@ class PostgresStore(snapshots.SnapshotStore):
 
     async def raise_epoch(self, above: int) -> int:
         async with self._link() as link:
-            epoch: int = await link.value("raise_epoch", above)
-            return epoch
+            return int(await link.value("raise_epoch", above))
 
     async def settle_key(self, check: bytes) -> None:
         async with self._link() as link:
