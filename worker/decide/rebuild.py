@@ -87,7 +87,7 @@ def rebuild_account(
         expected_revision=row.revision,
         version=row.version,
         epoch=max(row.epoch, epoch),
-        head=account.head,
+        head=replace(account.head, contested=row.head.contested),
         facts=sorted(fresh, key=lambda fact: fact.key),
         decisions=[*kept.withdrawals, *(account.decided[name] for name in (each.moment.name for each in steps) if name in new)],
         lots={**dict.fromkeys(kept.lots), **account.lots},

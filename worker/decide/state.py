@@ -153,9 +153,10 @@ class Head(Record, frozen=True):
     when the tier changes next if nothing happens; `pay_out_at`: when the balance is paid out, or other terms say anew when.
     `waiting`: redemptions not yet decided, by moment, because not all has been read that came before them. `deliveries`: orders
     with goods still to send, where the terms let something travel with them; `riders`: requests for reward items that wait for
-    such a delivery. `clock_due_at`: the next instant at which the clock changes something; `next_due_at`: the instant at which
-    that will be done, which is later where it became due in the past. `format`: the form in which the account is kept, `fold`:
-    the version of the fold that gives all that was posted of it (1 if it does not say).
+    such a delivery. `contested`: another program has an order with the id of one of the account's (not of the fold, but for who
+    routes: `worker.processing.routing`). `clock_due_at`: the next instant at which the clock changes something; `next_due_at`:
+    the instant at which that will be done, which is later where it became due in the past. `format`: the form in which the
+    account is kept, `fold`: the version of the fold that gives all that was posted of it (1 if it does not say).
     """
 
     format: int = 1
@@ -184,6 +185,7 @@ class Head(Record, frozen=True):
     waiting: tuple[Waiting, ...] = ()
     deliveries: tuple[str, ...] = ()
     riders: tuple[str, ...] = ()
+    contested: bool = False
     clock_due_at: datetime | None = None
     next_due_at: datetime | None = None
 

@@ -31,7 +31,7 @@ def head_before(after: Head, undo: Undo) -> Head:
     if splice is not None:
         deliveries = (*deliveries[: splice.start], *splice.was, *deliveries[splice.stop :])
     windows, caps = _as_it_was(after.windows, undo.windows), _as_it_was(after.caps, undo.caps)
-    return replace(undo.head, windows=windows, caps=caps, deliveries=deliveries)
+    return replace(undo.head, windows=windows, caps=caps, deliveries=deliveries, contested=after.contested)
 
 
 def _otherwise(was: dict[str, int], now: dict[str, int]) -> dict[str, int | None]:

@@ -69,8 +69,8 @@ class Batch(Protocol):
     async def park(self, events: Sequence[Event], outside: Collection[str] = ()) -> list[Event]:
         """Keeps events (each names an order) until their order comes. Repeats are ignored.
 
-        `outside`: the ids of these orders under which only orders outside every program have come; events about them that name
-        no program are set aside, where `drainable` does not look.
+        `outside`: the ids of these orders under which only orders of guests, or outside every program, have come; events about
+        them that name no program are set aside, where `drainable` does not look.
         Returns the events that have the identity of one parked for the same order but other content: dead letters.
         """
 
@@ -195,7 +195,7 @@ class Store(OutboxStore, Protocol):
 
     async def let_go(self, before: datetime, limit: int) -> int:
         """Removes up to `limit` events that name no program, have waited since before this instant, and have no order but ones
-        outside every program; returns how many.
+        of guests or outside every program; returns how many.
         """
 
     async def parked_since(self, before: datetime, limit: int) -> list[ParkedSince]:

@@ -13,6 +13,7 @@ from typing import Final
 from uuid import UUID
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from contracts.counting import counted
 from contracts.events import Event
@@ -127,7 +128,7 @@ class Folding:
             loaded = await batch.load([task.wanted() for task in left], names)
             histories = await batch.history({task.account_id: task.asked.since for task in left if task.asked.since is not None})
             whole = await self._other_forms(batch, loaded)
-            await self._contested(batch, left, refused)
+            await _look_for_other_programs(batch, left, loaded, refused)
             again: list[Task] = []
             at_once = 0
             for task in left:
@@ -137,7 +138,7 @@ class Folding:
                     at_once = 0
                 at_hand = loaded[task.account_id]
                 if task.account_id in whole:
-                    changes.append(self._anew(task, whole[task.account_id], at_hand, clock))
+                    changes.append(_contesting(task, self._anew(task, whole[task.account_id], at_hand, clock)))
                     continue
                 # At every load: another worker may have brought the same fact meanwhile.
                 task.deduplicated = _deduplicated(task, at_hand.row, at_hand.seen, at_hand.items)
@@ -148,25 +149,11 @@ class Folding:
                     again.append(task)
                 else:
                     if change is not None:
-                        changes.append(change)
+                        changes.append(_contesting(task, change))
             if not again:
                 return changes
             left = again
         raise AssertionError("the last round fences whoever still asks")
-
-    async def _contested(self, batch: Batch, tasks: Sequence[Task], refused: list[Event]) -> None:
-        """Look for orders in several programs, now that heads were loaded: see `worker.processing.routing` for why not before."""
-        if len(self._catalogue) == 1:
-            return
-        contested = {(task.account_id, order_id) for task in tasks for order_id in task.contested}
-        withdrawn = await batch.nameless(contested)
-        for task in tasks:
-            task.withdrawn = withdrawn.get(task.account_id, ())
-        routes = await batch.routes({fact.order_id or "" for task in tasks for fact in task.facts if _nameless(fact)})
-        several = {order_id for order_id, route in routes.items() if ambiguous(route.accounts)}
-        for task in tasks if several else ():
-            refused += (fact for fact in task.facts if _nameless(fact) and fact.order_id in several)
-            task.facts = [fact for fact in task.facts if not (_nameless(fact) and fact.order_id in several)]
 
     @staticmethod
     async def _other_forms(batch: Batch, loaded: Mapping[UUID, Loaded]) -> dict[UUID, Dossier]:
@@ -263,6 +250,29 @@ class Folding:
             decisions=[withdrawal(fact.source, fact.id) for fact in task.withdrawn],
             fenced=why,
         )
+
+
+async def _look_for_other_programs(
+    batch: Batch, tasks: Sequence[Task], loaded: Mapping[UUID, Loaded], refused: list[Event]
+) -> None:
+    """Find what is to be withdrawn, and leave out new facts of which it shows only now that nobody can tell whose they are, now
+    that heads were loaded: see `worker.processing.routing`. Asks nothing where no order is contested."""
+    withdrawn = await batch.nameless({(task.account_id, order_id) for task in tasks for order_id in task.contested})
+    suspects = [task for task in tasks if (row := loaded[task.account_id].row) is not None and row.head.contested]
+    routes = await batch.routes({fact.order_id or "" for task in suspects for fact in task.facts if _nameless(fact)})
+    several = {order_id for order_id, route in routes.items() if ambiguous(route.accounts)}
+    for task in tasks:
+        task.withdrawn = withdrawn.get(task.account_id, ())
+    for task in suspects if several else ():
+        refused += (fact for fact in task.facts if _nameless(fact) and fact.order_id in several)
+        task.facts = [fact for fact in task.facts if not (_nameless(fact) and fact.order_id in several)]
+
+
+def _contesting(task: Task, change: AccountChange) -> AccountChange:
+    """A change that says so where an order of the account is contested."""
+    if task.contested:
+        change.head = replace(change.head, contested=True)
+    return change
 
 
 def _nameless(fact: Event) -> bool:

@@ -16,10 +16,10 @@ So what becomes of an event depends on which events come, and neither on their o
   for it is corrected. What was promised for its points meanwhile stands, as with all news that is late.
 
 Two workers cannot miss each other. Whoever brings the second order locks the order's route, loads the heads of the accounts of
-all orders of the id, then looks for what is to be withdrawn, and writes these heads, whether there is anything or not. Whoever
-applies what names no program looks at the route (again) after the head was loaded, and then writes the head. Of the two that
-write one head the second one has loaded it after the first one had committed, or loses and loads it again: so it finds the fact,
-or the order.
+all orders of the id, then looks for what is to be withdrawn, and writes these heads as `contested`, whether there is anything or
+not. Whoever applies what names no program to an account whose head is contested looks at the route again after it was loaded, and
+then writes the head. Of the two that write one head the second one has loaded it after the first one had committed, or loses and
+loads it again: so it finds the fact, or the order. Where no head is contested nobody asks anything more than before.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class Sweeper:
             log.info("parked_drained", orders=len(routes), events=drained)
         metrics.accounts_fenced_now.set(len(await self._store.fenced(UUID(int=0), ROWS_MAX)))
         before = (await self._store.state()).now - timedelta(days=PARKED_DAYS_MAX)
-        # What followed orders outside every program alone is let go; the rest waits for its order, and is told of.
+        # What followed orders of guests, or outside every program, alone is let go; the rest waits for its order, and is told of.
         while let_go := await self._store.let_go(before, ROWS_MAX):
             metrics.events.labels(outcome="dropped").inc(let_go)
         parked = await self._store.parked_since(before, ROWS_MAX)
