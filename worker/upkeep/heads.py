@@ -15,9 +15,9 @@ LOOKS_AHEAD: Final = frozenset({"clock_due_at", "next_due_at"})
 
 
 def comparable(program: Program | None, head: Head) -> dict[str, Any]:
-    """The fields of a head by name, without what is not of the fold (`contested`) or may differ though it gives the same (`fold`),
-    without open orders, which a head that was written before they were kept does not have, and without amounts that no window
-    reaches any more (if its program is known), which may have been dropped from one head only."""
+    """The fields of a head by name, without what is not of the fold (`contested`) or may differ though it gives the same
+    (`fold`), without open orders, which a head that was written before they were kept does not have, and without amounts that
+    no window reaches any more (if its program is known), which may have been dropped from one head only."""
     fields = {name: getattr(head, name) for name in head.__struct_fields__ if name not in ("fold", "contested")}
     if head.tier is not None:
         fields["tier"] = replace(head.tier, open_orders=())
