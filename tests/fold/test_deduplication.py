@@ -7,10 +7,12 @@ from typing import Any
 
 from contracts.events import Event
 from tests.rules.story import instant, line
+from worker.decide.arrivals import change_by
 from worker.decide.deduplication import Deduplicated, deduplicate
 from worker.decide.order_records import Order
 from worker.decide.orders import content_of
-from worker.decide.state import ItemKey
+from worker.decide.refold import Clock
+from worker.decide.state import ItemKey, blank
 
 
 def fact(id_: str, type_: str = "points.adjusted", **data: Any) -> Event:
@@ -63,6 +65,15 @@ def test_a_repeat_of_what_was_kept_without_the_person_is_a_repeat() -> None:
     assert kept != joined.digest
     assert names(deduplicate([joined], {("story", "a"): kept}, {}, nameless=True)) == ("", "a", [])
     assert names(deduplicate([joined], {("story", "a"): kept}, {})) == ("", "", [("a", "conflict")])
+
+
+def test_a_repeat_of_what_was_kept_without_the_person_is_one_beside_facts_that_are_taken_one_by_one_too() -> None:
+    joined = fact("a", "member.registered", country="JP")
+    facts, seen = [joined, order("b"), order("c", price=2_000)], {("story", "a"): joined.without_person().digest}
+    sifted = deduplicate(facts, seen, {}, nameless=True)
+    assert sifted.doubtful
+    _, found = change_by(facts, sifted, blank(), Clock(None, None), seen, {}, None, lambda *_: None)
+    assert names(found)[1:] == ("a", [])
 
 
 def test_other_content_is_refused_even_where_it_differs_in_nothing_that_the_contract_names() -> None:

@@ -114,20 +114,21 @@ def main() -> None:
     arguments = _arguments()
     quiet()
     seeds = range(arguments.first, arguments.first + arguments.seeds)
-    rows = dict(_kept())
+    made: dict[str, str] = {}
     print(HEADING)  # noqa: T201 - a command: this is its answer
     for defect in ALL:
         if not arguments.names or defect.__name__ in arguments.names:
-            row = rows[defect.__name__] = row_of(defect, tally(defect, seeds), len(seeds))
+            row = made[defect.__name__] = row_of(defect, tally(defect, seeds), len(seeds))
             print(row, flush=True)  # noqa: T201 - a command: this is its answer
     if arguments.write:
         before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+        rows = {**dict(_kept()), **made}
         table = "\n".join((BEGIN, HEADING, *(rows[each.__name__] for each in ALL if each.__name__ in rows), END))
         README.write_text(before + table + rest.partition(END)[2], encoding="utf-8")
 
 
 def _kept() -> Iterator[tuple[str, str]]:
-    """The rows of the table as it stands, by the names of the defects."""
+    """The rows of the table as it stands now, by the names of the defects."""
     table = README.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
     for row in table.strip().splitlines()[2:]:
         yield row.split("|")[1].strip(), row

@@ -27,7 +27,9 @@ from worker.programs.catalogue import Catalogue
 from worker.runtime.clocks import Clocks
 
 _VERIFY_EVERY = 3
-"""So many commits lie between two looks that the ledger itself takes at accounts."""
+"""So many commits lie at least between two looks that the ledger itself takes at accounts."""
+_VERIFIED_MAX = 50
+"""About so many looks are taken in a world: each folds whole accounts, which are as large as the world."""
 _TURNS_MAX = 100_000
 _HEARS = 0.3
 """How likely a worker has asked what time it is since it did something last."""
@@ -304,7 +306,7 @@ class Play:
             self.commits += 1
         self.store.committed.clear()
         checks.check_accounts(self.store, touched)
-        if self.commits % _VERIFY_EVERY == 0:
+        if self.commits % max(_VERIFY_EVERY, len(self._to_publish) // _VERIFIED_MAX) == 0:
             checks.check_verified(self.world, self.store, touched)
 
     def _next(self, running: list[_Running]) -> _Running:

@@ -53,7 +53,7 @@ def change_by(
     back = going_back(head, sorted((*sifted.fresh, *sifted.doubtful), key=lambda fact: fact.key), clock)
     if back is not None and (since is None or since > back):
         raise Late(back)
-    found, turn = Deduplicated(), _Turns(head, fold)
+    found, turn = Deduplicated(nameless=sifted.nameless), _Turns(head, fold)
     for fact in facts:
         if isinstance(fact.data, OrderPlaced) and _placed_before(fact, found.fresh, items):
             turn.catch_up(found.fresh)
