@@ -78,4 +78,4 @@ def test_fenced_accounts_are_warned_of(run: Run, shop: Shop) -> None:
         f"INSERT INTO account ({columns}) VALUES (gen_random_uuid(), 'scolar', 'M', 1, 0, 1, 0, 0, 0, 0, 0, 'why', '{{}}')",
     )
     result, to_do = results(doctor(run, shop.environment))["accounts"]
-    assert (result, "ledger rebuild --fenced" in to_do) == ("warn", True)
+    assert (result, "ledger verify" in to_do) == ("warn", True)
