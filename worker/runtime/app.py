@@ -21,30 +21,30 @@ from contracts.events import TOPICS_IN
 from worker import log as logging
 from worker import metrics
 from worker.consume.batch import Batch, PartitionKey
-from worker.consume.breaker import Breaker, BreakerRule
+from worker.consume.breaker import Breaker
 from worker.consume.ends import LogEnds
-from worker.consume.intake import Intake, IntakeOptions
+from worker.consume.intake import Intake
 from worker.consume.positions import Incident
-from worker.consume.subscription import Subscription, SubscriptionOptions
-from worker.decode import Limits
-from worker.due import DueLoop, DueOptions
+from worker.consume.subscription import Subscription
+from worker.due import DueLoop
 from worker.health import ProbeServer
 from worker.persist.api import Store
 from worker.persist.errors import OutcomeUnknownError, PositionLostError, StoreError
 from worker.persist.identity import key_check
-from worker.persist.postgres import PostgresStore, StoreOptions
-from worker.processing.pipeline import Pipeline, PipelineOptions
+from worker.persist.postgres import PostgresStore
+from worker.processing.pipeline import Pipeline
 from worker.programs import registry
 from worker.programs.catalogue import Catalogue
 from worker.publish.producer import make_producer
-from worker.publish.relay import Relay, RelayOptions
+from worker.publish.relay import Relay
+from worker.runtime import options
 from worker.runtime.adapters import Outbox, Positions
 from worker.runtime.build import VERSION, the_fold_is
 from worker.runtime.clocks import Clocks
 from worker.runtime.erasing import Eraser
-from worker.runtime.sampling import Sampler, SamplerOptions
+from worker.runtime.sampling import Sampler
 from worker.runtime.sweeper import Sweeper
-from worker.runtime.timekeeping import Timekeeper, TimekeeperOptions
+from worker.runtime.timekeeping import Timekeeper
 from worker.settings import Settings
 
 log = logging.get_logger(__name__)
@@ -53,32 +53,16 @@ COLLECT_AFTER_OBJECTS = 200_000
 BACKOFF_SECONDS_MIN = 0.05
 BACKOFF_SECONDS_MAX = 5.0
 AT_ONCE_EXIT_CODE = 143
-HEARTBEAT_MS_MAX = 1_000
 
 
 class NotReadyError(Exception):
     """The worker cannot start: the database's schema, its terms or its key are not what this release needs."""
 
 
-def postgres_options(settings: Settings) -> StoreOptions:
-    """How the store is to use Postgres."""
-    postgres = settings.postgres
-    return StoreOptions(
-        connections_max=postgres.connections_max,
-        connect_seconds=postgres.connect_seconds,
-        acquire_seconds=postgres.acquire_seconds,
-        statement_seconds=postgres.statement_seconds,
-        lock_seconds=postgres.lock_seconds,
-        settle_seconds=postgres.settle_seconds,
-        statement_cache_size=postgres.statement_cache_size,
-        role=postgres.role,
-    )
-
-
 @contextlib.asynccontextmanager
 async def open_store(settings: Settings) -> AsyncIterator[PostgresStore]:
     """The store of these settings. Raises UnavailableError."""
-    async with await PostgresStore.open(settings.postgres.full_dsn(), postgres_options(settings)) as store:
+    async with await PostgresStore.open(settings.postgres.full_dsn(), options.of_store(settings)) as store:
         yield store
 
 
@@ -109,119 +93,49 @@ class Worker:
         self._settings = settings
         self._store = store
         self._state = _State()
-        key = settings.account_key.get_secret_value().encode()
-        self.clocks = Clocks(settings.clock.offset_seconds_max)
-        limits = settings.limits
-        self.pipeline = Pipeline(
-            store,
-            catalogue,
-            PipelineOptions(
-                account_key=key,
-                limits=Limits(
-                    value_bytes_max=limits.value_bytes_max,
-                    headers_max=limits.headers_max,
-                    header_bytes_max=limits.header_bytes_max,
-                    depth_max=limits.depth_max,
-                    containers_max=limits.containers_max,
-                    skew_seconds_max=limits.skew_seconds_max,
-                ),
-                grace_seconds=settings.watermark.grace_seconds,
-                topic=settings.kafka.topic,
-            ),
-            epoch,
-            self.clocks.now,
-        )
-        breaker = settings.breaker
-        self._breaker = Breaker(
-            BreakerRule(
-                share_max=breaker.share_max,
-                window_seconds=breaker.window_seconds,
-                records_min=breaker.records_min,
-                pause_seconds=breaker.pause_seconds,
-                pause_seconds_max=breaker.pause_seconds_max,
-                probe_records=breaker.probe_records,
-            )
-        )
-        self.intake = Intake(
-            Positions(store),
-            IntakeOptions(
-                batch_bytes_max=settings.batch.bytes_max,
-                buffer_records_max=settings.batch.buffer_records_max,
-                buffer_bytes_max=settings.batch.buffer_bytes_max,
-                total_bytes_max=settings.batch.buffers_bytes_max,
-                step_tolerance_seconds=settings.step.tolerance_seconds,
-                step_wait_seconds=settings.step.wait_seconds,
-                gap_policy=settings.kafka.gap_policy,
-            ),
-            self._incident,
-        )
+        self._stopping = asyncio.Event()
         client = settings.kafka.client_options(settings.worker_id)
         topics = tuple(settings.kafka.topic(name) for name in TOPICS_IN)
-        self.subscription = Subscription(
-            self.intake,
-            SubscriptionOptions(
-                topics=topics,
-                group=settings.kafka.group,
-                client=client,
-                poll_records_max=settings.batch.records_max,
-                session_timeout_ms=settings.kafka.session_timeout_seconds * 1000,
-                # However long a session lasts, a worker hears soon that partitions are to be dealt anew.
-                heartbeat_ms=min(settings.kafka.session_timeout_seconds * 1000 // 3, HEARTBEAT_MS_MAX),
-                stall_seconds=settings.kafka.stall_seconds,
-            ),
-        )
+        self.clocks = Clocks(settings.clock.offset_seconds_max)
+        self._breaker = Breaker(options.of_breaker(settings))
+        # Kafka ─► intake ─► pipeline ─► outbox ─► relay ─► Kafka
+        self.intake = Intake(Positions(store), options.of_intake(settings), self._incident)
+        self.subscription = Subscription(self.intake, options.of_subscription(settings, topics, client))
+        self.pipeline = Pipeline(store, catalogue, options.of_pipeline(settings), epoch, self.clocks.now)
         self.relay = Relay(
             Outbox(store, settings.kafka.topic),
             partial(make_producer, client),
-            RelayOptions(
-                groups=settings.relay.groups,
-                read_rows_max=settings.relay.read_rows_max,
-                lease_seconds=settings.relay.lease_seconds,
-                idle_seconds_max=settings.relay.idle_seconds_max,
-            ),
+            options.of_relay(settings),
             settings.worker_id,
             self._share,
             self.clocks.now,
             partial(self.clocks.heard, "broker"),
         )
-        self.due = DueLoop(
-            store,
-            self.pipeline.run_due,
-            DueOptions(
-                grace_seconds=settings.watermark.grace_seconds,
-                accounts_max=settings.due.accounts_max,
-                share_max=settings.due.share_max,
-                idle_seconds=settings.due.idle_seconds,
-            ),
-            shards=self.relay.owned_shards,
-            watermark=lambda: self.pipeline.watermark,
-            events_first=self.intake.emptied,
-            clock=self.clocks.now,
-        )
+        # Beside it: how far all was read, and what is due then.
         self._ends = LogEnds(topics, client)
         self.timekeeper = Timekeeper(
             store,
             self.intake,
-            TimekeeperOptions(
-                holder=settings.worker_id,
-                period_seconds=settings.watermark.report_seconds,
-                longest_wait_seconds=settings.watermark.longest_wait_seconds,
-            ),
+            options.of_timekeeper(settings),
             self._on_watermark,
             self._ends.bounds,
             self.subscription.partitions,
             partial(self.clocks.heard, "database"),
         )
+        self.due = DueLoop(
+            store,
+            self.pipeline.run_due,
+            options.of_due(settings),
+            shards=self.relay.owned_shards,
+            watermark=lambda: self.pipeline.watermark,
+            events_first=self.intake.emptied,
+            clock=self.clocks.now,
+        )
         self.sweeper = Sweeper(store, self.pipeline, catalogue)
         self.eraser = Eraser(store, settings.erasure.wait_seconds)
         self.sampler = Sampler(
-            store,
-            catalogue,
-            self.pipeline.fence,
-            SamplerOptions(settings.verify.accounts_per_minute, settings.verify.fences_per_hour_max),
-            shards=self.relay.owned_shards,
+            store, catalogue, self.pipeline.fence, options.of_sampler(settings), shards=self.relay.owned_shards
         )
-        self._stopping = asyncio.Event()
 
     # -- running
 
