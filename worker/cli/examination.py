@@ -204,7 +204,8 @@ async def _terms(connection: Connection) -> Check:
 async def _fenced(connection: Connection) -> Check:
     count = await connection.fetchval("SELECT count(*) FROM account WHERE fenced IS NOT NULL")
     if count:
-        to_do = "`loyalty ledger verify` tells why, and what to do (deploy/runbook.md)"
+        mend = "`loyalty ledger rebuild --fenced`, or `loyalty ledger refold` for those that await one"
+        to_do = f"`loyalty ledger verify` tells why; then {mend} (deploy/runbook.md)"
         fenced = counted(count, "is fenced: it keeps its events", "are fenced: they keep their events")
         return Check("accounts", "warn", f"{fenced}, and nothing is posted", to_do)
     return Check("accounts", "ok", "none is fenced")
