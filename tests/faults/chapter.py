@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from random import Random
+from typing import Final
 
 from tests.faults.disk import Disk
 from tests.faults.injections import Injection, Scene, generation
@@ -25,6 +26,14 @@ from worker.local import Postgres, RealKafka
 
 TEND_SECONDS = 0.2
 DRAINED_SECONDS = 120.0
+
+LEFT_WAITING: Final = """
+SELECT DISTINCT order_id FROM parked p JOIN order_route r USING (order_id)
+WHERE p.program IS NOT NULL OR cardinality(r.programs) = 0 OR cardinality(array_remove(r.account_ids, NULL)) > 0
+LIMIT 10
+"""
+"""What waits though nothing is missing any more: all but what names no program and follows an order of nobody, whose id an order
+of some program may have yet."""
 
 
 @dataclass(slots=True)
@@ -151,7 +160,7 @@ class Harness:
         async with self.system.store() as store:
             problems = [f"{each.invariant}: {each.account_id}: {each.detail}" async for each in store.verify(accounts)]
             problems += [f"lost: not drained: {route.order_id}" for route in await store.drainable(10)]
-            problems += [f"lost: parked: {each.order_id}" for each in await store.parked_since(now + timedelta(days=1), 10)]
+        problems += [f"lost: parked: {row['order_id']}" for row in await self.system.sql(LEFT_WAITING)]
         versions, books = await read_accounts(self.system.dsn, accounts, now)
         problems += self._untold(versions, books)
         problems += await self._letters(traffic)
