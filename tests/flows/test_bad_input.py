@@ -222,10 +222,9 @@ def test_unknown_types_are_skipped_and_counted(told: Told) -> None:
     assert told.outcomes["skipped"] == 1
 
 
-def test_orders_that_are_nobodys_are_dropped_and_a_guests_with_all_that_comes_before_and_after_it(told: Told) -> None:
-    # What follows an order outside waits: a program may have an order of that id.
-    assert told.parked == ["NEVER", "OUTSIDE"]
-    assert told.outcomes["dropped"] == 2 + 1 + 1
+def test_orders_of_nobody_are_dropped_and_what_follows_them_waits_for_a_programs_order_of_that_id(told: Told) -> None:
+    assert told.parked == ["GUEST", "NEVER", "OUTSIDE"]
+    assert told.outcomes["dropped"] == 2
     assert not {"GUEST", "OUTSIDE"} & {each.order_id for each in told.statements["GOOD"].orders}
 
 
