@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
-from typing import Final
 
 from tests.faults.disk import Disk
 from tests.faults.injections import Injection, Scene, generation
@@ -19,21 +18,13 @@ from tests.faults.line import Line
 from tests.faults.subscriber import Subscriber
 from tests.faults.traffic import Traffic
 from tests.faults.workers import Workers
-from tests.flows.comparison import StoredAccounts, read_accounts, same_as_simulated
+from tests.flows.comparison import LEFT_WAITING, StoredAccounts, read_accounts, same_as_simulated
 from tests.flows.system import PROGRAMS, Place, System
 from tests.witness.asking import WAIT_SECONDS, judged
 from worker.local import Postgres, RealKafka
 
 TEND_SECONDS = 0.2
 DRAINED_SECONDS = 120.0
-
-LEFT_WAITING: Final = """
-SELECT DISTINCT order_id FROM parked p JOIN order_route r USING (order_id)
-WHERE p.program IS NOT NULL OR cardinality(r.programs) = 0 OR cardinality(array_remove(r.account_ids, NULL)) > 0
-LIMIT 10
-"""
-"""What waits though nothing is missing any more: all but what names no program and follows an order of nobody, whose id an order
-of some program may have yet."""
 
 
 @dataclass(slots=True)
