@@ -118,9 +118,10 @@ class _Played:
             assert row is not None
             name = f"{row.program}:{row.member_id}"
             assert row.fenced is None
-            # What is withdrawn was applied before, or it never was: a dead letter both times, and no verdict on points.
-            told = [each for each in dossier.decisions if not each.withdraws]
-            verdicts[name] = {(each.source, each.id): (each.verdict, each.reason) for each in told}
+            if row.head.contested:
+                # What two programs' orders leave open counts until the second one comes, and what was promised meanwhile stands.
+                continue
+            verdicts[name] = {(each.source, each.id): (each.verdict, each.reason) for each in dossier.decisions}
             statements[name] = {**as_json(read(dossier, self.world.programs[row.program], end, "end")), "version": 0}
         return verdicts, statements
 
