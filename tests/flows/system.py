@@ -101,7 +101,7 @@ class System:
             "LOYALTY_PROBE_HOST": "127.0.0.1",
             "LOYALTY_PROBE_PORT": "0",
             "LOYALTY_LOG_FORM": "json",
-            "PYTHONPATH": os.pathsep.join(map(str, (Path(registry.__file__).parents[1], Path(__file__).parents[2]))),
+            "PYTHONPATH": os.pathsep.join(map(str, (Path(registry.__file__).parents[2], Path(__file__).parents[2]))),
             **self.settings,
         }
 

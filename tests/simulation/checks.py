@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -201,6 +202,9 @@ class _Fates:
                 self._facts[key] = (of, fact)
         self._orders = {account.row.account_id: _placed(account) for account in stage.tables.accounts.values()}
         self._waits = set(stage.tables.parked)
+        self._routes = stage.tables.routes
+        again = [letter.record for letter in stage.tables.dead_letters.values() if letter.record.offset < 0]
+        self._made_again = {(told["source"], told["id"]) for told in (json.loads(record.value or b"{}") for record in again)}
         self._contents: dict[tuple[str, str], set[bytes]] = defaultdict(set)
         self._come: dict[str, dict[str, tuple[int, Home | None]]] = defaultdict(dict)
         for each in sorted(delivered, key=lambda each: each.number):
@@ -222,13 +226,19 @@ class _Fates:
             assert dead, f"message {each.message.number} is garbage, and no dead letter"
             return True
         who = f"message {each.message.number} ({said.type} {said.id})"
-        come = list(self._come[said.order_id or ""].values()) if said.of_any else []
+        come = self._come_of(said) if said.of_any else []
         if len(come) > 1:
             withdrawn = (said.source, said.id) in self._withdrawn
-            assert dead or withdrawn, f"{who} could be about several orders, and is no dead letter"
+            assert dead or withdrawn or (said.source, said.id) in self._made_again, f"{who} could be about several orders, and is no dead letter"
             return dead
         home = (come[0][1] if come else None) if said.of_any else said.home
         return self._dead(said, who, dead, home)
+
+    def _come_of(self, said: Said) -> list[tuple[int, Home | None]]:
+        """The orders of programs that an event may be about: those that came, and were not refused."""
+        route = self._routes.get(said.order_id or "")
+        programs = route.accounts if route is not None else {}
+        return [order for program, order in self._come[said.order_id or ""].items() if program in programs]
 
     def _dead(self, said: Said, who: str, dead: bool, home: Home | None) -> bool:
         key = (said.source, said.id)
