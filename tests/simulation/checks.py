@@ -229,7 +229,8 @@ class _Fates:
         come = self._come_of(said) if said.of_any else []
         if len(come) > 1:
             withdrawn = (said.source, said.id) in self._withdrawn
-            assert dead or withdrawn or (said.source, said.id) in self._made_again, f"{who} could be about several orders, and is no dead letter"
+            told = dead or withdrawn or (said.source, said.id) in self._made_again
+            assert told, f"{who} could be about several orders, and is no dead letter"
             return dead
         home = (come[0][1] if come else None) if said.of_any else said.home
         return self._dead(said, who, dead, home)
