@@ -222,8 +222,7 @@ class _Maker:
     def leaves_out_program(self, type_: str, data: dict[str, Any]) -> bool:
         """Whether the program is not named: it is known by the order, or by a store that one program has."""
         if self.named:
-            drawn = self.themes.shared_ids and self.by_order_alone(type_, data) and self.rng.random() < NAMELESS
-            return drawn
+            return self.themes.shared_ids and self.by_order_alone(type_, data) and self.rng.random() < NAMELESS
         return ("member_id" not in data or type_ == "order.placed") and self.rng.random() < 0.6
 
     def by_order_alone(self, type_: str, data: dict[str, Any]) -> bool:

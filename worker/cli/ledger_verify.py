@@ -45,7 +45,7 @@ async def _verify(names: list[str] | None, since: str | None, workers: int, resu
     from worker.cli.opening import accounts_of
     from worker.persist import StoreOptions
     from worker.settings import load
-    from worker.upkeep.audit import LoadRequest, verified
+    from worker.upkeep.audit import AuditRequest, verified
 
     if resume is not None and names:
         raise Failure(Exit.USAGE, "--resume: is for looking at the whole ledger, not with --account")
@@ -55,7 +55,7 @@ async def _verify(names: list[str] | None, since: str | None, workers: int, resu
     accounts = accounts_of(settings, names)
     if accounts and names:
         await _are_there(settings, dict(zip(accounts, names, strict=True)))
-    asked = LoadRequest(asked_since, accounts, cursor.after, workers)
+    asked = AuditRequest(asked_since, accounts, cursor.after, workers)
     options = StoreOptions(connections_max=2, role=settings.postgres.role, read_only=True)
     pace = Pace("account looked at", "accounts looked at", done=cursor.accounts)
     found: list[dict[str, Any]] = []

@@ -110,12 +110,12 @@ async def _looked(settings: Settings, asked: _Asked, cursor: Cursor) -> AsyncIte
     from worker.cli.arguments import instant
     from worker.cli.opening import accounts_of
     from worker.persist import StoreOptions
-    from worker.upkeep.audit import LoadRequest, look
+    from worker.upkeep.audit import AuditRequest, look
     from worker.upkeep.refold import moved
 
     since = instant(asked.since, "--since") if asked.since is not None else None
     named = accounts_of(settings, asked.accounts)
-    request = LoadRequest(since, named, cursor.after, asked.workers, asked.program)
+    request = AuditRequest(since, named, cursor.after, asked.workers, asked.program)
     options = StoreOptions(connections_max=2, role=settings.postgres.role, read_only=True)
     async for looked in look(settings.postgres.full_dsn(), options, request, moved):
         yield looked

@@ -33,7 +33,7 @@ _LAST: Final = UUID(int=2**128 - 1)
 
 
 @dataclass(frozen=True, slots=True)
-class LoadRequest:
+class AuditRequest:
     """What to look at. `since`: only accounts that were written since then. `accounts`: only these, and nothing as a whole.
     `after`: leave out accounts up to this id. `processes`: how many look at once; 1: this one alone. `program`: only accounts of
     this one.
@@ -59,7 +59,7 @@ Look = Callable[[PostgresStore, Mapping[str, Program], Sequence[UUID]], AsyncIte
 """What is found in some accounts, under the terms registered. Of a module's top level, so that another process can have it."""
 
 
-async def verified(dsn: str, options: StoreOptions, asked: LoadRequest) -> AsyncIterator[Looked[Violation]]:
+async def verified(dsn: str, options: StoreOptions, asked: AuditRequest) -> AsyncIterator[Looked[Violation]]:
     """What is wrong with the ledger, chunk by chunk in the order of ids. The invariants that belong to no account come last.
 
     Raises the store's errors, also those that another process met.
@@ -71,7 +71,7 @@ async def verified(dsn: str, options: StoreOptions, asked: LoadRequest) -> Async
             yield Looked([violation async for violation in store.verify_whole()], 0, _LAST)
 
 
-async def look(dsn: str, options: StoreOptions, asked: LoadRequest, what: Look[_F]) -> AsyncIterator[Looked[_F]]:
+async def look(dsn: str, options: StoreOptions, asked: AuditRequest, what: Look[_F]) -> AsyncIterator[Looked[_F]]:
     """Look at accounts, chunk by chunk in the order of ids. Raises the store's errors, also those that another process met."""
     async with await PostgresStore.open(dsn, options) as store:
         chunks = _chunks(store, asked)
@@ -108,7 +108,7 @@ async def _elsewhere(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-async def _chunks(store: PostgresStore, asked: LoadRequest) -> AsyncIterator[Sequence[UUID]]:
+async def _chunks(store: PostgresStore, asked: AuditRequest) -> AsyncIterator[Sequence[UUID]]:
     if asked.accounts is not None:
         named = sorted(account for account in set(asked.accounts) if account > asked.after)
         for place in range(0, len(named), ACCOUNTS_AT_ONCE):
