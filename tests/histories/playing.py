@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
@@ -104,15 +104,17 @@ class StoredAccounts:
 
 
 async def play(system: System, histories: Sequence[History], seconds: float = 90) -> StoredAccounts:
-    """Publish the first batch of every history, wait until all is drained, publish the second of each, and so on."""
+    """Publish the first batch of every history, wait until all is drained, publish the second of each, and so on. What a history
+    tells on one topic stays in its order."""
     for batches in zip_longest(*(history.batches for history in histories), fillvalue=()):
-        system.send([_record(event) for batch in batches for event in batch])
+        told = ((history.name.encode(), batch) for history, batch in zip(histories, batches, strict=True))
+        system.send([replace(_record(event), key=key) for key, batch in told for event in batch])
         await system.drained(seconds)
     return await _books(system, histories)
 
 
 def _record(event: Event) -> Raw:
-    return Raw(TOPIC_OF[event["type"]], json.dumps(event, ensure_ascii=False).encode(), _STRUCTURED, event["id"].encode())
+    return Raw(TOPIC_OF[event["type"]], json.dumps(event, ensure_ascii=False).encode(), _STRUCTURED)
 
 
 async def _books(system: System, histories: Sequence[History]) -> StoredAccounts:

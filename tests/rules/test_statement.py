@@ -19,7 +19,7 @@ def test_points_with_one_last_day_are_one_row_that_says_what_each_order_brought(
     story.enrolled("2024-07-01")
     story.bought("B", "2024-08-01", line(4_000))
     story.bought("A", "2024-08-02", line(10_000))
-    story.adjusted(7, "2024-08-03", expires_on="2025-08-31")
+    story.adjusted(7, "2024-08-03", kind="basic", expires_on="2025-08-31")
     assert lots(story, "2024-08-04") == [("2025-08-31", 77, None, {None: 7, "A": 50, "B": 20})]
 
 

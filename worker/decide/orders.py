@@ -26,15 +26,23 @@ def placed(account: Account, data: OrderPlaced) -> None:
     event = account.event
     assert event is not None
     known = account.order(data.order_id)
-    if known is not None and known.status != "rejected" and (known.source, known.id) != (event.source, event.id):
+    twice = known is not None and known.status != "rejected" and (known.source, known.id) != (event.source, event.id)
+    if known is not None and twice and known.status != "waiting":
         account.find("order_twice", data.order_id)
         return
     version = account.version
     tiers.start(account, version)
     order = _order(account, data)
     kept = subscriptions.kept_for(account, order)
+    set_aside = subscriptions.set_aside(account, kept)
+    if known is not None and twice:
+        if order.asks and redemption.covered(account, order, data, set_aside):
+            # Accepting does not wait: what the first telling still hoped for comes too late.
+            account.overtaking.add((known.source, known.id))
+        account.find("order_twice", data.order_id)
+        return
     if order.asks:
-        verdict = redemption.decide(account, order, data, subscriptions.set_aside(account, kept))
+        verdict = redemption.decide(account, order, data, set_aside)
         if verdict is None:
             account.put_order(replace(order, status="waiting"))
             account.wait()

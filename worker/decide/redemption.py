@@ -189,7 +189,7 @@ def decide(account: Account, order: Order, data: OrderPlaced, set_aside: int = 0
     reason = found.reason
     if reason is None and key in account.overdrawing:
         reason = "insufficient_points"
-    if account.told_only or (reason in WAITS and not account.certain):
+    if account.told_only or (reason in WAITS and not account.certain and key not in account.overtaken):
         return None
     verdict = Decision(
         source=order.source,
@@ -200,6 +200,13 @@ def decide(account: Account, order: Order, data: OrderPlaced, set_aside: int = 0
     )
     account.decided[key] = verdict
     return verdict
+
+
+def covered(account: Account, order: Order, data: OrderPlaced, set_aside: int = 0) -> bool:
+    """Whether a redemption that nobody was told of would be accepted now."""
+    key = (order.source, order.id)
+    new = not account.told_only and key not in account.decided and key not in account.overdrawing
+    return new and check(account, order, data, set_aside).reason is None
 
 
 def answer(

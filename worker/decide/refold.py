@@ -291,17 +291,22 @@ def fold_covered(
     last: Moment | None,
 ) -> tuple[Account, list[Step]]:
     """Fold facts into the account that `begin` makes, under the verdicts told. A redemption that nobody was told of yet is not
-    accepted where that would leave less than nothing at an instant up to `last`; each time one is found, all is folded again."""
+    accepted where that would leave less than nothing at an instant up to `last`, and waits no longer where its order, told again, is
+    covered; each time one is found, all is folded again."""
     refused: set[tuple[str, str]] = set()
+    overtaken: set[tuple[str, str]] = set()
     while True:
         account = begin()
         account.decided.update(told)
-        account.overdrawing = refused
+        account.overdrawing, account.overtaken = refused, overtaken
         steps = fold(account, facts, until)
+        if not account.overtaking <= overtaken:
+            overtaken = overtaken | account.overtaking
+            continue
         found = _overdrawn(steps, account.decided.keys() - told.keys(), last)
         if found is None:
             return account, steps
-        refused = refused | {found}
+        refused, overtaken = refused | {found}, set()
 
 
 def _overdrawn(steps: Sequence[Step], new: set[tuple[str, str]], last: Moment | None) -> tuple[str, str] | None:
