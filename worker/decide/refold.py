@@ -291,8 +291,8 @@ def fold_covered(
     last: Moment | None,
 ) -> tuple[Account, list[Step]]:
     """Fold facts into the account that `begin` makes, under the verdicts told. A redemption that nobody was told of yet is not
-    accepted where that would leave less than nothing at an instant up to `last`, and waits no longer where its order, told again, is
-    covered; each time one is found, all is folded again."""
+    accepted where that would leave less than nothing at an instant up to `last`, and waits no longer where its order, told again,
+    is covered; each time one is found, all is folded again."""
     refused: set[tuple[str, str]] = set()
     overtaken: set[tuple[str, str]] = set()
     while True:
