@@ -79,8 +79,8 @@ class Account:
     snapshots since which facts wait already. `overdrawing`: facts whose redemption would leave less than nothing at a later
     instant already folded, so they count as not covered. `overtaken`: facts that wait no longer, for their order was told
     again and is covered as told then; those that this run finds are in `overtaking`. `paid_until`: up to here `decided` has all
-    that was paid out in money. `journal`: where the fold notes its working, if anyone asks. `at`: the instant of the open step; there is none before the
-    first `begin`.
+    that was paid out in money. `journal`: where the fold notes its working, if anyone asks. `at`: the instant of the open step;
+    there is none before the first `begin`.
     """
 
     __slots__ = (
