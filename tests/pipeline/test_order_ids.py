@@ -172,3 +172,16 @@ async def test_what_follows_an_order_outside_alone_is_set_aside_and_let_go_in_ti
     await sweeper.turn()
     # Those that name a program wait for its order, and are told of as parked too long.
     assert await ended(harness, "O") == ["parked", "parked", "unknown_program", "dropped"]
+
+
+async def test_a_redemption_that_waits_is_decided_though_something_later_is_taken_out_meanwhile() -> None:
+    harness = Harness()
+    asked = {**json.loads(order("W", "M").value or b""), "store": "bellemaison", "points_used": 100}
+    await harness.take(raw("order.placed", "asked", asked, program=A))
+    await harness.take(*told((A, "M"), "O"), *told((FOLLOWERS, None), "O"))
+    await harness.take(*told((B, "N"), "O"))
+    assert harness.letters() == ["ambiguous_order", "unknown_program"]
+    await harness.until(NOW)
+    verdicts = {each.order_id: each.redemption for each in (await harness.statement("M")).orders}
+    assert verdicts["W"] is not None
+    assert verdicts["W"].decision == "rejected"

@@ -124,7 +124,7 @@ def change_account(
     row = loaded.row
     head = row.head if row is not None else blank()
     ordered = sorted(facts, key=lambda fact: fact.key) if len(facts) > 1 else list(facts)
-    since = min(filter(None, (going_back(head, ordered, clock), *map(moment_of, withdrawn))), default=None)
+    since = going_back(head, ordered, clock, withdrawn)
     if since is not None and (history is None or history.since > since):
         # Without a history, or with one that another worker's change has made too short meanwhile.
         raise Late(since)
@@ -152,14 +152,16 @@ def change_account(
     return _late(work, change, ordered, history, folded)
 
 
-def going_back(head: Head, facts: Sequence[Event], clock: Clock) -> Moment | None:
-    """The earliest moment from which to fold again, given new facts in business order; None if everything comes in order."""
-    found: list[Moment] = []
+def going_back(head: Head, facts: Sequence[Event], clock: Clock, withdrawn: Sequence[Event] = ()) -> Moment | None:
+    """The earliest moment from which to fold again, given new facts in business order and facts that count no more; None if
+    everything comes in order."""
+    found = [moment_of(fact) for fact in withdrawn]
     if facts and head.last is not None and moment_of(facts[0]) < head.last:
         found.append(moment_of(facts[0]))
     certainty = clock.certainty
-    if head.waiting and (facts or certainty is None or any(certainty.may_refuse(each.snapshot) for each in head.waiting)):
-        # Something new, or that all was read, may settle a redemption that waits: fold again from there.
+    news = bool(facts or withdrawn)
+    if head.waiting and (news or certainty is None or any(certainty.may_refuse(each.snapshot) for each in head.waiting)):
+        # News, or that all was read, may settle a redemption that waits: fold again from there.
         found.append(head.waiting[0].moment)
     return min(found) if found else None
 
