@@ -47,24 +47,28 @@ class Chain:
 
 class Promise:
     """A redemption is refused for want of something only when all was read that was published before it, unless the longest wait
-    was over. `waited_out`: the newest snapshot that counts as passed only for that."""
+    was over, or its order was told again and that telling accepted. `waited_out`: the newest snapshot that counts as passed only
+    for that."""
 
     def __init__(self) -> None:
         self.waited_out = 0
         self._before: dict[tuple[str, str], dict[Partition, int]] = {}
+        self._orders: dict[tuple[str, str], str | None] = {}
 
     def sent(self, message: Message, ends: dict[Partition, int]) -> None:
         """A message is published when the partitions end here; what counts is the first time that something is said."""
         if message.said is not None:
             self._before.setdefault((message.said.source, message.said.id), ends)
+            self._orders.setdefault((message.said.source, message.said.id), message.said.order_id)
 
     def check(self, commit: Commit, chain: Chain) -> None:
         """Fail if a verdict of this commit was taken too early."""
         for row, change in commit.changes:
             waited = {each.moment.name: each.snapshot for each in (row.head.waiting if row is not None else ())}
+            accepted = {self._orders.get((each.source, each.id)) for each in change.decisions if each.verdict == "accepted"}
             for decision in change.decisions:
                 key = (decision.source, decision.id)
-                if decision.reason not in WAITS:
+                if decision.reason not in WAITS or self._orders[key] in accepted - {None}:
                     continue
                 assert key in waited, f"{key} was refused when it was first folded"
                 unread = [place for place, end in self._before[key].items() if (chain.next.get(place) or 0) < end]
