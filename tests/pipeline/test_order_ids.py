@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.bad_records import NOW, order, raw
+from tests.flows.bad_records import NOW, gift, order, raw
 from tests.flows.system import Raw
 from tests.pipeline.harness import Harness, programs
 from worker.decide.explain import Known, explain
@@ -185,3 +185,12 @@ async def test_a_redemption_that_waits_is_decided_though_something_later_is_take
     verdicts = {each.order_id: each.redemption for each in (await harness.statement("M")).orders}
     assert verdicts["W"] is not None
     assert verdicts["W"].decision == "rejected"
+
+
+async def test_the_last_that_is_known_of_a_member_without_a_tier_can_be_taken_out() -> None:
+    harness = Harness()
+    paid = raw("order.paid", "paid", {"order_id": "O"}, time=(NOW + timedelta(minutes=1)).isoformat())
+    await harness.take(gift("N", 10, "gift", B), *told((B, "N"), "O"), paid)
+    await harness.take(*told((A, "M"), "O"))
+    assert harness.letters() == ["ambiguous_order"]
+    assert (await harness.statement("N")).findings == ()

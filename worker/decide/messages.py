@@ -55,7 +55,7 @@ def of_refold(
     teller = _Teller(change, version, event, at, refold)
     teller.balance(before, change.head, [_entry_out(entry, moment, refold) for moment, entry in rows])
     new = {(decision.source, decision.id) for decision in change.decisions}
-    moved = _tier_move(program, before, change.head, steps)
+    moved = _tier_move(program, before, change.head, steps, at)
     if moved is not None:
         teller.tier(moved[0], moved[1])
     for step in steps:
@@ -68,9 +68,15 @@ def of_refold(
     return teller.messages if rows or len(teller.messages) > 1 else []
 
 
-def _tier_move(program: Program, before: Head, after: Head, steps: Sequence[Step]) -> tuple[TierMove, datetime] | None:
-    """The change of tier from what was told to what holds now, said once, at the moment since when it holds."""
-    at = after.tier.since if after.tier is not None and after.tier.since is not None else steps[-1].moment.at
+def _tier_move(
+    program: Program, before: Head, after: Head, steps: Sequence[Step], at: datetime
+) -> tuple[TierMove, datetime] | None:
+    """The change of tier from what was told to what holds now, said once, at the moment since when it holds. `at`: when it became
+    known, for an account of which nothing is left."""
+    if after.tier is not None and after.tier.since is not None:
+        at = after.tier.since
+    elif steps:
+        at = steps[-1].moment.at
     # An order may still count under its own terms when those in force have no tiers any more.
     version = program.judging(at)
     if version is None or version.terms.tiers is None:
