@@ -19,6 +19,8 @@ from worker.decide.state import (
     Before,
     Certainty,
     Decision,
+    Early,
+    EarlyFact,
     Entry,
     Finding,
     Head,
@@ -171,6 +173,8 @@ class Account:
     def cause(self) -> str:
         """The name of the fact (or clock) of the open step, as lots granted by it are called."""
         assert self.moment is not None
+        if self.event is not None:
+            return cause_of(self.event.source, self.event.id)
         return cause_of(self.moment.source, self.moment.id) if self.moment.rank else f"clock:{self.moment.at.isoformat()}"
 
     def begin(self, moment: Moment, event: Event | None = None) -> None:
@@ -334,6 +338,12 @@ class Account:
     def marked(self, name: str) -> bool:
         """Whether something that counts once has happened."""
         return self._find("mark", name) is not None
+
+    def early(self, order_id: str) -> tuple[EarlyFact, ...]:
+        """Facts that were told before the order of that id, and wait for it to stand."""
+        found = self._find("early", order_id)
+        assert found is None or isinstance(found, Early)
+        return found.facts if found is not None else ()
 
     def _due_items(self, kind: ItemKind, at: datetime) -> list[Item]:
         self.need_all_open()

@@ -64,7 +64,7 @@ class FactType(NamedTuple):
 
 
 def _of_order(data: OrderPlaced, version: Version | None) -> Iterable[ItemKey]:
-    found: list[ItemKey] = []
+    found: list[ItemKey] = [("early", data.order_id)]
     if data.redemption_id is not None:
         found.append(("request", f"redemption:{data.redemption_id}"))
     if data.course == "subscription" or data.subscription_id is not None:

@@ -13,8 +13,8 @@ from pathlib import PurePath
 from traceback import extract_tb
 from typing import Final
 
-from contracts.events import Event
-from worker.decide import clock, payout
+from contracts.events import Event, OrderPlaced
+from worker.decide import clock, early, payout
 from worker.decide.account import Account, Defect, NotLoaded, next_after
 from worker.decide.fact_types import FACT_TYPES
 from worker.decide.state import Moment, clock_moment
@@ -56,13 +56,19 @@ def fold(account: Account, facts: Iterable[Event], until: datetime | None = None
 def _apply(account: Account, fact: Event) -> Step:
     account.begin(moment_of(fact), fact)
     try:
-        FACT_TYPES[type(fact.data)].handle(account, fact.data)
+        _handle(account, fact)
+        if isinstance(fact.data, OrderPlaced):
+            early.apply(account, fact.data.order_id, _handle)
         payout.look(account)
     except (NotLoaded, Defect):
         raise
     except Exception as error:
         raise defect_of(error, f"{fact.type} at {fact.time.isoformat()}") from error
     return account.finish()
+
+
+def _handle(account: Account, fact: Event) -> None:
+    FACT_TYPES[type(fact.data)].handle(account, fact.data)
 
 
 def run_clock(account: Account, until: datetime, steps: list[Step]) -> None:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from contracts.events import Line as PlacedLine
 from contracts.events import LineRef, OrderPaid, OrderPlaced, OrderRescheduled, ShipmentDelivered, ShipmentDispatched
-from worker.decide import exchange, expiry, ledger, maturity, order_update, redemption, rewards, subscriptions, tiers
+from worker.decide import early, exchange, expiry, ledger, maturity, order_update, redemption, rewards, subscriptions, tiers
 from worker.decide.account import Account
 from worker.decide.order_records import Bonus, Order, OrderLine, Shipment
 from worker.decide.program import Version
@@ -150,13 +150,10 @@ def _earns(account: Account, data: OrderPlaced) -> bool:
 
 
 def live(account: Account, order_id: str) -> Order | None:
-    """The order that a fact is about, if anything can happen to it; a fact about a rejected order is a finding."""
+    """The order that a fact is about, if anything can happen to it; where it does not stand (yet), the fact is kept for it."""
     order = account.order(order_id)
-    if order is None:
-        account.find("unknown_order", order_id)
-        return None
-    if order.status == "rejected":
-        account.find("order_rejected", order_id)
+    if order is None or order.status == "rejected":
+        early.keep(account, order_id, "unknown_order" if order is None else "order_rejected")
         return None
     return order if order.status == "open" else None
 

@@ -39,7 +39,7 @@ Reason = Literal[
     "split",
 ]
 Verdict = Literal["accepted", "rejected"]
-ItemKind = Literal["order", "request", "setting", "mark", "finding"]
+ItemKind = Literal["order", "request", "setting", "mark", "finding", "early"]
 ItemKey = tuple[ItemKind, str]
 
 CLOCK_RANK = 0
@@ -256,7 +256,26 @@ class Finding(Kept, frozen=True):
     due_at: datetime | None = None
 
 
-Item = Order | Request | Setting | Mark | Finding
+class EarlyFact(Record, frozen=True):
+    """A fact of before its order, without what named a person; `finding`: as what it is told until it takes effect."""
+
+    at: datetime
+    source: str
+    id: str
+    type: str
+    program: str | None
+    body: bytes
+    finding: str
+
+
+class Early(Kept, frozen=True):
+    """Facts about an order that were told for a time at which it did not stand, in the order in which they were folded."""
+
+    facts: tuple[EarlyFact, ...]
+    due_at: datetime | None = None
+
+
+Item = Order | Request | Setting | Mark | Finding | Early
 
 
 class Entry(Record, frozen=True):
