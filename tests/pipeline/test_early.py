@@ -53,7 +53,8 @@ async def test_what_is_kept_for_an_order_that_does_not_stand_is_bounded() -> Non
     lines = [{"sku": "X", "quantity": 1, "unit_price": 1000, "tax": 100}]
     data = {"order_id": "A", "member_id": "M1", "store": "bellemaison", "payment_method": "credit_card", "lines": lines}
     await harness.take(raw("order.placed", "placed", data, time=placed))
-    told = [raw("order.rescheduled", f"{n}", {"order_id": "A", "planned_ship_date": "2024-08-09"}, time=early) for n in range(120)]
+    moved = {"order_id": "A", "planned_ship_date": "2024-08-09"}
+    told = [raw("order.rescheduled", f"{number}", moved, time=early) for number in range(120)]
     await harness.take(*told)
     codes = [finding.code for finding in (await harness.statement("M1")).findings]
     assert codes.count("timed_before_order") == KEPT_MAX

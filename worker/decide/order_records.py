@@ -37,7 +37,12 @@ class OrderLine(Record, frozen=True):
     delivered: int = 0
     awaiting: int = 0
     gone: int = 0
-    replacement: bool = False  # sent in exchange: no points were used on it
+    exchange_id: str | None = None  # of the exchange in which it was sent: no points were used on it
+
+    @property
+    def replacement(self) -> bool:
+        """Whether it was sent in exchange for something."""
+        return self.exchange_id is not None
 
     @property
     def detached(self) -> int:

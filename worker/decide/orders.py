@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -185,26 +186,39 @@ def rescheduled(account: Account, data: OrderRescheduled) -> None:
         )
 
 
-def named_pieces(account: Account, order: Order, refs: tuple[LineRef, ...], room: dict[str, int]) -> dict[str, int]:
+def named_pieces(
+    account: Account,
+    order: Order,
+    refs: tuple[LineRef, ...],
+    room: Mapping[str, int],
+    first: Mapping[str, int] | None = None,
+    by_sku: Callable[[OrderLine], Any] | None = None,
+) -> dict[str, int]:
     """The pieces that references name, within what is left of each line; what does not fit is a finding.
 
-    A reference by sku takes the lines of that sku in line order.
+    `first`: pieces that are meant before others of the room, whatever their line (of a return those that have left, of a cancel
+    those that have not). `by_sku`: which of several lines of one sku goes first; in line order without it.
     """
-    left = dict(room)
+    left, preferred = dict(room), dict(first or {})
     pieces: dict[str, int] = {}
     for ref in refs:
-        lines = [
-            line for line in order.lines if (line.line_id == ref.line_id if ref.line_id is not None else line.sku == ref.sku)
-        ]
+        if ref.line_id is not None:
+            lines = [line for line in order.lines if line.line_id == ref.line_id]
+        else:
+            lines = [line for line in order.lines if line.sku == ref.sku]
+            if by_sku is not None:
+                lines.sort(key=by_sku)
         if not lines:
             account.find("unknown_line", order.order_id, ref.line_id or ref.sku or "")
             continue
         wanted = ref.quantity
-        for line in lines:
-            n = min(wanted, left[line.line_id])
+        for line, limits in [*((line, preferred) for line in lines), *((line, left) for line in lines)]:
+            key = line.line_id
+            n = min(wanted, left[key], limits.get(key, 0))
             if n:
-                left[line.line_id] -= n
-                pieces[line.line_id] = pieces.get(line.line_id, 0) + n
+                left[key] -= n
+                preferred[key] = max(preferred.get(key, 0) - n, 0)
+                pieces[key] = pieces.get(key, 0) + n
                 wanted -= n
         if wanted:
             account.find("more_than_left", order.order_id, f"{ref.line_id or ref.sku} {wanted}")
@@ -279,7 +293,7 @@ def _arrived(account: Account, order: Order, data: ShipmentDelivered) -> dict[st
                 room = {key: max(n - other.pieces.get(key, 0), 0) for key, n in room.items()}
     if data.lines == "all":
         return {key: n for key, n in room.items() if n}
-    return named_pieces(account, order, data.lines, room)
+    return named_pieces(account, order, data.lines, room, {line.line_id: line.shipped - line.delivered for line in order.lines})
 
 
 def _still_under_way(shipments: tuple[Shipment, ...], pieces: Mapping[str, int], data: ShipmentDelivered) -> tuple[Shipment, ...]:

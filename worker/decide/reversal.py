@@ -7,6 +7,7 @@ returns end where one full return ends.
 from __future__ import annotations
 
 from datetime import datetime
+from fractions import Fraction
 from typing import Literal
 
 from msgspec.structs import replace
@@ -64,11 +65,20 @@ def exchange_shipped(account: Account, data: ExchangeShipped) -> None:
         return
     version = account.program.named(order.terms)
     taken = {line.line_id for line in order.lines}
-    named = [(f"{data.exchange_id}:{key}", line) for key, line in data.keyed_lines()]
+    told = {line.line_id for line in order.lines if line.exchange_id == data.exchange_id}
+    named = []
+    for key, line in data.keyed_lines():
+        # Under the name that the shop gave it; one of before it, or none at all, is told apart by the exchange.
+        apart = f"{data.exchange_id}:{key}"
+        name = apart if line.line_id is None or (key in taken and key not in told) else key
+        named.append((name, line))
     if any(key in taken for key, _ in named):
         account.find("exchange_twice", data.order_id, data.exchange_id)
         return
-    lines = tuple(replace(orders.line_of(version, key, line), unshipped=0, replacement=True) for key, line in named)
+    lines = tuple(
+        replace(orders.line_of(version, key, line), unshipped=0, exchange_id=data.exchange_id)
+        for key, line in named
+    )
     pieces = {line.line_id: line.quantity for line in lines}
     order = replace(
         order,
@@ -96,7 +106,11 @@ def _received(account: Account, order_id: str, lines: Lines, kind: Kind, reason:
         _reverse(account, order_id, lines, kind, reason)
         return
     room = {line.line_id: line.awaiting + line.kept for line in order.lines}
-    pieces = room if lines == "all" else orders.named_pieces(account, order, lines, room)
+    if lines == "all":
+        pieces = room
+    else:
+        first = {line.line_id: line.awaiting for line in order.lines}
+        pieces = orders.named_pieces(account, order, lines, room, first, _given_up)
     ticked = {line.line_id: min(line.awaiting, pieces.get(line.line_id, 0)) for line in order.lines}
     order = replace(order, lines=tuple(replace(line, awaiting=line.awaiting - ticked[line.line_id]) for line in order.lines))
     rest = {key: n - ticked[key] for key, n in pieces.items() if n > ticked[key]}
@@ -116,9 +130,15 @@ def _reverse(account: Account, order_id: str, lines: Lines, kind: Kind, reason: 
         if not pieces:
             account.find("nothing_left", order_id)
     else:
-        pieces = orders.named_pieces(account, order, lines, room)
+        first = {line.line_id: line.unshipped if kind == "cancel" else line.shipped for line in order.lines}
+        pieces = orders.named_pieces(account, order, lines, room, first, _given_up)
     if pieces:
         _take_out(account, order, pieces, kind, reason, awaiting=awaiting)
+
+
+def _given_up(line: OrderLine) -> tuple[bool, bool, Fraction]:
+    """Which of several lines of one product a member gives up first: what replaced another, what earns nothing, the cheaper."""
+    return not line.replacement, line.earns, Fraction(line.goods, line.quantity)
 
 
 def _take_out(
