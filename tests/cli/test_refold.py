@@ -268,9 +268,10 @@ def test_it_goes_on_where_it_was_stopped(run: Run, older: Shop, tmp_path: Path, 
 
 def test_explaining_tells_what_was_put_right_and_claims_nothing_of_how_it_was_worked_out_before(run: Run, older: Shop) -> None:
     _refold(run, older, "--apply", *WHY, code=0)
+    version = state.FOLD_VERSION
     for language, title, line in (
-        ("en", "Calculation put right, undone: 1 point granted, not usable yet", f"by version {state.FOLD_VERSION} of the calculation"),
-        ("ja", "計算の訂正（取り消し）：1ポイント付与（まだ使えません）", f"今の計算方法（第{state.FOLD_VERSION}版）"),
+        ("en", "Calculation put right, undone: 1 point granted, not usable yet", f"by version {version} of the calculation"),
+        ("ja", "計算の訂正（取り消し）：1ポイント付与（まだ使えません）", f"今の計算方法（第{version}版）"),
     ):
         asked = ("member", "explain", "lenovo-pro", "LP-101", "--lang", language, "-o", "json")
         postings = run(*asked, environment=older.environment).json["postings"]
