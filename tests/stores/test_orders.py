@@ -97,6 +97,8 @@ async def test_a_repeat_is_parked_once_and_a_contradiction_is_given_back(store: 
         assert await batch.park([fact(1), other, fact(2)]) == [other]
         assert await batch.park([]) == []
     async with store.batch() as batch:
+        assert await batch.park([other, other, fact(1)]) == [other, other], "each is a record that becomes a dead letter"
+    async with store.batch() as batch:
         assert await batch.take_parked([("A", PROGRAM)]) == [fact(1), fact(2)]
 
 

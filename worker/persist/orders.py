@@ -63,27 +63,24 @@ async def park(link: Link, events: Sequence[Event], outside: Collection[str]) ->
 
     `outside`: orders known outside every program alone; what follows them and names no program is set aside.
     """
-    conflicts: list[Event] = []
-    fresh: dict[tuple[str, str, str], Event] = {}
+    first: dict[tuple[str, str, str], Event] = {}
     for event in events:
         if event.order_id is None:
             raise ValueError(f"{event.type} names no order that it could wait for")
-        if fresh.setdefault((event.order_id, event.source, event.id), event).digest != event.digest:
-            conflicts.append(event)
-    if not fresh:
-        return conflicts
+        first.setdefault((event.order_id, event.source, event.id), event)
+    if not first:
+        return []
     rows = [
         (*key, e.type, e.time, e.program, e.digest, e.body, e.traceparent, e.program is None and e.order_id in outside)
-        for key, e in sorted(fresh.items(), key=lambda item: item[0])
+        for key, e in sorted(first.items(), key=lambda item: item[0])
     ]
-    for row in await link.fetch("park", *columns(rows)):
-        del fresh[row["order_id"], row["source"], row["id"]]
-    if fresh:
-        for row in await link.fetch("parked_digests", *columns(list(fresh))):
-            event = fresh[row["order_id"], row["source"], row["id"]]
-            if event.digest != row["digest"]:
-                conflicts.append(event)
-    return conflicts
+    stands = {key: event.digest for key, event in first.items()}
+    new = {(row["order_id"], row["source"], row["id"]) for row in await link.fetch("park", *columns(rows))}
+    if before := [key for key in first if key not in new]:
+        for row in await link.fetch("parked_digests", *columns(before)):
+            stands[row["order_id"], row["source"], row["id"]] = row["digest"]
+    # Every record by itself: one that was told twice in the batch contradicts what stands twice.
+    return [event for event in events if event.digest != stands[event.order_id or "", event.source, event.id]]
 
 
 async def take_parked(link: Link, orders: Iterable[tuple[str, str]]) -> list[Event]:
