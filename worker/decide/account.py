@@ -173,9 +173,7 @@ class Account:
     def cause(self) -> str:
         """The name of the fact (or clock) of the open step, as lots granted by it are called."""
         assert self.moment is not None
-        if self.event is not None:
-            return cause_of(self.event.source, self.event.id)
-        return cause_of(self.moment.source, self.moment.id) if self.moment.rank else f"clock:{self.moment.at.isoformat()}"
+        return f"clock:{self.moment.at.isoformat()}" if self.event is None else cause_of(self.event.source, self.event.id)
 
     def begin(self, moment: Moment, event: Event | None = None) -> None:
         """Open a step: what changes from here on has its before-image kept."""

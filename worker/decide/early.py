@@ -23,7 +23,7 @@ def keep(account: Account, order_id: str, finding: str) -> None:
     event = account.event
     assert event is not None
     kept = account.early(order_id)
-    if len(kept) < KEPT_MAX and not any((each.source, each.id) == (event.source, event.id) for each in kept):
+    if len(kept) < KEPT_MAX:
         told = event.without_person()
         fact = EarlyFact(event.time, event.source, event.id, event.type, told.program, told.body, finding)
         account.put("early", order_id, Early((*kept, fact)))
