@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from worker.runtime.options import of_pipeline
 from worker.settings import SettingsError, load
 from worker.settings.loading import every_setting
 from worker.settings.table import table
@@ -261,3 +262,19 @@ def test_kafkas_client_options_carry_security(environment: Environment) -> None:
         "sasl_plain_password": "sesame",
     }
     assert kafka.topic("a") == "stage.a"
+
+
+def test_types_and_sources_are_bound_to_topics_as_the_cluster_calls_them(environment: Environment) -> None:
+    bound = "commerce.order=/shop/*,loyalty.command=/desk,commerce.order=/pos"
+    environment(GOOD, LOYALTY_KAFKA_TOPICS_PREFIX="stage.", LOYALTY_KAFKA_SOURCES=bound, LOYALTY_LIMITS_POINTS_MAX="5000")
+    admission = of_pipeline(load()).admission
+    assert "order.placed" in admission.types["stage.commerce.order"]
+    assert "commerce.order" not in admission.types
+    assert admission.sources == {"stage.commerce.order": ("/shop/*", "/pos"), "stage.loyalty.command": ("/desk",)}
+    assert admission.points_max == 5_000
+
+
+def test_a_source_is_bound_to_a_topic_that_is_read(environment: Environment) -> None:
+    environment(GOOD, LOYALTY_KAFKA_SOURCES="commerce.orders=/shop")
+    (mistake,) = mistakes()
+    assert "sources names commerce.orders; topics that are read are commerce.order, " in mistake

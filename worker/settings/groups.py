@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field, FilePath, SecretStr, model_validator
 
+from contracts.events import TOPICS_IN
+
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 TlsMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
@@ -33,6 +35,14 @@ class KafkaSettings(Group):
     topics_prefix: Annotated[
         str, Field(max_length=100, pattern=r"^[A-Za-z0-9._-]*$", description="put before every topic: letters, digits, . _ -")
     ] = ""
+    sources: Annotated[
+        str,
+        Field(
+            pattern=r"^([A-Za-z0-9._-]+=[^,\s=]+(,[A-Za-z0-9._-]+=[^,\s=]+)*)?$",
+            description="which sources may send to a topic of the contract: topic=pattern (`*`, `?`), several with commas,"
+            " a topic more than once for several patterns; a topic that is not named takes any source",
+        ),
+    ] = ""
     security_protocol: Annotated[SecurityProtocol, Field(description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")] = "PLAINTEXT"
     sasl_mechanism: Annotated[SaslMechanism | None, Field(description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")] = None
     sasl_user: Annotated[str | None, Field(description="the user of SASL")] = None
@@ -47,6 +57,13 @@ class KafkaSettings(Group):
     gap_policy: Annotated[
         Literal["stop", "continue"], Field(description="stop or continue when Kafka removed records before they were read")
     ] = "stop"
+
+    @model_validator(mode="after")
+    def _sources_name_topics(self) -> Self:
+        unknown = sorted({each.partition("=")[0] for each in self.sources.split(",") if each} - TOPICS_IN.keys())
+        if unknown:
+            raise ValueError(f"sources names {', '.join(unknown)}; topics that are read are {', '.join(TOPICS_IN)}")
+        return self
 
     @model_validator(mode="after")
     def _security_is_whole(self) -> Self:
@@ -67,6 +84,14 @@ class KafkaSettings(Group):
     def topic(self, name: str) -> str:
         """The name of a topic on this cluster."""
         return self.topics_prefix + name
+
+    def sources_by_topic(self) -> dict[str, tuple[str, ...]]:
+        """Topic on this cluster → patterns of the sources that may send to it."""
+        found: dict[str, tuple[str, ...]] = {}
+        for each in filter(None, self.sources.split(",")):
+            name, _, pattern = each.partition("=")
+            found[self.topic(name)] = (*found.get(self.topic(name), ()), pattern)
+        return found
 
     def client_options(self, client_id: str) -> dict[str, Any]:
         """aiokafka's options of a connection, for consumers, producers and admin clients."""
@@ -195,6 +220,7 @@ class LimitsSettings(Group):
     header_bytes_max: int = _number(65_536, 1_024, 2**20, "bytes of a record's headers")
     depth_max: int = _number(64, 8, 500, "depth of nesting")
     containers_max: int = _number(20_000, 100, 1_000_000, "objects and lists in a record")
+    points_max: int = _number(1_000_000, 0, 10**12, "points that one event may give or take by what it says itself")
     skew_seconds_max: int = _number(300, 0, 86_400, "how far ahead of now an event's time may be, seconds")
 
 
