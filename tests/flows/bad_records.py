@@ -107,7 +107,7 @@ BAD: dict[str, Bad] = {
     "NaN": Bad(_placed("b14", _priced("NaN")), "not_json", "should be JSON"),
     "2 MB": Bad(_placed("b15", b"[" + b" " * 2_000_000 + b"]"), "too_large", "at most 1048576 bytes, has 2000002"),
     "NUL in text": Bad(_placed("b16", {**ORDER, "member_id": "a\0b"}), "bad_text", "NUL"),
-    "NUL in an attribute": Bad(_placed("b17\0", source="/shop"), "bad_attribute", "id should hold no control characters"),
+    "NUL in an attribute": Bad(_placed("b17\0", source="/shop"), "bad_attribute", "id should hold no control, format"),
     "a null header": Bad(_placed("b18", source=None, more=(("ce_source", None),)), "missing_attribute", "source"),
     "a header not in UTF-8": Bad(_placed("b19", source=None, more=(("ce_source", b"\xff\xfe"),)), "bad_attribute", "UTF-8"),
     "a header given twice": Bad(_placed("b20", more=(("ce_id", b"other"),)), "bad_attribute", "ce_id should be there once"),
