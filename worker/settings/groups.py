@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from ipaddress import ip_address
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
@@ -25,6 +26,16 @@ class Group(BaseModel):
 
 def _number(default: float, low: float, high: float, what: str) -> Any:
     return Field(default, ge=low, le=high, description=f"{what}, {low:,} to {high:,}")
+
+
+def _is_local(host: str | None) -> bool:
+    """Is it this machine: no name, a socket's directory, localhost or a loopback address?"""
+    if not host or host.startswith("/") or host in ("localhost", "::1", "[::1]"):
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 class KafkaSettings(Group):
@@ -93,6 +104,13 @@ class KafkaSettings(Group):
             found[self.topic(name)] = (*found.get(self.topic(name), ()), pattern)
         return found
 
+    def plain_text_to(self) -> str | None:
+        """A broker that is not local and is spoken to in plain text; None: there is none."""
+        if self.security_protocol.endswith("SSL"):
+            return None
+        hosts = (each.rpartition(":")[0] for each in self.bootstrap.split(","))
+        return next((host for host in hosts if not _is_local(host)), None)
+
     def client_options(self, client_id: str) -> dict[str, Any]:
         """aiokafka's options of a connection, for consumers, producers and admin clients."""
         options: dict[str, Any] = {
@@ -136,6 +154,32 @@ def _words(error: OSError) -> str:
     return (error.strerror or "it cannot be read").lower()
 
 
+def check_dsn(dsn: str) -> None:
+    """Raises ValueError: this is no address of a database that can be read. It says what is wrong and none of the address."""
+    try:
+        parts = urlsplit(dsn)
+        ports = [_port(each) for each in parts.netloc.rpartition("@")[2].split(",")]
+        named = parts.scheme in ("postgres", "postgresql") and parts.path.strip("/") and "@" not in parts.path
+        whole = bool(named) and all(port == "" or port.isdecimal() for port in ports)
+    except ValueError:
+        whole = False
+    if not whole:
+        raise ValueError(
+            "dsn must look like postgresql://user@host:port/database; in a password within it, / is written %2F, @ %40,"
+            " : %3A, ? %3F and # %23, or the password is given apart, in a file"
+        )
+
+
+def _host(place: str) -> str:
+    """The host of `host:port`, where either may be missing."""
+    return place.partition("]")[0] + "]" if place.startswith("[") else place.partition(":")[0]
+
+
+def _port(place: str) -> str:
+    """The port of `host:port`; empty: there is none."""
+    return place.rpartition("]")[2].partition(":")[2]
+
+
 class PostgresSettings(Group):
     """Where the ledger's database is and how to talk to it."""
 
@@ -158,10 +202,18 @@ class PostgresSettings(Group):
 
     @model_validator(mode="after")
     def _is_postgres(self) -> Self:
-        parts = urlsplit(self.dsn.get_secret_value())
-        if parts.scheme not in ("postgres", "postgresql") or not parts.path.strip("/"):
-            raise ValueError("dsn must look like postgresql://user@host:port/database")
+        check_dsn(self.dsn.get_secret_value())
         return self
+
+    def plain_text_to(self) -> str | None:
+        """The host of the database, if it is not local and may be spoken to in plain text; else None."""
+        parts = urlsplit(self.full_dsn())
+        query = dict(parse_qsl(parts.query))
+        if query.get("sslmode", "prefer") in ("require", "verify-ca", "verify-full"):
+            return None
+        hosts = [_host(each) for each in parts.netloc.rpartition("@")[2].split(",")]
+        hosts += query.get("host", "").split(",")
+        return next((host for host in hosts if not _is_local(host)), None)
 
     def full_dsn(self) -> str:
         """The DSN with password and TLS put in. It is a secret."""
