@@ -9,13 +9,13 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from contracts.events import EVENT_TYPES, TOPICS_OUT
-from contracts.events.fields import ID_CHARACTERS_MAX, PRINTABLE_PATTERN
+from contracts.events.fields import ID_CHARACTERS_MAX, ID_PATTERN_IN_SCHEMAS
 
 DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 ENVELOPE: Final = "cloudevent"
 HEADERS: Final = "cloudevent-headers"
 
-_ATTRIBUTE: Final = {"type": "string", "minLength": 1, "maxLength": ID_CHARACTERS_MAX, "pattern": PRINTABLE_PATTERN}
+_ATTRIBUTE: Final = {"type": "string", "minLength": 1, "maxLength": ID_CHARACTERS_MAX, "pattern": ID_PATTERN_IN_SCHEMAS}
 _TIME: Final = {
     "type": "string",
     "format": "date-time",

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+PREFIX: Final = "loyalty_"
+"""Headers of this name are ours; a sender's own go on under `SENT`."""
+SENT: Final = "sent_"
+"""Put before the name of a header that a sender called as ours are: `sent_loyalty_error`."""
 HEADER_ERROR: Final = "loyalty_error"
 """Reason, from a closed set."""
 HEADER_DETAIL: Final = "loyalty_detail"

@@ -28,13 +28,28 @@ LAST_DATE: Final = date(2200, 12, 31)
 
 # C0 and C1 control characters: Postgres cannot store NUL, and the others are never meant.
 PRINTABLE_PATTERN: Final = r"^[^\u0000-\u001F\u007F-\u009F]*$"
+# What cannot be seen makes two ids look alike, or one read backwards: format characters, line and paragraph separators.
+ID_PATTERN: Final = r"^[^\u0000-\u001F\u007F-\u009F\p{Cf}\p{Zl}\p{Zp}]*$"
+ID_PATTERN_IN_SCHEMAS: Final = (
+    r"^[^\u0000-\u001F\u007F-\u009F\u00AD\u0600-\u0605\u061C\u06DD\u070F\u0890-\u0891\u08E2\u180E"
+    r"\u200B-\u200F\u2028-\u202E\u2060-\u2064\u2066-\u206F\uFEFF\uFFF9-\uFFFB]*$"
+)
+"""The same where patterns know no categories, up to U+FFFF: beyond, dialects of patterns differ."""
 CURRENCY_PATTERN: Final = r"^[A-Z]{3}$"
 COUNTRY_PATTERN: Final = r"^[A-Z]{2}$"
 RATE_PATTERN: Final = r"^(?:100(?:\.0{1,8})?|[0-9]{1,2}(?:\.[0-9]{1,8})?)$"
 DATE_PATTERN: Final = r"^(?:19[7-9][0-9]|20[0-9]{2}|21[0-9]{2}|2200)-[0-9]{2}-[0-9]{2}$"
 
-Id = Annotated[str, Field(min_length=1, max_length=ID_CHARACTERS_MAX, pattern=PRINTABLE_PATTERN)]
-"""An identifier given by a producer: 1 to 200 characters, no control characters."""
+Id = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=ID_CHARACTERS_MAX,
+        pattern=ID_PATTERN,
+        json_schema_extra={"pattern": ID_PATTERN_IN_SCHEMAS},
+    ),
+]
+"""An identifier given by a producer: 1 to 200 characters, none of them a control, format or line-separator character."""
 
 Text = Annotated[str, Field(min_length=1, max_length=ID_CHARACTERS_MAX, pattern=PRINTABLE_PATTERN)]
 """A code or a short text from an open set (reason, category, payment method, …)."""

@@ -40,9 +40,10 @@ from contracts.events.orders import (
 
 
 class EventType(NamedTuple):
-    """One type of event. `rank`: its place among events of one instant, where what an event may depend on comes before it."""
+    """One type of event. `topic`: the only one on which it counts; None: it is written by the command line and counts on none.
+    `rank`: its place among events of one instant, where what an event may depend on comes before it."""
 
-    topic: str
+    topic: str | None
     name: str
     rank: int
     model: type[Contract]
@@ -66,7 +67,7 @@ TYPES: Final = (
     EventType("commerce.activity", "review.posted", 20, ReviewPosted),
     EventType("commerce.activity", "survey.won", 20, SurveyWon),
     EventType("commerce.activity", "activity.completed", 20, ActivityCompleted),
-    EventType("loyalty.command", "balance.opened", 10, BalanceOpened),
+    EventType(None, "balance.opened", 10, BalanceOpened),
     EventType("loyalty.command", "points.adjusted", 120, PointsAdjusted),
     EventType("loyalty.command", "points.held", 120, PointsHeld),
     EventType("loyalty.command", "points.released", 120, PointsReleased),
@@ -80,8 +81,8 @@ EVENT_TYPES: Final[dict[str, type[Contract]]] = {each.name: each.model for each 
 """Event type → model of its data."""
 RANK: Final[dict[str, int]] = {each.name: each.rank for each in TYPES}
 """Event type → place among events of one instant."""
-TOPIC_OF: Final[dict[str, str]] = {each.name: each.topic for each in TYPES}
-"""Event type → the topic that brings it."""
+TOPIC_OF: Final[dict[str, str]] = {each.name: each.topic for each in TYPES if each.topic is not None}
+"""Event type → the topic that brings it, for those that come by one."""
 TOPICS_IN: Final[dict[str, dict[str, type[Contract]]]] = {
     topic: {each.name: each.model for each in TYPES if each.topic == topic} for topic in dict.fromkeys(TOPIC_OF.values())
 }

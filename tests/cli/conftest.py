@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.parts.postgres import DEFAULT_VERSION, Servers
+from tests.parts.topics import topic_of
 from tests.stores.ends import settle
 from worker.cli.main import app
 from worker.cli.migration import bring_up
@@ -89,7 +90,7 @@ class Shop:
             pipeline = Pipeline(store, catalogue, PipelineOptions(KEY.encode()), epoch=0, now=lambda: EVENING)
             if watermark is not None:
                 pipeline.know(watermark)
-            records = tuple(Record("commerce.order", 0, place, 0, None, line, ()) for place, line in enumerate(lines))
+            records = tuple(Record(topic_of(line), 0, place, 0, None, line, ()) for place, line in enumerate(lines))
             await pipeline.process(Batch(records, ()))
             if watermark is not None:
                 await settle(store, pipeline, watermark)

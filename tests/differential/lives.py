@@ -18,7 +18,7 @@ from tests.fold.histories import START, history
 from tests.hostile import lives as hostile
 from tests.oracle.histories import STORES
 from tests.oracle.histories import life as oracle_life
-from tests.simulation.world import TOPIC_OF
+from tests.parts.topics import TOPIC_OF_ALL
 from worker.decide.program import Program
 from worker.decode import Limits, Record, decode
 
@@ -220,7 +220,7 @@ class _Teller:
         named = {"specversion": "1.0", **told, "time": told["time"].isoformat()}
         headers = (_JSON, *((f"ce_{name}", text.encode()) for name, text in named.items() if text is not None))
         value = json.dumps(data, ensure_ascii=False).encode()
-        record = Record(TOPIC_OF[told["type"]], 0, 0, int(NOW.timestamp() * 1000), self.member.encode(), value, headers)
+        record = Record(TOPIC_OF_ALL[told["type"]], 0, 0, int(NOW.timestamp() * 1000), self.member.encode(), value, headers)
         event = decode(record, NOW, Limits())
         self.tellings.append((record, event if isinstance(event, Event) else None))
 

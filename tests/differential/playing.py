@@ -12,6 +12,7 @@ from uuid import UUID
 import asyncpg
 
 from tests.differential.lives import NOW, Crowd, Life, Order, Telling
+from tests.parts.topics import WITH_OPENINGS
 from tests.stores.ends import read_to_ends
 from worker.consume.batch import Batch, Move
 from worker.decode import Record
@@ -60,7 +61,7 @@ class Stage:
         await self._emptied()
         played = {life.member: Played() for life in lives}
         pipeline = Pipeline(
-            self._store, Catalogue(crowd.programs), PipelineOptions(KEY), epoch=1, now=lambda: NOW
+            self._store, Catalogue(crowd.programs), PipelineOptions(KEY, admission=WITH_OPENINGS), epoch=1, now=lambda: NOW
         )
         outcomes: Counter[str] = Counter()
         offset = 0

@@ -13,6 +13,7 @@ import pytest
 
 from tests.flows.shop import Sent
 from tests.flows.system import ACCOUNT_KEY
+from tests.parts.topics import topic_of
 from tests.stores.ends import settle
 from tests.upgrades.traffic import DUMPED_AT, fill
 from worker.consume.batch import Batch
@@ -57,7 +58,8 @@ class Ledger:
                 records.append(Record("commerce.member", 0, self._offset, 0, PERSON.encode(), event, headers))
             else:
                 headers = (*event.headers(), ("ce_traceparent", f"00-{TRACE}-00f067aa0ba902b7-01".encode()))
-                records.append(Record("commerce.order", 0, self._offset, 0, PERSON.encode(), event.value(), headers))
+                topic = topic_of(event.value(), headers)
+                records.append(Record(topic, 0, self._offset, 0, PERSON.encode(), event.value(), headers))
         done = await (pipeline or self.pipeline).process(Batch(tuple(records), ()))
         return {name: count for name, count in done.outcomes.items() if count}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.flows.system import Raw
+from tests.flows.system import TOPIC_OF, Raw
 
 NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
@@ -34,17 +34,17 @@ def raw(
     id_: str,
     data: Mapping[str, Any] | bytes | None,
     *,
-    topic: str = "commerce.order",
+    topic: str | None = None,
     key: bytes | None = b"key",
     more: tuple[tuple[str, bytes | None], ...] = (),
     **attributes: str | None,
 ) -> Raw:
-    """An event in binary mode; an attribute None is left out."""
+    """An event in binary mode, on the topic of its type; an attribute None is left out."""
     given: dict[str, str | None] = {"specversion": "1.0", "id": id_, "source": "/shop", "type": type_}
     given |= {"time": (NOW - HOUR).isoformat(), **attributes}
     headers = tuple((f"ce_{name}", value.encode()) for name, value in given.items() if value is not None)
     value = json.dumps(data).encode() if isinstance(data, Mapping) else data
-    return Raw(topic, value, (*headers, *more), key)
+    return Raw(topic or TOPIC_OF.get(type_, "commerce.order"), value, (*headers, *more), key)
 
 
 def order(order_id: str, member: str | None, id_: str | None = None, time: datetime = NOW - HOUR, **data: Any) -> Raw:
@@ -62,10 +62,10 @@ def gift(
     return raw("points.adjusted", id_, data, program=program, more=more, time=time.isoformat())
 
 
-def shipped(order_id: str, id_: str, topic: str = "commerce.order", time: datetime = NOW - HOUR, **data: Any) -> Raw:
-    """All of an order is sent. In the topic of orders, where its place among them is certain."""
+def shipped(order_id: str, id_: str, time: datetime = NOW - HOUR, **data: Any) -> Raw:
+    """All of an order is sent."""
     fields = {"order_id": order_id, "lines": "all", **data}
-    return raw("shipment.dispatched", id_, fields, topic=topic, time=time.isoformat())
+    return raw("shipment.dispatched", id_, fields, time=time.isoformat())
 
 
 def _placed(name: str, data: Mapping[str, Any] | bytes | None = None, **more: Any) -> Raw:
@@ -107,7 +107,7 @@ BAD: dict[str, Bad] = {
     "NaN": Bad(_placed("b14", _priced("NaN")), "not_json", "should be JSON"),
     "2 MB": Bad(_placed("b15", b"[" + b" " * 2_000_000 + b"]"), "too_large", "at most 1048576 bytes, has 2000002"),
     "NUL in text": Bad(_placed("b16", {**ORDER, "member_id": "a\0b"}), "bad_text", "NUL"),
-    "NUL in an attribute": Bad(_placed("b17\0", source="/shop"), "bad_attribute", "id should hold no control characters"),
+    "NUL in an attribute": Bad(_placed("b17\0", source="/shop"), "bad_attribute", "id should hold no control, format"),
     "a null header": Bad(_placed("b18", source=None, more=(("ce_source", None),)), "missing_attribute", "source"),
     "a header not in UTF-8": Bad(_placed("b19", source=None, more=(("ce_source", b"\xff\xfe"),)), "bad_attribute", "UTF-8"),
     "a header given twice": Bad(_placed("b20", more=(("ce_id", b"other"),)), "bad_attribute", "ce_id should be there once"),

@@ -86,10 +86,10 @@ def _first_part() -> list[Raw]:
         raw("points.adjusted", "odd", {"member_id": "GOOD", "points": 1, "reason": "gift"}, key=None, program="belle-maison",
             more=(("x-null", None), ("x-odd", b"\xff"), ("ce_extension", b"\xfe"))),  # what is not read may be broken
         # What follows orders that are nobody's, before them.
-        shipped("GUEST", "ship-guest", "commerce.shipment"),
-        shipped("OUTSIDE", "ship-outside", "commerce.shipment"),
+        shipped("GUEST", "ship-guest"),
+        shipped("OUTSIDE", "ship-outside"),
         # What waits for a member's order, and the same id again with other data while it waits (in the next part).
-        shipped("WAITED", "ship-waited", "commerce.shipment", shipment_id="1"),
+        shipped("WAITED", "ship-waited", shipment_id="1"),
         order("DEAR", "GOOD", points_used=1_000_000),
     ]  # fmt: skip
 

@@ -12,14 +12,20 @@ from typing import Any, Final
 
 from contracts.events import Event as Read
 from contracts.statement import Statement
-from tests.flows.system import TOPIC_OF, Raw, System
+from tests.flows.system import ACCOUNT_KEY, Raw, System
+from tests.parts.topics import TOPIC_OF_ALL
+from worker.consume.batch import Batch
 from worker.decide.account import Account
 from worker.decide.statement import statement
 from worker.decode import Limits, Record, decode
+from worker.processing.pipeline import Pipeline, PipelineOptions
 from worker.programs import registry
+from worker.programs.catalogue import Catalogue
 from worker.reading import statements
 from worker.simulation.simulate import Simulation
 from worker.upkeep import verify
+from worker.upkeep.balances import TOPIC, TYPE
+from worker.upkeep.takeover import ADMISSION
 
 FILES: Final = Path(__file__).parent / "files"
 QUICK: Final = {
@@ -108,13 +114,25 @@ async def play(system: System, histories: Sequence[History], seconds: float = 90
     tells on one topic stays in its order."""
     for batches in zip_longest(*(history.batches for history in histories), fillvalue=()):
         told = ((history.name.encode(), batch) for history, batch in zip(histories, batches, strict=True))
-        system.send([replace(_record(event), key=key) for key, batch in told for event in batch])
+        events = [(key, event) for key, batch in told for event in batch]
+        if openings := [event for _, event in events if event["type"] == TYPE]:
+            await _open(system, openings)
+        system.send([replace(_record(event), key=key) for key, event in events if event["type"] != TYPE])
         await system.drained(seconds)
     return await _books(system, histories)
 
 
+async def _open(system: System, events: Sequence[Event]) -> None:
+    """Take balances over as the command line does."""
+    records = tuple(Record(TOPIC, 0, n, 0, None, _record(event).value, _STRUCTURED) for n, event in enumerate(events))
+    async with system.store() as store:
+        options = PipelineOptions(ACCOUNT_KEY.encode(), admission=ADMISSION)
+        pipeline = Pipeline(store, Catalogue(await registry.programs(store)), options, (await store.state()).epoch)
+        await pipeline.process(Batch(records, ()))
+
+
 def _record(event: Event) -> Raw:
-    return Raw(TOPIC_OF[event["type"]], json.dumps(event, ensure_ascii=False).encode(), _STRUCTURED)
+    return Raw(TOPIC_OF_ALL[event["type"]], json.dumps(event, ensure_ascii=False).encode(), _STRUCTURED)
 
 
 async def _books(system: System, histories: Sequence[History]) -> StoredAccounts:

@@ -11,6 +11,7 @@ from typing import Final
 
 from contracts.events import TOPICS_OUT, Event
 from tests.hostile.lives import NOW, life, programs
+from tests.parts.topics import WITH_OPENINGS, topic_of
 from tests.stores.ends import read_to_ends
 from tests.stores.memory import MemoryStore
 from tests.stores.soundness import violations
@@ -32,7 +33,7 @@ class Fenced(AssertionError):
 
 def pipeline(store: Store, program: Program) -> Pipeline:
     """The pipeline of a worker that runs one program."""
-    return Pipeline(store, Catalogue([program]), PipelineOptions(KEY), epoch=1, now=lambda: NOW)
+    return Pipeline(store, Catalogue([program]), PipelineOptions(KEY, admission=WITH_OPENINGS), epoch=1, now=lambda: NOW)
 
 
 def batches(records: Sequence[Record], size: int) -> list[Batch]:
@@ -41,7 +42,8 @@ def batches(records: Sequence[Record], size: int) -> list[Batch]:
     for start in range(0, len(records), size):
         part = records[start : start + size]
         numbered = tuple(
-            Record(r.topic, r.partition, start + place, r.timestamp_ms, r.key, r.value, r.headers) for place, r in enumerate(part)
+            Record(topic_of(r.value, r.headers), r.partition, start + place, r.timestamp_ms, r.key, r.value, r.headers)
+            for place, r in enumerate(part)
         )
         move = Move("commerce.order", 0, start or None, start + len(part), b"", NOW, at_end=True)
         found.append(Batch(numbered, (move,)))

@@ -15,6 +15,7 @@ from typing import Any, Final
 from contracts.events import EVENT_TYPES
 from contracts.events.fields import BONUSES_MAX, HOLD_SECONDS_MAX, LINES_MAX, MONEY_MAX, POINTS_MAX, QUANTITY_MAX, TAGS_MAX
 from contracts.events.members import OPENED_MAX
+from tests.parts.topics import topic_of
 from worker.decide.program import Program
 from worker.decode import Limits, Record
 from worker.programs.terms_file import load, shipped
@@ -87,7 +88,7 @@ class _Maker:
         event: dict[str, Any] = {"specversion": "1.0", "id": id_, "source": rng.choice(self.names), "type": type_}
         event |= {"time": self.time(), "program": self.terms.program, "data": data}
         value = json.dumps(event, ensure_ascii=rng.random() < 0.5).encode()
-        return Record("commerce.order", 0, self.count, int(NOW.timestamp() * 1000), None, value, ())
+        return Record(topic_of(value), 0, self.count, int(NOW.timestamp() * 1000), None, value, ())
 
     # -- values
 

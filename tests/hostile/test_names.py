@@ -10,6 +10,7 @@ import pytest
 
 from tests.hostile.folding import batches, check_accounts, pipeline
 from tests.hostile.lives import NOW
+from tests.parts.topics import topic_of
 from tests.stores.memory import MemoryStore
 from worker.decode import Record
 from worker.programs.terms_file import load, shipped
@@ -20,7 +21,7 @@ DAY = "2026-10-{:02}T12:00:00+09:00"
 def told(number: int, type_: str, data: dict[str, Any], source: str = "/shop", id_: str | None = None) -> Record:
     event = {"specversion": "1.0", "id": id_ or f"e{number}", "source": source, "type": type_, "time": DAY.format(number)}
     value = json.dumps({**event, "program": "belle-maison", "data": data}).encode()
-    return Record("commerce.order", 0, number, 0, None, value, ())
+    return Record(topic_of(value), 0, number, 0, None, value, ())
 
 
 def lots_after(*records: Record) -> dict[str, int]:

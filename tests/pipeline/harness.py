@@ -13,7 +13,7 @@ from tests.stores.ends import read_to_ends
 from tests.stores.memory import MemoryStore
 from worker.consume.batch import Batch, Move
 from worker.decide.program import Program
-from worker.decode import Record
+from worker.decode import Admission, Record
 from worker.persist import Dossier
 from worker.processing.pipeline import Done, Pipeline, PipelineOptions
 from worker.programs.catalogue import Catalogue
@@ -34,9 +34,10 @@ def programs() -> dict[str, Program]:
 class Harness:
     """`offset`: how many records were taken."""
 
-    def __init__(self, store: MemoryStore | None = None) -> None:
+    def __init__(self, store: MemoryStore | None = None, admission: Admission | None = None) -> None:
         self.store = store if store is not None else MemoryStore(clock=lambda: NOW)
-        self.pipeline = Pipeline(self.store, Catalogue(programs().values()), PipelineOptions(KEY), epoch=1)
+        options = PipelineOptions(KEY, admission=admission or Admission())
+        self.pipeline = Pipeline(self.store, Catalogue(programs().values()), options, epoch=1)
         self.offset = 0
 
     def read(self, records: Sequence[Raw]) -> Batch:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.flows.bad_records import raw
 from tests.flows.system import Raw
+from tests.parts.topics import WITH_OPENINGS
 from tests.pipeline.harness import KEY, Harness
 from tests.simulation.world import world
 from tests.stores.ends import read_to_ends
@@ -95,7 +96,8 @@ class _Played:
         """Verdicts and statements."""
         end = self.world.end
         store = MemoryStore(clock=lambda: end)
-        pipeline = Pipeline(store, Catalogue(self.world.programs.values()), PipelineOptions(KEY), epoch=1, now=lambda: end)
+        options = PipelineOptions(KEY, admission=WITH_OPENINGS)
+        pipeline = Pipeline(store, Catalogue(self.world.programs.values()), options, epoch=1, now=lambda: end)
         start = 0
         for stop in sorted({*ends, *self.clocks, len(self.records)}):
             await pipeline.process(Batch(tuple(self.records[start:stop]), ()))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.flows.bad_records import NOW, raw
-from tests.flows.system import Raw
+from tests.flows.system import TOPIC_OF, Raw
 from tests.pipeline.harness import Harness
 from worker.decide.early import KEPT_MAX
 
@@ -18,7 +18,8 @@ HISTORIES = Path(__file__).parent / "histories"
 
 def _records(name: str) -> list[Raw]:
     lines = (HISTORIES / f"{name}.ndjson").read_text().splitlines()
-    return [Raw("commerce.order", line.encode(), (("content-type", b"application/cloudevents+json"),)) for line in lines]
+    headers = (("content-type", b"application/cloudevents+json"),)
+    return [Raw(TOPIC_OF[json.loads(line)["type"]], line.encode(), headers) for line in lines]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from contracts.events.fields import ID_CHARACTERS_MAX
 from tests.fold.histories import history
 from tests.hostile.folding import batches, pipeline
 from tests.hostile.lives import NOW
+from tests.parts.topics import topic_of
 from tests.stores.memory import MemoryStore
 from worker.decide.program import Program
 from worker.decode import Record
@@ -57,7 +58,7 @@ def record(event: Event, *, long: bool) -> Record:
         data, source, id_ = with_longest(data), longest(source), longest(id_)
     said = {"specversion": "1.0", "id": id_, "source": source, "type": event.type, "time": event.time.isoformat()}
     value = json.dumps({**said, "program": event.program, "data": data}).encode()
-    return Record("commerce.order", 0, 0, 0, None, value, ())
+    return Record(topic_of(value), 0, 0, 0, None, value, ())
 
 
 async def taken(store: Store, program: Program, records: Sequence[Record], size: int, topic: str = "t") -> Counter[str]:
@@ -125,7 +126,7 @@ async def test_a_history_whose_names_were_once_too_long(
     program = load(shipped()[code], overrides)
     lines = (HISTORIES / f"{name}.ndjson").read_bytes().splitlines()
     async with await PostgresStore.open(database) as store:
-        await taken(store, program, [Record("t", 0, 0, 0, None, line, ()) for line in lines], 1)
+        await taken(store, program, [Record(topic_of(line), 0, 0, 0, None, line, ()) for line in lines], 1)
         assert await reasons(database) == []
         (dossier,) = [each async for each in store.dossiers()]
         assert dossier.row is not None

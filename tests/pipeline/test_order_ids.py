@@ -15,6 +15,7 @@ import pytest
 
 from tests.flows.bad_records import NOW, gift, order, raw
 from tests.flows.system import Raw
+from tests.parts.topics import topic_of
 from tests.pipeline.harness import Harness, programs
 from worker.decide.explain import Known, explain
 from worker.runtime.sweeper import PARKED_DAYS_MAX, Sweeper
@@ -143,7 +144,9 @@ async def test_what_an_account_took_is_taken_out_of_its_balance_and_explained_an
 @pytest.mark.parametrize("name", ["order_of_nobody", "outside_order"])
 async def test_a_history_earns_the_same_in_every_order(name: str) -> None:
     lines = [line for line in (HISTORIES / f"{name}.ndjson").read_text().splitlines() if line]
-    records = [Raw("commerce.order", line.encode(), (("content-type", b"application/cloudevents+json"),)) for line in lines]
+    records = [
+        Raw(topic_of(line.encode()), line.encode(), (("content-type", b"application/cloudevents+json"),)) for line in lines
+    ]
     program = next(said for line in lines if (said := json.loads(line).get("program")))
     found = set()
     for sequence in permutations(records):

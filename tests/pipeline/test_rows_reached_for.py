@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.flows.system import Raw
+from tests.parts.topics import WITH_OPENINGS, topic_of
 from tests.pipeline.harness import KEY
 from tests.stores.memory import MemoryStore
 from worker.consume.batch import Batch, Move
@@ -37,7 +38,7 @@ def batches(name: str) -> list[list[Raw]]:
     """The records of a history, which an empty line parts into batches."""
     lines = (HISTORIES / f"{name}.ndjson").read_bytes().splitlines()
     return [
-        [Raw("commerce.order", line, STRUCTURED, b"key") for line in group]
+        [Raw(topic_of(line), line, STRUCTURED, b"key") for line in group]
         for there, group in groupby(lines, key=bool)
         if there
     ]
@@ -60,7 +61,7 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
 
 async def statement_of(store: Store, program: Program, history: Sequence[Sequence[Raw]], until: datetime) -> dict[str, Any]:
     """The statement after a history was taken in batches, with the clock after each; nothing was refused, the ledger is sound."""
-    pipeline = Pipeline(store, Catalogue([program]), PipelineOptions(KEY), epoch=1, now=lambda: AFTER)
+    pipeline = Pipeline(store, Catalogue([program]), PipelineOptions(KEY, admission=WITH_OPENINGS), epoch=1, now=lambda: AFTER)
     taken = 0
     for raws in history:
         end = taken + len(raws)

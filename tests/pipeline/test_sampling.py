@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from tests.flows.system import ACCOUNT_KEY
+from tests.parts.topics import TOPIC_OF_ALL
 from tests.upgrades.traffic import DUMPED_AT, events, fill
 from worker import metrics
 from worker.consume.batch import Batch
@@ -96,7 +97,7 @@ async def test_an_account_that_is_wrong_is_set_aside_and_the_others_go_on(ledger
         replace(each, type="points.adjusted", id=f"new-{each.id}", time=DUMPED_AT - timedelta(hours=1)) for each in (wrong, right)
     ]
     news = [replace(each, data={"member_id": each.member, "points": 5, "reason": "sorry"}) for each in news]
-    records = [Record("t", 0, n, 0, None, each.value(), tuple(each.headers())) for n, each in enumerate(news)]
+    records = [Record(TOPIC_OF_ALL[each.type], 0, n, 0, None, each.value(), tuple(each.headers())) for n, each in enumerate(news)]
     await ledger.pipeline.process(Batch(tuple(records), ()))
     after = dict(await ledger.sql.fetch("SELECT account_id, version FROM account"))
     assert after[ids[right.id]] > versions[ids[right.id]]

@@ -11,6 +11,7 @@ import asyncpg
 
 from tests.flows.shop import Sent, Shop
 from tests.flows.system import ACCOUNT_KEY, PROGRAMS
+from tests.parts.topics import TOPIC_OF_ALL
 from tests.stores.ends import settle
 from worker.consume.batch import Batch, Move
 from worker.decode import Record
@@ -50,7 +51,10 @@ async def deliver(dsn: str, events: Iterable[Sent], batch: int = 100, start: int
     """Deliver events as a worker does that reads them from one partition; the clock follows them, then runs to the end."""
     async with await PostgresStore.open(dsn) as store:
         pipeline = Pipeline(store, Catalogue(await registry.programs(store)), PipelineOptions(KEY), (await store.state()).epoch)
-        records = [Record("t", 0, n, 0, None, event.value(), tuple(event.headers())) for n, event in enumerate(events)]
+        records = [
+            Record(TOPIC_OF_ALL[event.type], 0, n, 0, None, event.value(), tuple(event.headers()))
+            for n, event in enumerate(events)
+        ]
         for place in range(0, len(records), batch):
             part, offset = tuple(records[place : place + batch]), start + place
             move = Move("t", 0, offset or None, offset + len(part), b"", datetime.now(UTC), at_end=False)

@@ -12,6 +12,7 @@ import pytest
 
 from tests.flows.system import ACCOUNT_KEY
 from tests.parts.postgres import Servers
+from tests.parts.topics import TOPIC_OF_ALL
 from tests.stores.ends import settle
 from tests.upgrades.traffic import DUMPED_AT, afterwards, fill
 from worker.consume.batch import Batch
@@ -65,7 +66,10 @@ async def _goes_on(dsn: str) -> dict[tuple[str, str], Any]:
         news = afterwards()
         for start in range(0, len(news), _BATCH):
             part = news[start : start + _BATCH]
-            records = [Record("t", 1, start + n, 0, None, each.value(), tuple(each.headers())) for n, each in enumerate(part)]
+            records = [
+                Record(TOPIC_OF_ALL[each.type], 1, start + n, 0, None, each.value(), tuple(each.headers()))
+                for n, each in enumerate(part)
+            ]
             await pipeline.process(Batch(tuple(records), ()))
         pipeline.know(END)
         await settle(store, pipeline, END)

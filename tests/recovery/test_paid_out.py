@@ -10,6 +10,7 @@ import pytest
 
 from tests.flows.shop import Sent
 from tests.flows.system import ACCOUNT_KEY
+from tests.parts.topics import TOPIC_OF_ALL
 from tests.rules.story import PROGRAMS
 from tests.stores.ends import settle
 from tests.stores.memory import MemoryStore
@@ -39,7 +40,10 @@ class Shop:
 
     async def take(self, *events: Sent) -> None:
         """One batch."""
-        records = (Record("t", 0, place, 0, None, each.value(), tuple(each.headers())) for place, each in enumerate(events))
+        records = (
+            Record(TOPIC_OF_ALL[each.type], 0, place, 0, None, each.value(), tuple(each.headers()))
+            for place, each in enumerate(events)
+        )
         done = await self.pipeline.process(Batch(tuple(records), ()))
         assert done.outcomes["applied"] == len(events), done
 

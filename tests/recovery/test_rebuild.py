@@ -16,6 +16,7 @@ from contracts.events import PointsAdjusted
 from tests.flows.bad_records import HOUR, NOW, gift, order, shipped
 from tests.flows.shop import Sent
 from tests.flows.system import Raw
+from tests.parts.topics import WITH_OPENINGS, topic_of
 from tests.pipeline.harness import Harness, programs
 from tests.stores import memory_batch, memory_tables
 from tests.stores.memory_batch import MemoryBatch
@@ -205,12 +206,12 @@ async def test_a_redemption_that_waited_at_the_moment_of_the_backup_gets_the_ver
 
 
 async def test_what_is_taken_over_without_a_word_is_so_though_the_member_was_known_before() -> None:
-    desk, code = Harness(), "lenovo-pro"
+    desk, code = Harness(admission=WITH_OPENINGS), "lenovo-pro"
     lots = [{"points": 500}]
 
     async def take(type_: str, hours: int, program: str = code, **data: Any) -> None:
         event = Sent(type_, type_, "/shop", NOW - hours * HOUR, program, {"member_id": "M", **data}, "M")
-        record = Record("t", 0, hours, 0, None, event.value(), tuple(event.headers()))
+        record = Record(topic_of(event.value(), event.headers()), 0, hours, 0, None, event.value(), tuple(event.headers()))
         assert (await desk.pipeline.process(Batch((record,), ()))).outcomes["applied"] == 1
 
     await take("member.registered", 5)

@@ -20,6 +20,7 @@ from tests.flows.system import ACCOUNT_KEY, System
 from tests.parts.kafka import TopicNames
 from tests.parts.missing import cannot_run
 from tests.parts.postgres import DEFAULT_VERSION
+from tests.parts.topics import TOPIC_OF_ALL
 from tests.recovery.ledgers import traffic
 from worker.consume.batch import Batch
 from worker.decode import Record
@@ -132,7 +133,10 @@ async def decided_otherwise(shop: System, server: LocalPostgres, rivals: list[Se
     execute(server.dsn(), "CREATE DATABASE control TEMPLATE ledger")
     async with await PostgresStore.open(server.dsn("control")) as store:
         pipeline = Pipeline(store, Catalogue(await registry.programs(store)), PipelineOptions(ACCOUNT_KEY.encode()), 1)
-        records = tuple(Record("t", 0, n, 0, None, event.value(), tuple(event.headers())) for n, event in enumerate(rivals))
+        records = tuple(
+            Record(TOPIC_OF_ALL[event.type], 0, n, 0, None, event.value(), tuple(event.headers()))
+            for n, event in enumerate(rivals)
+        )
         await pipeline.process(Batch(records, ()))
         async for dossier in store.dossiers():
             if dossier.row is not None and dossier.row.member_id == "RIVAL":

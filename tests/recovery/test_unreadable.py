@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 
 from tests.flows.system import ACCOUNT_KEY
+from tests.parts.topics import TOPIC_OF_ALL
 from tests.upgrades.traffic import DUMPED_AT, afterwards, fill
 from worker.consume.batch import Batch
 from worker.decide.state import FORMAT
@@ -64,7 +65,10 @@ async def test_whose_rows_cannot_be_read_is_fenced_and_freed_if_the_facts_can_an
         assert {account for account, _ in found} == set(torn)
         for start in range(0, len(news), _BATCH):
             part = news[start : start + _BATCH]
-            records = [Record("t", 1, start + n, 0, None, each.value(), tuple(each.headers())) for n, each in enumerate(part)]
+            records = [
+                Record(TOPIC_OF_ALL[each.type], 1, start + n, 0, None, each.value(), tuple(each.headers()))
+                for n, each in enumerate(part)
+            ]
             await pipeline.process(Batch(tuple(records), ()))
         fenced = {each.account_id: each.fenced async for each in _rows(store) if each.fenced is not None}
         assert set(fenced) <= set(torn)

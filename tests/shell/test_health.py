@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import socket
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -62,3 +63,28 @@ async def test_signals_stay_the_apps() -> None:
     async with ProbeServer("127.0.0.1", 0, live={}, ready={}) as probes:
         await get(probes.port, "/live")
         assert signal.getsignal(signal.SIGTERM) is before
+
+
+async def half_open(stack: AsyncExitStack, port: int, count: int, source: str) -> None:
+    """Connections that begin to ask and never end."""
+    for _ in range(count):
+        _, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
+        stack.callback(writer.close)
+        writer.write(b"GET /live HTTP/1.1\r\nHost:")
+
+
+@pytest.mark.parametrize("sources", [["127.0.0.1"], [f"127.0.1.{number}" for number in range(1, 41)]], ids=["one peer", "many"])
+async def test_connections_that_never_ask_do_not_make_it_look_dead(sources: list[str]) -> None:
+    async with ProbeServer("127.0.0.1", 0, live={}, ready={}) as probes, AsyncExitStack() as stack:
+        for source in sources:
+            await half_open(stack, probes.port, max(110 // len(sources), 15), source)
+        for _ in range(3):
+            assert (await get(probes.port, "/live"))[0] == 200
+
+
+async def test_a_connection_that_never_asks_is_closed() -> None:
+    async with ProbeServer("127.0.0.1", 0, live={}, ready={}) as probes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", probes.port)
+        writer.write(b"GET /live HTTP/1.1\r\nHost:")
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()

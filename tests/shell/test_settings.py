@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from worker.runtime.options import of_pipeline
 from worker.settings import SettingsError, load
 from worker.settings.loading import every_setting
 from worker.settings.table import table
@@ -99,7 +100,12 @@ def test_a_wrong_value_is_one_line_with_name_value_and_what_is_right(
         ("CONFIG", "/nowhere.yaml", "CONFIG=/nowhere.yaml: cannot be read: there is no such file"),
         ("CONFIG", "/etc/hosts", "CONFIG=/etc/hosts: cannot be read: the name must end in .yaml or .toml"),
         ("KAFKA_SASL_USER", "me", "KAFKA_…: sasl_… is set: security_protocol must be SASL_PLAINTEXT or SASL_SSL"),
-        ("POSTGRES_DSN", "mysql://me:sesame@db/x", "POSTGRES_…: dsn must look like postgresql://user@host:port/database"),
+        (
+            "POSTGRES_DSN",
+            "mysql://me:sesame@db/x",
+            "POSTGRES_…: dsn must look like postgresql://user@host:port/database; in a password within it, / is written %2F,"
+            " @ %40, : %3A, ? %3F and # %23, or the password is given apart, in a file",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_one_line(environment: Environment, name: str, value: str, line: str) -> None:
@@ -261,3 +267,66 @@ def test_kafkas_client_options_carry_security(environment: Environment) -> None:
         "sasl_plain_password": "sesame",
     }
     assert kafka.topic("a") == "stage.a"
+
+
+def test_types_and_sources_are_bound_to_topics_as_the_cluster_calls_them(environment: Environment) -> None:
+    bound = "commerce.order=/shop/*,loyalty.command=/desk,commerce.order=/pos"
+    environment(GOOD, LOYALTY_KAFKA_TOPICS_PREFIX="stage.", LOYALTY_KAFKA_SOURCES=bound, LOYALTY_LIMITS_POINTS_MAX="5000")
+    admission = of_pipeline(load()).admission
+    assert "order.placed" in admission.types["stage.commerce.order"]
+    assert "commerce.order" not in admission.types
+    assert admission.sources == {"stage.commerce.order": ("/shop/*", "/pos"), "stage.loyalty.command": ("/desk",)}
+    assert admission.points_max == 5_000
+
+
+def test_a_source_is_bound_to_a_topic_that_is_read(environment: Environment) -> None:
+    environment(GOOD, LOYALTY_KAFKA_SOURCES="commerce.orders=/shop")
+    (mistake,) = mistakes()
+    assert "sources names commerce.orders; topics that are read are commerce.order, " in mistake
+
+
+SLASHED = ("pa/ss", "pa?ss", "pa#ss", "p@/ss", "12/ss")
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        *(f"postgresql://me:{password}@db:5432/ledger" for password in SLASHED),
+        *("postgresql://me:pass[word@db/ledger", "postgresql://db:secret/ledger", "host=db password=secret", "secret"),
+    ],
+)
+def test_a_dsn_that_cannot_be_read_shows_nothing_of_itself(environment: Environment, dsn: str) -> None:
+    environment({**GOOD, "LOYALTY_POSTGRES_DSN": dsn})
+    said = " ".join(mistakes())
+    assert "in a password within it, / is written %2F" in said
+    for part in ("pa", "secret", "ss@", "me:"):
+        assert part not in said.replace("password", "").replace("PASSWORD", "").replace("apart", ""), said
+
+
+def test_a_password_given_apart_may_hold_anything(environment: Environment) -> None:
+    environment(GOOD, LOYALTY_POSTGRES_PASSWORD="p@/s?s#:[")
+    assert load().postgres.full_dsn() == "postgresql://loyalty:p%40%2Fs%3Fs%23%3A%5B@db:5432/ledger"
+
+
+@pytest.mark.parametrize(
+    ("given", "hosts"),
+    [
+        ({}, ["kafka", "db"]),
+        ({"LOYALTY_KAFKA_SECURITY_PROTOCOL": "SSL"}, ["db"]),
+        ({"LOYALTY_POSTGRES_TLS_MODE": "verify-full"}, ["kafka"]),
+        ({"LOYALTY_POSTGRES_TLS_MODE": "prefer", "LOYALTY_KAFKA_BOOTSTRAP": "127.0.0.1:1"}, ["db"]),
+        ({"LOYALTY_POSTGRES_DSN": "postgresql://me@localhost/l", "LOYALTY_KAFKA_BOOTSTRAP": "127.0.0.1:1,k2:2"}, ["k2"]),
+        ({"LOYALTY_POSTGRES_DSN": "postgresql:///l?host=/run/pg", "LOYALTY_KAFKA_BOOTSTRAP": "localhost:1"}, []),
+    ],
+)
+def test_plain_text_to_others_is_known_and_may_be_forbidden(
+    environment: Environment, given: dict[str, str], hosts: list[str]
+) -> None:
+    environment({**GOOD, **given})
+    assert load().plain_text_to() == hosts
+    environment({**GOOD, **given}, LOYALTY_REQUIRE_TLS="true")
+    if hosts:
+        (mistake,) = mistakes()
+        assert mistake.startswith(f"LOYALTY_REQUIRE_TLS: {', '.join(hosts)} would be spoken to in plain text; set ")
+    else:
+        assert load().require_tls

@@ -10,6 +10,7 @@ from typing import Any, get_args
 from uuid import UUID
 
 from tests.fold.histories import START
+from tests.parts.topics import WITH_OPENINGS
 from tests.simulation import checks
 from tests.simulation.post import Post, Subscriber
 from tests.simulation.stage import Act, CommitFault, Killed
@@ -95,7 +96,7 @@ class Play:
         self.faults = 0
 
     def _start(self, name: str) -> Worker:
-        options = PipelineOptions(checks.KEY, grace_seconds=0.0)
+        options = PipelineOptions(checks.KEY, admission=WITH_OPENINGS, grace_seconds=0.0)
         wrong = self.world.clocks[int(name.rpartition("-")[2])]
         clocks = Clocks(_CLOCK_OFFSET_SECONDS_MAX, own=lambda: self.now + wrong, monotonic=self._monotonic)
         clocks.heard("database", self._monotonic(), self.now)

@@ -18,13 +18,13 @@ from zlib import crc32
 from contracts.events import TOPICS_IN, Event
 from tests.fold import variants
 from tests.fold.histories import START, history
+from tests.parts.topics import TOPIC_OF_ALL
 from tests.simulation.tales import Tale, Teller
 from tests.simulation.themes import chosen, themes
 from worker.decide.program import Program
 from worker.decode import Record
 
 CODES = ("ansage", "belle-maison", "lenovo-pro", "puppy", "scolar")
-TOPIC_OF = {type_: topic for topic, types in TOPICS_IN.items() for type_ in types}
 VARIATIONS = 12
 """Other choices of each program's mechanisms, for the first seeds; more come in later, for a program takes long to read."""
 SMALL = 1_000
@@ -258,7 +258,7 @@ class _Maker:
         """One more message about what is said."""
         key = said.order_id if self.keyed_by_order or said.home is None else said.home[1]
         name = key or (said.home[1] if said.home is not None else "")
-        self.messages.append(Message(len(self.messages), at, kind, name.encode(), TOPIC_OF[said.type], said, said.body))
+        self.messages.append(Message(len(self.messages), at, kind, name.encode(), TOPIC_OF_ALL[said.type], said, said.body))
 
     def garbage(self, end: datetime) -> None:
         """A record that nobody can read."""

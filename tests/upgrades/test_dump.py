@@ -12,6 +12,7 @@ from db.migrate import migrate
 from tests.flows.comparison import StoredAccounts, same_as_simulated
 from tests.flows.shop import Sent
 from tests.flows.system import ACCOUNT_KEY, PROGRAMS
+from tests.parts.topics import TOPIC_OF_ALL
 from tests.stores.ends import settle
 from tests.upgrades.release import releases, restore
 from tests.upgrades.traffic import DUMPED_AT, afterwards, events, out_of_order
@@ -43,7 +44,10 @@ async def _books(store: PostgresStore, catalogue: Catalogue) -> StoredAccounts:
 async def _deliver(pipeline: Pipeline, sent: Sequence[Sent]) -> None:
     for place in range(0, len(sent), 50):
         part = sent[place : place + 50]
-        records = [Record("t", 1, place + n, 0, None, each.value(), tuple(each.headers())) for n, each in enumerate(part)]
+        records = [
+            Record(TOPIC_OF_ALL[each.type], 1, place + n, 0, None, each.value(), tuple(each.headers()))
+            for n, each in enumerate(part)
+        ]
         await pipeline.process(Batch(tuple(records), ()))
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from tests.flows.shop import Sent, Shop
 from tests.flows.system import ACCOUNT_KEY, PROGRAMS
+from tests.parts.topics import TOPIC_OF_ALL
 from tests.stores.ends import settle
 from worker.consume.batch import Batch
 from worker.decode import Record
@@ -59,7 +60,10 @@ async def fill(dsn: str, options: StoreOptions | None = None) -> None:
         pipeline.know(START)
         for place in range(0, len(arriving), _BATCH):
             part = arriving[place : place + _BATCH]
-            records = [Record("t", 0, place + n, 0, None, event.value(), tuple(event.headers())) for n, event in enumerate(part)]
+            records = [
+                Record(TOPIC_OF_ALL[event.type], 0, place + n, 0, None, event.value(), tuple(event.headers()))
+                for n, event in enumerate(part)
+            ]
             await pipeline.process(Batch(tuple(records), ()))
         until = events()[-1].time
         pipeline.know(until)

@@ -70,13 +70,14 @@ async def _pipeline(store: PostgresStore, settings: Settings) -> Pipeline:
     from worker.cli.opening import key_of
     from worker.processing.pipeline import Pipeline, PipelineOptions
     from worker.runtime.app import NotReadyError, check
+    from worker.upkeep.takeover import ADMISSION
 
     key = key_of(settings)
     try:
         catalogue = await check(store, key)
     except NotReadyError as error:
         raise Failure(Exit.USAGE, str(error)) from None
-    return Pipeline(store, catalogue, PipelineOptions(key), (await store.state()).epoch)
+    return Pipeline(store, catalogue, PipelineOptions(key, admission=ADMISSION), (await store.state()).epoch)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from worker.persist import key_check
 from worker.programs.terms_file import shipped
 from worker.runtime.build import VERSION, the_fold_is
 from worker.runtime.clocks import FarClock, differs
-from worker.settings import KafkaSettings, Settings, SettingsError, load
+from worker.settings import TLS_TO_DO, KafkaSettings, Settings, SettingsError, load
 
 if TYPE_CHECKING:
     from db.migrate import Connection
@@ -50,6 +50,10 @@ async def examine() -> list[Check]:
             Check("settings", "fail", mistake, "correct it in the environment or the settings file") for mistake in error.mistakes
         ]
     checks = [Check("settings", "ok", "complete"), Check("release", "ok", VERSION), Check("fold", "ok", the_fold_is())]
+    if hosts := settings.plain_text_to():
+        checks.append(Check("tls", "warn", f"plain text to {', '.join(hosts)}", TLS_TO_DO))
+    else:
+        checks.append(Check("tls", "ok", "no plain text leaves this machine"))
     for found in await asyncio.gather(_kafka(settings.kafka), _postgres(settings), gaps(settings)):
         checks += found
     return checks

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import typer
@@ -35,7 +36,12 @@ def rebuild(
     fenced: Annotated[bool, typer.Option("--fenced", help="Every account that is fenced.")] = False,
     program: Annotated[str | None, typer.Option(metavar="CODE", help="Every account of this program.")] = None,
     into: Annotated[
-        str | None, typer.Option(metavar="DSN", help="Build the whole ledger anew in this empty, migrated database.")
+        str | None,
+        typer.Option(
+            metavar="FILE|DSN",
+            help="Build the whole ledger anew in this empty, migrated database: a file that holds its DSN, or a DSN without"
+            " a password.",
+        ),
     ] = None,
     announce: Annotated[
         bool, typer.Option("--announce", help="With --into: have every version of the new epoch published.")
@@ -63,12 +69,30 @@ def rebuild(
     if resume is not None and program is None:
         raise Failure(Exit.USAGE, "--resume: is for --program")
     if into is not None:
-        failed = finish(_into(into, announce, output))
+        failed = finish(_into(_dsn(into), announce, output))
     elif program is not None:
         failed = finish(_program(program, resume, preview, output))
     else:
         failed = finish(_accounts(account, preview, output))
     raise typer.Exit(Exit.FINDING if failed else Exit.OK)
+
+
+def _dsn(given: str) -> str:
+    """The DSN that a file holds, or the one given: what stands on a command line is read by all on the machine."""
+    from worker.settings import check_dsn
+
+    in_line = "://" in given
+    try:
+        dsn = given if in_line else Path(given).read_text(encoding="utf-8").strip()
+        check_dsn(dsn)
+        has_password = urlsplit(dsn).password is not None or "password=" in urlsplit(dsn).query
+    except (OSError, UnicodeDecodeError):
+        raise Failure(Exit.USAGE, "--into: should be a readable file that holds a DSN, or a DSN without a password") from None
+    except ValueError as error:
+        raise Failure(Exit.USAGE, f"--into: {error}") from None
+    if in_line and has_password:
+        raise Failure(Exit.USAGE, "--into: a password would be seen in the list of processes; name a file that holds the DSN")
+    return dsn
 
 
 async def _accounts(names: list[str] | None, preview: bool, output: Format) -> int:

@@ -1,6 +1,6 @@
 """Bytes of a Kafka record → a typed event, or the reason why there is none."""
 
 from worker.decode.decode import decode
-from worker.decode.record import Broken, Limits, Reason, Record, Skipped
+from worker.decode.record import Admission, Broken, Limits, Reason, Record, Skipped
 
-__all__ = ["Broken", "Limits", "Reason", "Record", "Skipped", "decode"]
+__all__ = ["Admission", "Broken", "Limits", "Reason", "Record", "Skipped", "decode"]

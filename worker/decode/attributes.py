@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
+from unicodedata import category
 
 from contracts.counting import counted
 from contracts.events import EVENT_TYPES
@@ -14,7 +15,8 @@ from worker.decode.record import BrokenRecordError, Limits, Skipped
 READ: Final = frozenset({"specversion", "id", "source", "type", "time", "program", "subject", "recordedtime", "traceparent"})
 """Names of the attributes that are looked at."""
 _CHARACTERS_MAX: Final = 200
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Zl", "Zp"})
+"""Categories of characters that no attribute holds: control, format, line and paragraph separators."""
 _RFC3339: Final = re.compile(
     r"([0-9]{4})-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,18})?(?:[Zz]|[+-]([0-9]{2}):([0-9]{2}))"
 )
@@ -82,8 +84,9 @@ def _optional(sent: Mapping[str, Any], name: str) -> str | None:
         raise BrokenRecordError("bad_attribute", f"{name} should be a string, is another JSON value", name)
     if not 1 <= len(value) <= _CHARACTERS_MAX:
         raise BrokenRecordError("bad_attribute", f"{name} should have 1 to {_CHARACTERS_MAX} characters, has {len(value)}", name)
-    if not (value.isascii() and value.isprintable()) and _CONTROL.search(value):
-        raise BrokenRecordError("bad_attribute", f"{name} should hold no control characters, holds some", name)
+    if not value.isprintable() and any(category(character) in _UNSEEN for character in value):
+        wrong = f"{name} should hold no control, format or line-separator characters, holds some"
+        raise BrokenRecordError("bad_attribute", wrong, name)
     return value
 
 

@@ -9,9 +9,10 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from contracts.events import EVENT_TYPES, Event, digest_of
+from worker.decode.admission import refusal
 from worker.decode.attributes import READ, Attributes, read
 from worker.decode.problems import broken_data
-from worker.decode.record import BATCH_HEADER, Broken, BrokenRecordError, Limits, Record, Skipped
+from worker.decode.record import BATCH_HEADER, Admission, Broken, BrokenRecordError, Limits, Record, Skipped
 from worker.decode.strict_json import canonical, parse
 
 _STRUCTURED: Final = "application/cloudevents+json"
@@ -20,14 +21,18 @@ _PREFIX: Final = "ce_"
 _VALIDATORS: Final = {name: model.model_validate_json for name, model in EVENT_TYPES.items()}
 
 
-def decode(record: Record, now: datetime, limits: Limits) -> Event | Skipped | Broken:
+def decode(record: Record, now: datetime, limits: Limits, admission: Admission | None = None) -> Event | Skipped | Broken:
     """Reads a CloudEvents 1.0 record in binary or structured mode. `now` must have an offset. Never raises.
+    `admission`: what may come by the record's topic; None: the record comes from no topic (a file, a story).
 
     An event lies too far ahead only if it does so for every clock that can be trusted: `now`, and that of a broker which noted
     when it took the record. A producer's own time for the record is no witness for the time of its event.
     """
     try:
-        return _decode(record, _latest(record, now), limits)
+        decoded = _decode(record, _latest(record, now), limits)
+        if admission is not None and isinstance(decoded, Event):
+            return refusal(decoded, record.topic, admission) or decoded
+        return decoded
     except BrokenRecordError as error:
         return error.broken
     except Exception as error:  # noqa: BLE001 - whatever a record makes us do wrong, its partition must go on

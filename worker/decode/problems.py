@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from contracts.events import EVENT_TYPES, CountedAmount, OpenedLot
 from contracts.events.base import Contract
-from contracts.events.fields import COUNTRY_PATTERN, CURRENCY_PATTERN, DATE_PATTERN, PRINTABLE_PATTERN, RATE_PATTERN
+from contracts.events.fields import COUNTRY_PATTERN, CURRENCY_PATTERN, DATE_PATTERN, ID_PATTERN, PRINTABLE_PATTERN, RATE_PATTERN
 from contracts.events.parts import BonusPoints, Line, LineRef
 from worker.decode.record import BrokenRecordError
 
@@ -19,6 +19,7 @@ FIELDS: Final = frozenset(name for model in _MODELS for name in model.model_fiel
 """Every name of a field of data: only these may be told, as any other was made by whoever sent it."""
 _PATTERNS: Final = {
     PRINTABLE_PATTERN: "should hold no control characters, holds some",
+    ID_PATTERN: "should hold no control, format or line-separator characters, holds some",
     CURRENCY_PATTERN: "should be three capital letters, is not",
     COUNTRY_PATTERN: "should be two capital letters, is not",
     RATE_PATTERN: 'should be a decimal string from 0 to 100 with at most 8 decimals ("0.015"), is not',

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
 
 from msgspec import Struct
+
+from contracts.events import TOPICS_IN
 
 Reason = Literal[
     "empty_value",
@@ -24,6 +27,9 @@ Reason = Literal[
     "time_too_far_ahead",
     "float_money",
     "bad_data",
+    "wrong_topic",
+    "wrong_source",
+    "above_ceiling",
     "decoder_failed",
 ]
 """Why a record breaks the contract; see the folder's README for what each one means."""
@@ -57,6 +63,22 @@ class Limits:
     depth_max: int = 64
     containers_max: int = 20_000
     skew_seconds_max: int = 300
+
+
+TOPICS: Final[Mapping[str, frozenset[str]]] = {topic: frozenset(types) for topic, types in TOPICS_IN.items()}
+"""Topic of the contract → the types that count on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Who may say what by which topic. `types`: topic on this cluster → the types that count on it; on any other topic nothing
+    does. `sources`: topic → patterns (`*`, `?`, `[…]`), one of which the source must match; a topic without an entry takes any.
+    `points_max`: how many points one event may give or take by what it says itself, not by a rule of its program.
+    """
+
+    types: Mapping[str, frozenset[str]] = field(default_factory=lambda: TOPICS)
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    points_max: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

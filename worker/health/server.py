@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, Self
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from worker import metrics
 from worker.log import get_logger
@@ -23,7 +24,11 @@ JSON_TYPE: Final = b"application/json"
 METRICS_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
 STOP_SECONDS: Final = 2.0
 BACKLOG_CONNECTIONS: Final = 64
-CONNECTIONS_MAX: Final = 100
+CONNECTION_SECONDS: Final = 5.0
+"""How long a connection lasts at most, from being taken to the end of its one answer."""
+CONNECTIONS_OF_PEER_MAX: Final = 16
+CONNECTIONS_MAX: Final = 256
+"""Beyond either, the oldest gives way, never the one that comes: so who opens connections and asks nothing starves no probe."""
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -61,8 +66,7 @@ class ProbeServer:
             log_config=None,
             access_log=False,
             server_header=False,
-            limit_concurrency=CONNECTIONS_MAX,
-            timeout_keep_alive=5,
+            http=_Guarded,
             timeout_graceful_shutdown=1,
         )
         self._server = _Server(config)
@@ -99,6 +103,29 @@ class ProbeServer:
         await _respond(send, 503 if reasons else 200, JSON_TYPE, body)
 
 
+class _Guarded(H11Protocol):
+    """A connection that lasts for one answer and a few seconds at most, and gives way to newer ones."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        super().connection_made(transport)
+        self.began = self.loop.time()
+        self._end = self.loop.call_later(CONNECTION_SECONDS, transport.abort)
+        others = [each for each in self.connections if isinstance(each, _Guarded) and each is not self]
+        of_peer = [each for each in others if each.peer == self.peer]
+        for crowd, most in ((of_peer, CONNECTIONS_OF_PEER_MAX), (others, CONNECTIONS_MAX)):
+            if len(crowd) >= most:
+                min(crowd, key=lambda each: each.began).transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end.cancel()
+        super().connection_lost(exc)
+
+    @property
+    def peer(self) -> str:
+        """The address at the other end."""
+        return self.client[0] if self.client else ""
+
+
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Any:
@@ -115,5 +142,6 @@ def _reasons(condition: Condition) -> list[str]:
 
 async def _respond(send: Send, status: int, content_type: bytes, body: bytes) -> None:
     headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store")]
+    headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

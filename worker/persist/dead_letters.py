@@ -15,9 +15,12 @@ from contracts.events.dead_letter import (
     HEADER_PATH,
     HEADER_POINTER,
     HEADER_TOPIC,
+    PREFIX,
+    SENT,
 )
 from worker.decode import Record
 from worker.decode.digests import content_digest
+from worker.decode.record import BATCH_HEADER
 from worker.persist.accounts import columns
 from worker.persist.encoding import encode
 from worker.persist.identity import partition_account
@@ -72,9 +75,18 @@ def message(name: LetterName, letter: DeadLetter, created_at: datetime, bytes_ma
     if _size(record) > bytes_max:
         key, value, headers = None, b"", (*headers, (HEADER_POINTER, "/".join(place).encode()))
     else:
-        headers = (*record.headers, *headers)
+        headers = (*_sent(letter), *headers)
     ordinal = int.from_bytes(digest[:4], "big") >> 1  # 31 bits: what the column holds
     return OutboxRow(partition_account(topic, partition), offset, ordinal, topic + DLQ_SUFFIX, key, value, headers, created_at)
+
+
+def _sent(letter: DeadLetter) -> Headers:
+    """The record's headers; those that a sender called as ours are get another name. `BATCH_HEADER` is our own note."""
+    own = BATCH_HEADER if letter.reason == "too_large" else None
+    return tuple(
+        (name if name == own or not name.lower().startswith(PREFIX) else SENT + name, value)
+        for name, value in letter.record.headers
+    )
 
 
 def _size(record: Record) -> int:

@@ -21,7 +21,7 @@ from worker.consume.batch import Move
 from worker.decide.members import erasure_asked_until
 from worker.decide.refold import Clock
 from worker.decide.state import Certainty
-from worker.decode import Broken, Limits, Record, Skipped, decode
+from worker.decode import Admission, Broken, Limits, Record, Skipped, decode
 from worker.persist.api import Batch, Store
 from worker.persist.errors import ConstraintError, ErasedMeanwhileError, RefusedError
 from worker.persist.identity import account_id
@@ -45,11 +45,12 @@ class _DryRun(Exception):
 @dataclass(frozen=True, slots=True)
 class PipelineOptions:
     """`account_key`: the key that account ids are derived with. `grace_seconds`: how far behind the watermark the clock stays.
-    `topic`: the name that a topic of the contract has on this cluster.
+    `topic`: the name that a topic of the contract has on this cluster. `admission`: what may come in by which of them.
     """
 
     account_key: bytes
     limits: Limits = field(default_factory=Limits)
+    admission: Admission = field(default_factory=Admission)
     grace_seconds: float = 0.0
     topic: Callable[[str], str] = str
 
@@ -188,7 +189,7 @@ class Pipeline:
             if place in refused:
                 inbox.letters.append(DeadLetter(record, "refused", "the database cannot keep this record's data"))
                 continue
-            decoded = decode(record, now, self._options.limits)
+            decoded = decode(record, now, self._options.limits, self._options.admission)
             if isinstance(decoded, Broken):
                 inbox.letters.append(DeadLetter(record, decoded.reason, decoded.detail, decoded.path))
             elif isinstance(decoded, Skipped):

@@ -45,7 +45,7 @@ from worker.runtime.erasing import Eraser
 from worker.runtime.sampling import Sampler
 from worker.runtime.sweeper import Sweeper
 from worker.runtime.timekeeping import Timekeeper
-from worker.settings import Settings
+from worker.settings import TLS_TO_DO, Settings
 
 log = logging.get_logger(__name__)
 
@@ -282,6 +282,8 @@ async def run(settings: Settings) -> None:
     Raises NotReadyError, UnavailableError, WrongKeyError, OSError (the probe port is taken).
     """
     _spare_the_collector()
+    if hosts := settings.plain_text_to():
+        log.warning("plain_text", hosts=hosts, to_do=TLS_TO_DO)
     async with open_store(settings) as store:
         key = settings.account_key.get_secret_value().encode()
         catalogue = await check(store, key)

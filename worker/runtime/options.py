@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from contracts.events import TOPICS_IN
 from worker.consume.breaker import BreakerRule
 from worker.consume.intake import IntakeOptions
 from worker.consume.subscription import SubscriptionOptions
-from worker.decode import Limits
+from worker.decode import Admission, Limits
 from worker.due import DueOptions
 from worker.persist.postgres import StoreOptions
 from worker.processing.pipeline import PipelineOptions
@@ -47,6 +48,11 @@ def of_pipeline(settings: Settings) -> PipelineOptions:
             depth_max=limits.depth_max,
             containers_max=limits.containers_max,
             skew_seconds_max=limits.skew_seconds_max,
+        ),
+        admission=Admission(
+            types={settings.kafka.topic(topic): frozenset(types) for topic, types in TOPICS_IN.items()},
+            sources=settings.kafka.sources_by_topic(),
+            points_max=limits.points_max,
         ),
         grace_seconds=settings.watermark.grace_seconds,
         topic=settings.kafka.topic,

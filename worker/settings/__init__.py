@@ -18,10 +18,12 @@ from worker.settings.groups import (
     RelaySettings,
     StepSettings,
     WatermarkSettings,
+    check_dsn,
 )
-from worker.settings.loading import Settings, SettingsError, load
+from worker.settings.loading import TLS_TO_DO, Settings, SettingsError, load
 
 __all__ = [
+    "TLS_TO_DO",
     "BatchSettings",
     "BreakerSettings",
     "ClockSettings",
@@ -36,5 +38,6 @@ __all__ = [
     "SettingsError",
     "StepSettings",
     "WatermarkSettings",
+    "check_dsn",
     "load",
 ]

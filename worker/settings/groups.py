@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ssl
+from ipaddress import ip_address
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field, FilePath, SecretStr, model_validator
+
+from contracts.events import TOPICS_IN
 
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
@@ -25,6 +28,16 @@ def _number(default: float, low: float, high: float, what: str) -> Any:
     return Field(default, ge=low, le=high, description=f"{what}, {low:,} to {high:,}")
 
 
+def _is_local(host: str | None) -> bool:
+    """Is it this machine: no name, a socket's directory, localhost or a loopback address?"""
+    if not host or host.startswith("/") or host in ("localhost", "::1", "[::1]"):
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
 class KafkaSettings(Group):
     """Where Kafka is and how to talk to it."""
 
@@ -32,6 +45,14 @@ class KafkaSettings(Group):
     group: Annotated[str, Field(min_length=1, max_length=200, description="the consumer group, 1 to 200 characters")] = "loyalty"
     topics_prefix: Annotated[
         str, Field(max_length=100, pattern=r"^[A-Za-z0-9._-]*$", description="put before every topic: letters, digits, . _ -")
+    ] = ""
+    sources: Annotated[
+        str,
+        Field(
+            pattern=r"^([A-Za-z0-9._-]+=[^,\s=]+(,[A-Za-z0-9._-]+=[^,\s=]+)*)?$",
+            description="which sources may send to a topic of the contract: topic=pattern (`*`, `?`), several with commas,"
+            " a topic more than once for several patterns; a topic that is not named takes any source",
+        ),
     ] = ""
     security_protocol: Annotated[SecurityProtocol, Field(description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")] = "PLAINTEXT"
     sasl_mechanism: Annotated[SaslMechanism | None, Field(description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")] = None
@@ -47,6 +68,13 @@ class KafkaSettings(Group):
     gap_policy: Annotated[
         Literal["stop", "continue"], Field(description="stop or continue when Kafka removed records before they were read")
     ] = "stop"
+
+    @model_validator(mode="after")
+    def _sources_name_topics(self) -> Self:
+        unknown = sorted({each.partition("=")[0] for each in self.sources.split(",") if each} - TOPICS_IN.keys())
+        if unknown:
+            raise ValueError(f"sources names {', '.join(unknown)}; topics that are read are {', '.join(TOPICS_IN)}")
+        return self
 
     @model_validator(mode="after")
     def _security_is_whole(self) -> Self:
@@ -67,6 +95,21 @@ class KafkaSettings(Group):
     def topic(self, name: str) -> str:
         """The name of a topic on this cluster."""
         return self.topics_prefix + name
+
+    def sources_by_topic(self) -> dict[str, tuple[str, ...]]:
+        """Topic on this cluster → patterns of the sources that may send to it."""
+        found: dict[str, tuple[str, ...]] = {}
+        for each in filter(None, self.sources.split(",")):
+            name, _, pattern = each.partition("=")
+            found[self.topic(name)] = (*found.get(self.topic(name), ()), pattern)
+        return found
+
+    def plain_text_to(self) -> str | None:
+        """A broker that is not local and is spoken to in plain text; None: there is none."""
+        if self.security_protocol.endswith("SSL"):
+            return None
+        hosts = (each.rpartition(":")[0] for each in self.bootstrap.split(","))
+        return next((host for host in hosts if not _is_local(host)), None)
 
     def client_options(self, client_id: str) -> dict[str, Any]:
         """aiokafka's options of a connection, for consumers, producers and admin clients."""
@@ -111,6 +154,32 @@ def _words(error: OSError) -> str:
     return (error.strerror or "it cannot be read").lower()
 
 
+def check_dsn(dsn: str) -> None:
+    """Raises ValueError: this is no address of a database that can be read. It says what is wrong and none of the address."""
+    try:
+        parts = urlsplit(dsn)
+        ports = [_port(each) for each in parts.netloc.rpartition("@")[2].split(",")]
+        named = parts.scheme in ("postgres", "postgresql") and parts.path.strip("/") and "@" not in parts.path
+        whole = bool(named) and all(port == "" or port.isdecimal() for port in ports)
+    except ValueError:
+        whole = False
+    if not whole:
+        raise ValueError(
+            "dsn must look like postgresql://user@host:port/database; in a password within it, / is written %2F, @ %40,"
+            " : %3A, ? %3F and # %23, or the password is given apart, in a file"
+        )
+
+
+def _host(place: str) -> str:
+    """The host of `host:port`, where either may be missing."""
+    return place.partition("]")[0] + "]" if place.startswith("[") else place.partition(":")[0]
+
+
+def _port(place: str) -> str:
+    """The port of `host:port`; empty: there is none."""
+    return place.rpartition("]")[2].partition(":")[2]
+
+
 class PostgresSettings(Group):
     """Where the ledger's database is and how to talk to it."""
 
@@ -133,10 +202,18 @@ class PostgresSettings(Group):
 
     @model_validator(mode="after")
     def _is_postgres(self) -> Self:
-        parts = urlsplit(self.dsn.get_secret_value())
-        if parts.scheme not in ("postgres", "postgresql") or not parts.path.strip("/"):
-            raise ValueError("dsn must look like postgresql://user@host:port/database")
+        check_dsn(self.dsn.get_secret_value())
         return self
+
+    def plain_text_to(self) -> str | None:
+        """The host of the database, if it is not local and may be spoken to in plain text; else None."""
+        parts = urlsplit(self.full_dsn())
+        query = dict(parse_qsl(parts.query))
+        if query.get("sslmode", "prefer") in ("require", "verify-ca", "verify-full"):
+            return None
+        hosts = [_host(each) for each in parts.netloc.rpartition("@")[2].split(",")]
+        hosts += query.get("host", "").split(",")
+        return next((host for host in hosts if not _is_local(host)), None)
 
     def full_dsn(self) -> str:
         """The DSN with password and TLS put in. It is a secret."""
@@ -195,6 +272,7 @@ class LimitsSettings(Group):
     header_bytes_max: int = _number(65_536, 1_024, 2**20, "bytes of a record's headers")
     depth_max: int = _number(64, 8, 500, "depth of nesting")
     containers_max: int = _number(20_000, 100, 1_000_000, "objects and lists in a record")
+    points_max: int = _number(1_000_000, 0, 10**12, "points that one event may give or take by what it says itself")
     skew_seconds_max: int = _number(300, 0, 86_400, "how far ahead of now an event's time may be, seconds")
 
 

@@ -7,10 +7,10 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 import yaml
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -43,6 +43,7 @@ from worker.settings.groups import (
 PREFIX: Final = "LOYALTY_"
 CONFIG: Final = PREFIX + "CONFIG"
 SECRETS_DIR: Final = PREFIX + "SECRETS_DIR"
+TLS_TO_DO: Final = f"set {PREFIX}KAFKA_SECURITY_PROTOCOL=SASL_SSL (or SSL) and {PREFIX}POSTGRES_TLS_MODE=verify-full"
 FILE_SUFFIX: Final = "_FILE"
 SECRET_FILE_BYTES_MAX: Final = 65_536
 # Not settings of the worker: the tests' and the demo's own.
@@ -75,6 +76,7 @@ class Settings(BaseSettings):
         str, Field(min_length=1, max_length=200, description="this worker's name, 1 to 200 characters; unset: host and process")
     ] = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
     grace_period_seconds: float = Field(25.0, ge=1, le=3_600, description="how long stopping may take, 1 to 3,600 seconds")
+    require_tls: bool = Field(False, description="true: do not start if a host that is not local is spoken to in plain text")
     kafka: KafkaSettings
     postgres: PostgresSettings
     batch: BatchSettings = BatchSettings()
@@ -89,6 +91,16 @@ class Settings(BaseSettings):
     erasure: ErasureSettings = ErasureSettings()
     probe: ProbeSettings = ProbeSettings()
     log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _is_as_secret_as_required(self) -> Self:
+        if self.require_tls and (hosts := self.plain_text_to()):
+            raise ValueError(f"{PREFIX}REQUIRE_TLS: {', '.join(hosts)} would be spoken to in plain text; {TLS_TO_DO}")
+        return self
+
+    def plain_text_to(self) -> list[str]:
+        """Hosts that are not local and that are, or may be, spoken to in plain text."""
+        return [host for host in (self.kafka.plain_text_to(), self.postgres.plain_text_to()) if host is not None]
 
     @classmethod
     def settings_customise_sources(
@@ -232,6 +244,8 @@ def _line(loc: tuple[int | str, ...], kind: str, message: str, given: object) ->
     if kind == "missing":  # a whole group
         wanted = (one for one, inner in _NAMES.items() if inner[0] == loc[0] and _FIELDS[inner].is_required())
         return "; ".join(f"{one} must be set: {_FIELDS[_NAMES[one]].description or 'a value'}" for one in wanted)
+    if not loc:  # settings of several groups
+        return message.removeprefix("Value error, ")
     if field is None:  # several settings that do not fit together
         return f"{name}_…: {message.removeprefix('Value error, ')}"
     shown = name if _is_secret(field) or not isinstance(given, str | int | float) else f"{name}={given}"

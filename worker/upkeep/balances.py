@@ -25,6 +25,7 @@ from worker.decode.strict_json import canonical, parse
 SOURCE: Final = "loyalty:ledger-open"
 """The source of these events; their id is the member's, so that the same line is the same event for ever."""
 TOPIC: Final = "loyalty.command"
+"""The topic whose dead letters tell of an opening that was refused; no topic brings one."""
 TYPE: Final = "balance.opened"
 
 _LIMITS: Final = Limits()

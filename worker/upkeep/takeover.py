@@ -15,12 +15,15 @@ from contracts.events import Event
 from worker.consume.batch import Batch
 from worker.decide import opening
 from worker.decide.change import Loaded, Needs, Wanted
+from worker.decode import Admission
 from worker.persist.api import Store
 from worker.persist.identity import account_id
 from worker.processing.pipeline import Pipeline
-from worker.upkeep.balances import Mistake, Opened
+from worker.upkeep.balances import TOPIC, TYPE, Mistake, Opened
 
 BATCH: Final = 1_000
+ADMISSION: Final = Admission({TOPIC: frozenset({TYPE})})
+"""Of the command line's pipeline: it takes openings, which no topic brings, and nothing else."""
 
 
 def _batches(opened: Iterable[Opened]) -> Iterator[list[Opened]]:

@@ -1,0 +1,22 @@
+"""A dead letter is told by us: what its sender called as our headers are called goes on under another name."""
+
+from __future__ import annotations
+
+from contracts.events import DLQ_SUFFIX
+from tests.flows.system import Raw
+from tests.pipeline.harness import Harness
+
+
+async def test_a_sender_does_not_tell_where_a_dead_letter_came_from() -> None:
+    harness = Harness()
+    forged = (("loyalty_topic", b"commerce.order"), ("Loyalty_Offset", b"1"), ("loyalty_error", b"conflict"), ("mine", b"x"))
+    await harness.take(Raw("commerce.member", b"broken", forged, b"key"))
+    (letter,) = harness.store.tables.outbox.values()
+    assert letter.topic == "commerce.member" + DLQ_SUFFIX
+    assert letter.value == b"broken"
+    told = [(name, value) for name, value in letter.headers if name not in ("loyalty_detail", "loyalty_partition")]
+    assert told == [
+        *(("sent_loyalty_topic", b"commerce.order"), ("sent_Loyalty_Offset", b"1"), ("sent_loyalty_error", b"conflict")),
+        ("mine", b"x"),
+        *(("loyalty_error", b"not_json"), ("loyalty_topic", b"commerce.member"), ("loyalty_offset", b"0")),
+    ]

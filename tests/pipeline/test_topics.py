@@ -1,0 +1,83 @@
+"""Whoever may write to one topic says nothing that belongs to another, and no event moves more points than one may."""
+
+from __future__ import annotations
+
+import pytest
+
+from contracts.events import EVENT_TYPES, TOPIC_OF, TOPICS_IN
+from tests.flows.bad_records import gift, raw
+from tests.flows.system import Raw
+from tests.pipeline.harness import Harness
+from worker.decode import Admission
+from worker.decode.record import TOPICS
+
+OTHERS = [topic for topic in TOPICS_IN if topic != "loyalty.command"]
+OPENED = {"member_id": "M", "lots": [{"points": 999_999}]}
+
+
+def _moved(gift_: Raw, topic: str) -> Raw:
+    return Raw(topic, gift_.value, gift_.headers, gift_.key)
+
+
+@pytest.mark.parametrize("topic", OTHERS)
+async def test_points_are_given_by_the_topic_of_commands_alone(topic: str) -> None:
+    harness = Harness()
+    await harness.take(_moved(gift("M", 777_777, "minted"), topic))
+    assert harness.letters() == ["wrong_topic"]
+    assert not harness.store.tables.accounts
+    await harness.take(gift("M", 777_777, "given"))
+    assert (await harness.statement("M")).available == 777_777
+
+
+@pytest.mark.parametrize("topic", TOPICS_IN)
+async def test_no_topic_opens_a_balance(topic: str) -> None:
+    harness = Harness()
+    await harness.take(raw("balance.opened", "minted", OPENED, topic=topic, program="belle-maison"))
+    assert harness.letters() == ["wrong_topic"]
+    assert not harness.store.tables.accounts
+
+
+def test_every_type_counts_on_one_topic_but_openings_on_none() -> None:
+    assert EVENT_TYPES.keys() - TOPIC_OF.keys() == {"balance.opened"}
+    assert {type_: [topic for topic, types in TOPICS.items() if type_ in types] for type_ in EVENT_TYPES} == {
+        **{type_: [topic] for type_, topic in TOPIC_OF.items()},
+        "balance.opened": [],
+    }
+
+
+async def test_only_sources_bound_to_a_topic_are_believed_there() -> None:
+    harness = Harness(admission=Admission(sources={"loyalty.command": ("/desk/*", "/campaigns")}))
+    data = {"member_id": "M", "points": 5, "reason": "gift"}
+    for source in ("/shop", "/desk", "/campaigns/more", "/desk/7", "/campaigns"):
+        await harness.take(raw("points.adjusted", f"from-{source}", data, source=source, program="belle-maison"))
+    assert harness.letters() == ["wrong_source"] * 3
+    assert (await harness.statement("M")).available == 10
+
+
+@pytest.mark.parametrize("points", [10**12, 1_001, -1_001])
+async def test_a_command_beyond_the_ceiling_moves_nothing(points: int) -> None:
+    harness = Harness(admission=Admission(points_max=1_000))
+    await harness.take(gift("M", 1_000, "given"), gift("M", points, "minted"))
+    assert harness.letters() == ["above_ceiling"]
+    assert (await harness.statement("M")).available == 1_000
+
+
+async def test_the_ceiling_is_that_of_all_that_names_its_points() -> None:
+    harness = Harness(admission=Admission(points_max=1_000))
+    line = {"sku": "S", "quantity": 1, "unit_price": 10, "tax": 1}
+    lines = [{**line, "bonus_points": [{"points": 501}]} for _ in range(2)]
+    order = {"order_id": "A", "member_id": "M", "store": "bellemaison", "payment_method": "cod", "lines": lines}
+    survey = {"member_id": "M", "survey_id": "S", "points": 1_001}
+    activity = {"member_id": "M", "activity": "visit", "reference": "V", "points": 1_001}
+    await harness.take(
+        raw("order.placed", "order", order),
+        raw("survey.won", "survey", survey, program="belle-maison"),
+        raw("activity.completed", "activity", activity, program="belle-maison"),
+    )
+    assert harness.letters() == ["above_ceiling"] * 3
+
+
+async def test_without_a_setting_a_million_points_are_the_ceiling() -> None:
+    harness = Harness()
+    await harness.take(gift("M", 10**12, "minted"), gift("M", 1_000_001, "also"), gift("M", 1_000_000, "given"))
+    assert harness.letters() == ["above_ceiling"] * 2

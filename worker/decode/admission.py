@@ -1,0 +1,36 @@
+"""Whether an event may come in by the topic that brought it: by its type, its source, and the points that it moves."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import translate
+
+from contracts.events import ActivityCompleted, Event, OrderPlaced, PointsAdjusted, SurveyWon
+from worker.decode.record import Admission, Broken
+
+
+def refusal(event: Event, topic: str, admission: Admission) -> Broken | None:
+    """Why this event may not come by this topic; None if it may."""
+    if event.type not in admission.types.get(topic, frozenset()):
+        return Broken("wrong_topic", "type should be one that counts on this topic, is not", "type")
+    patterns = admission.sources.get(topic)
+    if patterns is not None and not any(re.match(translate(pattern), event.source) for pattern in patterns):
+        return Broken("wrong_source", "source should be one that may send to this topic, is not", "source")
+    if _moved(event) > admission.points_max:
+        return Broken("above_ceiling", f"an event should give or take at most {admission.points_max:,} points, does more")
+    return None
+
+
+def _moved(event: Event) -> int:
+    """The points that an event gives or takes by what it says, not by a rule of its program."""
+    match event.data:
+        case PointsAdjusted(points=int(points)):
+            return abs(points)
+        case SurveyWon(points=points):
+            return points
+        case ActivityCompleted(points=int(points)):
+            return points
+        case OrderPlaced(lines=lines):
+            return sum(bonus.points for line in lines for bonus in line.bonus_points)
+        case _:
+            return 0
