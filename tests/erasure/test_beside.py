@@ -10,7 +10,7 @@ import pytest
 
 from tests.erasure.conftest import DAY, T0, Ledger, erasure, life
 from worker.persist import Dossier
-from worker.persist.postgres import PostgresBatch
+from worker.persist.batch import PostgresBatch
 from worker.upkeep.rebuild import rebuild
 
 END = T0 + 40 * DAY

@@ -17,7 +17,7 @@ from tests.stores.memory_batch import MemoryBatch
 from worker.consume.batch import Batch, Move
 from worker.decode import Record
 from worker.persist import PostgresStore
-from worker.persist.postgres import PostgresBatch
+from worker.persist.batch import PostgresBatch
 from worker.processing.pipeline import Pipeline, PipelineOptions
 from worker.programs.catalogue import Catalogue
 from worker.upkeep import verify

@@ -21,7 +21,7 @@ from tests.simulation.planted import (
 from tests.simulation.postgres_stage import database_in_use
 from worker.decide.change import AccountChange
 from worker.persist.accounts import columns
-from worker.persist.postgres import PostgresBatch
+from worker.persist.batch import PostgresBatch
 from worker.persist.queries import SQL
 
 _EARLY: Final = """

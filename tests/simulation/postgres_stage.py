@@ -26,8 +26,8 @@ from tests.stores.memory_tables import Tables
 from tests.stores.soundness import violations
 from worker.decide.change import AccountChange, AccountRow
 from worker.persist import Dossier, PostgresStore, StoreOptions
+from worker.persist.batch import PostgresBatch
 from worker.persist.link import PLANNED_ONCE, PLANNING
-from worker.persist.postgres import PostgresBatch
 
 if TYPE_CHECKING:
     from worker.persist.link import Connection

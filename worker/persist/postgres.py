@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
-from io import BytesIO
 from typing import TYPE_CHECKING, Final, Self
 from uuid import UUID
 
 import asyncpg
 
-from contracts.events import Event
 from db.migrate import applied, migrations
-from worker.decide.change import AccountChange, History, Loaded, Wanted
-from worker.decide.state import Certainty, Decision, Moment
+from worker.decide.state import Decision
 from worker.persist import accounts as account_rows
-from worker.persist import dead_letters, dossiers, erasure, invariants, kafka, orders, posting, snapshots
+from worker.persist import dossiers, invariants, kafka, orders, snapshots
+from worker.persist.batch import PostgresBatch
 from worker.persist.errors import (
     OutcomeUnknownError,
     PositionLostError,
@@ -29,8 +27,6 @@ from worker.persist.errors import (
 )
 from worker.persist.link import PLANNED_ONCE, PLANNING, Link, commit, give_back, roll_back, translated
 from worker.persist.rows import (
-    Arrival,
-    DeadLetter,
     Dossier,
     Due,
     LedgerState,
@@ -73,83 +69,6 @@ class StoreOptions:
     planned_once: bool = True
     dead_letter_bytes_max: int = 900_000
     read_only: bool = False
-
-
-class PostgresBatch:
-    """`api.Batch` on one connection of Postgres, READ COMMITTED."""
-
-    def __init__(self, link: Link, options: StoreOptions, *, announced: bool = True) -> None:
-        self._link = link
-        self._announced = announced
-        self._options = options
-        self.moves: list[Move] = []
-
-    async def move_positions(self, moves: Sequence[Move]) -> datetime | None:
-        watermark = await kafka.move_positions(self._link, moves)
-        self.moves.extend(moves)
-        return watermark
-
-    @asynccontextmanager
-    async def attempt(self) -> AsyncIterator[None]:
-        connection = self._link.connection
-        with translated():
-            await connection.execute("SAVEPOINT attempt")
-        try:
-            yield
-        finally:
-            with translated():
-                await connection.execute("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt")
-
-    async def certainty(self) -> Certainty:
-        return await snapshots.certainty(self._link)
-
-    async def routes(self, order_ids: Iterable[str]) -> dict[str, Route]:
-        return await orders.routes(self._link, order_ids)
-
-    async def claim(self, arrivals: Sequence[Arrival], awaited: Iterable[str]) -> dict[str, Route]:
-        return await orders.claim(self._link, arrivals, awaited)
-
-    async def nameless(self, orders_: Iterable[tuple[UUID, str]]) -> dict[UUID, list[Event]]:
-        return await orders.nameless(self._link, orders_)
-
-    async def park(self, events: Sequence[Event], outside: Collection[str] = ()) -> list[Event]:
-        return await orders.park(self._link, events, outside)
-
-    async def take_parked(self, orders_: Iterable[tuple[str, str]]) -> list[Event]:
-        return await orders.take_parked(self._link, orders_)
-
-    async def load(self, wanted: Sequence[Wanted], names: Mapping[UUID, tuple[str, str]] | None = None) -> dict[UUID, Loaded]:
-        return await account_rows.load(self._link, wanted, names or {}, announced=self._announced)
-
-    async def history(self, since: Mapping[UUID, Moment]) -> dict[UUID, History]:
-        return await account_rows.history(self._link, since)
-
-    async def dossiers(self, accounts: Collection[UUID]) -> list[Dossier]:
-        return await dossiers.of_accounts(self._link, sorted(set(accounts)), None) if accounts else []
-
-    async def compare_and_set(self, changes: Sequence[AccountChange]) -> set[UUID]:
-        return await account_rows.compare_and_set(self._link, changes)
-
-    async def write(self, changes: Sequence[AccountChange]) -> None:
-        await posting.write(self._link, changes)
-
-    async def pour(self, table: str, columns: Sequence[str], rows: bytes) -> None:
-        """Adds rows to a table as COPY wrote them from another one."""
-        with translated():
-            await self._link.connection.copy_to_table(table, source=BytesIO(rows), columns=columns, format="binary")
-
-    async def ask_erasures(self, asked: Mapping[UUID, datetime]) -> None:
-        await erasure.ask(self._link, asked)
-
-    async def erased(self, accounts: Collection[UUID]) -> dict[UUID, datetime]:
-        return await erasure.erased(self._link, sorted(accounts))
-
-    async def erase(self, account: UUID) -> bool:
-        """Erases one account for which that was asked. False: not now (messages wait to be published), or it is done."""
-        return await erasure.erase(self._link, account)
-
-    async def dead_letter(self, letters: Sequence[DeadLetter]) -> int:
-        return await dead_letters.keep(self._link, letters, self._options.dead_letter_bytes_max)
 
 
 class PostgresStore(snapshots.SnapshotStore):
@@ -227,7 +146,8 @@ class PostgresStore(snapshots.SnapshotStore):
     @asynccontextmanager
     async def _batch(self) -> AsyncIterator[PostgresBatch]:
         async with self.connection() as connection:
-            batch = PostgresBatch(Link(connection), self._options, announced=self._announced)
+            bytes_max = self._options.dead_letter_bytes_max
+            batch = PostgresBatch(Link(connection), dead_letter_bytes_max=bytes_max, announced=self._announced)
             try:
                 with translated():
                     await connection.execute(self._begin)
