@@ -181,23 +181,22 @@ def _check_payment(version: Version, order: Order, points: int) -> Finding:
 
 def decide(account: Account, order: Order, data: OrderPlaced, set_aside: int = 0) -> Decision | None:
     """The verdict on an order's redemption: as it was told, or taken now; None while it must wait."""
-    key = (order.source, order.id)
+    told = account.decided.get((order.source, order.id))
+    return told if told is not None else verdict_on(account, order.source, order.id, check(account, order, data, set_aside))
+
+
+def verdict_on(account: Account, source: str, id_: str, found: Finding) -> Decision | None:
+    """The verdict on what the event of this source and id asks for: as it was told, or as the check found; None: it must wait."""
+    key = (source, id_)
     told = account.decided.get(key)
     if told is not None:
         return told
-    found = check(account, order, data, set_aside)
-    reason = found.reason
+    points, reason = found
     if reason is None and key in account.overdrawing:
         reason = "insufficient_points"
     if account.told_only or (reason in WAITS and not account.certain and key not in account.overtaken):
         return None
-    verdict = Decision(
-        source=order.source,
-        id=order.id,
-        verdict="rejected" if reason else "accepted",
-        points=found.points,
-        reason=reason,
-    )
+    verdict = Decision(source=source, id=id_, verdict="rejected" if reason else "accepted", points=points, reason=reason)
     account.decided[key] = verdict
     return verdict
 

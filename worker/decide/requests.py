@@ -16,19 +16,7 @@ def decide(account: Account, reason: str | None, points: int) -> Decision | None
     """The verdict on the request of the open step: as it was told, or taken now; None while it must wait."""
     event = account.event
     assert event is not None
-    key = (event.source, event.id)
-    told = account.decided.get(key)
-    if told is not None:
-        return told
-    if reason is None and key in account.overdrawing:
-        reason = "insufficient_points"
-    if account.told_only or (reason in redemption.WAITS and not account.certain):
-        return None
-    verdict = Decision(
-        source=event.source, id=event.id, verdict="rejected" if reason else "accepted", points=points, reason=reason
-    )
-    account.decided[key] = verdict
-    return verdict
+    return redemption.verdict_on(account, event.source, event.id, redemption.Finding(points, reason))
 
 
 def made_before(account: Account, type_: RequestType, request_id: str, order_id: str | None = None) -> bool:
