@@ -47,7 +47,7 @@ async def measure(bench: Bench) -> Outcome:
                 member, late = CASES[name]
                 place = next(places)
                 at = workload.start + timedelta(milliseconds=place) - (timedelta(days=1) if late else timedelta())
-                (batch,) = batches(records(iter([workload.one_order(member, at)]), f"{place}."))
+                (batch,) = batches(records(iter([workload.one_order(member, at)]), place))
                 begun = time.perf_counter()
                 done = await run.process(batch)
                 if turn >= 0:

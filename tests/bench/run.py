@@ -22,7 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.bench import backlog, contestants, delays, growing, history, month_end, starting, storage
+from tests.bench import backlog, contestants, delays, growing, history, month_end, starting, storage, verdicts
 from tests.bench.context import Bench, tell
 from tests.bench.figures import Outcome, Record
 from tests.bench.report import text
@@ -39,6 +39,7 @@ STEPS: Mapping[str, Step] = {
     "against": contestants.against,
     "variants": contestants.variants,
     "delays": delays.measure,
+    "verdicts": verdicts.measure,
     "history": history.measure,
     "storage": storage.measure,
     "starting": starting.measure,

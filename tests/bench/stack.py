@@ -20,7 +20,7 @@ from confluent_kafka import Producer
 from contracts.events import DLQ_SUFFIX, TOPICS_IN, TOPICS_OUT
 from db.migrate import migrate
 from tests.bench.connecting import connected
-from tests.bench.workload import PROGRAMS, Delivery, records
+from tests.bench.workload import BEFORE, PROGRAMS, Delivery, records
 from tests.flows.shop import Sent
 from tests.flows.system import ACCOUNT_KEY, TOPIC_OF
 from worker.consume.batch import Batch, Move, digest_of, time_of
@@ -99,8 +99,9 @@ class Stack:
                 path = shipped()[code]
                 await registry.register(store, versions(read(path.read_text(encoding="utf-8"), path.name), path.name))
             async with pipeline(store) as run:
-                for batch in batches(records(iter(history), "history.")):
-                    await run.process(batch)
+                for batch in batches(records(iter(history), BEFORE)):
+                    broken = (await run.process(batch)).broken
+                    assert not broken, f"a history that breaks the contract: {broken}"
         await self.sql(dsn, "TRUNCATE outbox, position, reading")
         await self.sql(dsn, "VACUUM ANALYZE")
         return name

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from tests.bench.stack import batches, pipeline
-from tests.bench.workload import HOT, PROGRAMS, UNIFORM, Mix, Workload, records
+from tests.bench.workload import BEFORE, HOT, PROGRAMS, UNIFORM, Mix, Workload, records
 from tests.stores.measured import statements
 from worker.persist.postgres import PostgresStore
 from worker.programs import registry
@@ -73,8 +73,8 @@ async def _measure(dsn: str, mix: Mix, monkeypatch: pytest.MonkeyPatch, batch_re
             path = shipped()[code]
             await registry.register(store, versions(read(path.read_text(encoding="utf-8"), path.name), path.name))
         async with pipeline(store) as run:
-            for batch in batches(records(workload.joining(), "history.")):
-                await run.process(batch)
+            for batch in batches(records(workload.joining(), BEFORE)):
+                assert not (await run.process(batch)).broken
             connection = await asyncpg.connect(dsn)
             try:
                 before = await connection.fetchval(WRITTEN)

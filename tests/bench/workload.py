@@ -70,6 +70,9 @@ class Delivery:
     at: datetime
 
 
+BEFORE: Final = 1_000
+"""The partition of a history that stands before what is measured, whose offsets begin anew."""
+
 PER_SECOND: Final = 1_000.0
 """The pace of business time, if nothing else is said."""
 
@@ -239,14 +242,14 @@ class _Order:
     quantities: list[int]
 
 
-def records(deliveries: Iterator[Delivery], topic_prefix: str = "") -> list[Record]:
-    """Deliveries as records of one partition of each topic, for a pipeline without Kafka."""
+def records(deliveries: Iterator[Delivery], partition: int = 0) -> list[Record]:
+    """Deliveries as all records of one partition of each topic, for a pipeline without Kafka."""
     offsets: dict[str, int] = {}
     found: list[Record] = []
     for delivery in deliveries:
-        topic = topic_prefix + TOPIC_OF[delivery.event.type]
+        topic = TOPIC_OF[delivery.event.type]
         offset = offsets.get(topic, 0)
         offsets[topic] = offset + 1
         headers = tuple(delivery.event.headers())
-        found.append(Record(topic, 0, offset, int(delivery.at.timestamp() * 1000), None, delivery.event.value(), headers))
+        found.append(Record(topic, partition, offset, int(delivery.at.timestamp() * 1000), None, delivery.event.value(), headers))
     return found

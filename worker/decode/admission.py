@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from fnmatch import translate
+from fnmatch import fnmatchcase
 
 from contracts.events import ActivityCompleted, Event, OrderPlaced, PointsAdjusted, SurveyWon
 from worker.decode.record import Admission, Broken
@@ -14,7 +13,7 @@ def refusal(event: Event, topic: str, admission: Admission) -> Broken | None:
     if event.type not in admission.types.get(topic, frozenset()):
         return Broken("wrong_topic", "type should be one that counts on this topic, is not", "type")
     patterns = admission.sources.get(topic)
-    if patterns is not None and not any(re.match(translate(pattern), event.source) for pattern in patterns):
+    if patterns is not None and not any(fnmatchcase(event.source, pattern) for pattern in patterns):
         return Broken("wrong_source", "source should be one that may send to this topic, is not", "source")
     if _moved(event) > admission.points_max:
         return Broken("above_ceiling", f"an event should give or take at most {admission.points_max:,} points, does more")
