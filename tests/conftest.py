@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.last_lines import pytest_sessionfinish, pytest_testnodedown, pytest_unconfigure
 from tests.parts.kafka import bootstrap, kafka, kafka_cluster, own_kafka, real_kafka, topics
-from tests.parts.missing import say_at_the_end
 from tests.parts.postgres import (
     BOTH_MARKER,
     database,
@@ -28,6 +28,9 @@ __all__ = [
     "postgres",
     "postgres_servers",
     "postgres_version",
+    "pytest_sessionfinish",
+    "pytest_testnodedown",
+    "pytest_unconfigure",
     "real_kafka",
     "topics",
 ]
@@ -41,8 +44,3 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Tests marked for both versions of Postgres run once on each."""
     parametrize_versions(metafunc)
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """The last lines of the output say what could not run here."""
-    say_at_the_end(config)

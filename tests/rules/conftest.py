@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.last_lines import say
 from tests.rules.covered import Covered
 from tests.rules.heard import Heard
 
@@ -22,7 +23,7 @@ def covered(request: pytest.FixtureRequest) -> Covered:
     return request.config.stash.setdefault(COVERED, Covered())
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_sessionfinish(session: pytest.Session) -> None:
     """Tell how many rules and questions of the published terms are covered."""
-    for line in config.stash.get(COVERED, Covered()).told():
-        terminalreporter.write_line(line)
+    for line in session.config.stash.get(COVERED, Covered()).told():
+        say(line)
