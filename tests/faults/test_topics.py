@@ -19,11 +19,11 @@ from tests.flows.system import Raw, System, until
 from worker.local.ports import free_ports
 from worker.local.topics import create_topics
 
-TOPIC = "commerce.order"
+TOPIC = "loyalty.command"
 OTHER = "commerce.shipment"
 MEMBER = "M1"
 WAIT_SECONDS = 30
-FEW = {TOPIC: 1, OTHER: 1, "commerce.activity": 1, "commerce.return": 1, "commerce.cancel": 1, "loyalty.command": 1}
+FEW = {TOPIC: 1, OTHER: 1, "commerce.activity": 1, "commerce.return": 1, "commerce.cancel": 1, "commerce.order": 1}
 
 
 def gifts(first: int, count: int, name: str = "old") -> list[Raw]:

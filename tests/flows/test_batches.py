@@ -149,7 +149,7 @@ async def test_of_two_parked_events_with_one_id_the_first_counts_when_the_order_
     other = shipped("A", "ship", time=NOW - HOUR / 3)
     assert not (await harness.take([first])).broken
     done = await harness.take([other, order("A", "M", lines=[{"sku": "S", "quantity": 2, "unit_price": 1000, "tax": 200}])])
-    assert done.broken == {("commerce.order", 0): 1}
+    assert done.broken == {("commerce.shipment", 0): 1}
     await harness.all_is_known()
     (found,) = (await harness.statement("M")).orders
     assert found.points_credited == 5  # one of the two pieces was sent

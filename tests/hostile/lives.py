@@ -21,10 +21,10 @@ from worker.decode import Limits, Record
 from worker.programs.terms_file import load, shipped
 
 NOW: Final = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-MEMBER: Final = "会員\u202e😀"
+MEMBER: Final = "会員\u3000😀"
 NAMES: Final = (
-    "O", "1", "2", "0", "all", "null", "a/b", "a:b", "a|b", "a b", ",", "{}", "%s", "'; --", '"', "\\", "\u00a0", "\u200d",
-    "\u202eabc", "é", "e\u0301", "ﷺ", "Ｏ", "😀", "x" * 200, "注" * 200, "clock",
+    "O", "1", "2", "0", "all", "null", "a/b", "a:b", "a|b", "a b", ",", "{}", "%s", "'; --", '"', "\\", "\u00a0", "\U000e0100",
+    "\u3000abc", "é", "e\u0301", "ﷺ", "Ｏ", "😀", "x" * 200, "注" * 200, "clock",
 )  # fmt: skip
 """Ids and texts that a contract of 200 printable characters lets through."""
 DAYS: Final = ("1970-01-01", "1999-12-31", "2024-02-29", "2026-11-20", "2026-12-31", "2100-02-28", "2200-12-31")

@@ -11,7 +11,7 @@ from worker.decode import Admission
 from worker.decode.record import TOPICS
 
 COMMANDS: Final = "loyalty.command"
-WITH_OPENINGS: Final = Admission({**TOPICS, COMMANDS: TOPICS[COMMANDS] | {"balance.opened"}}, points_max=10**12)
+WITH_OPENINGS: Final = Admission({**TOPICS, COMMANDS: TOPICS[COMMANDS] | {"balance.opened"}}, points_max=10**18)
 """What topics and the command line bring, for histories that hold both, of whatever amounts."""
 
 
