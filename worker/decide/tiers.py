@@ -298,7 +298,7 @@ def carry_out(account: Account, tiers: Tiers, judgement: Judgement, amount: int,
     level = standing(judgement, level_for(tiers, amount), now, cause, levels_withheld(tiers, tier.lost))
     if level > now:
         account.head = replace(account.head, tier=replace(tier, lost=max(tier.lost - (level - now), 0)))
-    set_level(account, tiers, level, judgement.rule or tiers.rule)
+    set_level(account, tiers, level, judgement.rule)
 
 
 def _in_window(account: Account, version: Version, tiers: Tiers) -> int:
@@ -316,8 +316,8 @@ def _forget_lost(account: Account, version: Version, tiers: Tiers) -> None:
             account.head = replace(account.head, tier=replace(tier, lost=lost))
 
 
-def set_level(account: Account, tiers: Tiers, index: int, rule: str) -> None:
-    """Put a level in force, and have it told once what a step changed in all."""
+def set_level(account: Account, tiers: Tiers, index: int, rule: str | None) -> None:
+    """Put a level in force, under a rule or else that of the tiers, and have it told once what a step changed in all."""
     tier = account.head.tier
     assert tier is not None
     name = tiers.levels[max(0, min(index, len(tiers.levels) - 1))].name
