@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from typing import Any, get_args
 
@@ -19,7 +20,12 @@ LAST_YEAR = {"on": {"yearly": "01-10"}, "over": "previous_calendar_year"}
 HALF_A_YEAR = {"type": "rolling_months", "months": 6}
 
 
-def shop(*judgements: dict[str, Any], window: dict[str, Any] = HALF_A_YEAR, **more: Any) -> Story:
+def shop(
+    *judgements: dict[str, Any],
+    window: dict[str, Any] = HALF_A_YEAR,
+    amendments: Sequence[dict[str, Any]] = (),
+    **more: Any,
+) -> Story:
     """Bronze from 30,000 yen of half a year on, silver from 90,000, which count when they are ordered."""
     tiers = {
         "rule": "SHO-01",
@@ -33,7 +39,7 @@ def shop(*judgements: dict[str, Any], window: dict[str, Any] = HALF_A_YEAR, **mo
         "judgements": list(judgements),
         **more,
     }
-    story = Story("shop", {"tiers": tiers})
+    story = Story("shop", {"tiers": tiers, "amendments": list(amendments)})
     story.registered("2024-01-01")
     return story
 
@@ -220,6 +226,23 @@ def test_a_window_longer_than_two_years_is_looked_at_until_it_lets_go() -> None:
     assert levels(story, "2024-09-15", "2028-09-14", "2028-09-15") == ["silver", "silver", "regular"]
 
 
+def test_levels_are_looked_at_until_the_last_amount_is_gone_however_long_the_first_has_been() -> None:
+    story = shop({**MONTHLY, "falls": "any"})
+    story.order("A", "2024-02-10", line(1_000))
+    story.order("B", "2024-12-10", line(90_000))
+    assert levels(story, "2025-01-01", "2025-06-30", "2025-07-01") == ["silver", "silver", "regular"]
+
+
+def test_a_window_that_becomes_a_calendar_year_holds_the_days_of_that_year() -> None:
+    amended = {"effective_from": "2025-01-01T00:00:00+09:00", "set": {"tiers.window": {"type": "calendar_year"}}}
+    story = shop({**CHANGE}, amendments=[amended])
+    story.order("A", "2024-11-10", line(20_000))
+    story.order("B", "2025-01-05", line(15_000))
+    assert levels(story, "2025-01-05") == ["regular"]
+    story.order("C", "2025-12-31", line(15_000))
+    assert levels(story, "2025-12-31") == ["bronze"]
+
+
 # -- several at once
 
 
@@ -231,6 +254,14 @@ def test_judgements_of_one_instant_follow_each_other_in_the_order_of_the_terms(h
     assert levels(story, "2024-08-31", "2024-09-01") == ["silver", "regular"]
     (up, down) = heard.on("tier-changed")
     assert (up["rule"], down["previous_tier"], down["tier"], down["rule"]) == ("SHO-01", "silver", "regular", "SHO-03")
+
+
+@pytest.mark.parametrize("occasion", [MONTHLY, {"on": {"yearly": "09-01"}}], ids=["monthly", "yearly"])
+def test_a_judgement_looks_at_what_comes_to_count_at_its_very_instant(occasion: dict[str, Any]) -> None:
+    story = shop(occasion, measure={"counted_at": "order", "judged_days_after_order": 10})
+    story.order("A", "2024-08-22", line(90_000))
+    assert story.one_second_before("2024-09-01 00:00:00").tier == "regular"
+    assert levels(story, "2024-09-01 00:00:00") == ["silver"]
 
 
 def test_a_window_that_lets_go_on_the_day_of_inactivity_costs_what_it_carried_as_well() -> None:
@@ -247,7 +278,9 @@ def test_what_a_window_lets_go_of_gives_back_no_level_that_inactivity_cost() -> 
     assert levels(story, "2024-06-09", "2024-06-10", "2024-08-10", "2024-08-31") == ["silver", "bronze", "bronze", "bronze"]
 
 
-@pytest.mark.parametrize(("executed_on", "lost"), [(None, "2024-05-10"), ("07-01", "2024-07-01"), ("03-01", "2025-03-01")])
+@pytest.mark.parametrize(
+    ("executed_on", "lost"), [(None, "2024-05-10"), ("05-10", "2024-05-10"), ("07-01", "2024-07-01"), ("03-01", "2025-03-01")]
+)
 def test_inactivity_costs_a_level_at_once_or_on_the_next_such_day_of_the_year(executed_on: str | None, lost: str) -> None:
     story = shop({**CHANGE}, inactivity={"rule": "SHO-01", "months": 3, "repeats": False, "executed_on": executed_on})
     story.order("A", "2024-02-10", line(90_000))
