@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
 from contracts.counting import counted
-from contracts.terms import WHEN_OF_ACTIVITY, Activity, Campaign, Terms, When
+from contracts.terms import WHEN_OF_ACTIVITY, Activity, Campaign, Occasion, Terms, Tiers, When
 
 _MONTH_DAYS_MIN: Final = 28
 _ALTERNATIVES: Final = (
@@ -251,20 +251,7 @@ def _tiers(terms: Terms) -> Found:
     tiers = terms.tiers
     if tiers is None:
         return
-    if tiers.falls == "one_level" and tiers.judged == "at_once" and tiers.yearly_review != "set":
-        problem = "no level ever falls so: with judged: at_once write yearly_review: set, or falls: with_window or never"
-        yield Contradiction("tiers.falls", problem)
-    if tiers.yearly_review != "none" and tiers.judged != "at_once":
-        problem = f"it stands beside a judgement at once, and nothing reads it with judged: {tiers.judged}; leave it out"
-        yield Contradiction("tiers.yearly_review", problem)
-    if tiers.yearly_rule is not None and tiers.judged != "yearly" and tiers.yearly_review == "none":
-        yield Contradiction("tiers.yearly_rule", "nothing is judged by the year: leave it out, or write yearly_review")
-    if tiers.judged == "yearly" and tiers.window.type == "calendar_year":
-        problem = (
-            f"on {tiers.yearly_on} it would hold only what the new year has come to by then: "
-            "write previous_calendar_year for the year that is over"
-        )
-        yield Contradiction("tiers.window.type", problem)
+    yield from _judgements(tiers)
     if "months" in tiers.window.model_fields_set and tiers.window.type in ("calendar_year", "previous_calendar_year"):
         yield Contradiction("tiers.window.months", "a calendar year has twelve: leave it out, or write rolling_months")
     if tiers.measure.of == "points":
@@ -273,6 +260,43 @@ def _tiers(terms: Terms) -> Found:
                 yield Contradiction(f"tiers.measure.{name}", "says which money counts, but points do: leave it out")
     elif "points_from" in tiers.measure.model_fields_set:
         yield Contradiction("tiers.measure.points_from", "says which points count, but purchases do: leave it out")
+
+
+def _judgements(tiers: Tiers) -> Found:
+    if len(tiers.levels) > 1 and not any(judgement.rises for judgement in tiers.judgements):
+        problem = f"no level but {tiers.levels[0].name} is ever reached: write when one is, such as {{on: change, rises: true}}"
+        yield Contradiction("tiers.judgements", problem)
+    for index, judgement in enumerate(tiers.judgements):
+        here, occasion = f"tiers.judgements.{index}", judgement.on
+        if not judgement.rises and judgement.falls == "never":
+            yield Contradiction(here, "it neither raises nor lowers a level: write rises: true or how one falls, or leave it out")
+        for earlier, other in enumerate(tiers.judgements[:index]):
+            if other.on == occasion:
+                problem = f"judgements.{earlier} is made then, too: make one of both, or write another occasion"
+                yield Contradiction(f"{here}.on", problem)
+        if occasion.yearly is not None and judgement.over == "window" and tiers.window.type == "calendar_year":
+            problem = (
+                f"on {occasion.yearly} it would hold only what the new year has come to by then: "
+                "write previous_calendar_year for the year that is over"
+            )
+            yield Contradiction(f"{here}.over", problem)
+    yield from _undone(tiers)
+
+
+def _undone(tiers: Tiers) -> Found:
+    """A level that one judgement raises by the amount of its period, and one made more often lowers by that of another."""
+    for (index, rising), (lowering, other) in permutations(enumerate(tiers.judgements), 2):
+        apart = rising.over != other.over and tiers.window.type != "previous_calendar_year"
+        if rising.rises and other.falls != "never" and apart and _seldomness(rising.on) > _seldomness(other.on):
+            problem = (
+                f"what it raises, judgements.{lowering} lowers again when it looks at its own period: "
+                "write falls: never there, or rises: false here, or let both look at the same period"
+            )
+            yield Contradiction(f"tiers.judgements.{index}.rises", problem)
+
+
+def _seldomness(occasion: Occasion) -> int:
+    return 0 if occasion.change else 1 if occasion.monthly is not None else 2
 
 
 def _pool_begins(terms: Terms) -> Found:
@@ -357,7 +381,7 @@ def _overlapping(terms: Terms) -> Found:
             )
 
 
-# -- numbers and dates
+# -- numbers
 
 
 def _numbers(terms: Terms) -> Found:
@@ -379,16 +403,6 @@ def _numbers(terms: Terms) -> Found:
             for day, rate in rates.items():
                 if not Decimal(rate):
                     yield Contradiction(f"earning.exchange.rates.{currency}.{day}", "is 0: write what one unit is worth")
-
-
-def _dates(terms: Terms) -> Found:
-    if terms.tiers is not None:
-        try:
-            date.fromisoformat(f"2023-{terms.tiers.yearly_on}")
-        except ValueError:
-            yield Contradiction(
-                "tiers.yearly_on", f"{terms.tiers.yearly_on} is not a day of every year; write a month and day like 01-10"
-            )
 
 
 def _expiry_before_maturity(terms: Terms) -> Found:
@@ -417,6 +431,5 @@ _CHECKS: Final[tuple[Callable[[Terms], Found], ...]] = (
     _never_reached,
     _overlapping,
     _numbers,
-    _dates,
     _expiry_before_maturity,
 )

@@ -26,7 +26,9 @@ def terms_schema() -> dict[str, Any]:
     """The schema of a file with all its amendments."""
     schema = schema_of(ProgramFile)
     definitions = schema["definitions"]
-    definitions["Rate"] = {"anyOf": [_SHARE, definitions["Rate"]]}  # the short form stands in for {share: ...}
+    # Short forms, which stand in for {share: ...} and {change: true}.
+    definitions["Rate"] = {"anyOf": [_SHARE, definitions["Rate"]]}
+    definitions["Occasion"] = {"anyOf": [{"const": "change"}, definitions["Occasion"]]}
     return {**schema, "title": "Terms of a point program"}
 
 

@@ -45,7 +45,7 @@ from contracts.terms.redemption import (
     TwoStep,
     UsedPoints,
 )
-from contracts.terms.tiers import Inactivity, Level, Measure, Tiers, Window
+from contracts.terms.tiers import Inactivity, Judgement, Level, Measure, Occasion, Tiers, Window
 from contracts.terms.values import (
     DECIMALS_MAX,
     WHEN_OF_ACTIVITY,
@@ -86,6 +86,7 @@ __all__ = [
     "Expiry",
     "FullRedemption",
     "Inactivity",
+    "Judgement",
     "Level",
     "Maturity",
     "Measure",
@@ -95,6 +96,7 @@ __all__ = [
     "Multiplier",
     "Name",
     "NotRedeemable",
+    "Occasion",
     "Part",
     "PayOut",
     "Points",

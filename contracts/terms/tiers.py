@@ -1,12 +1,12 @@
-"""Tiers: levels, what is measured toward them, over which window, and when it is judged."""
+"""Tiers: levels, what is measured toward them, over which window, and the judgements by which a level is won or lost."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from contracts.terms.values import Days, Months, Name, Part, Points, RuleId
+from contracts.terms.values import Days, Months, Name, Part, Points, RuleId, YearDay
 
 
 class Level(Part):
@@ -23,13 +23,51 @@ class Window(Part):
     months: Months = 12
 
 
+class Occasion(Part):
+    """When levels are judged: `change`, whenever what the period holds changes, by what counts in it or by time; or the beginning
+    of a day, of each month (`{monthly: 1}`) or of each year (`{yearly: "01-10"}`)."""
+
+    change: bool = False
+    monthly: Annotated[int, Field(ge=1, le=28)] | None = None
+    yearly: YearDay | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"change": value == "change"}
+        return value
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if self.change + (self.monthly is not None) + (self.yearly is not None) != 1:
+            raise ValueError('an occasion is one of change, {monthly: 1} and {yearly: "01-10"}')
+        return self
+
+
+class Judgement(Part):
+    """What one occasion does to a level, by the amount of one period: `over` the window of the tiers, or the year before.
+
+    `rises`: whether it raises a level to what the amount reaches. `falls`: whether it lowers one that the amount does not reach,
+    to what it does reach (`any`) or by one level at most (`one_level`). On a change, less never raises a level, and more costs
+    none of those that fall one at a time. `rule`: the rule that it carries out, if not that of the tiers.
+    """
+
+    on: Occasion
+    over: Literal["window", "previous_calendar_year"] = "window"
+    rises: bool = True
+    falls: Literal["never", "one_level", "any"] = "never"
+    rule: RuleId | None = None
+
+
 class Inactivity(Part):
-    """One level down after so many months without a purchase that counts; `restore`: how a level lost so comes back."""
+    """One level down after so many months without a purchase that counts, at once or on the next such day of the year
+    (`executed_on`). `restore`: how a level lost so comes back."""
 
     rule: RuleId
     months: Months = 12
     repeats: bool = True
-    executed: Literal["at_once", "yearly_review"] = "at_once"
+    executed_on: YearDay | None = None
     restore: Literal["one_per_judged_purchase", "one_per_order", "ignored"] = "one_per_judged_purchase"
     restore_rule: RuleId | None = None
 
@@ -50,21 +88,17 @@ class Measure(Part):
 
 
 class Tiers(Part):
-    """Levels (lowest first), what is measured over which window, when it is judged, and whether a level can be lost.
+    """Levels (lowest first), what is measured, over which window, and when it is judged.
 
-    `yearly_review`: beside a running judgement, the year that is over is looked at once more and may raise a level, or also lower
-    it (`set`): to what it came to, or with `falls: one_level` by one at most.
+    Each judgement looks at the amount of its own period alone. Where several are due at one instant they follow each other in
+    the order of the list.
     """
 
     rule: RuleId
     levels: Annotated[tuple[Level, ...], Field(min_length=1)]
     measure: Measure = Measure()
     window: Window
-    judged: Literal["at_once", "monthly", "yearly"] = "at_once"
-    yearly_on: Annotated[str, Field(pattern=r"^\d\d-\d\d$")] = "01-01"
-    yearly_review: Literal["none", "raise_only", "set"] = "none"
-    yearly_rule: RuleId | None = None
-    falls: Literal["never", "with_window", "one_level"] = "never"
+    judgements: tuple[Judgement, ...]
     includes_current_order: bool = False
     inactivity: Inactivity | None = None
 

@@ -19,6 +19,7 @@ DECIMALS_MAX = 8
 DECIMAL_PATTERN = r"^[0-9]+(\.[0-9]{1,8})?$"
 SHARE_PATTERN = r"^0(\.[0-9]{1,8})?$"
 """Of a share that a terms file may hold: one of 1 or more is refused there (`contracts.terms_checks`)."""
+YEAR_DAY_PATTERN = r"^[0-9]{2}-[0-9]{2}$"
 _SIGNED_DECIMAL: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?")
@@ -70,10 +71,24 @@ def _instant(value: object) -> object:
     raise ValueError(f'"{value[:40]}" is not an instant; write it with its offset, like "2026-04-01T00:00:00+09:00"')
 
 
+def _year_day(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        if re.fullmatch(YEAR_DAY_PATTERN, value):
+            date.fromisoformat(f"2023-{value}")  # not a leap year
+            return value
+    except ValueError:
+        pass
+    raise ValueError(f'"{value[:40]}" is not a day of every year; write a month and day like "01-10"')
+
+
 Day = Annotated[date, BeforeValidator(_day)]
 """A calendar date. Left to pydantic, a number of seconds written as text would be one as well."""
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
 """A point in time with its offset."""
+YearDay = Annotated[str, BeforeValidator(_year_day), WithJsonSchema({"type": "string", "pattern": YEAR_DAY_PATTERN})]
+"""A month and day that every year has, so not 29 February."""
 
 
 class Part(BaseModel):

@@ -14,11 +14,16 @@ from worker.programs.terms_file import TermsError, changed, read, shipped, versi
 
 _OWN: Final = Path(__file__).parents[1] / "rules" / "programs"
 _LEVELS: Final = [{"name": "one", "threshold": 0}, {"name": "two", "threshold": 20_000}]
+_LAST_YEAR: Final = {"on": {"yearly": "01-10"}, "over": "previous_calendar_year"}
 _SOON: Final = "2024-09-20T00:00:00+09:00"
 
 
 def _amended(**changes: Any) -> list[dict[str, Any]]:
     return [{"effective_from": _SOON, "set": changes}]
+
+
+def _tiers(window: str, *judgements: dict[str, Any]) -> dict[str, Any]:
+    return {"rule": "XX-12", "levels": _LEVELS, "window": {"type": window}, "judgements": list(judgements)}
 
 
 MORE: Final[dict[str, tuple[Any, ...]]] = {
@@ -33,9 +38,16 @@ MORE: Final[dict[str, tuple[Any, ...]]] = {
         {"terms": [{"rule": "XX-11", "months": 1, "to": "month_end"}]},
         {"pool": {"rule": "XX-08", "months": 1, "prolonged_by": ["order"]}},
     ),
+    "tiers": (
+        *CHOICES["tiers"],
+        _tiers("rolling_months", {"on": "change", "falls": "one_level"}),
+        _tiers("whole_months", {"on": {"monthly": 15}, "falls": "one_level"}),
+        _tiers("rolling_months", {"on": "change"}, {**_LAST_YEAR, "rises": False, "falls": "one_level"}),
+        _tiers("calendar_year", {**_LAST_YEAR, "on": "change", "falls": "any"}),
+    ),
     "amendments": (
         *CHOICES["amendments"],
-        _amended(tiers={"rule": "XX-12", "levels": _LEVELS, "window": {"type": "calendar_year"}}),
+        _amended(tiers=_tiers("calendar_year", {"on": "change"})),
         _amended(tiers=None),
         _amended(pay_out={"rule": "XX-17", "day": 15}),
         _amended(expiry={"terms": [{"rule": "XX-11", "months": 1}]}),

@@ -16,7 +16,12 @@ _LEVELS = [{"name": "one", "threshold": 0}, {"name": "two", "threshold": 20_000}
 
 
 def _tiers(**choices: Any) -> dict[str, Any]:
-    return {"rule": "XX-12", "levels": _LEVELS, "window": {"type": "calendar_year"}, **choices}
+    window = {"type": "calendar_year"}
+    return {"rule": "XX-12", "levels": _LEVELS, "window": window, "judgements": [{"on": "change"}], **choices}
+
+
+def _last_year(on: str, **choices: Any) -> dict[str, Any]:
+    return {"on": {"yearly": on}, "over": "previous_calendar_year", **choices}
 
 
 def _cap(**choices: Any) -> list[dict[str, Any]]:
@@ -113,17 +118,23 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     ),
     "tiers": (
         _tiers(),
-        _tiers(judged="monthly", window={"type": "whole_months", "months": 3}, falls="with_window"),
-        _tiers(window={"type": "rolling_months", "months": 4}, falls="with_window", measure={"counted_at": "delivery"}),
+        _tiers(judgements=[{"on": {"monthly": 1}, "falls": "any"}], window={"type": "whole_months", "months": 3}),
+        _tiers(
+            judgements=[{"on": "change", "falls": "any"}],
+            window={"type": "rolling_months", "months": 4},
+            measure={"counted_at": "delivery"},
+        ),
         _tiers(
             measure={"judged_days_after_order": 10, "points_used": "net", "dated_by": "shipment"},
-            yearly_on="01-10",
-            yearly_review="raise_only",
+            judgements=[{"on": "change"}, _last_year("01-10")],
             inactivity={"rule": "XX-05", "months": 3},
         ),
-        _tiers(yearly_review="set", yearly_on="01-10", inactivity={"rule": "XX-05", "months": 4, "executed": "yearly_review"}),
+        _tiers(
+            judgements=[{"on": "change"}, _last_year("01-10", falls="any")],
+            inactivity={"rule": "XX-05", "months": 4, "executed_on": "01-10"},
+        ),
         _tiers(inactivity={"rule": "XX-05", "months": 2, "restore": "one_per_order", "repeats": False}),
-        _tiers(judged="yearly", yearly_on="04-01", falls="one_level", window={"type": "rolling_months", "months": 12}),
+        _tiers(judgements=[{"on": {"yearly": "04-01"}, "falls": "one_level"}], window={"type": "rolling_months", "months": 12}),
         _tiers(measure={"of": "points", "returns": "ignored", "counted_at": "payment"}, includes_current_order=True),
     ),
     "activities": (

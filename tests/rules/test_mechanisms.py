@@ -186,7 +186,7 @@ def test_a_monthly_level_is_looked_at_on_the_first_of_a_month_only() -> None:
 
 @pytest.mark.parametrize("day", ["2024-01-10", "2024-01-11"])
 def test_inactivity_that_is_looked_at_once_a_year_costs_a_level_once_the_year_before_speaks_for_none(day: str) -> None:
-    story = Story("scolar", {"tiers.inactivity.executed": "yearly_review"})
+    story = Story("scolar", {"tiers.inactivity.executed_on": "01-10"})
     story.registered("2024-01-05")
     story.bought("A", day, line(150_000))
     assert story.one_second_before("2026-01-10 00:00:00").tier == "Gold"

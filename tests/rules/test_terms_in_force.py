@@ -16,8 +16,7 @@ FEBRUARY = "2024-02-01T00:00:00+09:00"
 TIERS: dict[str, Any] = {
     "rule": "SHO-01",
     "levels": [{"name": "regular", "threshold": 0}, {"name": "silver", "threshold": 10_000}],
-    "judged": "monthly",
-    "falls": "with_window",
+    "judgements": [{"on": {"monthly": 1}, "falls": "any"}],
     "window": {"type": "rolling_months", "months": 12},
     "measure": {"counted_at": "order"},
 }

@@ -18,7 +18,7 @@ TIERS: dict[str, Any] = {
         {"name": "silver", "threshold": 90_000},
     ],
     "window": {"type": "rolling_months", "months": 24},
-    "falls": "with_window",
+    "judgements": [{"on": "change", "falls": "any"}],
     "measure": {"counted_at": "order"},
 }
 VISIT = {"id": "visit", "rule": "SHO-02", "event": "activity.completed", "activity": "visit", "points": 10}
@@ -154,9 +154,9 @@ def test_a_level_lost_to_inactivity_is_reached_anew_once_its_amount_was_gone() -
     assert story.at("2024-12-01").tier == "bronze"
 
 
-def test_the_yearly_rule_is_the_one_under_which_a_yearly_judgement_moves_a_level(heard: Heard) -> None:
-    window = {"type": "previous_calendar_year"}
-    story = shop(tiers={**TIERS, "window": window, "judged": "yearly", "yearly_rule": "SHO-03"})
+def test_a_level_is_told_under_the_rule_of_the_judgement_that_moved_it(heard: Heard) -> None:
+    yearly = {"on": {"yearly": "01-01"}, "over": "previous_calendar_year", "rule": "SHO-03"}
+    story = shop(tiers={**TIERS, "judgements": [yearly]})
     story.order("A", "2024-02-01", line(40_000))
     assert story.at("2025-01-01").tier == "bronze"
     assert [told["rule"] for told in heard.on("tier-changed")] == ["SHO-03"]

@@ -50,7 +50,7 @@ def test_points_of_purchases_count_where_the_terms_name_them(origins: list[str],
 
 
 def test_a_level_follows_its_whole_months_as_they_come_and_go() -> None:
-    story = shop(tiers__judged="at_once")
+    story = shop(tiers__judgements=[{"on": "change", "falls": "any"}])
     story.bought("A", "2024-08-10", line(30_000))
     assert levels(story, "2024-08-31", "2024-09-01 00:00:00") == ["S0", "S1"]
     assert story.one_second_before("2025-03-01 00:00:00").tier == "S1"
@@ -67,7 +67,7 @@ def test_a_level_follows_its_whole_months_as_they_come_and_go() -> None:
 def test_a_level_that_nobody_loses_is_reached_when_the_amount_comes_into_the_window(
     window: dict[str, Any], reached: str, over: str
 ) -> None:
-    story = shop(tiers__judged="at_once", tiers__falls="never", tiers__window=window)
+    story = shop(tiers__judgements=[{"on": "change"}], tiers__window=window)
     story.bought("A", "2024-08-10", line(30_000))
     assert story.one_second_before(f"{reached} 00:00:00").tier == "S0"
     assert levels(story, f"{reached} 00:00:00", over) == ["S1", "S1"]
@@ -81,9 +81,9 @@ def test_a_monthly_level_is_not_looked_at_when_something_else_happens_at_midnigh
     assert levels(story, "2024-08-20", "2024-09-01") == ["S0", "S1"]
 
 
-@pytest.mark.parametrize("judged", ["monthly", "yearly"])
-def test_a_look_at_levels_that_nobody_loses_costs_none(judged: str) -> None:
-    story = shop(tiers__judged=judged, tiers__falls="never")
+@pytest.mark.parametrize("on", [{"monthly": 1}, {"yearly": "01-01"}])
+def test_a_look_at_levels_that_nobody_loses_costs_none(on: dict[str, Any]) -> None:
+    story = shop(tiers__judgements=[{"on": on}])
     story.bought("A", "2024-12-10", line(30_000))
     assert levels(story, "2025-01-01", "2026-01-02") == ["S1", "S1"]
 
@@ -92,7 +92,8 @@ def test_a_look_at_levels_that_nobody_loses_costs_none(judged: str) -> None:
 def test_a_level_that_the_year_before_does_not_carry_is_lost_under_the_rule_of_that_look(
     heard: Heard, rule: str | None, told: str
 ) -> None:
-    story = scolar(yearly_review="set", yearly_rule=rule, inactivity=None)
+    last_year = {"on": {"yearly": "01-10"}, "over": "previous_calendar_year", "falls": "any", "rule": rule}
+    story = scolar(judgements=[{"on": "change"}, last_year], inactivity=None)
     story.bought("A", "2023-10-01", line(60_000))
     assert levels(story, "2024-01-10", "2025-01-09", "2025-01-10") == ["Silver", "Silver", "Member"]
     assert [(each["tier"], each["rule"]) for each in heard.on("tier-changed")] == [("Silver", "SCO-16"), ("Member", told)]
@@ -183,7 +184,7 @@ def test_inactivity_goes_on_from_what_had_counted_elsewhere() -> None:
 
 @pytest.mark.parametrize(("bought", "lost"), [("2024-01-05", "2025-01-10"), ("2024-03-01", "2026-01-10")])
 def test_inactivity_that_is_looked_at_once_a_year_waits_for_the_next_such_day(bought: str, lost: str) -> None:
-    story = scolar(inactivity__executed="yearly_review", yearly_review="none")
+    story = scolar(inactivity__executed_on="01-10", judgements=[{"on": "change"}])
     story.bought("A", bought, line(150_000))
     assert story.one_second_before(f"{lost} 00:00:00").tier == "Gold"
     assert levels(story, f"{lost} 00:00:00") == ["Silver"]
@@ -281,7 +282,8 @@ def test_terms_that_have_no_tiers_any_more_leave_each_level_as_it_is(heard: Hear
 
 def test_levels_that_terms_bring_show_in_a_statement_though_nothing_happened_since() -> None:
     levels = [{"name": "one", "threshold": 0}, {"name": "two", "threshold": 20_000}]
-    brought = {"tiers": {"rule": "XX-12", "levels": levels, "window": {"type": "calendar_year"}}}
+    tiers = {"rule": "XX-12", "levels": levels, "window": {"type": "calendar_year"}, "judgements": [{"on": "change"}]}
+    brought = {"tiers": tiers}
     story = Story("puppy", {"amendments": [{"effective_from": "2024-10-01T00:00:00+09:00", "set": brought}]})
     story.registered("2024-09-01")
     assert story.at("2024-09-30").tier is None

@@ -92,7 +92,6 @@ def test_campaigns_that_can_hold_for_one_line_need_different_priorities(second: 
         ({"redemption.two_step.hold_seconds": 90000}, "hold_seconds: 90000 is more than hold_seconds_max (86400)"),
         ({"point_value": "0"}, "point_value: is 0"),
         ({"zone": "Asia/Tokio"}, "zone: Asia/Tokio is no time zone"),
-        ({"tiers.yearly_on": "02-29"}, "tiers.yearly_on: 02-29 is not a day of every year"),
         ({"membership.stores.excluded": ["bellemaison"]}, "membership.stores: bellemaison is both eligible and excluded"),
         ({"earning.campaigns": [campaign("c", {}, component="gold")]}, "earning.campaigns.0.component: gold is no component"),
         (
@@ -124,7 +123,7 @@ def test_campaigns_that_can_hold_for_one_line_need_different_priorities(second: 
         ),
         ({"earning.rounding.mod": "floor"}, "earning.rounding.mod: there is no mod here; there may be mode"),
         ({"maturity.after.0.day": 3}, "maturity.after.0.day: there is no day here; there may be days"),
-        ({"tiers.zzz": 1}, "tiers.zzz: there is no zzz here; there may be falls, inactivity, includes_current_order"),
+        ({"tiers.zzz": 1}, "tiers.zzz: there is no zzz here; there may be inactivity, includes_current_order, judgements"),
         ({"earning.components.0.rates.0.rate.pre": 1}, "there is no pre here; there may be per"),
         (
             {"earning.components.0.rates.0.rate": 0.015},
@@ -177,10 +176,11 @@ def test_a_contradiction_is_told_with_its_path_and_what_would_be_right(changes: 
 
 
 VISIT = {"id": "visit", "rule": "SHO-02", "event": "activity.completed", "activity": "visit", "points": 10}
-TIERS = {
+TIERS: dict[str, Any] = {
     "rule": "SHO-01",
     "levels": [{"name": "regular", "threshold": 0}, {"name": "gold", "threshold": 10}],
     "window": {"type": "rolling_months"},
+    "judgements": [{"on": "change"}],
 }
 
 
@@ -206,14 +206,6 @@ TIERS = {
             {"earning.caps": [{"rule": "SHO-02", "points": 9, "consumed_by": ["purchase"], "refuses": ["activity"]}]},
             "earning.caps.0.refuses: activity: it does not use this cap up",
         ),
-        ({"tiers": {**TIERS, "falls": "one_level"}}, "tiers.falls: no level ever falls so"),
-        ({"tiers": {**TIERS, "falls": "one_level", "yearly_review": "raise_only"}}, "tiers.falls: no level ever falls so"),
-        ({"tiers": {**TIERS, "judged": "monthly", "yearly_rule": "SHO-02"}}, "tiers.yearly_rule: nothing is judged by the year"),
-        ({"tiers": {**TIERS, "judged": "monthly", "yearly_review": "set"}}, "tiers.yearly_review: it stands beside a judgement"),
-        (
-            {"tiers": {**TIERS, "judged": "yearly", "yearly_on": "04-01", "window": {"type": "calendar_year"}}},
-            "tiers.window.type: on 04-01 it would hold only what the new year has come to by then",
-        ),
         ({"tiers": {**TIERS, "window": {"type": "calendar_year", "months": 6}}}, "tiers.window.months: a calendar year has"),
         ({"tiers": {**TIERS, "measure": {"of": "points", "tax": "inclusive"}}}, "tiers.measure.tax: says which money counts"),
         ({"tiers": {**TIERS, "measure": {"points_from": ["activity"]}}}, "tiers.measure.points_from: says which points count"),
@@ -235,6 +227,87 @@ TIERS = {
 def test_a_choice_that_nothing_would_read_is_refused(changes: dict[str, Any], told: str) -> None:
     found = problems("shop", changes)
     assert any(told in problem for problem in found), found
+
+
+OVER = {"over": "previous_calendar_year"}
+LAST_YEAR: dict[str, Any] = {"on": {"yearly": "01-10"}, **OVER}
+NEVER = "it neither raises nor lowers a level: write rises: true or how one falls, or leave it out"
+
+
+@pytest.mark.parametrize(
+    ("judgements", "told"),
+    [
+        ([], "tiers.judgements: no level but regular is ever reached: write when one is, such as {on: change, rises: true}"),
+        ([{"on": "change", "rises": False, "falls": "any"}], "tiers.judgements: no level but regular is ever reached"),
+        ([{"on": "change"}, {"on": {"monthly": 1}, "rises": False}], f"tiers.judgements.1: {NEVER}"),
+        (
+            [{"on": "change"}, {**LAST_YEAR}, {"on": "change", "falls": "any"}],
+            "tiers.judgements.2.on: judgements.0 is made then, too: make one of both, or write another occasion",
+        ),
+        ([{"on": {"monthly": 1}}, {"on": {"monthly": 1}, **OVER}], "tiers.judgements.1.on: judgements.0 is made then, too"),
+        ([LAST_YEAR, {"on": LAST_YEAR["on"], "falls": "one_level"}], "tiers.judgements.1.on: judgements.0 is made then, too"),
+        (
+            [{"on": {"yearly": "02-30"}}],
+            'tiers.judgements.0.on.yearly: "02-30" is not a day of every year; write a month and day like "01-10"',
+        ),
+        ([{"on": {"yearly": "02-29"}}], 'tiers.judgements.0.on.yearly: "02-29" is not a day of every year'),
+        ([{"on": {"yearly": "1-10"}}], 'tiers.judgements.0.on.yearly: "1-10" is not a day of every year'),
+        ([{"on": {"monthly": 31}}], "tiers.judgements.0.on.monthly: Input should be less than or equal to 28"),
+        ([{"on": "monthly"}], 'tiers.judgements.0.on: an occasion is one of change, {monthly: 1} and {yearly: "01-10"}'),
+        ([{"on": {"monthly": 1, "yearly": "01-10"}}], "tiers.judgements.0.on: an occasion is one of change"),
+        ([{"on": {}}], "tiers.judgements.0.on: an occasion is one of change"),
+        ([{"rises": True}], "tiers.judgements.0.on: Field required"),
+        ([{"on": "change", "rule": "SHO-99"}], "tiers.judgements.0.rule: SHO-99 is not among `rules`"),
+        (
+            [{"on": "change", "falls": "any"}, LAST_YEAR],
+            "tiers.judgements.1.rises: what it raises, judgements.0 lowers again when it looks at its own period: "
+            "write falls: never there, or rises: false here, or let both look at the same period",
+        ),
+        ([LAST_YEAR, {"on": {"monthly": 1}, "falls": "one_level"}], "tiers.judgements.0.rises: what it raises, judgements.1"),
+        (
+            [{"on": "change", "falls": "any"}, {"on": {"monthly": 1}, **OVER}],
+            "tiers.judgements.1.rises: what it raises, judgements.0 lowers again",
+        ),
+    ],
+)
+def test_judgements_that_contradict_themselves_are_refused(judgements: list[dict[str, Any]], told: str) -> None:
+    found = problems("shop", {"tiers": {**TIERS, "judgements": judgements}})
+    assert any(problem.startswith(told) for problem in found), found
+
+
+def test_the_day_on_which_inactivity_is_executed_is_one_of_every_year() -> None:
+    (found,) = problems("shop", {"tiers": {**TIERS, "inactivity": {"rule": "SHO-01", "executed_on": "04-31"}}})
+    assert found.startswith('tiers.inactivity.executed_on: "04-31" is not a day of every year')
+
+
+def test_a_yearly_judgement_over_the_calendar_year_would_hold_only_what_the_new_one_has_come_to() -> None:
+    changes = {**TIERS, "window": {"type": "calendar_year"}, "judgements": [{"on": {"yearly": "04-01"}}]}
+    (found,) = problems("shop", {"tiers": changes})
+    assert found == (
+        "tiers.judgements.0.over: on 04-01 it would hold only what the new year has come to by then: "
+        "write previous_calendar_year for the year that is over"
+    )
+
+
+@pytest.mark.parametrize("window", ["calendar_year", "previous_calendar_year", "rolling_months", "whole_months"])
+@pytest.mark.parametrize(
+    "judgements",
+    [
+        [{"on": "change"}],
+        [{"on": "change"}, LAST_YEAR],
+        [{"on": "change"}, {**LAST_YEAR, "falls": "any"}],
+        [{"on": "change"}, {**LAST_YEAR, "rises": False, "falls": "one_level"}],
+        [{"on": {"monthly": 1}, "falls": "one_level"}, {"on": {"yearly": "03-01"}, **OVER, "rises": False, "falls": "any"}],
+        [{"on": "change"}, {"on": {"monthly": 1}, "rises": False, "falls": "one_level"}],
+        [{"on": {"monthly": 1}}, {"on": {"monthly": 15}, "falls": "any"}],
+    ],
+)
+def test_judgements_that_go_together_are_taken_beside_each_window(judgements: list[dict[str, Any]], window: str) -> None:
+    assert problems("shop", {"tiers": {**TIERS, "window": {"type": window}, "judgements": judgements}}) == []
+
+
+def test_a_single_level_needs_no_judgement() -> None:
+    assert problems("shop", {"tiers": {**TIERS, "levels": TIERS["levels"][:1], "judgements": []}}) == []
 
 
 def test_an_unquoted_comma_is_told_with_its_line_and_its_cure() -> None:

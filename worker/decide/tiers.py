@@ -1,29 +1,37 @@
-"""Tiers: what counts toward them, over which window, when the level is judged, and when it changes with time alone.
+"""Tiers: what counts toward them, and the level that comes of it.
 
 LEN-31, ANS-01, SCO-04 to SCO-19 and BEL-03 are choices of one mechanism: amounts in buckets by date, a window over the buckets,
-moments of judgement, and rules by which a level is kept, lost or restored.
+judgements (`judging`), and rules by which a level is kept, lost or restored.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from itertools import accumulate
 from typing import Literal
 
 from msgspec.structs import replace
 
-from contracts.terms import Tiers
+from contracts.terms import Judgement, Tiers
 from worker.decide import exchange
 from worker.decide.account import Account
 from worker.decide.amounts import part
+from worker.decide.judging import (
+    YEAR_MONTHS,
+    Cause,
+    Counted,
+    amount_of,
+    index_of,
+    level_for,
+    levels_withheld,
+    next_change,
+    period_of,
+    standing,
+)
 from worker.decide.order_records import Order, OrderLine
 from worker.decide.program import Version
-from worker.decide.state import Head, Tier
+from worker.decide.state import Tier
 from worker.decide.step import TierMove
-
-YEAR_MONTHS = 12
 
 
 def start(account: Account, version: Version) -> None:
@@ -33,20 +41,10 @@ def start(account: Account, version: Version) -> None:
         account.head = replace(account.head, tier=Tier(name=lowest, since=account.at))
 
 
-def index_of(tiers: Tiers, name: str) -> int:
-    """A level's place from the bottom; a name that the terms no longer have counts as the lowest."""
-    return next((index for index, level in enumerate(tiers.levels) if level.name == name), 0)
-
-
 def move(tiers: Tiers, previous: str, tier: str, rule: str | None = None) -> TierMove:
     """The change between two levels."""
     up = index_of(tiers, tier) > index_of(tiers, previous)
     return TierMove(previous=previous, tier=tier, up=up, rule=rule or tiers.rule)
-
-
-def level_for(tiers: Tiers, amount: int) -> int:
-    """The index of the level that an amount reaches."""
-    return max(index for index, level in enumerate(tiers.levels) if amount >= level.threshold or index == 0)
 
 
 # -- what an order counts for
@@ -131,7 +129,7 @@ def count(account: Account, order: Order) -> Order:
     if worth and not order.judged:
         order = replace(order, judged=True)
         _purchase_counts(account, version, tiers, version.days.date_of(order.placed_at))
-    judge(account, version, account.at, counted_in=bucket, may_rise=more)
+    judge(account, version, "more" if more else "less", bucket)
     return order
 
 
@@ -145,7 +143,7 @@ def count_points(account: Account, points: int, of: Literal["activity", "adjustm
     bucket = bucket_of(version, tiers, version.days.date_of(account.at))
     _forget_lost(account, version, tiers)
     add(account, bucket, points)
-    judge(account, version, account.at, counted_in=bucket)
+    judge(account, version, "more", bucket)
 
 
 def _recount(counted: Mapping[str, int], worth: int, bucket: str) -> dict[str, int]:
@@ -248,40 +246,6 @@ def restore(account: Account, tiers: Tiers) -> None:
     set_level(account, tiers, index_of(tiers, tier.name) + 1, tiers.inactivity.restore_rule or tiers.inactivity.rule)
 
 
-# -- the window
-
-
-class Counted:
-    """Amounts by bucket, ready to be summed over many windows: somebody may have bought on every day of a year."""
-
-    def __init__(self, windows: Mapping[str, int]) -> None:
-        self._buckets = sorted(windows)
-        self._sums = [0, *accumulate(windows[bucket] for bucket in self._buckets)]
-
-    def through(self, bucket: str) -> int:
-        """The sum of all buckets up to and including one."""
-        return self._sums[bisect_right(self._buckets, bucket)]
-
-    def before(self, bucket: str) -> int:
-        """The sum of all buckets before one."""
-        return self._sums[bisect_left(self._buckets, bucket)]
-
-
-def window_sum(version: Version, tiers: Tiers, counted: Counted, at: datetime) -> int:
-    """What counts at an instant: the buckets that the window covers then."""
-    today = version.days.date_of(at)
-    kind = tiers.window.type
-    if kind in ("calendar_year", "previous_calendar_year"):
-        year = today.year if kind == "calendar_year" else today.year - 1
-        bucket = f"{year:04d}-01-01"
-        return counted.through(bucket) - counted.before(bucket)
-    if kind == "whole_months":
-        first = version.days.month_first(today, -tiers.window.months)
-        return counted.before(version.days.month_first(today).isoformat()) - counted.before(first.isoformat())
-    after = version.days.add_months(today, -tiers.window.months)
-    return counted.through(today.isoformat()) - counted.through(after.isoformat())
-
-
 def current(account: Account, order: Order | None = None) -> str | None:
     """The tier in force for an order being placed; its own amount is added where the terms say so (ANS-Q2)."""
     version = account.version
@@ -292,84 +256,68 @@ def current(account: Account, order: Order | None = None) -> str | None:
     if order is None or not tiers.includes_current_order:
         return name
     own = sum(line.goods + (line.tax if tiers.measure.tax == "inclusive" else 0) for line in order.lines)
-    amount = window_sum(version, tiers, Counted(account.head.windows), account.at) + own
-    return tiers.levels[max(level_for(tiers, amount), index_of(tiers, name))].name
+    return tiers.levels[max(level_for(tiers, _in_window(account, version, tiers) + own), index_of(tiers, name))].name
 
 
 # -- judging
 
 
-def judge(
-    account: Account,
-    version: Version,
-    at: datetime,
-    *,
-    review: bool = False,
-    counted_in: str | None = None,
-    may_rise: bool = True,
-    rule: str | None = None,
-) -> None:
-    """Set the level that the window gives, as far as the terms let it rise or fall now; then look when it changes next.
+def judge(account: Account, version: Version, cause: Cause, bucket: str | None = None) -> None:
+    """What counts has changed: let the judgements that are made on a change move the level, then look when it changes next.
 
-    `may_rise`: False where an amount went back, since less never lifts a level. `rule`: the one under which it is judged, if not
-    that of the tiers. `counted_in`: the bucket of an amount that counts only now. If it is a year that is over and nothing looks
-    at it again, the level that the year reached with it counts still (LEN-31: ordered in December, shipped in January).
+    `bucket`: that of an amount which counts only now. If it is a year that is over and no judgement looks at that year again, the
+    level that it reached with this amount counts still (LEN-31: ordered in December, shipped in January).
     """
     tiers = version.terms.tiers
     if tiers is None:
         return
     start(account, version)
-    assert account.head.tier is not None
-    now = index_of(tiers, account.head.tier.name)
-    reached = level_for(tiers, window_sum(version, tiers, Counted(account.head.windows), at))
-    if (
-        counted_in is not None
-        and tiers.window.type == "calendar_year"
-        and tiers.yearly_review == "none"
-        and tiers.falls == "never"
-    ):
-        reached = max(reached, level_for(tiers, account.head.windows.get(counted_in, 0)))
-    if tiers.judged == "at_once" or review:
-        rule = rule or tiers.rule
-        if reached > now:
-            if may_rise:
-                rise(account, tiers, reached, rule)
-        elif reached < now and (tiers.falls == "with_window" or (tiers.falls == "one_level" and review)):
-            set_level(account, tiers, reached if tiers.falls == "with_window" else now - 1, rule)
-    account.head = replace(account.head, tier_due_at=next_change(version, account.head, at))
+    counted, today = Counted(account.head.windows), version.days.date_of(account.at)
+    for judgement in tiers.judgements:
+        if judgement.on.change:
+            amount = amount_of(version, tiers, period_of(tiers, judgement), counted, today)
+            if bucket is not None and _years_stay_open(tiers):
+                amount = max(amount, account.head.windows.get(bucket, 0))
+            carry_out(account, tiers, judgement, amount, cause)
+    account.head = replace(account.head, tier_due_at=next_change(version, account.head, account.at))
 
 
-def rise(account: Account, tiers: Tiers, reached: int, rule: str) -> None:
-    """A level is reached by its amount; what that brings back of levels lost to inactivity is no longer owed.
+def _years_stay_open(tiers: Tiers) -> bool:
+    """Whether a year that is over may still raise a level: no judgement looks at it afterwards, and none lowers a level."""
+    return tiers.window.type == "calendar_year" and all(
+        judgement.over == "window" and judgement.falls == "never" for judgement in tiers.judgements
+    )
 
-    Where the terms bring back none, the amount that had reached a lost level does not reach it again: only a higher one.
-    """
+
+def carry_out(account: Account, tiers: Tiers, judgement: Judgement, amount: int, cause: Cause) -> None:
+    """Put the standing in force that a judgement gives for an amount. What rises so of levels that were lost to inactivity is no
+    longer owed."""
     tier = account.head.tier
     assert tier is not None
     now = index_of(tiers, tier.name)
-    if _brings_back_none(tiers) and reached <= now + tier.lost:
-        return
-    lost = max(tier.lost - (reached - now), 0)
-    account.head = replace(account.head, tier=replace(tier, lost=lost))
-    set_level(account, tiers, reached, rule)
+    level = standing(judgement, level_for(tiers, amount), now, cause, levels_withheld(tiers, tier.lost))
+    if level > now:
+        account.head = replace(account.head, tier=replace(tier, lost=max(tier.lost - (level - now), 0)))
+    set_level(account, tiers, level, judgement.rule)
 
 
-def _brings_back_none(tiers: Tiers) -> bool:
-    return tiers.inactivity is not None and tiers.inactivity.restore == "ignored"
+def _in_window(account: Account, version: Version, tiers: Tiers) -> int:
+    today = version.days.date_of(account.at)
+    return amount_of(version, tiers, tiers.window.type, Counted(account.head.windows), today)
 
 
 def _forget_lost(account: Account, version: Version, tiers: Tiers) -> None:
     """Before more counts: of levels lost to inactivity only those are withheld that their amount still reaches."""
     tier = account.head.tier
-    if tier is not None and tier.lost and _brings_back_none(tiers):
-        reached = level_for(tiers, window_sum(version, tiers, Counted(account.head.windows), account.at))
+    if tier is not None and levels_withheld(tiers, tier.lost):
+        reached = level_for(tiers, _in_window(account, version, tiers))
         lost = min(tier.lost, max(reached - index_of(tiers, tier.name), 0))
         if lost != tier.lost:
             account.head = replace(account.head, tier=replace(tier, lost=lost))
 
 
-def set_level(account: Account, tiers: Tiers, index: int, rule: str) -> None:
-    """Put a level in force, and have it told once what a step changed in all."""
+def set_level(account: Account, tiers: Tiers, index: int, rule: str | None) -> None:
+    """Put a level in force, under a rule or else that of the tiers, and have it told once what a step changed in all."""
     tier = account.head.tier
     assert tier is not None
     name = tiers.levels[max(0, min(index, len(tiers.levels) - 1))].name
@@ -378,82 +326,3 @@ def set_level(account: Account, tiers: Tiers, index: int, rule: str) -> None:
     first = account.tier_move.previous if account.tier_move is not None else tier.name
     account.tier_move = move(tiers, first, name, rule) if first != name else None
     account.head = replace(account.head, tier=replace(tier, name=name, since=account.at))
-
-
-def _reviews(version: Version, tiers: Tiers, head: Head, at: datetime) -> list[datetime]:
-    """Instants after `at` at which time alone may change the level, soonest first, as far as they can matter."""
-    days = version.days
-    today = days.date_of(at)
-    found: list[date] = []
-    buckets = [date.fromisoformat(bucket) for bucket in head.windows]
-    if tiers.judged == "monthly":
-        months = tiers.window.months if tiers.window.type != "calendar_year" else YEAR_MONTHS
-        found = [days.month_first(today, n) for n in range(1, months + 2)]
-    elif tiers.judged == "yearly" or tiers.yearly_review != "none":
-        found = [date.fromisoformat(f"{year}-{tiers.yearly_on}") for year in (today.year, today.year + 1, today.year + 2)]
-    elif tiers.falls == "with_window" or tiers.window.type in ("whole_months", "previous_calendar_year"):
-        # An amount comes into a window of whole periods when the period is over, so that time alone raises a level too.
-        if tiers.window.type == "rolling_months":
-            for bucket in buckets:
-                end = days.add_months(bucket, tiers.window.months)
-                # Where a month has no such day, the window lets go of an amount a day sooner or later than that.
-                near = (-1, 0, 1) if end.day != bucket.day or bucket.day == 1 else (0,)
-                found += [end + timedelta(days=n) for n in near]
-        elif tiers.window.type == "whole_months":
-            found = [days.month_first(bucket, n) for bucket in buckets for n in (1, tiers.window.months + 1)]
-        else:
-            found = [date(bucket.year + n, 1, 1) for bucket in buckets for n in (1, 2)]
-    return sorted({days.start(day) for day in found if days.start(day) > at})
-
-
-def _changes(version: Version, tiers: Tiers, head: Head, counted: Counted, at: datetime) -> bool:
-    assert head.tier is not None
-    now = index_of(tiers, head.tier.name)
-    if tiers.judged == "at_once" and tiers.yearly_review != "none":
-        reached = level_for(tiers, last_year(version, head, at))
-        return reached > now or (reached < now and tiers.yearly_review == "set")
-    reached = level_for(tiers, window_sum(version, tiers, counted, at))
-    if _brings_back_none(tiers) and now < reached <= now + head.tier.lost:
-        return False
-    falls = tiers.falls == "with_window" or (tiers.falls == "one_level" and tiers.judged != "at_once")
-    return reached > now or (reached < now and falls)
-
-
-def last_year(version: Version, head: Head, at: datetime) -> int:
-    """What the year before an instant's came to."""
-    return head.windows.get(f"{version.days.date_of(at).year - 1:04d}-01-01", 0)
-
-
-def inactive_at(version: Version, tiers: Tiers, head: Head) -> datetime | None:
-    """When inactivity next costs a level; None if there is none to lose."""
-    rule, tier = tiers.inactivity, head.tier
-    if rule is None or tier is None or tier.last_counted_on is None or index_of(tiers, tier.name) == 0:
-        return None
-    last, periods = tier.last_counted_on, tier.inactive_periods
-    if tier.last_ordered_on is not None and tier.last_ordered_on > last:
-        last, periods = tier.last_ordered_on, 0
-    if periods and not rule.repeats:
-        return None
-    day = version.days.add_months(last, rule.months * (periods + 1))
-    if rule.executed == "yearly_review":
-        review = date.fromisoformat(f"{day.year}-{tiers.yearly_on}")
-        day = review if review >= day else date.fromisoformat(f"{day.year + 1}-{tiers.yearly_on}")
-    return version.days.start(day)
-
-
-def next_change(version: Version, head: Head, at: datetime) -> datetime | None:
-    """The next instant at which the level changes if nothing happens until then."""
-    tiers = version.terms.tiers
-    if tiers is None or head.tier is None:
-        return None
-    inactive = inactive_at(version, tiers, head)
-    if index_of(tiers, head.tier.name) == 0 and level_for(tiers, sum(head.windows.values())) == 0:
-        # The lowest level, and no window can hold enough for another: nothing to look for.
-        return inactive
-    counted = Counted(head.windows)
-    for instant in _reviews(version, tiers, head, at):
-        if inactive is not None and inactive <= instant:
-            break
-        if _changes(version, tiers, head, counted, instant):
-            return instant
-    return inactive
