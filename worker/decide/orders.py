@@ -23,24 +23,19 @@ def content_of(body: bytes) -> str:
 
 
 def placed(account: Account, data: OrderPlaced) -> None:
-    """An order: its redemption is decided, its points used are taken, and what it earns is shown if the terms say so."""
-    event = account.event
-    assert event is not None
+    """An order that does not stand yet: its redemption is decided, its points used are taken, and what it earns is shown if the
+    terms say so."""
     known = account.order(data.order_id)
-    twice = known is not None and known.status != "rejected" and (known.source, known.id) != (event.source, event.id)
-    if known is not None and twice and known.status != "waiting":
-        account.find("order_twice", data.order_id)
-        return
     version = account.version
     tiers.start(account, version)
     order = _order(account, data)
     kept = subscriptions.kept_for(account, order)
     set_aside = subscriptions.set_aside(account, kept)
-    if known is not None and twice:
+    if known is not None and known.status == "waiting":
         if order.asks and redemption.covered(account, order, data, set_aside):
             # Accepting does not wait: what the first telling still hoped for comes too late.
             account.overtaking.add((known.source, known.id))
-        account.find("order_twice", data.order_id)
+        account.find("order_twice", data.order_id, "while the first waits")
         return
     if order.asks:
         verdict = redemption.decide(account, order, data, set_aside)
@@ -61,13 +56,13 @@ def placed(account: Account, data: OrderPlaced) -> None:
         account.find("no_exchange_rate", order.order_id, order.currency)
     order = replace(order, portions=maturity.open_portions(version, order.lines))
     expiry.prolong(account, version, "order")
-    _remember_bought(account, order)
+    remember_bought(account, order)
     tiers.ordered(account, order)
     order_update.keep(account, order)
 
 
-def _remember_bought(account: Account, order: Order) -> None:
-    """Note which products were bought, where the terms ask for it (SCO-03)."""
+def remember_bought(account: Account, order: Order) -> None:
+    """Note which products an order bought, where the terms ask for it (SCO-03)."""
     if account.version.remembers_bought:
         bought = dict.fromkeys(line.sku for line in order.lines)
         account.need(items=[("mark", f"bought:{sku}") for sku in bought])

@@ -203,9 +203,12 @@ def decide(account: Account, order: Order, data: OrderPlaced, set_aside: int = 0
 
 
 def covered(account: Account, order: Order, data: OrderPlaced, set_aside: int = 0) -> bool:
-    """Whether a redemption that nobody was told of would be accepted now."""
+    """Whether a redemption was accepted, so that the world was told, or would be accepted now."""
     key = (order.source, order.id)
-    new = not account.told_only and key not in account.decided and key not in account.overdrawing
+    told = account.decided.get(key)
+    if told is not None:
+        return told.verdict == "accepted"
+    new = not account.told_only and key not in account.overdrawing
     return new and check(account, order, data, set_aside).reason is None
 
 
