@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from contracts.counting import counted
+from contracts.currencies import MINOR_DIGITS
 from contracts.terms import WHEN_OF_ACTIVITY, Activity, Campaign, Terms, When
 
 _MONTH_DAYS_MIN: Final = 28
@@ -124,6 +125,18 @@ def zone_unknown(terms: Terms) -> Found:
         ZoneInfo(terms.zone)
     except (LookupError, ValueError, OSError):
         yield Contradiction("zone", f"{terms.zone} is no time zone; write one like Asia/Tokyo")
+
+
+def currencies_unknown(terms: Terms) -> Found:
+    """Currencies that ISO 4217 does not have: nobody could tell what an amount of one means, so a file is never read with one."""
+    exchange = terms.earning.exchange
+    named = [("currency", terms.currency)]
+    if exchange is not None:
+        named += [(f"earning.exchange.rates.{each}", each) for each in exchange.rates]
+        named += [(f"earning.exchange.minor_units.{each}", each) for each in exchange.minor_units]
+    for path, currency in named:
+        if currency not in MINOR_DIGITS:
+            yield Contradiction(path, f"{currency} is no currency of ISO 4217; write a code like JPY")
 
 
 def shares_too_high(terms: Terms) -> Found:
