@@ -145,14 +145,6 @@ def _all_of_a_few(story: Story) -> tuple[str, str | None]:
     return verdict(story, "A", "2024-03-01")
 
 
-def _sent_again(story: Story) -> list[int]:
-    joined(story)
-    story.order("A", "2024-03-01", line(10_000))
-    story.cancelled("A", "2024-03-02")
-    story.order("A", "2024-03-03", line(10_000))
-    return [story.at("2024-03-04").pending, story.at("2024-03-11").available]
-
-
 READINGS = [
     Reading("SCO-Q1", "rolling", _stage_of_two_years, "Member", "Silver"),
     Reading("SCO-Q2", "january_only", _stage_in_spring, ["Silver"] * 3, ["Member", "Member", "Silver"]),
@@ -179,7 +171,6 @@ READINGS = [
     Reading("SCO-Q16", "after_approval", _approved, [510, 510], [500, 510]),
     Reading("SCO-Q17", "day_before", _last_day, [500, 500, 0], [500, 0, 0]),
     Reading("SCO-Q18", "allowed", _all_of_a_few, ("rejected", "below_minimum"), ("accepted", None)),
-    Reading("SCO-Q19", "finding", _sent_again, [100, 600], [0, 500]),
 ]
 
 

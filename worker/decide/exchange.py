@@ -75,6 +75,18 @@ def points_for(version: Version, order: Order, amount: int) -> int:
     return 0 if point is None else amount * point[1] // point[0]
 
 
+def more_than(version: Version, order: Order, points: int, amount: int) -> bool:
+    """Whether points are worth more than an amount of the order's currency, to the last fraction of its minor unit."""
+    point = _point(version, order)
+    return point is not None and points * point[0] > amount * point[1]
+
+
+def to_cover(version: Version, order: Order, amount: int) -> int:
+    """The fewest points that are worth an amount of the order's currency; 0 without a rate."""
+    point = _point(version, order)
+    return 0 if point is None else divide(amount * point[1], point[0], "ceil")
+
+
 def worth_at_home(version: Version, points: int) -> int:
     """What points are worth, in minor units of the program's currency."""
     numerator, denominator = _point_at_home(version)
