@@ -1,7 +1,7 @@
 """How many digits the minor unit of each currency has, by ISO 4217.
 
-Made by `python -m contracts.generate` from the list of the package `iso4217`; do not edit. A currency that leaves the standard stays
-here: orders of its time still come. What has no minor unit (gold, test codes) is no currency of an order.
+Made by `python -m contracts.generate` from the list of the package `iso4217`; do not edit. A currency that leaves the standard
+stays here: orders of its time still come. What has no minor unit (gold, test codes) is no currency of an order.
 """
 
 from __future__ import annotations

@@ -27,8 +27,8 @@ SCHEMAS: Final = Path("events/schemas")
 TERMS_SCHEMA: Final = Path("programs/schema.json")
 _CURRENCIES: Final = '''"""How many digits the minor unit of each currency has, by ISO 4217.
 
-Made by `python -m contracts.generate` from the list of the package `iso4217`; do not edit. A currency that leaves the standard stays
-here: orders of its time still come. What has no minor unit (gold, test codes) is no currency of an order.
+Made by `python -m contracts.generate` from the list of the package `iso4217`; do not edit. A currency that leaves the standard
+stays here: orders of its time still come. What has no minor unit (gold, test codes) is no currency of an order.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _Dumper.add_representer(str, _Dumper.represent_str)
 def currencies() -> str:
     """The module of currencies: what it has, and what the standard has by now."""
     # Only whoever makes the table has the package: the worker reads what was made.
-    from iso4217 import Currency  # noqa: PLC0415
+    from iso4217 import Currency
 
     digits = {**MINOR_DIGITS, **{each.code: each.exponent for each in Currency if each.exponent is not None}}
     codes = [f'"{code}": {digits[code]},' for code in sorted(digits)]

@@ -246,6 +246,9 @@ def _of_activity(activity: Activity, here: str) -> Found:
             yield Contradiction(f"{here}.once_per", problem)
         if activity.bought:
             yield Contradiction(f"{here}.bought", f"{event} names no product that could have been bought: leave it out")
+    if activity.order_cancelled == "revoked" and not activity.bought:
+        problem = "it does not hang on an order: leave it out, or write bought: true"
+        yield Contradiction(f"{here}.order_cancelled", problem)
     if activity.activity is not None and event != "activity.completed":
         yield Contradiction(f"{here}.activity", f"only activity.completed has a name, {event} has none: leave it out")
     if activity.points is None and event not in ("survey.won", "activity.completed"):

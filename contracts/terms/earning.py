@@ -111,8 +111,8 @@ class Membership(Part):
 class Exchange(Part):
     """How an order in another currency is turned into the program's: rate tables by date, and where it is rounded.
 
-    `rates`: what one unit of a currency (not of its minor unit) is worth in the program's. `minor_units`: digits of the minor unit
-    in which amounts of a currency are sent, where that is not the one of ISO 4217.
+    `rates`: what one unit of a currency (not of its minor unit) is worth in the program's. `minor_units`: digits of the minor
+    unit in which amounts of a currency are sent, where that is not the one of ISO 4217.
     """
 
     rule: RuleId

@@ -203,6 +203,7 @@ TIERS = {
         ({"activities": [{**VISIT, "once_per": "sku"}]}, "activities.0.once_per: activity.completed names no sku: write member"),
         ({"activities": [{**VISIT, "once_per": "order"}]}, "activities.0.once_per: activity.completed names no order"),
         ({"activities": [{**VISIT, "bought": True}]}, "activities.0.bought: activity.completed names no product"),
+        ({"activities": [{**VISIT, "order_cancelled": "revoked"}]}, "activities.0.order_cancelled: it does not hang on an order"),
         (
             {"activities": [{**VISIT, "event": "survey.won"}]},
             "activities.0.activity: only activity.completed has a name, survey.won has none",

@@ -10,11 +10,22 @@ from msgspec.structs import replace
 
 from contracts.events import Line as PlacedLine
 from contracts.events import LineRef, OrderPaid, OrderPlaced, OrderRescheduled, ShipmentDelivered, ShipmentDispatched
-from worker.decide import early, exchange, expiry, ledger, maturity, order_update, redemption, rewards, subscriptions, tiers
+from worker.decide import (
+    early,
+    exchange,
+    expiry,
+    ledger,
+    maturity,
+    order_update,
+    purchases,
+    redemption,
+    rewards,
+    subscriptions,
+    tiers,
+)
 from worker.decide.account import Account
 from worker.decide.order_records import Bonus, Order, OrderLine, Shipment
 from worker.decide.program import Version
-from worker.decide.state import Mark
 
 
 def content_of(body: bytes) -> str:
@@ -56,19 +67,9 @@ def placed(account: Account, data: OrderPlaced) -> None:
         account.find("no_exchange_rate", order.order_id, order.currency)
     order = replace(order, portions=maturity.open_portions(version, order.lines))
     expiry.prolong(account, version, "order")
-    remember_bought(account, order)
+    purchases.remember(account, order)
     tiers.ordered(account, order)
     order_update.keep(account, order)
-
-
-def remember_bought(account: Account, order: Order) -> None:
-    """Note which products an order bought, where the terms ask for it (SCO-03)."""
-    if account.version.remembers_bought:
-        bought = dict.fromkeys(line.sku for line in order.lines)
-        account.need(items=[("mark", f"bought:{sku}") for sku in bought])
-        for sku in bought:
-            if not account.marked(f"bought:{sku}"):
-                account.put("mark", f"bought:{sku}", Mark(at=account.at))
 
 
 def _order(account: Account, data: OrderPlaced) -> Order:

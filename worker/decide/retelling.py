@@ -12,7 +12,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from contracts.events import OrderPlaced
-from worker.decide import maturity, order_update, orders, redemption, reversal, tiers
+from worker.decide import maturity, order_update, orders, purchases, redemption, reversal, tiers
 from worker.decide.account import Account
 from worker.decide.order_records import Order, OrderLine, Portion
 from worker.decide.program import Version
@@ -72,7 +72,7 @@ def _go_on(account: Account, version: Version, known: Order, data: OrderPlaced) 
         if verdict.verdict == "rejected":
             return
         order = _pay(account, order, verdict.points)
-    orders.remember_bought(account, order)
+    purchases.remember(account, order)
     tiers.ordered(account, order, again=True)
     order_update.keep(account, order)
 

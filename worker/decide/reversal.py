@@ -22,7 +22,7 @@ from contracts.events import (
     ReturnRequested,
 )
 from contracts.terms import UsedPoints
-from worker.decide import exchange, ledger, maturity, order_update, orders
+from worker.decide import exchange, ledger, maturity, order_update, orders, purchases
 from worker.decide.account import Account
 from worker.decide.amounts import part
 from worker.decide.order_records import HandBack, Order, OrderLine, Spent
@@ -150,7 +150,9 @@ def _take_out(
     portions = order.portions
     for key, n in pieces.items():
         portions = maturity.remove(portions, key, n, open_first=kind == "cancel")
-    order = replace(order, lines=lines, portions=portions)
+    before, order = order, replace(order, lines=lines, portions=portions)
+    if kind == "cancel":
+        purchases.forget(account, before, order)
     order = _used_points(account, version, order, kind, reason)
     if account.journal is not None:
         account.journal.working = None
