@@ -234,4 +234,7 @@ def test_of_two_orders_under_one_id_the_first_stands_and_one_rejected_may_be_sen
     assert verdict is not None
     assert (verdict.decision, orders["DEAR"].points_used) == ("accepted", 5)
     assert told.outcomes["duplicate"] == 1  # a shipment
-    assert told.statements["GOOD"].findings == ()
+    assert sorted((each.code, each.order_id, each.detail) for each in told.statements["GOOD"].findings) == [
+        ("order_twice", "FIRST", "other content"),
+        ("order_twice", "FIRST", "same content"),
+    ]
