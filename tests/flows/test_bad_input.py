@@ -98,7 +98,7 @@ def _second_part() -> dict[str, Raw]:
     return {
         "later: same id with other data": gift("GOOD", 98, "good-0"),
         "later: same id with other data, parked": shipped("NEVER", "parked", shipment_id="3"),
-        "another order under its id": order("FIRST", "GOOD", "later-FIRST", shipping_fee=900),
+        "another order under its id": order("FIRST", "GOOD", "later-FIRST", NOW - HOUR / 2, shipping_fee=900),
         "with its order: same id with other data, parked": shipped("WAITED", "ship-waited", shipment_id="2"),
         "the order itself again": order("FIRST", "GOOD", "repeated-FIRST"),
         "an order that was waited for": order("WAITED", "GOOD"),
