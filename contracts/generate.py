@@ -17,6 +17,7 @@ from typing import Any, Final
 import yaml
 
 from contracts.asyncapi import asyncapi_document
+from contracts.currencies import MINOR_DIGITS
 from contracts.schemas import all_schemas
 from contracts.terms_schema import terms_schema
 
@@ -24,6 +25,24 @@ VERSION: Final = "0.1.0"
 ROOT: Final = Path(__file__).parent
 SCHEMAS: Final = Path("events/schemas")
 TERMS_SCHEMA: Final = Path("programs/schema.json")
+_CURRENCIES: Final = '''"""How many digits the minor unit of each currency has, by ISO 4217.
+
+Made by `python -m contracts.generate` from the list of the package `iso4217`; do not edit. A currency that leaves the standard
+stays here: orders of its time still come. What has no minor unit (gold, test codes) is no currency of an order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+MINOR_DIGITS: Final[Mapping[str, int]] = MappingProxyType(
+    {
+%s
+    }
+)
+'''
 
 
 class _Dumper(yaml.SafeDumper):
@@ -39,6 +58,17 @@ class _Dumper(yaml.SafeDumper):
 _Dumper.add_representer(str, _Dumper.represent_str)
 
 
+def currencies() -> str:
+    """The module of currencies: what it has, and what the standard has by now."""
+    # Only whoever makes the table has the package: the worker reads what was made.
+    from iso4217 import Currency
+
+    digits = {**MINOR_DIGITS, **{each.code: each.exponent for each in Currency if each.exponent is not None}}
+    codes = [f'"{code}": {digits[code]},' for code in sorted(digits)]
+    rows = [" " * 8 + " ".join(codes[start : start + 10]) for start in range(0, len(codes), 10)]
+    return _CURRENCIES % "\n".join(rows)
+
+
 def generated() -> dict[Path, str]:
     """Path below contracts/ → content, for every generated file."""
     files = {
@@ -46,6 +76,7 @@ def generated() -> dict[Path, str]:
         for name, schema in all_schemas().items()
     }
     files[TERMS_SCHEMA] = json.dumps(terms_schema(), indent=2, ensure_ascii=False) + "\n"
+    files[Path("currencies.py")] = currencies()
     document = yaml.dump(asyncapi_document(VERSION), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
     files[Path("asyncapi.yaml")] = "# Made by `python -m contracts.generate` from the models; do not edit.\n" + document
     return files

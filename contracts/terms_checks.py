@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from contracts.counting import counted
+from contracts.currencies import MINOR_DIGITS
 from contracts.terms import WHEN_OF_ACTIVITY, Activity, Campaign, Occasion, Terms, Tiers, When
 
 _MONTH_DAYS_MIN: Final = 28
@@ -126,6 +127,18 @@ def zone_unknown(terms: Terms) -> Found:
         yield Contradiction("zone", f"{terms.zone} is no time zone; write one like Asia/Tokyo")
 
 
+def currencies_unknown(terms: Terms) -> Found:
+    """Currencies that ISO 4217 does not have: nobody could tell what an amount of one means, so a file is never read with one."""
+    exchange = terms.earning.exchange
+    named = [("currency", terms.currency)]
+    if exchange is not None:
+        named += [(f"earning.exchange.rates.{each}", each) for each in exchange.rates]
+        named += [(f"earning.exchange.minor_units.{each}", each) for each in exchange.minor_units]
+    for path, currency in named:
+        if currency not in MINOR_DIGITS:
+            yield Contradiction(path, f"{currency} is no currency of ISO 4217; write a code like JPY")
+
+
 def shares_too_high(terms: Terms) -> Found:
     """Shares of 1 and more: a point for every yen, and more, mostly meant as so many percent. `{points: 1, per: 1}` is plain.
 
@@ -233,6 +246,9 @@ def _of_activity(activity: Activity, here: str) -> Found:
             yield Contradiction(f"{here}.once_per", problem)
         if activity.bought:
             yield Contradiction(f"{here}.bought", f"{event} names no product that could have been bought: leave it out")
+    if activity.order_cancelled == "revoked" and not activity.bought:
+        problem = "it does not hang on an order: leave it out, or write bought: true"
+        yield Contradiction(f"{here}.order_cancelled", problem)
     if activity.activity is not None and event != "activity.completed":
         yield Contradiction(f"{here}.activity", f"only activity.completed has a name, {event} has none: leave it out")
     if activity.points is None and event not in ("survey.won", "activity.completed"):

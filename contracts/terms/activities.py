@@ -17,7 +17,11 @@ class Multiplier(Part):
 
 
 class Activity(Part):
-    """Points for something other than a purchase. `points` None = the number in the event."""
+    """Points for something other than a purchase. `points` None = the number in the event.
+
+    `bought`: only for a product that was bought, in an order that was not cancelled since. `order_cancelled`: whether points that
+    came before such a cancel stay, or are taken back with it; what they counted for by then (a cap, a tier) stays counted.
+    """
 
     id: Name
     rule: RuleId
@@ -28,5 +32,6 @@ class Activity(Part):
     multipliers: tuple[Multiplier, ...] = ()
     once_per: Literal["member", "sku", "order", "reference", "day", "event"] = "reference"
     bought: bool = False
+    order_cancelled: Literal["kept", "revoked"] = "kept"
     countries: tuple[str, ...] = ()
     delay_hours: Annotated[int, Field(ge=0, le=24 * 366)] = 0

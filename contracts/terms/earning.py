@@ -109,12 +109,16 @@ class Membership(Part):
 
 
 class Exchange(Part):
-    """How an order in another currency is turned into the program's: rate tables by date, and where it is rounded."""
+    """How an order in another currency is turned into the program's: rate tables by date, and where it is rounded.
+
+    `rates`: what one unit of a currency (not of its minor unit) is worth in the program's. `minor_units`: digits of the minor
+    unit in which amounts of a currency are sent, where that is not the one of ISO 4217.
+    """
 
     rule: RuleId
     rates: dict[str, dict[Day, DecimalText]] = Field(default={})
     rounding: Literal["order_floor", "order_half_up", "line_floor"] = "order_floor"
-    minor_units: dict[str, int] = Field(default={})
+    minor_units: dict[str, Annotated[int, Field(ge=0, le=4)]] = Field(default={})
 
 
 class Excluded(Part):

@@ -17,6 +17,7 @@ from contracts.terms.values import Code, DecimalText, Instant, Part, RuleId, Tex
 class Terms(Part):
     """One version of one program's terms, in force from `effective_from` until the next version.
 
+    `point_value`: what one point pays, in the currency (`"0.01"`: a cent); all amounts of money are in its minor unit.
     `unknown_order`: an event about an order that has not come is kept and applied when it comes, or refused, so that whoever sent
     it must send it again.
     """

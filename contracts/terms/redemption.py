@@ -120,13 +120,18 @@ class Split(Part):
 
 
 class Reversal(Part):
-    """Cancels, returns and exchanges. `at`: what counts as the moment of a return, its request or its receipt."""
+    """Cancels, returns and exchanges. `at`: what counts as the moment of a return, its request or its receipt.
+
+    `resent_after_cancel`: an order that was cancelled as a whole and is then told again, with the same content, stays cancelled
+    with a finding, or goes on as it was; the points that it asks for are decided anew.
+    """
 
     used_points: Annotated[tuple[UsedPoints, ...], Field(min_length=1)]
     earned_points: EarnedPoints
     back_expiry: BackExpiry = BackExpiry()
     split: Split = Split()
     at: Literal["received", "requested"] = "received"
+    resent_after_cancel: Literal["finding", "reinstated"] = "finding"
 
 
 class Rewards(Part):

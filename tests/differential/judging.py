@@ -59,8 +59,7 @@ class _Judge:
         self.crowd = crowd
         self.life = life
         self.broken = sum(each.event is None for each in life.tellings)
-        self.retold = _retold(life)
-        self.contested = frozenset(name for names in self.retold.values() if any(names.values()) for name in names)
+        self.contested = frozenset(name for names in _retold(life).values() if any(names.values()) for name in names)
         self._simulated: dict[object, _Simulated] = {}
         self._folded: dict[object, _Folded] = {}
 
@@ -80,9 +79,6 @@ class _Judge:
             self._simulated[order, decided] = self._simulate(order, dossier)
         simulated = self._simulated[order, decided]
         counted, lettered = Counter(simulated.counts), Counter(played.letters)
-        if self.contested:
-            counted.pop("order_conflict", None)
-            lettered.pop("order_conflict", None)
         if +counted != +Counter({reason: count for reason, count in lettered.items() if reason in (*counted, *_KEPT)}):
             yield f"dead letters: {dict(lettered)}, simulate counts {dict(counted)}"
         elif lettered.total() - counted.total() != self.broken:
@@ -105,8 +101,7 @@ class _Judge:
     def _beside_simulate(self, dossier: Dossier, kept: Mapping[str, Any], simulated: _Simulated) -> Iterator[str]:
         facts = {(fact.source, fact.id): fact.digest for fact in dossier.facts}
         if facts != simulated.facts:
-            if not {name for name, _ in facts.items() ^ simulated.facts.items()} <= self.contested:
-                yield f"facts kept: not those of simulate: {different(facts, simulated.facts)}"
+            yield f"facts kept: not those of simulate: {different(facts, simulated.facts)}"
             return
         undecided = {name for name in {**_by_name(dossier), **simulated.decisions} if name in self.contested}
         if {name for name in undecided if _by_name(dossier).get(name) != simulated.decisions.get(name)}:
@@ -151,7 +146,6 @@ class _Judge:
         and where nothing is refused, the same facts are kept in any order."""
         dossiers = {place: dossier for place in ledgers if (dossier := plays[place].dossier) is not None}
         facts = {place: frozenset((fact.source, fact.id) for fact in each.facts) for place, each in dossiers.items()}
-        retold = {name for names in self.retold.values() for name in names}
         decided = {place: _decided(each) for place, each in dossiers.items()}
         first: dict[object, Place] = {}
         for place, ledger in ledgers.items():
@@ -162,15 +156,15 @@ class _Judge:
         on_time = [verdicts for place, verdicts in decided.items() if place[0] == "on_time"]
         if len({*on_time}) > 1:
             yield f"verdicts: by where batches end: {sorted(on_time[0] ^ on_time[1], key=str)}"
-        if not any(played.letters for played in plays.values()) and len({each - retold for each in facts.values()}) > 1:
+        if not any(played.letters for played in plays.values()) and len({*facts.values()}) > 1:
             some = next(iter(facts.values()))
-            others = sorted({name for each in facts.values() for name in (each ^ some) - retold})
+            others = sorted({name for each in facts.values() for name in each ^ some})
             yield f"facts kept: other ones in another order or cutting: {others}"
 
 
 def _retold(life: Life) -> dict[str, dict[tuple[str, str], bool]]:
-    """The tellings of orders that were told more than once, and which of them ask for points. The first that comes is kept, and
-    others are repeats. While one that asks waits, what is told after it is kept too; `simulate` decides at once, and refuses it.
+    """The tellings of orders that were told more than once, and which of them ask for points. The worker waits before it refuses
+    the first one, and may be told another meanwhile; `simulate` decides at once.
     """
     told: dict[str, dict[tuple[str, str], bool]] = {}
     for each in life.tellings:

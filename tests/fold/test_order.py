@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from msgspec.structs import replace
 
-from contracts.events import Event, OrderPlaced
+from contracts.events import Event
 from tests.fold.examples import batches, draw, programs, seeds, tried
 from tests.fold.stored import StoredAccounts, check_book, compare_all
 from tests.fold.test_returns import told
@@ -73,7 +73,7 @@ def test_two_deliveries_with_the_same_decisions_end_with_the_same_ledger(code: s
 @given(seed=seeds)
 def test_a_simulation_states_the_same_at_any_instant_however_it_was_delivered(code: str, seed: int) -> None:
     program, life, rng = draw(code, seed)
-    events = _orders_once(life.events)
+    events = life.events
     ordered = Simulation(program)
     for event in events:
         ordered.deliver(event)
@@ -86,12 +86,6 @@ def test_a_simulation_states_the_same_at_any_instant_however_it_was_delivered(co
         assert [each.model_copy(update={"version": 0}) for each in one] == [
             each.model_copy(update={"version": 0}) for each in other
         ]
-
-
-def _orders_once(events: tuple[Event, ...]) -> tuple[Event, ...]:
-    """Without orders under an id that another one has: of those the one that is delivered first stands."""
-    first = {event.order_id: event for event in reversed(events) if isinstance(event.data, OrderPlaced)}
-    return tuple(event for event in events if not isinstance(event.data, OrderPlaced) or first[event.order_id] is event)
 
 
 def _shuffled(simulation: Simulation, events: tuple[Event, ...], rng: Random) -> Simulation:

@@ -140,7 +140,15 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "activities": (
         [
             {"id": "welcome", "rule": "XX-15", "event": "member.registered", "points": 300, "once_per": "member"},
-            {"id": "review", "rule": "XX-10", "event": "review.posted", "points": 50, "once_per": "sku", "bought": True},
+            {
+                "id": "review",
+                "rule": "XX-10",
+                "event": "review.posted",
+                "points": 50,
+                "once_per": "sku",
+                "bought": True,
+                "order_cancelled": "revoked",
+            },
             {"id": "prize", "rule": "XX-09", "event": "survey.won", "once_per": "day", "delay_hours": 30},
             {"id": "visit", "rule": "XX-14", "event": "activity.completed", "points": 7, "once_per": "event"},
         ],

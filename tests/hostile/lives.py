@@ -197,7 +197,7 @@ class _Maker:
             "signed_in": self.some(True, False),
             "course": self.some("one_off", "subscription"),
             "subscription_id": self.some(self.name()),
-            "currency": rng.choice([None] * 8 + ["USD", "XXX"]),
+            "currency": rng.choice([None] * 8 + ["USD", "CHF"]),
             "lines": lines,
             "shipping_fee": 0,
             "points_used": self.points() if rng.random() < 0.4 else None,

@@ -120,7 +120,8 @@ class Scolar(Rules):
 
     def review(self, data: dict[str, Any]) -> None:
         bought = any(
-            order.verdict != "rejected" and data["sku"] in {line.sku for line in order.lines if not line.replacement}
+            order.verdict != "rejected"
+            and any(line.sku == data["sku"] and line.quantity > line.cancelled for line in order.lines if not line.replacement)
             for order in self.orders.values()
         )
         if self.registered is not None and bought and data["sku"] not in self.done:  # SCO-Q16

@@ -75,6 +75,15 @@ def test_last_look_after_inactivity() -> None:
     assert stages == ["Gold", "Gold", "Silver", "Silver", "Gold"]
 
 
+def test_told_again_after_its_cancel() -> None:
+    story = Story("scolar")
+    story.registered("2024-01-05")
+    story.order("A", "2024-03-01", line(10_000))
+    story.cancelled("A", "2024-03-02")
+    story.order("A", "2024-03-03", line(10_000))
+    assert (story.at("2024-03-04").pending, story.at("2024-03-11").available) == (100, 600)
+
+
 def test_revoked_while_on_hold() -> None:
     story = Story("belle-maison")
     story.adjusted(1_000, "2026-01-05")

@@ -62,6 +62,79 @@ def test_sco_03_a_review_of_a_bought_product_brings_ten_points_once() -> None:
     assert story.findings("2024-03-03") == ["activity_without_purchase", "activity_without_purchase"]
 
 
+def test_sco_03_a_review_of_a_product_whose_order_was_cancelled_brings_nothing() -> None:
+    story = joined()
+    story.order("A", "2024-03-01", line(1_000))
+    story.cancelled("A", "2024-03-02", reason="bank_transfer_unpaid_auto_cancel")
+    review(story, "first", "2024-03-03", order_id="A")
+    assert story.at("2024-03-03").available == 500
+    (finding,) = story.at("2024-03-03").findings
+    assert (finding.code, finding.detail) == ("activity_without_purchase", "review:SKU")
+
+
+def test_sco_03_a_review_told_late_is_judged_by_what_had_been_cancelled_by_then() -> None:
+    for day, points in (("2024-03-02 11:00:00", 510), ("2024-03-02 13:00:00", 500)):
+        story = joined()
+        story.order("A", "2024-03-01", line(1_000))
+        story.cancelled("A", "2024-03-02 12:00:00")
+        review(story, "late", day)
+        assert story.at("2024-03-04").available == points
+
+
+def test_sco_03_a_product_is_bought_while_any_piece_of_any_order_was_not_cancelled() -> None:
+    story = joined()
+    story.order("A", "2024-03-01", line(1_000, 2, line_id="1"), line(1_000, line_id="2"))
+    story.order("B", "2024-03-02", line(1_000))
+    story.cancelled("A", "2024-03-03", pieces("1", 2))
+    story.cancelled("B", "2024-03-03")
+    review(story, "of what is left", "2024-03-04")
+    assert story.at("2024-03-04").available == 510
+    story = joined()
+    story.order("A", "2024-03-01", line(1_000))
+    story.order("B", "2024-03-02", line(1_000))
+    story.cancelled("A", "2024-03-03")
+    story.cancelled("A", "2024-03-04")
+    review(story, "of the other", "2024-03-05")
+    assert story.at("2024-03-05").available == 510
+
+
+def test_sco_03_what_was_sent_back_had_been_bought() -> None:
+    story = joined()
+    bought(story, "A", "2024-03-01", line(1_000))
+    story.returned("A", "2024-03-05")
+    review(story, "first", "2024-03-06")
+    assert story.at("2024-03-06").available == 510
+
+
+@pytest.mark.parametrize(("choice", "points"), [("kept", 510), ("revoked", 500)])
+def test_sco_03_what_a_review_brought_before_the_cancel_stays_unless_the_terms_take_it_back(choice: str, points: int) -> None:
+    story = joined(Story("scolar", {"activities.1.order_cancelled": choice}))
+    story.order("A", "2024-03-01", line(1_000))
+    review(story, "first", "2024-03-02")
+    assert story.at("2024-03-02").available == 510
+    story.cancelled("A", "2024-03-03")
+    assert story.at("2024-03-03").available == points
+    assert story.at("2024-03-03").revoked_total == 510 - points + 10, "the order's own ten points go in any case"
+
+
+def test_sco_03_what_was_spent_meanwhile_is_taken_from_other_points() -> None:
+    story = joined(Story("scolar", {"activities.1.order_cancelled": "revoked", "redemption.minimum": 1}))
+    story.order("A", "2024-03-01", line(1_000))
+    review(story, "first", "2024-03-02")
+    story.order("B", "2024-03-03", line(10_000, sku="OTHER"), points_used=510)
+    story.cancelled("A", "2024-03-04")
+    assert story.at("2024-03-04").available == -10
+
+
+def test_sco_03_a_product_whose_order_goes_on_is_bought_again() -> None:
+    story = joined()
+    story.order("A", "2024-03-01", line(1_000))
+    story.cancelled("A", "2024-03-02")
+    story.order("A", "2024-03-03", line(1_000))
+    review(story, "first", "2024-03-04")
+    assert story.at("2024-03-04").available == 510
+
+
 # -- stage and rate
 
 

@@ -204,7 +204,6 @@ class _Fates:
             for key, (_, fact) in account.facts.items():
                 assert key not in self._facts, f"{key} is a fact of two accounts"
                 self._facts[key] = (of, fact)
-        self._orders = {account.row.account_id: _placed(account) for account in stage.tables.accounts.values()}
         self._waits = set(stage.tables.parked)
         self._routes = stage.tables.routes
         again = [letter.record for letter in stage.tables.dead_letters.values() if letter.record.offset < 0]
@@ -249,11 +248,8 @@ class _Fates:
         key = (said.source, said.id)
         contradicted = len(self._contents[key]) > 1
         account = account_id(KEY, *home) if home is not None else None
-        placed = self._orders.get(account, {}).get(said.order_id, {}) if account is not None else {}
-        others = {body for name, body in placed.items() if name != key}
         if dead:
-            again = said.type == "order.placed" and any(body != said.body for body in others)
-            assert contradicted or again, f"{who} is a dead letter, and nothing is wrong with it"
+            assert contradicted, f"{who} is a dead letter, and nothing is wrong with it"
             return True
         if key in self._facts:
             of, fact = self._facts[key]
@@ -261,17 +257,5 @@ class _Fates:
             assert of == account, f"{who} is a fact of another account"
             return False
         waiting = (said.order_id or "", *key) in self._waits
-        if home is None or waiting:
-            return False
-        assert said.type == "order.placed", f"{who} was lost"
-        assert said.body in others, f"{who} was lost"
+        assert home is None or waiting, f"{who} was lost"
         return False
-
-
-def _placed(account: Account) -> dict[str | None, dict[tuple[str, str], bytes]]:
-    """What the facts of an account say that place an order, by its id."""
-    found: dict[str | None, dict[tuple[str, str], bytes]] = defaultdict(dict)
-    for key, (_, fact) in account.facts.items():
-        if fact.type == "order.placed":
-            found[fact.order_id][key] = fact.body
-    return found

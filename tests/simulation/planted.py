@@ -19,7 +19,7 @@ from worker.decide import arrivals, expiry, fold, refold, reversal, summing
 from worker.decide.account import Account
 from worker.decide.calendar import DAY, Days
 from worker.decide.change import AccountChange, Loaded, Wanted
-from worker.decide.deduplication import Deduplicated, Key, deduplicate
+from worker.decide.deduplication import Deduplicated, deduplicate
 from worker.decide.order_records import Spent
 from worker.decide.state import Head, Item, ItemKey, Lot
 from worker.decide.step import Step
@@ -206,22 +206,9 @@ def names_that_grow() -> AbstractContextManager[Any]:
 def batches_folded_at_once() -> AbstractContextManager[Any]:
     """Facts that came together are folded in business order, so that verdicts hang on where batches end."""
 
-    def at_once(
-        facts: object,
-        sifted: Deduplicated,
-        head: object,
-        clock: object,
-        seen: Mapping[Key, bytes],
-        items: Mapping[ItemKey, Item],
-        since: object,
-        fold: arrivals.FoldFirst,
-    ) -> tuple[AccountChange | None, Deduplicated]:
-        change = fold(sifted.fresh, (), None)
-        while sifted.doubtful:
-            rows: Mapping[ItemKey, Item | None] = {**items, **change.items} if change is not None else items
-            if sifted.settle(seen, rows):
-                change = fold(sifted.fresh, (), None)
-        return change, sifted
+    def at_once(facts: Sequence[Event], *given: Any) -> AccountChange | None:
+        fold: arrivals.FoldFirst = given[-1]
+        return fold(facts, (), None)
 
     return patch.object(folding, "change_by", at_once)
 

@@ -147,6 +147,15 @@ def test_campaigns_that_can_hold_for_one_line_need_different_priorities(second: 
         ),
         ({"earning.components.1.rates.0.rate": "1 %"}, '"1 %" is not a decimal number; write it like "0.015"'),
         ({"point_value": "-1"}, 'point_value: "-1" should be 0 or more'),
+        ({"currency": "YEN"}, "currency: YEN is no currency of ISO 4217; write a code like JPY"),
+        (
+            {"earning.exchange": {"rule": "BEL-02", "rates": {"XXX": {"2024-01-01": "1"}}}},
+            "earning.exchange.rates.XXX: XXX is no currency of ISO 4217",
+        ),
+        (
+            {"earning.exchange": {"rule": "BEL-02", "minor_units": {"ZZZ": 2}}},
+            "earning.exchange.minor_units.ZZZ: ZZZ is no currency of ISO 4217",
+        ),
         ({"maturity.after.0.days": "10"}, "maturity.after.0.days: Input should be a valid integer; write it without quotes: 10"),
         ({"maturity.after.0.days": 10.0}, "maturity.after.0.days: Input should be a valid integer; write a whole number"),
         (
@@ -194,6 +203,7 @@ TIERS: dict[str, Any] = {
         ({"activities": [{**VISIT, "once_per": "sku"}]}, "activities.0.once_per: activity.completed names no sku: write member"),
         ({"activities": [{**VISIT, "once_per": "order"}]}, "activities.0.once_per: activity.completed names no order"),
         ({"activities": [{**VISIT, "bought": True}]}, "activities.0.bought: activity.completed names no product"),
+        ({"activities": [{**VISIT, "order_cancelled": "revoked"}]}, "activities.0.order_cancelled: it does not hang on an order"),
         (
             {"activities": [{**VISIT, "event": "survey.won"}]},
             "activities.0.activity: only activity.completed has a name, survey.won has none",

@@ -28,6 +28,7 @@ from worker.decide.state import (
     ItemKey,
     ItemKind,
     Lot,
+    Mark,
     Moment,
     Request,
     Setting,
@@ -333,9 +334,15 @@ class Account:
         assert self.complete
         return [item for item in self.items.values() if isinstance(item, Setting)]
 
+    def mark(self, name: str) -> Mark | None:
+        """The mark of that name, if what it is of has happened."""
+        found = self._find("mark", name)
+        assert found is None or isinstance(found, Mark)
+        return found
+
     def marked(self, name: str) -> bool:
         """Whether something that counts once has happened."""
-        return self._find("mark", name) is not None
+        return self.mark(name) is not None
 
     def early(self, order_id: str) -> tuple[EarlyFact, ...]:
         """Facts that were told before the order of that id, and wait for it to stand."""

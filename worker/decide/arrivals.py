@@ -7,16 +7,14 @@ them, or waits; and where they came in business order one fold gives the same, f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from contracts.events import Event, OrderPlaced, RedemptionRequested, RewardRequested, SubscriptionPointsSet
 from worker.decide.change import AccountChange
-from worker.decide.deduplication import Deduplicated, Key
 from worker.decide.fold import moment_of
-from worker.decide.order_records import Order
 from worker.decide.refold import Clock, Late, going_back
-from worker.decide.state import Decision, Head, Item, ItemKey, Moment
+from worker.decide.state import Decision, Head, Moment
 
 _ASKS = (RedemptionRequested, RewardRequested, SubscriptionPointsSet)
 
@@ -34,37 +32,25 @@ def asks(fact: Event) -> bool:
 
 
 def change_by(
-    facts: Sequence[Event],
-    sifted: Deduplicated,
-    head: Head,
-    clock: Clock,
-    seen: Mapping[Key, bytes],
-    items: Mapping[ItemKey, Item],
-    since: Moment | None,
-    fold: FoldFirst,
-) -> tuple[AccountChange | None, Deduplicated]:
-    """What facts change in an account with this head, in the order of their arrival, and what became of each then.
+    facts: Sequence[Event], head: Head, clock: Clock, since: Moment | None, fold: FoldFirst
+) -> AccountChange | None:
+    """What new facts change in an account with this head, in the order of their arrival.
 
-    `sifted`: what became of them by what was loaded; `seen`, `items`: by which. `since`: from where on history was loaded. Raises
-    Late if that is not far enough back for all of them, and what `fold` raises.
+    `since`: from where on history was loaded. Raises Late if that is not far enough back for all of them, and what `fold` raises.
     """
-    if not sifted.doubtful and _at_once(sifted.fresh, head, clock):
-        return fold(sifted.fresh, (), None), sifted
-    back = going_back(head, sorted((*sifted.fresh, *sifted.doubtful), key=lambda fact: fact.key), clock)
+    if _at_once(facts, head, clock):
+        return fold(facts, (), None)
+    back = going_back(head, sorted(facts, key=lambda fact: fact.key), clock)
     if back is not None and (since is None or since > back):
         raise Late(back)
-    found, turn = Deduplicated(nameless=sifted.nameless), _Turns(head, fold)
-    for fact in facts:
-        if isinstance(fact.data, OrderPlaced) and _placed_before(fact, found.fresh, items):
-            turn.catch_up(found.fresh)
-        if not found.take(fact, seen, turn.rows(items)):
-            continue
+    turn = _Turns(head, fold)
+    for count, fact in enumerate(facts):
         if asks(fact):
-            turn.catch_up(found.fresh[:-1])
+            turn.catch_up(facts[:count])
         if asks(fact) or turn.head.waiting:
-            turn.catch_up(found.fresh)
-    turn.catch_up(found.fresh)
-    return turn.change, found
+            turn.catch_up(facts[: count + 1])
+    turn.catch_up(facts)
+    return turn.change
 
 
 class _Turns:
@@ -85,17 +71,6 @@ class _Turns:
         self._count = len(facts)
         if self.change is not None:
             self.head = self.change.head
-
-    def rows(self, loaded: Mapping[ItemKey, Item]) -> Mapping[ItemKey, Item | None]:
-        """Items as they are now."""
-        return {**loaded, **self.change.items} if self.change is not None else loaded
-
-
-def _placed_before(fact: Event, fresh: Sequence[Event], items: Mapping[ItemKey, Item]) -> bool:
-    """Whether what becomes of an order hangs on those that came just before: one of this id is among them, or waited for them."""
-    known = items.get(("order", fact.order_id or ""))
-    waits = isinstance(known, Order) and known.status == "waiting"
-    return waits or any(each.order_id == fact.order_id and isinstance(each.data, OrderPlaced) for each in fresh)
 
 
 def _at_once(facts: Sequence[Event], head: Head, clock: Clock) -> bool:

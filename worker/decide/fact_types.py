@@ -36,7 +36,7 @@ from contracts.events import (
     SubscriptionPointsSet,
     SurveyWon,
 )
-from worker.decide import members, opening, orders, requests, reversal, rewards, subscriptions
+from worker.decide import members, opening, orders, requests, retelling, reversal, rewards, subscriptions
 from worker.decide.account import Account
 from worker.decide.program import Version
 from worker.decide.state import ItemKey
@@ -107,7 +107,7 @@ def _uses_points(data: OrderPlaced) -> bool:
 
 # The data's type is the key, so what its row calls is given data of it.
 FACT_TYPES: Final[Mapping[type[Any], FactType]] = {
-    OrderPlaced: FactType(orders.placed, _uses_points, _of_order),
+    OrderPlaced: FactType(retelling.placed, _uses_points, _of_order),
     OrderPaid: FactType(orders.paid, _never),
     OrderRescheduled: FactType(orders.rescheduled, _never),
     ShipmentDispatched: FactType(orders.dispatched, _never),

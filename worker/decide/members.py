@@ -21,13 +21,13 @@ from contracts.events import (
     SurveyWon,
 )
 from contracts.terms import Activity
-from worker.decide import crediting, expiry, ledger, order_update, orders, redemption, tiers
+from worker.decide import crediting, expiry, ledger, order_update, orders, purchases, redemption, tiers
 from worker.decide.account import Account
 from worker.decide.amounts import fraction
 from worker.decide.conditions import Subject, holds
 from worker.decide.lot_name import lot_name
 from worker.decide.order_records import Spent
-from worker.decide.state import Lot, Mark, Setting
+from worker.decide.state import Grant, Lot, Mark, Setting
 from worker.decide.trace import Cut, Doing
 
 MANUAL_HOLD = "manual"
@@ -133,7 +133,7 @@ def _grant(account: Account, rule: Activity, origin: str, name: str, sku: str | 
     if rule.countries and head.country is not None and head.country not in rule.countries:
         account.find("activity_elsewhere", None, rule.id)
         return
-    if rule.bought and sku is not None and not account.marked(f"bought:{sku}"):
+    if rule.bought and sku is not None and not purchases.is_bought(account, sku):
         account.find("activity_without_purchase", None, f"{rule.id}:{sku}")
         return
     if name:
@@ -148,6 +148,8 @@ def _grant(account: Account, rule: Activity, origin: str, name: str, sku: str | 
         lot = Lot(origin=origin, part=rule.id, kind=rule.kind, granted_at=account.at, points=points, rule=rule.rule)
         ledger.credit(account, account.version, expiry.dated(account.version, lot, account.at), points)
         tiers.count_points(account, points, "activity")
+        if rule.bought and sku is not None and rule.order_cancelled == "revoked":
+            purchases.goes_with(account, sku, Grant(origin, rule.id, points, rule.rule))
     if account.journal is not None:
         account.journal.working = None
 

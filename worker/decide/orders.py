@@ -10,11 +10,22 @@ from msgspec.structs import replace
 
 from contracts.events import Line as PlacedLine
 from contracts.events import LineRef, OrderPaid, OrderPlaced, OrderRescheduled, ShipmentDelivered, ShipmentDispatched
-from worker.decide import early, exchange, expiry, ledger, maturity, order_update, redemption, rewards, subscriptions, tiers
+from worker.decide import (
+    early,
+    exchange,
+    expiry,
+    ledger,
+    maturity,
+    order_update,
+    purchases,
+    redemption,
+    rewards,
+    subscriptions,
+    tiers,
+)
 from worker.decide.account import Account
 from worker.decide.order_records import Bonus, Order, OrderLine, Shipment
 from worker.decide.program import Version
-from worker.decide.state import Mark
 
 
 def content_of(body: bytes) -> str:
@@ -23,24 +34,19 @@ def content_of(body: bytes) -> str:
 
 
 def placed(account: Account, data: OrderPlaced) -> None:
-    """An order: its redemption is decided, its points used are taken, and what it earns is shown if the terms say so."""
-    event = account.event
-    assert event is not None
+    """An order that does not stand yet: its redemption is decided, its points used are taken, and what it earns is shown if the
+    terms say so."""
     known = account.order(data.order_id)
-    twice = known is not None and known.status != "rejected" and (known.source, known.id) != (event.source, event.id)
-    if known is not None and twice and known.status != "waiting":
-        account.find("order_twice", data.order_id)
-        return
     version = account.version
     tiers.start(account, version)
     order = _order(account, data)
     kept = subscriptions.kept_for(account, order)
     set_aside = subscriptions.set_aside(account, kept)
-    if known is not None and twice:
+    if known is not None and known.status == "waiting":
         if order.asks and redemption.covered(account, order, data, set_aside):
             # Accepting does not wait: what the first telling still hoped for comes too late.
             account.overtaking.add((known.source, known.id))
-        account.find("order_twice", data.order_id)
+        account.find("order_twice", data.order_id, "while the first waits")
         return
     if order.asks:
         verdict = redemption.decide(account, order, data, set_aside)
@@ -61,19 +67,9 @@ def placed(account: Account, data: OrderPlaced) -> None:
         account.find("no_exchange_rate", order.order_id, order.currency)
     order = replace(order, portions=maturity.open_portions(version, order.lines))
     expiry.prolong(account, version, "order")
-    _remember_bought(account, order)
+    purchases.remember(account, order)
     tiers.ordered(account, order)
     order_update.keep(account, order)
-
-
-def _remember_bought(account: Account, order: Order) -> None:
-    """Note which products were bought, where the terms ask for it (SCO-03)."""
-    if account.version.remembers_bought:
-        bought = dict.fromkeys(line.sku for line in order.lines)
-        account.need(items=[("mark", f"bought:{sku}") for sku in bought])
-        for sku in bought:
-            if not account.marked(f"bought:{sku}"):
-                account.put("mark", f"bought:{sku}", Mark(at=account.at))
 
 
 def _order(account: Account, data: OrderPlaced) -> Order:

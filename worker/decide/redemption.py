@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from contracts.events import OrderPlaced
 from worker.decide import exchange, expiry, ledger
 from worker.decide.account import Account
-from worker.decide.amounts import divide, fraction, part, spread_within
+from worker.decide.amounts import part, spread_within
 from worker.decide.order_records import Order, OrderLine, Spent
 from worker.decide.program import Version
 from worker.decide.state import Decision, Request
@@ -140,10 +140,10 @@ def check_amount(version: Version, order: Order, points: int, covered: int) -> F
         return Finding(points, "above_maximum")
     if points % rules.unit:
         return Finding(points, "not_a_multiple")
-    amount, ceilings = exchange.worth(version, order, points), _ceilings(version, order)
-    if amount > ceilings.lines and ceilings.lines < ceilings.payable:
+    ceilings = _ceilings(version, order)
+    if ceilings.lines < ceilings.payable and exchange.more_than(version, order, points, ceilings.lines):
         return Finding(points, "line_not_redeemable")
-    if amount > _limit(version, order):
+    if exchange.more_than(version, order, points, _limit(version, order)):
         return Finding(points, "exceeds_payable")
     found = _check_payment(version, order, points)
     if found.reason is None and points > covered:
@@ -202,9 +202,12 @@ def verdict_on(account: Account, source: str, id_: str, found: Finding) -> Decis
 
 
 def covered(account: Account, order: Order, data: OrderPlaced, set_aside: int = 0) -> bool:
-    """Whether a redemption that nobody was told of would be accepted now."""
+    """Whether a redemption was accepted, so that the world was told, or would be accepted now."""
     key = (order.source, order.id)
-    new = not account.told_only and key not in account.decided and key not in account.overdrawing
+    told = account.decided.get(key)
+    if told is not None:
+        return told.verdict == "accepted"
+    new = not account.told_only and key not in account.overdrawing
     return new and check(account, order, data, set_aside).reason is None
 
 
@@ -228,9 +231,7 @@ def put_on_lines(version: Version, order: Order, points: int) -> Order:
         part(line.goods, line.kept, line.quantity) if weights_of == "tax_exclusive" and room else room
         for line, room in zip(order.lines, can, strict=True)
     ]
-    numerator, denominator = fraction(version.terms.point_value)
-    same = order.currency == version.terms.currency
-    limits = [divide(room * denominator, numerator, "ceil") for room in can] if same else [points if room else 0 for room in can]
+    limits = [exchange.to_cover(version, order, room) for room in can]
     on_lines = points
     if weights_of == "with_shipping":
         total = sum(can) + order.fees

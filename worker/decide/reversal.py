@@ -22,7 +22,7 @@ from contracts.events import (
     ReturnRequested,
 )
 from contracts.terms import UsedPoints
-from worker.decide import exchange, ledger, maturity, order_update, orders
+from worker.decide import exchange, ledger, maturity, order_update, orders, purchases
 from worker.decide.account import Account
 from worker.decide.amounts import part
 from worker.decide.order_records import HandBack, Order, OrderLine, Spent
@@ -150,7 +150,9 @@ def _take_out(
     portions = order.portions
     for key, n in pieces.items():
         portions = maturity.remove(portions, key, n, open_first=kind == "cancel")
-    order = replace(order, lines=lines, portions=portions)
+    before, order = order, replace(order, lines=lines, portions=portions)
+    if kind == "cancel":
+        purchases.forget(account, before, order)
     order = _used_points(account, version, order, kind, reason)
     if account.journal is not None:
         account.journal.working = None
@@ -180,17 +182,17 @@ def detached(version: Version, order: Order) -> int:
     lines = [line for line in order.lines if not line.replacement]
     if all(line.kept == 0 for line in lines):
         return order.points_used
-    removed = [(line, line.quantity - line.kept) for line in lines]
+    removed = [(line, line.quantity - line.gone - line.kept) for line in lines]
     how = version.terms.reversal.split.order
     if how == "pro_rata":
         return order.detached + sum(line.detached for line in lines)
     value = sum(part(line.goods, n, line.quantity) + part(line.tax, n, line.quantity) for line, n in removed)
     # Fees stay paid while anything is kept, in money and in points: what comes back is of the goods.
-    on_goods = order.points_used - order.fees_used
+    on_goods = order.points_used - order.detached - order.fees_used
     if how == "cash_first":
         cash = sum(line.goods + line.tax for line in lines) - exchange.worth(version, order, on_goods)
         value = max(value - cash, 0)
-    return min(on_goods, exchange.points_for(version, order, value))
+    return order.detached + min(on_goods, exchange.points_for(version, order, value))
 
 
 def _rule(version: Version, kind: Kind, reason: str | None) -> UsedPoints:

@@ -239,11 +239,25 @@ class Setting(Kept, frozen=True):
     due_at: datetime | None = None
 
 
+class Grant(Record, frozen=True):
+    """Points that an activity brought, by the lot into which they came, and the rule by which they are taken back."""
+
+    origin: str
+    part: str
+    points: int
+    rule: str
+
+
 class Mark(Kept, frozen=True):
-    """That something happened once (a review of a product, an activity's reference), so that it earns once."""
+    """That something happened once (a review of a product, an activity's reference), so that it earns once.
+
+    Of a product that was bought: by how many `orders`, and the `grants` that are taken back when the last of them is cancelled.
+    """
 
     at: datetime
     due_at: datetime | None = None
+    orders: int = 0
+    grants: tuple[Grant, ...] = ()
 
 
 class Finding(Kept, frozen=True):

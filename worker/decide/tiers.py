@@ -191,8 +191,11 @@ def reachable(version: Version, tiers: Tiers, windows: dict[str, int], at: datet
     return windows if min(windows, default=first) >= first else {each: windows[each] for each in windows if each >= first}
 
 
-def ordered(account: Account, order: Order) -> None:
-    """An order that takes part ends inactivity at once, so that nobody loses a level while it is not judged yet (SCO-06)."""
+def ordered(account: Account, order: Order, *, again: bool = False) -> None:
+    """An order that takes part ends inactivity at once, so that nobody loses a level while it is not judged yet (SCO-06).
+
+    `again`: one that had been called off goes on, as of its date; it restores nothing a second time.
+    """
     version = account.version
     tiers = version.terms.tiers
     if tiers is None or tiers.inactivity is None or not order.earns:
@@ -201,8 +204,9 @@ def ordered(account: Account, order: Order) -> None:
     tier = account.head.tier
     assert tier is not None
     day = version.days.date_of(order.placed_at)
-    account.head = replace(account.head, tier=replace(tier, last_ordered_on=day, open_orders=(*tier.open_orders, day)))
-    if tiers.inactivity.restore == "one_per_order":
+    last = day if tier.last_ordered_on is None else max(day, tier.last_ordered_on)
+    account.head = replace(account.head, tier=replace(tier, last_ordered_on=last, open_orders=(*tier.open_orders, day)))
+    if tiers.inactivity.restore == "one_per_order" and not again:
         restore(account, tiers)
     account.head = replace(account.head, tier_due_at=next_change(version, account.head, account.at))
 

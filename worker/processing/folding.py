@@ -27,7 +27,7 @@ from worker.decide.load_request import LoadRequest
 from worker.decide.needs import ROUNDS_MAX
 from worker.decide.rebuild import BEGINNING
 from worker.decide.refold import Clock, Late, change_account
-from worker.decide.state import Decision, Item, ItemKey, Moment, blank, withdrawal
+from worker.decide.state import Decision, Moment, blank, withdrawal
 from worker.log import get_logger
 from worker.persist.api import Batch
 from worker.persist.errors import ErasedMeanwhileError
@@ -141,7 +141,7 @@ class Folding:
                     changes.append(_contesting(task, self._anew(task, whole[task.account_id], at_hand, clock)))
                     continue
                 # At every load: another worker may have brought the same fact meanwhile.
-                task.deduplicated = _deduplicated(task, at_hand.row, at_hand.seen, at_hand.items)
+                task.deduplicated = _deduplicated(task, at_hand.row, at_hand.seen)
                 try:
                     change = self._change(task, at_hand, histories.get(task.account_id), clock, last=number == ROUNDS_MAX)
                 except (NotLoaded, Late) as raised:
@@ -169,21 +169,17 @@ class Folding:
         assert row is not None
         program = self._catalogue.program(row.program)
         # Whatever becomes of it, what is new is kept.
-        task.deduplicated = _deduplicated(task, row, loaded.seen, {})
+        task.deduplicated = _deduplicated(task, row, loaded.seen)
         try:
             _must_be_folded(task)
             must_not_move(dossier, program, clock)
             change = folded_anew(dossier, program, clock, self._epoch, withdrawn=task.withdrawn)
-            items = {key: item for key, item in change.items.items() if item is not None}
-            task.deduplicated = _deduplicated(task, row, loaded.seen, items)
 
             def fold(fresh: Sequence[Event], told: Sequence[Decision], after: Moment | None) -> AccountChange:
                 fresh = _kept_of(fresh, row)
                 return folded_anew(dossier, program, clock, self._epoch, fresh, told, after, withdrawn=task.withdrawn)
 
-            at_hand = (change.head, clock, loaded.seen, items, BEGINNING)
-            folded, task.deduplicated = change_by(task.facts, task.deduplicated, *at_hand, fold)
-            change = folded or change
+            change = change_by(task.deduplicated.fresh, change.head, clock, BEGINNING, fold) or change
         except Defect as defect:
             return self._kept_for_later(task, Loaded(row, seen=loaded.seen), row.program, row.member_id, str(defect))
         return change
@@ -213,9 +209,8 @@ class Folding:
                     *given, fresh, clock, history, told=told, after=after, withdrawn=task.withdrawn, epoch=self._epoch
                 )
 
-            at_hand = (row.head if row is not None else blank(), clock, loaded.seen, loaded.items)
             since = history.since if history is not None else None
-            change, task.deduplicated = change_by(task.facts, deduplicated, *at_hand, since, fold)
+            change = change_by(deduplicated.fresh, row.head if row is not None else blank(), clock, since, fold)
             change = _recorded_now(change, loaded)
             return _touched(row, self._epoch) if change is None and row is not None and task.contested else change
         except (NotLoaded, Late):
@@ -236,8 +231,6 @@ class Folding:
         if (row is None or row.fenced is None) and not task.rehearsed:
             log.error("account_fenced", account=str(task.account_id), program=program, why=why)
             metrics.accounts_fenced.inc()
-        while task.deduplicated.doubtful:
-            task.deduplicated.settle(loaded.seen, {})  # nothing can be said of them before the account is rebuilt
         return AccountChange(
             account_id=task.account_id,
             program=program,
@@ -293,11 +286,9 @@ def _must_be_readable(loaded: Loaded, history: History | None) -> None:
         raise Defect(f"there is {why}")
 
 
-def _deduplicated(
-    task: Task, row: AccountRow | None, seen: Mapping[tuple[str, str], bytes], items: Mapping[ItemKey, Item]
-) -> Deduplicated:
+def _deduplicated(task: Task, row: AccountRow | None, seen: Mapping[tuple[str, str], bytes]) -> Deduplicated:
     """The task's facts by what is to become of them."""
-    deduplicated = deduplicate(task.facts, seen, items, nameless=row is not None and row.member_id == nameless(task.account_id))
+    deduplicated = deduplicate(task.facts, seen, nameless=row is not None and row.member_id == nameless(task.account_id))
     deduplicated.fresh = _kept_of(deduplicated.fresh, row)
     return deduplicated
 

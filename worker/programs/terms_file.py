@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from contracts.strict_yaml import StrictLoader
 from contracts.terms import ProgramFile, Terms
-from contracts.terms_checks import shares_too_high, zone_unknown
+from contracts.terms_checks import currencies_unknown, shares_too_high, zone_unknown
 from contracts.terms_schema import nearest_names
 from worker.decide.program import Program
 
@@ -116,7 +116,7 @@ def versions(values: Mapping[str, Any], source: str = "terms") -> list[Terms]:
 
 def _version(values: Mapping[str, Any], source: str) -> Terms:
     terms = _validate(Terms, values, source)
-    if wrong := [str(each) for each in (*zone_unknown(terms), *shares_too_high(terms))]:
+    if wrong := [str(each) for each in (*zone_unknown(terms), *currencies_unknown(terms), *shares_too_high(terms))]:
         raise TermsError(source, wrong)
     return terms
 

@@ -114,10 +114,9 @@ class Simulation:
             ledger = self.ledgers[member] = self._book.open(member, uuid5(_NAMESPACE, f"{self.program.code}:{member}"))
         loaded = ledger.load(needs(facts, self.program))
         digests = ((each, ledger.digest_of(*each)) for each in {(fact.source, fact.id) for fact in facts})
-        deduplicated = deduplicate(facts, {key: digest for key, digest in digests if digest is not None}, loaded.items)
+        deduplicated = deduplicate(facts, {key: digest for key, digest in digests if digest is not None})
         self.counts["duplicate"] += len(deduplicated.duplicates)
         self.counts.update(reason for _, reason, _ in deduplicated.conflicts)
-        assert not deduplicated.doubtful, "one order at a time is delivered"
         if deduplicated.fresh:
             self._change(ledger, deduplicated.fresh, now, loaded)
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from contracts.counting import counted
+from contracts.currencies import MINOR_DIGITS
 
 Language = Literal["ja", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = ("ja", "en")
@@ -201,9 +202,6 @@ LABELS: Final[Mapping[str, Pair]] = {
     "rule": ("定め", "Rule"),
 }
 
-_NO_DECIMALS: Final = frozenset({"JPY", "KRW", "VND", "CLP", "ISK"})
-_MINOR_DIGITS: Final = 2
-
 
 class _Number(int):
     """A whole number in a text: with commas, and with the noun that it counts."""
@@ -242,7 +240,7 @@ class Words:
 
     def money(self, amount: int, currency: str) -> str:
         """An amount of a currency, given in its minor unit."""
-        if currency in _NO_DECIMALS:
-            sign = {"JPY": ("円", " yen")}.get(currency, (f" {currency}", f" {currency}"))[self._place]
-            return f"{amount:,}{sign}"
-        return f"{Decimal(amount).scaleb(-_MINOR_DIGITS):,.2f} {currency}"
+        if currency == "JPY":
+            return f"{amount:,}{('円', ' yen')[self._place]}"
+        digits = MINOR_DIGITS.get(currency, 0)
+        return f"{Decimal(amount).scaleb(-digits):,.{digits}f} {currency}"
