@@ -20,6 +20,8 @@ EXCHANGED := tests/contracts/test_decode.py::test_even_a_fault_of_the_decoder_do
 # How the worker that is measured folds: compiled where there is a C compiler, or FOLD=interpreted.
 FOLD ?= $(if $(shell command -v cc),compiled,interpreted)
 SECONDS ?= 600
+# Processes that the tests run in, by file; each has a Kafka and a Postgres of its own.
+PROCESSES ?= 2
 # Examples of the conservation property in a soak, for each of the five programs.
 CONSERVED ?= 4000
 # Requests that a soak puts to the store in memory and to Postgres, to be answered alike.
@@ -42,8 +44,8 @@ $(STAMP): requirements-dev.lock pyproject.toml
 demo: $(STAMP)  ## a day of a shop's life through a real worker; KEEP=1 leaves it running
 	$(BIN)/loyalty demo $(if $(filter-out 0,$(KEEP)),--keep) $(ARGS)
 
-test: $(STAMP)  ## everything, on real Kafka and real Postgres; ARGS="-k name" narrows it
-	$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP)  ## everything, on real Kafka and real Postgres; ARGS="-k name" narrows it, PROCESSES=0 runs it in one process
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 compiled: $(COMPILED_STAMP)  ## the worker with fold and decoding compiled (needs a C compiler): a wheel in build/compiled, installed in its site
 
@@ -57,6 +59,7 @@ $(COMPILED_STAMP): $(STAMP) $(shell find worker contracts db -type f -not -name 
 
 compiled-test: $(COMPILED_STAMP)  ## rules, properties of the fold and decoding on compiled code, and that its ledgers are the same
 	$(AS_COMPILED) LOYALTY_TEST_FOLD=compiled FOLD_EXAMPLES=4 CONSERVATION_EXAMPLES=50 $(BIN)/python -m pytest -q -o pythonpath= \
+		-n $(PROCESSES) --dist loadfile \
 		tests/compiled tests/rules tests/fold tests/contracts/test_decode.py tests/contracts/test_decode_properties.py \
 		--deselect $(EXCHANGED) $(ARGS)
 

@@ -36,9 +36,17 @@ __all__ = [
 ]
 
 
+LONGEST = ("faults", "simulation", "flows", "local")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Names the markers of these tests."""
     config.addinivalue_line("markers", f"{BOTH_MARKER}: run once on each supported version of Postgres")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Folders whose files take longest go first, or one process would end long after the others."""
+    items.sort(key=lambda item: LONGEST.index(folder) if (folder := item.path.parent.name) in LONGEST else len(LONGEST))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
