@@ -6,7 +6,7 @@ import asyncio
 import json
 import selectors
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from random import Random
 from types import SimpleNamespace
@@ -17,13 +17,14 @@ from aiokafka.errors import KafkaError
 
 from contracts.events import MESSAGE_BYTES_MAX
 from tests.simulation.stages import Stage
+from worker.publish import dead_letters as letters_module
 from worker.publish import leases as leases_module
 from worker.publish import relay as relay_module
 from worker.publish.relay import Relay, RelayOptions
 
 _LETTER_BYTES_MAX = 1_000_000
 """Kafka's own limit, less the headers: a broker takes no message that is larger."""
-OPTIONS = RelayOptions(groups=2, read_rows_max=400, lease_seconds=10.0)
+OPTIONS = RelayOptions(groups=2, read_rows_max=400, lease_seconds=10.0, dead_letters_per_second=5)
 _DLQ = ".loyalty.dlq"
 
 
@@ -120,7 +121,9 @@ class Post:
     @contextmanager
     def _time(self) -> Iterator[None]:
         clock = SimpleNamespace(monotonic=self.seconds)
-        with patch.object(relay_module, "time", clock), patch.object(leases_module, "time", clock):
+        with ExitStack() as patched:
+            for module in (relay_module, leases_module, letters_module):
+                patched.enter_context(patch.object(module, "time", clock))
             yield
 
     def seconds(self) -> float:
@@ -175,7 +178,7 @@ class Post:
     def drain(self, holder: str) -> None:
         """Publish everything."""
         self.pass_time(3 * OPTIONS.lease_seconds)
-        while self._store.tables.outbox:
+        while self._loop.run_until_complete(self._store.backlog())[0]:
             self.publish(holder, 0.0)
             self.pass_time(OPTIONS.lease_seconds)
 

@@ -14,7 +14,8 @@ SELECT order_id, source, id, type, business_at, program, digest, body, tracepare
 SELECT order_id, programs, account_ids, recorded_at FROM order_route;
 
 -- name: transfer_dead_letter
-SELECT topic, partition, record_offset, digest, record_at, reason, detail, key, value, headers, recorded_at FROM dead_letter;
+SELECT topic, partition, record_offset, digest, record_at, reason, detail, path, key, value, headers, recorded_at
+FROM dead_letter;
 
 -- name: transfer_erasure
 SELECT account_id, asked_until, done_until, recorded_at FROM erasure;
