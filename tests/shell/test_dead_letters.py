@@ -12,8 +12,8 @@ from tests.stores.examples import record
 from tests.stores.memory import MemoryStore
 from worker import metrics
 from worker.persist import DeadLetter
-from worker.publish import dead_letters
-from worker.publish.dead_letters import DeadLetters
+from worker.runtime import dead_letters
+from worker.runtime.dead_letters import DeadLetters
 
 ALL = range(64)
 PER_SECOND = 10
@@ -48,25 +48,19 @@ def told() -> dict[str, float]:
     return {sample.labels["reason"]: sample.value for sample in family.samples}
 
 
-async def test_however_often_it_is_a_workers_turn_so_many_go_out_in_a_second(clock: Clock) -> None:
-    store = await flooded(1_000)
-    letters = DeadLetters(store, PER_SECOND)
-    for tenth in range(51):
-        clock.now = 100 + tenth / 10
+async def test_so_many_go_out_at_each_turn_the_first_at_the_first(clock: Clock) -> None:
+    store = await flooded(25)
+    letters = DeadLetters(store, PER_SECOND, lambda: ALL)
+    out = []
+    for _ in range(4):
         await letters.turn()
-        assert len(store.tables.outbox) <= PER_SECOND * (tenth // 10 + 1)
-    assert len(store.tables.outbox) == 6 * PER_SECOND
-
-
-async def test_the_first_letters_go_out_at_once(clock: Clock) -> None:
-    store = await flooded(PER_SECOND)
-    await DeadLetters(store, PER_SECOND).turn()
-    assert len(store.tables.outbox) == PER_SECOND
+        out.append(len(store.tables.outbox))
+    assert out == [10, 20, 25, 25]
 
 
 async def test_a_flood_is_told_every_ten_seconds_until_it_is_over(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     store = await flooded(12 * PER_SECOND)
-    letters = DeadLetters(store, PER_SECOND)
+    letters = DeadLetters(store, PER_SECOND, lambda: ALL)
     for clock.now in range(100, 125):
         await letters.turn()
     logged = capsys.readouterr()
@@ -76,9 +70,16 @@ async def test_a_flood_is_told_every_ten_seconds_until_it_is_over(clock: Clock, 
     assert told() == {}
 
 
-async def test_a_worker_that_hands_over_no_more_tells_no_more(clock: Clock) -> None:
-    letters = DeadLetters(await flooded(3 * PER_SECOND), PER_SECOND)
+async def test_the_worker_that_publishes_the_first_shard_hands_over_and_tells_and_no_other(clock: Clock) -> None:
+    store = await flooded(3 * PER_SECOND)
+    mine = [0, 4]
+    letters = DeadLetters(store, PER_SECOND, lambda: mine)
     await letters.turn()
     assert told() == {"not_json": 2 * PER_SECOND}
-    letters.leave()
+    mine.remove(0)
+    await letters.turn()
     assert told() == {}
+    assert len(store.tables.outbox) == PER_SECOND
+    mine.append(0)
+    await letters.turn()
+    assert told() == {"not_json": PER_SECOND}

@@ -46,7 +46,6 @@ class MemoryOutbox:
     rows: list[Row] = field(default_factory=list)
     leases: dict[str, str] = field(default_factory=dict)
     fails: int = 0
-    handed_over: list[int] = field(default_factory=list)
 
     async def lease(self, name: str, holder: str, seconds: float) -> bool:
         return self.leases.setdefault(name, holder) == holder
@@ -64,13 +63,6 @@ class MemoryOutbox:
             self.fails -= 1
             raise ConnectionError("the database is away")
         self.rows = [row for row in self.rows if row not in rows]
-
-    async def hand_over_dead_letters(self, per_lane: int) -> int:
-        self.handed_over.append(per_lane)
-        return 0
-
-    async def waiting_dead_letters(self) -> Sequence[Any]:
-        return ()
 
 
 RelayMaker = Callable[..., Relay]

@@ -6,7 +6,7 @@ import asyncio
 import json
 import selectors
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 from types import SimpleNamespace
@@ -17,14 +17,15 @@ from aiokafka.errors import KafkaError
 
 from contracts.events import MESSAGE_BYTES_MAX
 from tests.simulation.stages import Stage
-from worker.publish import dead_letters as letters_module
 from worker.publish import leases as leases_module
 from worker.publish import relay as relay_module
 from worker.publish.relay import Relay, RelayOptions
+from worker.runtime.dead_letters import DeadLetters
 
 _LETTER_BYTES_MAX = 1_000_000
 """Kafka's own limit, less the headers: a broker takes no message that is larger."""
-OPTIONS = RelayOptions(groups=2, read_rows_max=400, lease_seconds=10.0, dead_letters_per_second=5)
+OPTIONS = RelayOptions(groups=2, read_rows_max=400, lease_seconds=10.0)
+LETTERS_PER_TURN = 5
 _DLQ = ".loyalty.dlq"
 
 
@@ -121,9 +122,7 @@ class Post:
     @contextmanager
     def _time(self) -> Iterator[None]:
         clock = SimpleNamespace(monotonic=self.seconds)
-        with ExitStack() as patched:
-            for module in (relay_module, leases_module, letters_module):
-                patched.enter_context(patch.object(module, "time", clock))
+        with patch.object(relay_module, "time", clock), patch.object(leases_module, "time", clock):
             yield
 
     def seconds(self) -> float:
@@ -146,7 +145,11 @@ class Post:
         """One worker's relay publishes once; each message may be lost, or its acknowledgement."""
         self._faults[holder], self._gates[holder] = faults, None
         with self._time():
-            return self._loop.run_until_complete(self._relay(holder).publish_once())
+            return self._loop.run_until_complete(self._publish(self._relay(holder)))
+
+    async def _publish(self, relay: Relay) -> int:
+        await DeadLetters(self._store, LETTERS_PER_TURN, relay.owned_shards).turn()
+        return await relay.publish_once()
 
     def restart(self, holder: str) -> None:
         """The worker is gone, without a word: its leases run out by themselves."""

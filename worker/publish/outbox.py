@@ -38,17 +38,6 @@ class OutboxRow(Protocol):
     def created_at(self) -> datetime: ...
 
 
-class Waiting(Protocol):
-    """Dead letters of one reason that are not in the outbox yet, and for how many seconds the oldest has waited."""
-
-    @property
-    def reason(self) -> str: ...
-    @property
-    def letters(self) -> int: ...
-    @property
-    def seconds(self) -> float: ...
-
-
 class OutboxStore(Protocol):
     """The outbox and the leases on its shards."""
 
@@ -66,14 +55,6 @@ class OutboxStore(Protocol):
 
     async def delete(self, rows: Sequence[Any]) -> None:
         """Remove rows that were published."""
-        ...
-
-    async def hand_over_dead_letters(self, per_lane: int) -> int:
-        """Put dead letters that wait into the outbox, up to `per_lane` of one reason and source; how many."""
-        ...
-
-    async def waiting_dead_letters(self) -> Sequence[Waiting]:
-        """The dead letters that still wait, by reason."""
         ...
 
 

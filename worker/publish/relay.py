@@ -30,7 +30,6 @@ from aiokafka.producer.message_accumulator import RecordMetadata
 
 from worker import metrics
 from worker.log import get_logger
-from worker.publish.dead_letters import DeadLetters
 from worker.publish.leases import Leases
 from worker.publish.outbox import Headers, OutboxRow, OutboxStore, RowKey, key_of, smaller
 from worker.publish.producer import abandon_producer, stop_producer
@@ -54,7 +53,6 @@ class RelayOptions:
 
     `topic_retry_seconds`: how often a topic that is not there is looked for. `stuck_seconds`: how long an account waits whose
     message its topic does not take. `refused_seconds`: how long a worker leaves publishing to others after Kafka refused it.
-    `dead_letters_per_second`: so many of one reason and source are handed over, by whoever has the first group.
     """
 
     shards: int = 64
@@ -70,7 +68,6 @@ class RelayOptions:
     retry_seconds_max: float = 5.0
     stuck_seconds: float = 30.0
     refused_seconds: float = 30.0
-    dead_letters_per_second: int = 50
 
 
 class Relay:
@@ -100,7 +97,6 @@ class Relay:
         self._poked = asyncio.Event()
         self._publishing = asyncio.Lock()
         self._leases = Leases(store, holder, options.groups, options.lease_seconds, share)
-        self._dead_letters = DeadLetters(store, options.dead_letters_per_second)
         self._stuck: dict[UUID, float] = {}
         self._partitions: dict[str, int] = {}
         self._missing: dict[str, float] = {}
@@ -161,10 +157,6 @@ class Relay:
         async with self._publishing:
             self._poked.clear()
             await self._leases.keep()
-            if 0 in self._leases.held():
-                await self._dead_letters.turn()
-            else:
-                self._dead_letters.leave()
             shards = self.owned_shards()
             if not shards:
                 return 0

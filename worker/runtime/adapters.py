@@ -9,7 +9,7 @@ from contracts.events import TOPICS_OUT
 from worker.consume.batch import PartitionKey
 from worker.consume.positions import StoredPosition
 from worker.persist.api import Store
-from worker.persist.rows import OutboxRow, Waiting
+from worker.persist.rows import OutboxRow
 
 
 class Positions:
@@ -41,9 +41,3 @@ class Outbox:
 
     async def delete(self, rows: Sequence[OutboxRow]) -> None:
         await self._store.delete(rows)
-
-    async def hand_over_dead_letters(self, per_lane: int) -> int:
-        return await self._store.hand_over_dead_letters(per_lane)
-
-    async def waiting_dead_letters(self) -> Sequence[Waiting]:
-        return await self._store.waiting_dead_letters()

@@ -40,6 +40,7 @@ from worker.runtime import options
 from worker.runtime.adapters import Outbox, Positions
 from worker.runtime.build import VERSION, the_fold_is
 from worker.runtime.clocks import Clocks
+from worker.runtime.dead_letters import DeadLetters
 from worker.runtime.erasing import Eraser
 from worker.runtime.sampling import Sampler
 from worker.runtime.sweeper import Sweeper
@@ -129,6 +130,7 @@ class Worker:
             events_first=self.intake.emptied,
             clock=self.clocks.now,
         )
+        self.dead_letters = DeadLetters(store, settings.relay.dead_letters_per_second, self.relay.owned_shards)
         self.sweeper = Sweeper(store, self.pipeline, catalogue)
         self.eraser = Eraser(store, settings.erasure.wait_seconds)
         self.sampler = Sampler(
@@ -147,6 +149,7 @@ class Worker:
                 ("relay", self.relay.run()),
                 ("timekeeper", self.timekeeper.run()),
                 ("due", self.due.run()),
+                ("dead letters", self.dead_letters.run()),
                 ("sweeper", self.sweeper.run()),
                 ("sampler", self.sampler.run()),
                 ("eraser", self.eraser.run()),

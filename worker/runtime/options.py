@@ -95,7 +95,6 @@ def of_relay(settings: Settings) -> RelayOptions:
         read_rows_max=relay.read_rows_max,
         lease_seconds=relay.lease_seconds,
         idle_seconds_max=relay.idle_seconds_max,
-        dead_letters_per_second=relay.dead_letters_per_second,
     )
 
 
