@@ -49,7 +49,7 @@ GRANT INSERT, UPDATE ON announced TO loyalty_worker;
 GRANT UPDATE ON watermark, certainty, ledger_state TO loyalty_worker;
 -- Come and go.
 GRANT INSERT, UPDATE, DELETE ON lot, item, step, lease TO loyalty_worker;
-GRANT INSERT, DELETE ON parked, outbox, snapshot TO loyalty_worker;
+GRANT INSERT, DELETE ON parked, outbox, dead_letter_queue, snapshot TO loyalty_worker;
 
 -- The only way to take facts away: of an account that was asked to be erased, and of nobody else; and of them only what names a
 -- person, which the function sees to itself.

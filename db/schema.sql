@@ -308,7 +308,8 @@ CREATE TABLE public.dead_letter (
     key bytea,
     value bytea,
     headers bytea NOT NULL,
-    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    path text
 );
 
 
@@ -317,6 +318,13 @@ CREATE TABLE public.dead_letter (
 --
 
 COMMENT ON TABLE public.dead_letter IS 'Records that broke the contract, byte for byte. digest: a topic made again may hold another record at the same offset.';
+
+
+--
+-- Name: COLUMN dead_letter.path; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.dead_letter.path IS 'The attribute or field at fault, where it is one.';
 
 
 --
@@ -331,6 +339,24 @@ ALTER TABLE public.dead_letter ALTER COLUMN dead_letter_id ADD GENERATED ALWAYS 
     NO MAXVALUE
     CACHE 1
 );
+
+
+--
+-- Name: dead_letter_queue; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.dead_letter_queue (
+    lane smallint NOT NULL,
+    dead_letter_id bigint NOT NULL,
+    bytes integer NOT NULL
+);
+
+
+--
+-- Name: TABLE dead_letter_queue; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.dead_letter_queue IS 'Dead letters that are not in the outbox yet. lane: of their reason and source. bytes: of key, value and headers.';
 
 
 --
@@ -813,6 +839,14 @@ ALTER TABLE ONLY public.dead_letter
 
 
 --
+-- Name: dead_letter_queue dead_letter_queue_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.dead_letter_queue
+    ADD CONSTRAINT dead_letter_queue_pkey PRIMARY KEY (lane, dead_letter_id);
+
+
+--
 -- Name: dead_letter dead_letter_topic_partition_record_offset_digest_key; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1089,4 +1123,5 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261122221000'),
     ('20261123000000'),
     ('20261130010000'),
-    ('20261201000000');
+    ('20261201000000'),
+    ('20261202000000');

@@ -29,7 +29,6 @@ records_buffered = Gauge("loyalty_records_buffered", "Records read and not yet h
 positions_lost = Counter("loyalty_positions_lost", "Partitions whose position another worker had moved.", registry=REGISTRY)
 incidents = Counter("loyalty_incidents", "Records removed before they were read, topics made anew.", ["kind"], registry=REGISTRY)
 consumer_restarts = Counter("loyalty_consumer_restarts", "Consumers replaced.", ["reason"], registry=REGISTRY)
-breaker_open = Gauge("loyalty_breaker_open", "1 while broken records pause it.", ["topic", "partition"], registry=REGISTRY)
 
 # through
 batches = Counter("loyalty_batches", "Batches committed.", registry=REGISTRY)
@@ -37,6 +36,15 @@ batch_records = Histogram("loyalty_batch_records", "Records of a committed batch
 stage_seconds = Histogram("loyalty_stage_seconds", "Time of a batch in a stage.", ["stage"], buckets=_SECONDS, registry=REGISTRY)
 events = Counter("loyalty_events", "Events by what became of them.", ["outcome"], registry=REGISTRY)
 dead_letters = Counter("loyalty_dead_letters", "Records that break the contract.", ["reason"], registry=REGISTRY)
+dead_letters_waiting = Gauge(
+    "loyalty_dead_letters_waiting",
+    "Dead letters that wait to be published, up to 10,000 of a source; told by one worker.",
+    ["reason"],
+    registry=REGISTRY,
+)
+dead_letters_waiting_seconds = Gauge(
+    "loyalty_dead_letters_waiting_seconds", "How long the oldest of them has waited.", ["reason"], registry=REGISTRY
+)
 commit_retries = Counter("loyalty_commit_retries", "Commits tried again.", ["why"], registry=REGISTRY)
 event_delay_seconds = Histogram(
     "loyalty_event_delay_seconds", "From the record's time to its commit.", buckets=(*_SECONDS, 60, 300, 3_600), registry=REGISTRY

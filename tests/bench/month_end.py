@@ -153,7 +153,7 @@ async def folded(dsn: str, kind: Kind, instant: datetime, members: int) -> None:
     before = instant - timedelta(seconds=1)
     async with await PostgresStore.open(dsn) as store, pipeline(store) as run:
         for batch in batches(records(_orders(members, shipped))):
-            assert not (await run.process(batch)).broken
+            assert not (await run.process(batch)).outcomes["dead_letter"]
         while due := await store.due(range(SHARDS), before, 1_000):
             await run.run_due([each.account_id for each in due], before)
 

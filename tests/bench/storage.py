@@ -26,7 +26,7 @@ async def measure(bench: Bench) -> Outcome:
         joined = await _bytes(bench, dsn)
         async with await PostgresStore.open(dsn) as store, pipeline(store) as run:
             for batch in batches(records(workload.traffic())):
-                assert not (await run.process(batch)).broken
+                assert not (await run.process(batch)).outcomes["dead_letter"]
         after = await _bytes(bench, dsn)
     finally:
         stack.drop(dsn)

@@ -74,7 +74,7 @@ async def _measure(dsn: str, mix: Mix, monkeypatch: pytest.MonkeyPatch, batch_re
             await registry.register(store, versions(read(path.read_text(encoding="utf-8"), path.name), path.name))
         async with pipeline(store) as run:
             for batch in batches(records(workload.joining(), BEFORE)):
-                assert not (await run.process(batch)).broken
+                assert not (await run.process(batch)).outcomes["dead_letter"]
             connection = await asyncpg.connect(dsn)
             try:
                 before = await connection.fetchval(WRITTEN)
@@ -82,7 +82,7 @@ async def _measure(dsn: str, mix: Mix, monkeypatch: pytest.MonkeyPatch, batch_re
                     applied = 0
                     for batch in batches(records(workload.traffic()), batch_records):
                         done = await run.process(batch)
-                        assert not done.broken
+                        assert not done.outcomes["dead_letter"]
                         applied += done.outcomes["applied"]
                 written = await connection.fetchval(WRITTEN) - before
             finally:

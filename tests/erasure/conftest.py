@@ -70,8 +70,8 @@ class Ledger:
         await settle(self.store, self.pipeline, at)
 
     async def publish(self) -> None:
-        """What a relay does: everything in the outbox goes out."""
-        while rows := await self.store.read(range(64), 1_000):
+        """What a relay does: every message and every dead letter goes out."""
+        while await self.store.hand_over_dead_letters(1_000) + len(rows := await self.store.read(range(64), 1_000)):
             await self.store.delete(rows)
 
     async def erase(self, wait_seconds: float = 0) -> int:

@@ -266,3 +266,16 @@ async def test_a_ledger_built_from_the_facts_of_this_one_has_forgotten_too(
         assert await places_of(other.sql, PERSON) == {}
         await other.sql.close()
     execute(ledger.dsn, "DROP DATABASE erasure_target WITH (FORCE)")
+
+
+async def test_a_dead_letter_that_waits_while_its_person_is_forgotten_goes_out_empty(ledger: Ledger) -> None:
+    await ledger.deliver([*life(), BROKEN])
+    await ledger.deliver([erasure()])
+    await ledger.clock(END)
+    while rows := await ledger.store.read(range(64), 1_000):
+        await ledger.store.delete(rows)
+    assert await ledger.erase() == 1
+    assert await ledger.store.hand_over_dead_letters(1) == 1
+    (letter,) = await ledger.store.read(range(64), 10)
+    assert (letter.key, letter.value) == (None, None)
+    assert all(name.startswith("loyalty_") for name, _ in letter.headers)

@@ -29,8 +29,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "LOYALTY_POSTGRES_STATEMENT_SECONDS": "5",
     "LOYALTY_POSTGRES_LOCK_SECONDS": "2",
     "LOYALTY_POSTGRES_SETTLE_SECONDS": "10",
-    # What is broken on purpose here is not a flood.
-    "LOYALTY_BREAKER_RECORDS_MIN": "1000",
+    # What is broken on purpose here need not wait long.
+    "LOYALTY_RELAY_DEAD_LETTERS_PER_SECOND": "1000",
 }
 _STARTED: Final = '"started"'
 _GIVEN: Final = '"], "event": "partitions_assigned"'

@@ -7,17 +7,15 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from contracts.events import TOPICS_IN
 from db.migrate import migrate
-from tests.flows.bad_records import gift
 from tests.flows.comparison import same_as_simulated, sound
 from tests.flows.probes import Probes
 from tests.flows.shop import Shop
-from tests.flows.system import Raw, System, until
+from tests.flows.system import System, until
 from tests.parts.kafka import TopicNames
 from worker.local import Postgres, RealKafka
 from worker.local.ports import free_ports
@@ -176,46 +174,3 @@ async def _through_an_absence(system: System, server: Postgres) -> None:
     worker.ask_to_stop()
     assert await _end(system, worker) == 0
     assert time.monotonic() - began < STOP_SECONDS
-
-
-async def test_a_flood_of_broken_records_pauses_its_partition_alone_and_loses_nothing(system: System) -> None:
-    await system.prepare({"commerce.order": 1, "loyalty.command": 1})
-    (port,) = free_ports(1)
-    probes = Probes(port)
-    rule = {"RECORDS_MIN": "50", "PAUSE_SECONDS": "4", "PROBE_RECORDS": "10"}
-    system.start_worker(
-        "w1",
-        LOYALTY_PROBE_PORT=str(port),
-        LOYALTY_BATCH_RECORDS_MAX="100",
-        **{f"LOYALTY_BREAKER_{name}": value for name, value in rule.items()},
-    )
-    await until(probes.ready, WAIT_SECONDS, "/ready says yes")
-    broken = [Raw("commerce.order", b"broken %d" % number, (), b"key") for number in range(100)]
-    after = [gift("AFTER", 1, f"after-{number}") for number in range(100)]
-    system.send([*broken, *after])
-
-    async def told() -> bool:
-        return bool((await probes.reasons()).get("breaker"))
-
-    await until(told, WAIT_SECONDS, "/ready says that the breaker is open")
-    (reason,) = (await probes.reasons())["breaker"]
-    assert reason == f"{system.prefix}commerce.order[0]: too many broken records"
-    assert await probes.metric("loyalty_breaker_open", partition="0", topic=f"{system.prefix}commerce.order") == 1
-    others = [replace(gift("OTHER", 1, f"other-{number}"), topic="loyalty.command") for number in range(100)]
-    system.send(others)
-
-    async def available(member: str) -> int:
-        rows = await system.sql("SELECT available FROM account WHERE member_id = $1", member)
-        return int(rows[0]["available"]) if rows else 0
-
-    async def others_go_on() -> bool:
-        return await available("OTHER") == len(others)
-
-    await until(others_go_on, WAIT_SECONDS, "the other partition is read")
-    assert await available("AFTER") < len(after)
-    await system.drained(60)
-    await until(probes.ready, WAIT_SECONDS, "the breaker is closed")
-    assert await available("AFTER") == len(after)
-    letters = await system.sql("SELECT value FROM dead_letter")
-    assert {bytes(row["value"]) for row in letters} == {record.value for record in broken}
-    assert len(letters) == len(await system.dead_letters()) == len(broken)

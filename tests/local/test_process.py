@@ -74,7 +74,7 @@ def test_kill_takes_its_children_along(tmp_path: Path) -> None:
 
 
 def test_a_start_that_fails_shows_the_end_of_its_log(tmp_path: Path) -> None:
-    process = Process("breaker", [sys.executable, "-c", "raise SystemExit('the disk is full')"], tmp_path / "log")
+    process = Process("failing", [sys.executable, "-c", "raise SystemExit('the disk is full')"], tmp_path / "log")
     process.start()
     with pytest.raises(PartFailed, match="the disk is full"):
         process.wait_until(lambda: False, WAIT_SECONDS)

@@ -11,6 +11,7 @@ async def test_a_sender_does_not_tell_where_a_dead_letter_came_from() -> None:
     harness = Harness()
     forged = (("loyalty_topic", b"commerce.order"), ("Loyalty_Offset", b"1"), ("loyalty_error", b"conflict"), ("mine", b"x"))
     await harness.take(Raw("commerce.member", b"broken", forged, b"key"))
+    assert await harness.store.hand_over_dead_letters(1) == 1
     (letter,) = harness.store.tables.outbox.values()
     assert letter.topic == "commerce.member" + DLQ_SUFFIX
     assert letter.value == b"broken"

@@ -15,8 +15,9 @@ import pytest
 from tests.flows.system import ACCOUNT_KEY
 from tests.parts.postgres import DEFAULT_VERSION, Servers
 from tests.recovery.ledgers import KEY, deliver, prepare, rows, shuffled, traffic
+from tests.stores.examples import record
 from worker.local.sql import execute
-from worker.persist import PostgresStore
+from worker.persist import DeadLetter, PostgresStore
 from worker.persist.identity import key_check
 from worker.persist.transfer import Transfer
 from worker.programs import registry
@@ -38,7 +39,7 @@ EQUAL = {
     "order_route": "*",
     "parked": "*",
     "position": "*",
-    "dead_letter": "topic, partition, record_offset, digest, record_at, reason, detail, key, value, headers, recorded_at",
+    "dead_letter": "topic, partition, record_offset, digest, record_at, reason, detail, path, key, value, headers, recorded_at",
     "program_terms": "*",
     "erasure": "*",
     "announced": "*",
@@ -129,6 +130,18 @@ async def test_a_ledger_built_anew_from_facts_is_the_ledger_row_by_row(database:
         await deliver(dsn, late, start=len(early))
     await equal(database, other, STATE)
     await sound(other)
+
+
+async def test_dead_letters_that_wait_to_be_published_wait_in_the_new_ledger(database: str, other: str) -> None:
+    await prepare(database)
+    async with await PostgresStore.open(database) as source, await PostgresStore.open(other) as target:
+        async with source.batch() as batch:
+            await batch.dead_letter([DeadLetter(record(n), "not_json", "x", source="/shop") for n in range(5)])
+        await source.hand_over_dead_letters(2)
+        await Transfer(source, target, key_check(KEY).hex()).begin()
+        assert [(each.reason, each.letters) for each in await target.waiting_dead_letters()] == [("not_json", 3)]
+        await target.hand_over_dead_letters(10)
+        assert [row.version for row in await target.read(range(64), 10)] == [2, 3, 4]
 
 
 async def test_an_interrupted_run_goes_on_and_a_database_in_use_is_refused(database: str, other: str) -> None:

@@ -13,7 +13,6 @@ from aiokafka.errors import IllegalStateError, KafkaConnectionError
 
 from tests.shell.conftest import Positions, until
 from worker.consume.batch import time_of
-from worker.consume.breaker import Breaker, BreakerRule
 from worker.consume.consumer import to_record
 from worker.consume.intake import Intake, IntakeOptions
 from worker.consume.positions import Incident
@@ -278,23 +277,6 @@ async def test_kafkas_own_offsets_follow_and_their_failure_does_not_matter() -> 
     reader.fails = True
     intake.settled(batch.moves)
     await intake.commit_advisory()
-
-
-async def test_a_breaker_pauses_one_partition_and_keeps_its_records() -> None:
-    intake, reader = await opened(A, B)
-    breaker = Breaker(BreakerRule(records_min=1))
-    breaker.observe(("a", 0), 10, 10, NOW)
-    intake.guard(breaker, NOW)
-    reader.give(intake, A, 0)
-    reader.give(intake, B, 0)
-    batch = await intake.next_batch(10)
-    assert batch is not None
-    assert [record.topic for record in batch.records] == ["b"]
-    breaker.forget(("a", 0))
-    intake.guard(breaker, NOW)
-    batch = await intake.next_batch(10)
-    assert batch is not None
-    assert [record.topic for record in batch.records] == ["a"]
 
 
 async def test_after_closing_no_batch_comes() -> None:

@@ -105,14 +105,6 @@ def test_a_time_far_in_the_future_is_not_passed_over_for_ever() -> None:
     pytest.fail("it was passed over")
 
 
-@pytest.mark.parametrize(("allowance", "count"), [(None, 5), (0, 0), (2, 2)])
-def test_an_allowance_bounds_what_is_taken_and_throws_nothing_away(allowance: int | None, count: int) -> None:
-    buffer = lane_of([0] * 5)
-    buffer.allowance = allowance
-    assert len(take_in_step([buffer], step(), 10, 0)[0]) == count
-    assert len(buffer.records) == 5 - count
-
-
 def test_moves_form_a_chain_and_end_at_the_consumers_position() -> None:
     buffer = lane_of([5, 6, 7])
     buffer.fetched = 9  # a marker and a gap behind the last record

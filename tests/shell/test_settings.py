@@ -121,7 +121,7 @@ def test_secrets_are_never_shown(environment: Environment) -> None:
 
 
 def test_all_mistakes_are_told_at_once(environment: Environment) -> None:
-    environment(GOOD, LOYALTY_PROBE_PORT="x", LOYALTY_SHOE_SIZE="43", LOYALTY_BREAKER_SHARE_MAX="2")
+    environment(GOOD, LOYALTY_PROBE_PORT="x", LOYALTY_SHOE_SIZE="43", LOYALTY_STEP_WAIT_SECONDS="-1")
     assert len(mistakes()) == 3
 
 

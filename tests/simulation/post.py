@@ -20,10 +20,12 @@ from tests.simulation.stages import Stage
 from worker.publish import leases as leases_module
 from worker.publish import relay as relay_module
 from worker.publish.relay import Relay, RelayOptions
+from worker.runtime.dead_letters import DeadLetters
 
 _LETTER_BYTES_MAX = 1_000_000
 """Kafka's own limit, less the headers: a broker takes no message that is larger."""
 OPTIONS = RelayOptions(groups=2, read_rows_max=400, lease_seconds=10.0)
+LETTERS_PER_TURN = 5
 _DLQ = ".loyalty.dlq"
 
 
@@ -143,7 +145,11 @@ class Post:
         """One worker's relay publishes once; each message may be lost, or its acknowledgement."""
         self._faults[holder], self._gates[holder] = faults, None
         with self._time():
-            return self._loop.run_until_complete(self._relay(holder).publish_once())
+            return self._loop.run_until_complete(self._publish(self._relay(holder)))
+
+    async def _publish(self, relay: Relay) -> int:
+        await DeadLetters(self._store, LETTERS_PER_TURN, relay.owned_shards).turn()
+        return await relay.publish_once()
 
     def restart(self, holder: str) -> None:
         """The worker is gone, without a word: its leases run out by themselves."""
@@ -175,7 +181,7 @@ class Post:
     def drain(self, holder: str) -> None:
         """Publish everything."""
         self.pass_time(3 * OPTIONS.lease_seconds)
-        while self._store.tables.outbox:
+        while self._loop.run_until_complete(self._store.backlog())[0]:
             self.publish(holder, 0.0)
             self.pass_time(OPTIONS.lease_seconds)
 

@@ -70,7 +70,7 @@ class StageBatch(MemoryBatch):
     act: Act
 
     def __init__(self, stage: MemoryStage, act: Act) -> None:
-        super().__init__(stage.tables, {}, 900_000)
+        super().__init__(stage.tables, {})
         self.stage = stage
         self.act = act
         self._moves: list[Move] = []

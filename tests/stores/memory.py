@@ -6,6 +6,7 @@ For simulations: fast, and everything that happens in it is decided by the calle
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Hashable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
@@ -34,8 +35,17 @@ from worker.persist import (
     Terms,
     TermsConflictError,
     Violation,
+    Waiting,
     WrongKeyError,
     shard_of,
+)
+from worker.persist.dead_letters import (
+    BYTES_AT_ONCE_MAX,
+    LETTERS_AT_ONCE_MAX,
+    LetterName,
+    bytes_of,
+    lane_of,
+    message,
 )
 
 NIL = UUID(int=0)
@@ -61,7 +71,7 @@ class MemoryStore:
 
     @asynccontextmanager
     async def _batch(self) -> AsyncIterator[MemoryBatch]:
-        batch = MemoryBatch(self.tables, self._locks, self._dead_letter_bytes_max)
+        batch = MemoryBatch(self.tables, self._locks)
         try:
             yield batch
             batch.commit(self.clock())
@@ -196,7 +206,41 @@ class MemoryStore:
             self.tables.outbox.pop((row.account_id, row.version, row.ordinal), None)
 
     async def backlog(self) -> tuple[int, datetime | None]:
-        return len(self.tables.outbox), min((row.created_at for row in self.tables.outbox.values()), default=None)
+        waiting = len(self.tables.outbox) + len(self.tables.queued_letters)
+        return waiting, min((row.created_at for row in self.tables.outbox.values()), default=None)
+
+    async def hand_over_dead_letters(self, per_lane: int) -> int:
+        taken = self._first_letters(per_lane)
+        for name in taken:
+            del self.tables.queued_letters[name]
+            row = message(name, self.tables.dead_letters[name], self.clock(), self._dead_letter_bytes_max)
+            self.tables.outbox[row.account_id, row.version, row.ordinal] = row
+        return len(taken)
+
+    def _first_letters(self, per_lane: int) -> list[LetterName]:
+        """The first of each lane; where those are too many together, the first of all lanes before the second of any."""
+        turns: Counter[int] = Counter()
+        first: list[tuple[int, int, LetterName]] = []
+        for place, name in enumerate(self.tables.queued_letters):
+            lane = lane_of(self.tables.dead_letters[name])
+            turns[lane] += 1
+            if turns[lane] <= per_lane:
+                first.append((turns[lane], place, name))
+        taken, taken_bytes = [], 0
+        for _, _, name in sorted(first)[:LETTERS_AT_ONCE_MAX]:
+            if taken_bytes >= BYTES_AT_ONCE_MAX:
+                break
+            record = self.tables.dead_letters[name].record
+            taken_bytes += bytes_of(record)
+            taken.append(name)
+        return taken
+
+    async def waiting_dead_letters(self) -> list[Waiting]:
+        found: dict[str, list[datetime]] = {}
+        for name, kept_at in self.tables.queued_letters.items():
+            found.setdefault(self.tables.dead_letters[name].reason, []).append(kept_at)
+        now = self.clock()
+        return [Waiting(reason, len(kept), (now - min(kept)).total_seconds()) for reason, kept in sorted(found.items())]
 
     # Terms and the ledger as a whole
 

@@ -26,17 +26,16 @@ from worker.persist import (
     PositionLostError,
     Route,
 )
-from worker.persist.dead_letters import LetterName, by_name, message
+from worker.persist.dead_letters import LetterName, by_name
 from worker.persist.encoding import cloudevents_headers
 
 
 class MemoryBatch:
     """`api.Batch` in memory."""
 
-    def __init__(self, tables: Tables, locks: dict[Hashable, asyncio.Lock], dead_letter_bytes_max: int) -> None:
+    def __init__(self, tables: Tables, locks: dict[Hashable, asyncio.Lock]) -> None:
         self._tables = tables
         self._locks = locks
-        self._dead_letter_bytes_max = dead_letter_bytes_max
         self._held: dict[Hashable, asyncio.Lock] = {}
         self._routes: dict[str, Route] = {}
         self._parked: dict[ParkedKey, Event] = {}
@@ -278,9 +277,7 @@ class MemoryBatch:
 
     def _commit_dead(self, new: Mapping[LetterName, DeadLetter], now: datetime) -> None:
         self._tables.dead_letters.update(new)
-        for name, letter in new.items():
-            row = message(name, letter, now, self._dead_letter_bytes_max)
-            self._tables.outbox[row.account_id, row.version, row.ordinal] = row
+        self._tables.queued_letters.update(dict.fromkeys(sorted(new), now))
 
 
 _K = TypeVar("_K")

@@ -44,6 +44,7 @@ class Tables:
     readings: dict[Partition, Reading] = field(default_factory=dict)
     outbox: dict[tuple[UUID, int, int], OutboxRow] = field(default_factory=dict)
     dead_letters: dict[LetterName, DeadLetter] = field(default_factory=dict)
+    queued_letters: dict[LetterName, datetime] = field(default_factory=dict)
     terms: dict[tuple[str, bytes], Terms] = field(default_factory=dict)
     announced: dict[tuple[UUID, str, str], Decision] = field(default_factory=dict)
     leases: dict[str, tuple[str, datetime]] = field(default_factory=dict)

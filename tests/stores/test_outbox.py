@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
+from contextlib import suppress
 from uuid import UUID
 
 import pytest
@@ -10,6 +13,7 @@ from tests.stores.examples import KEY, PROGRAM, T0, earned, member, record
 from tests.stores.test_accounts import post, row_of
 from worker.decide.change import Message
 from worker.persist import DeadLetter, OutboxRow, Store, StoreError, account_id, shard_of
+from worker.persist.dead_letters import BYTES_AT_ONCE_MAX, LETTERS_AT_ONCE_MAX
 from worker.persist.identity import partition_account
 
 ALL = range(64)
@@ -18,6 +22,12 @@ M1 = account_id(KEY, PROGRAM, "M1")
 
 def name(row: OutboxRow) -> tuple[UUID, int, int]:
     return row.account_id, row.version, row.ordinal
+
+
+async def handed_over(store: Store, per_lane: int = 10) -> list[OutboxRow]:
+    """The outbox, with the next dead letters in it."""
+    await store.hand_over_dead_letters(per_lane)
+    return await store.read(ALL, 5_000)
 
 
 async def test_a_message_is_a_cloudevent_in_binary_mode(store: Store) -> None:
@@ -76,7 +86,7 @@ async def test_a_dead_letter_is_kept_and_sent_byte_for_byte(store: Store) -> Non
     async with store.batch() as batch:
         assert await batch.dead_letter([DeadLetter(record(7), "not_json", "at byte 0")]) == 1
         assert await batch.dead_letter([]) == 0
-    (row,) = await store.read(ALL, 10)
+    (row,) = await handed_over(store)
     assert (row.account_id, row.version) == (partition_account("commerce.order", 0), 7)
     assert (row.topic, row.key, row.value) == ("commerce.order.loyalty.dlq", b"key", b"\xff broken")
     assert row.headers == (
@@ -95,7 +105,7 @@ async def test_a_dead_letter_names_the_field_at_fault_in_a_header_of_its_own(sto
     async with store.batch() as batch:
         await batch.dead_letter([DeadLetter(record(7), "float_money", f"{path}: should be an integer", path)])
         await batch.dead_letter([DeadLetter(record(8, b"x" * 2_000), "bad_data", f"{path}: is too long", path)])
-    fields, pointer = (dict(row.headers) for row in sorted(await store.read(ALL, 10), key=lambda row: row.version))
+    fields, pointer = (dict(row.headers) for row in sorted(await handed_over(store), key=lambda row: row.version))
     assert fields["loyalty_path"] == pointer["loyalty_path"] == path.encode()
     assert "loyalty_pointer" in pointer
 
@@ -107,7 +117,7 @@ async def test_a_record_is_one_dead_letter_however_often_it_is_read(store: Store
     async with store.batch() as batch:
         again = DeadLetter(record(7, b"of a topic made again"), "not_json", "x")
         assert await batch.dead_letter([letter, again, DeadLetter(record(8, None), "empty_value", "x")]) == 2
-    rows = await store.read(ALL, 10)
+    rows = await handed_over(store)
     assert sorted((row.version, row.value) for row in rows if row.version == 7) == [
         (7, b"of a topic made again"),
         (7, b"\xff broken"),
@@ -118,7 +128,7 @@ async def test_a_record_is_one_dead_letter_however_often_it_is_read(store: Store
 async def test_a_record_too_large_to_send_again_goes_as_a_pointer(store: Store) -> None:
     async with store.batch() as batch:
         await batch.dead_letter([DeadLetter(record(7, b"x" * 2_000), "too_large", "x")])
-    (row,) = await store.read(ALL, 10)
+    (row,) = await handed_over(store)
     assert (row.key, row.value) == (None, b"")
     assert dict(row.headers)["loyalty_pointer"] == b"commerce.order/0/7"
     assert "ce_id" not in dict(row.headers)
@@ -133,3 +143,69 @@ async def test_a_dead_letter_may_have_any_time(store: Store, milliseconds: int) 
             assert await batch.dead_letter([DeadLetter(odd, "empty_value", "x")]) == 1
     except StoreError as error:
         pytest.fail(str(error))
+
+
+def flood(count: int, source: str | None, first: int = 0, value: bytes = b"broken", reason: str = "not_json") -> list[DeadLetter]:
+    return [DeadLetter(record(first + n, value), reason, "x", source=source) for n in range(count)]
+
+
+async def test_a_flood_is_handed_over_bit_by_bit_in_order_and_no_other_sender_waits_for_it(store: Store) -> None:
+    async with store.batch() as batch:
+        await batch.dead_letter(flood(7, "/flooder"))
+        await batch.dead_letter([*flood(2, "/other", 100), *flood(1, "/flooder", 200, reason="bad_data"), *flood(1, None, 300)])
+    assert await store.read(ALL, 10) == []
+    assert (await store.backlog())[0] == 11
+    turns = []
+    for _ in range(5):
+        rows = await handed_over(store, 3)
+        turns.append([row.version for row in rows])
+        await store.delete(rows)
+    assert turns == [[0, 1, 2, 100, 101, 200, 300], [3, 4, 5], [6], [], []]
+
+
+async def test_of_all_senders_together_only_so_much_is_handed_over_and_the_first_of_each_goes_first(store: Store) -> None:
+    async with store.batch() as batch:
+        await batch.dead_letter(flood(2 * LETTERS_AT_ONCE_MAX, "/flooder"))
+        await batch.dead_letter(flood(1, "/other", 5_000))
+    versions = [row.version for row in await handed_over(store, 2 * LETTERS_AT_ONCE_MAX)]
+    assert versions == [*range(LETTERS_AT_ONCE_MAX - 1), 5_000]
+
+
+async def test_large_letters_are_handed_over_a_few_at_once(store: Store) -> None:
+    quarter = bytes(BYTES_AT_ONCE_MAX // 4)
+    async with store.batch() as batch:
+        await batch.dead_letter([*flood(6, "/flooder", 0, quarter), *flood(1, "/other", 100)])
+    assert [row.version for row in await handed_over(store)] == [0, 1, 2, 3, 100]
+    async with store.batch() as batch:
+        await batch.dead_letter(flood(1, "/larger", 200, 5 * quarter))
+    assert [row.version for row in await handed_over(store)][-2:] == [100, 200]
+
+
+async def test_what_two_hand_over_at_once_is_handed_over_once(store: Store) -> None:
+    async with store.batch() as batch:
+        await batch.dead_letter(flood(100, "/flooder"))
+    moved = 0
+    while (await store.waiting_dead_letters()) != []:
+        moved += sum(await asyncio.gather(*(store.hand_over_dead_letters(20) for _ in range(3))))
+    assert moved == 100
+    assert Counter(row.version for row in await store.read(ALL, 1_000)) == Counter(range(100))
+
+
+async def test_letters_of_a_batch_that_was_given_up_wait_for_nothing(store: Store) -> None:
+    with suppress(ZeroDivisionError):
+        async with store.batch() as batch:
+            await batch.dead_letter(flood(3, "/flooder"))
+            raise ZeroDivisionError
+    assert await handed_over(store) == []
+    assert (await store.backlog())[0] == 0
+
+
+async def test_what_waits_is_told_by_reason(store: Store) -> None:
+    assert await store.waiting_dead_letters() == []
+    async with store.batch() as batch:
+        await batch.dead_letter([*flood(3, "/a"), *flood(2, "/b", 10), *flood(1, "/a", 20, reason="bad_data")])
+    found = await store.waiting_dead_letters()
+    assert [(each.reason, each.letters) for each in found] == [("bad_data", 1), ("not_json", 5)]
+    assert all(0 <= each.seconds < 60 for each in found)
+    await store.hand_over_dead_letters(2)
+    assert [(each.reason, each.letters) for each in await store.waiting_dead_letters()] == [("not_json", 1)]

@@ -97,6 +97,7 @@ _FILL = """
     INSERT INTO position SELECT 'commerce.order', n, -1, 1, '', now() FROM ids;
     INSERT INTO dead_letter (topic, partition, record_offset, digest, reason, detail, headers)
     SELECT 'commerce.order', 0, n, '', 'not_json', '', '' FROM ids;
+    INSERT INTO dead_letter_queue SELECT n % 256, n, 10 FROM ids;
 """
 
 
@@ -135,7 +136,7 @@ OF_REFILLED = {
 @pytest.fixture
 async def refilled(full: Any) -> Any:
     """Tables that come and go were vacuumed while one row was left at their end, and filled again since."""
-    for table in ("outbox", "parked"):
+    for table in ("outbox", "parked", "dead_letter_queue"):
         await full.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
         await full.execute(f"CREATE TEMP TABLE kept AS SELECT * FROM {table} WHERE ctid < (SELECT max(ctid) FROM {table})")
         await full.execute(f"DELETE FROM {table} WHERE ctid < (SELECT max(ctid) FROM {table})")
@@ -155,6 +156,16 @@ async def test_a_table_that_statistics_call_empty_is_not_compared_row_by_row_wit
     nodes = await _plan(refilled, SQL[name], values, "ANALYZE")
     looked_at = sum(n["Actual Rows"] * n["Actual Loops"] + n.get("Rows Removed by Filter", 0) for n in nodes)
     assert ASKED < looked_at < 20 * ASKED
+
+
+@pytest.mark.both_postgres
+async def test_handing_over_dead_letters_looks_at_those_that_it_takes_however_many_wait(refilled: Any) -> None:
+    nodes = await _plan(refilled, SQL["take_dead_letters"], ("256", "2", str(ASKED), "1000000"), "ANALYZE")
+    tables = {"dead_letter", "dead_letter_queue"}
+    looked_at = sum(n["Actual Rows"] * n["Actual Loops"] for n in nodes if n.get("Relation Name") in tables)
+    removed = sum(n.get("Rows Removed by Filter", 0) for n in nodes)
+    assert ASKED < looked_at < 5 * ASKED
+    assert removed < ASKED
 
 
 async def _plan(connection: Any, query: str, values: Sequence[str] = (), how: str = "COSTS") -> list[dict[str, Any]]:

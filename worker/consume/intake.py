@@ -19,7 +19,6 @@ from aiokafka.errors import IllegalStateError, KafkaError
 
 from worker import metrics
 from worker.consume.batch import Batch, Move, PartitionKey, PartitionProgress
-from worker.consume.breaker import Breaker
 from worker.consume.consumer import to_record
 from worker.consume.partition_buffer import BATCH_BYTES_MAX, PartitionBuffer, Step, take_in_step
 from worker.consume.position_check import examine, goes_on
@@ -119,24 +118,6 @@ class Intake:
         slowest_ms = None if slowest is None else int(slowest.timestamp() * 1000)
         self._step.set_slowest(slowest_ms, _monotonic_ms())
         self._changed.set()
-
-    def allow(self, partition: PartitionKey, records: int | None) -> None:
-        """Bound what a batch may take of one partition: 0 = nothing, None = no bound. Nothing is thrown away."""
-        if buffer := self._buffers.get(partition):
-            buffer.allowance = records
-            self._changed.set()
-
-    def guard(self, breaker: Breaker, now: datetime) -> None:
-        """Bound every partition by what its breaker allows; breakers of partitions that went elsewhere are forgotten."""
-        for key in breaker.open_partitions():
-            if key not in self._buffers:
-                breaker.forget(key)
-                metrics.breaker_open.labels(topic=key[0], partition=key[1]).set(0)
-        for key, buffer in self._buffers.items():
-            allowance = breaker.allowance(key, now)
-            if allowance != buffer.allowance:
-                self.allow(key, allowance)
-                metrics.breaker_open.labels(topic=key[0], partition=key[1]).set(allowance is not None)
 
     @property
     def waiting(self) -> int:

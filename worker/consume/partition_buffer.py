@@ -50,8 +50,6 @@ class PartitionBuffer:
     """Up to here can be read (the last stable offset), as of the last answer of the broker."""
     last_ms: int | None = None
     """Record time of the newest record ever put in."""
-    allowance: int | None = None
-    """Records that a batch may take at most; None = no bound (see the breaker)."""
     unsettled: deque[tuple[int, int]] = field(default_factory=deque)
     """(next offset, oldest record time in ms) of moves that were handed out and not settled yet."""
     empty_since_ms: int | None = None
@@ -59,7 +57,7 @@ class PartitionBuffer:
 
     @property
     def takeable(self) -> bool:
-        return self.state == "open" and bool(self.records) and self.allowance != 0
+        return self.state == "open" and bool(self.records)
 
     @property
     def newest(self) -> bytes:
@@ -74,7 +72,7 @@ class PartitionBuffer:
     @property
     def starving(self) -> bool:
         """More can be read, but nothing is here yet: others should wait."""
-        return self.state == "open" and not self.records and self.fetched < self.fetch_end and self.allowance != 0
+        return self.state == "open" and not self.records and self.fetched < self.fetch_end
 
     def put(self, records: Iterable[Record], position: int) -> None:
         """Add what was read; `position` is the consumer's position after it."""
@@ -190,7 +188,7 @@ def take_in_step(
     while heap and len(records) < records_max:
         time_ms, key, buffer = heap[0]
         _, run = runs.setdefault(key, (buffer, []))
-        if time_ms > limit or (buffer.allowance is not None and len(run) >= buffer.allowance):
+        if time_ms > limit:
             heapq.heappop(heap)
             continue
         room -= buffer.sizes[0]

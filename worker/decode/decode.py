@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -32,7 +33,8 @@ def decode(record: Record, now: datetime, limits: Limits, admission: Admission |
     try:
         decoded = _decode(record, _latest(record, now), limits)
         if admission is not None and isinstance(decoded, Event):
-            return refusal(decoded, record.topic, admission) or decoded
+            refused = refusal(decoded, record.topic, admission)
+            return decoded if refused is None else replace(refused, source=decoded.source)
         return decoded
     except BrokenRecordError as error:
         return error.broken
@@ -101,13 +103,12 @@ def _is_json(content_type: str | None) -> bool:
 
 
 def _binary(content_type: str | None, sent: dict[str, str], value: bytes, now: datetime, limits: Limits) -> Event | Skipped:
-    attributes = read(sent, now, limits)
-    if isinstance(attributes, Skipped):
-        return attributes
-    if not _is_json(content_type):
-        raise BrokenRecordError("not_json_content", "content-type should be application/json, is another", "content-type")
-    _, body = parse(value, limits)
-    return _event(attributes, body)
+    def body() -> bytes:
+        if not _is_json(content_type):
+            raise BrokenRecordError("not_json_content", "content-type should be application/json, is another", "content-type")
+        return parse(value, limits)[1]
+
+    return _sent_by(sent, body, now, limits)
 
 
 def _structured(content_type: str | None, value: bytes, now: datetime, limits: Limits) -> Event | Skipped:
@@ -119,11 +120,24 @@ def _structured(content_type: str | None, value: bytes, now: datetime, limits: L
         raise BrokenRecordError(
             "not_cloudevents", "should be a CloudEvent: ce_ headers, or a JSON object with specversion; is neither"
         )
-    attributes = read(envelope, now, limits)
-    if isinstance(attributes, Skipped):
-        return attributes
-    _check_data(envelope)
-    return _event(attributes, canonical(envelope["data"]))
+
+    def body() -> bytes:
+        _check_data(envelope)
+        return canonical(envelope["data"])
+
+    return _sent_by(envelope, body, now, limits)
+
+
+def _sent_by(sent: Mapping[str, Any], body: Callable[[], bytes], now: datetime, limits: Limits) -> Event | Skipped:
+    """The event of these attributes and this body. What is broken in it is said to be of the source that it names."""
+    try:
+        attributes = read(sent, now, limits)
+        return attributes if isinstance(attributes, Skipped) else _event(attributes, body())
+    except BrokenRecordError as error:
+        source = sent.get("source")
+        if isinstance(source, str):
+            error.broken = replace(error.broken, source=source)
+        raise
 
 
 def _check_data(envelope: Mapping[str, Any]) -> None:

@@ -92,11 +92,12 @@ class Skipped:
 class Broken:
     """A record that breaks the contract. `detail` says where, what is wrong and what would be right; it never holds
     values of the payload. `path`: the attribute, or the field of the data by names and positions (`data.lines.0.sku`), that
-    is at fault; None where it is the record as a whole."""
+    is at fault; None where it is the record as a whole. `source`: the sender that it names; None where that cannot be read."""
 
     reason: Reason
     detail: str
     path: str | None = None
+    source: str | None = field(default=None, compare=False)
 
 
 class BrokenRecordError(Exception):

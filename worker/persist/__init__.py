@@ -35,6 +35,7 @@ from worker.persist.rows import (
     Snapshots,
     Terms,
     Violation,
+    Waiting,
 )
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "TermsConflictError",
     "UnavailableError",
     "Violation",
+    "Waiting",
     "WrongKeyError",
     "account_id",
     "key_check",

@@ -34,6 +34,7 @@ from worker.persist.rows import (
     Snapshots,
     Terms,
     Violation,
+    Waiting,
 )
 
 
@@ -114,7 +115,7 @@ class Batch(Protocol):
         """Which of these accounts were erased, and up to which business time."""
 
     async def dead_letter(self, letters: Sequence[DeadLetter]) -> int:
-        """Keeps records byte for byte and queues them for their DLQ topic (too large ones: a pointer). Repeats are ignored.
+        """Keeps records byte for byte and queues them for `hand_over_dead_letters`. Repeats are ignored.
 
         Returns how many are new.
         """
@@ -140,7 +141,15 @@ class OutboxStore(Protocol):
         """Removes messages that were published; those that are gone already are ignored."""
 
     async def backlog(self) -> tuple[int, datetime | None]:
-        """How many messages wait to be published, and since when the oldest does."""
+        """How many messages wait to be published, dead letters that are still queued among them; and since when the oldest of
+        those does that are handed over."""
+
+    async def hand_over_dead_letters(self, per_lane: int) -> int:
+        """Makes messages of dead letters that were kept, oldest first: up to `per_lane` of one reason and source, and of all
+        together what can be published beside other messages (too large ones as a pointer). Returns how many."""
+
+    async def waiting_dead_letters(self) -> list[Waiting]:
+        """What is kept and not handed over yet, by reason."""
 
 
 class Store(OutboxStore, Protocol):

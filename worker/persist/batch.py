@@ -91,4 +91,8 @@ class PostgresBatch:
         return await erasure.erase(self._link, account)
 
     async def dead_letter(self, letters: Sequence[DeadLetter]) -> int:
-        return await dead_letters.keep(self._link, letters, self._dead_letter_bytes_max)
+        return await dead_letters.keep(self._link, letters)
+
+    async def hand_over_dead_letters(self, per_lane: int) -> int:
+        """Moves dead letters that were kept to the outbox, up to `per_lane` of each lane."""
+        return await dead_letters.hand_over(self._link, per_lane, self._dead_letter_bytes_max)

@@ -15,7 +15,7 @@ import asyncpg
 from db.migrate import applied, migrations
 from worker.decide.state import Decision
 from worker.persist import accounts as account_rows
-from worker.persist import dossiers, invariants, kafka, orders, snapshots
+from worker.persist import dead_letters, dossiers, invariants, kafka, orders, snapshots
 from worker.persist.batch import PostgresBatch
 from worker.persist.errors import (
     OutcomeUnknownError,
@@ -40,6 +40,7 @@ from worker.persist.rows import (
     Route,
     Terms,
     Violation,
+    Waiting,
 )
 
 if TYPE_CHECKING:
@@ -262,6 +263,14 @@ class PostgresStore(snapshots.SnapshotStore):
         async with self._link() as link:
             (row,) = await link.fetch("outbox_backlog")
             return row["messages"], row["oldest_at"]
+
+    async def hand_over_dead_letters(self, per_lane: int) -> int:
+        async with self._batch() as batch:
+            return await batch.hand_over_dead_letters(per_lane)
+
+    async def waiting_dead_letters(self) -> list[Waiting]:
+        async with self._link() as link:
+            return await dead_letters.waiting(link)
 
     # Terms and the ledger as a whole
 

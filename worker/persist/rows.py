@@ -144,12 +144,23 @@ class Arrival:
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """A record that broke the contract and why. `detail` holds no personal data and nothing of the payload; `path` names the
-    field at fault where there is one, and goes out with the message (the row tells it in `detail`)."""
+    field at fault where there is one. `source`: who sent it as it says itself, where that could be read; it is not kept."""
 
     record: Record
     reason: str
     detail: str
     path: str | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Dead letters of one reason that wait to be published: how many (a flood is counted up to a bound), and for how many
+    seconds the oldest has waited."""
+
+    reason: str
+    letters: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

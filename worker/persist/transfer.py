@@ -14,6 +14,7 @@ from uuid import UUID
 
 from worker.decide.change import AccountChange
 from worker.decide.state import Certainty
+from worker.persist.accounts import columns
 from worker.persist.dossiers import ACCOUNTS_AT_ONCE, of_accounts
 from worker.persist.kafka import NIL
 from worker.persist.link import Link, snapshot, translated
@@ -81,6 +82,8 @@ class Transfer:
         (ledger,) = await source.fetch("transfer_ledger")
         for table in AS_IT_STANDS:
             await _pour(source.connection, target.connection, table)
+        if letters := await source.fetch("transfer_waiting_letters"):
+            await target.execute("transfer_queue_letters", *columns([tuple(row) for row in letters]))
         await target.execute("transfer_epoch", ledger["epoch"] + 1, ledger["key_check"])
         await target.execute("transfer_watermark", ledger["watermark"])
         await target.execute("transfer_certainty", ledger["passed"], ledger["current"])

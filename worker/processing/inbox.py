@@ -54,4 +54,4 @@ class Inbox:
         """Make a dead letter of the record that an event came in; one that was parked before is written as a record again."""
         # Taken out, for the event is let go of now, and another one may get its identity.
         record = self.records.pop(id(event), None) or record_of_parked(event, topic)
-        self.letters.append(DeadLetter(record, reason, detail))
+        self.letters.append(DeadLetter(record, reason, detail, source=event.source))

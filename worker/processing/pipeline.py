@@ -57,10 +57,9 @@ class PipelineOptions:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a committed batch held: counts by outcome, and the broken records of each partition."""
+    """What a committed batch held: counts by outcome."""
 
     outcomes: Counter[str]
-    broken: Counter[tuple[str, int]]
 
 
 class Pipeline:
@@ -125,8 +124,7 @@ class Pipeline:
             await self._apply(batch, inbox)
             folded = time.perf_counter()
         reports.measure(records, inbox, started, decoded, folded, self._now())
-        broken = Counter((letter.record.topic, letter.record.partition) for letter in inbox.letters)
-        return Done(inbox.outcomes, broken)
+        return Done(inbox.outcomes)
 
     async def _not_to_be_kept(self, records: Sequence[Record]) -> frozenset[int]:
         """The records, by place, whose data Postgres cannot keep, whatever is folded of it."""
@@ -191,7 +189,7 @@ class Pipeline:
                 continue
             decoded = decode(record, now, self._options.limits, self._options.admission)
             if isinstance(decoded, Broken):
-                inbox.letters.append(DeadLetter(record, decoded.reason, decoded.detail, decoded.path))
+                inbox.letters.append(DeadLetter(record, decoded.reason, decoded.detail, decoded.path, decoded.source))
             elif isinstance(decoded, Skipped):
                 inbox.outcomes["skipped"] += 1
             else:

@@ -20,8 +20,7 @@ from functools import partial
 from contracts.events import TOPICS_IN
 from worker import log as logging
 from worker import metrics
-from worker.consume.batch import Batch, PartitionKey
-from worker.consume.breaker import Breaker
+from worker.consume.batch import Batch
 from worker.consume.ends import LogEnds
 from worker.consume.intake import Intake
 from worker.consume.positions import Incident
@@ -41,6 +40,7 @@ from worker.runtime import options
 from worker.runtime.adapters import Outbox, Positions
 from worker.runtime.build import VERSION, the_fold_is
 from worker.runtime.clocks import Clocks
+from worker.runtime.dead_letters import DeadLetters
 from worker.runtime.erasing import Eraser
 from worker.runtime.sampling import Sampler
 from worker.runtime.sweeper import Sweeper
@@ -97,7 +97,6 @@ class Worker:
         client = settings.kafka.client_options(settings.worker_id)
         topics = tuple(settings.kafka.topic(name) for name in TOPICS_IN)
         self.clocks = Clocks(settings.clock.offset_seconds_max)
-        self._breaker = Breaker(options.of_breaker(settings))
         # Kafka ─► intake ─► pipeline ─► outbox ─► relay ─► Kafka
         self.intake = Intake(Positions(store), options.of_intake(settings), self._incident)
         self.subscription = Subscription(self.intake, options.of_subscription(settings, topics, client))
@@ -131,6 +130,7 @@ class Worker:
             events_first=self.intake.emptied,
             clock=self.clocks.now,
         )
+        self.dead_letters = DeadLetters(store, settings.relay.dead_letters_per_second, self.relay.owned_shards)
         self.sweeper = Sweeper(store, self.pipeline, catalogue)
         self.eraser = Eraser(store, settings.erasure.wait_seconds)
         self.sampler = Sampler(
@@ -149,6 +149,7 @@ class Worker:
                 ("relay", self.relay.run()),
                 ("timekeeper", self.timekeeper.run()),
                 ("due", self.due.run()),
+                ("dead letters", self.dead_letters.run()),
                 ("sweeper", self.sweeper.run()),
                 ("sampler", self.sampler.run()),
                 ("eraser", self.eraser.run()),
@@ -198,7 +199,7 @@ class Worker:
         backoff = BACKOFF_SECONDS_MIN
         while True:
             try:
-                done = await self.pipeline.process(batch)
+                await self.pipeline.process(batch)
             except PositionLostError as error:
                 log.warning("positions_lost", partitions=[f"{topic}[{n}]" for topic, n in error.partitions])
                 self.intake.lost([move.key for move in batch.moves])
@@ -218,23 +219,11 @@ class Worker:
                 continue
             self._state.database = ""
             self.intake.settled(batch.moves)
-            self._guard(batch, done.broken)
             self.relay.poke()
             return
 
-    def _guard(self, batch: Batch, broken: Mapping[PartitionKey, int]) -> None:
-        now = self.clocks.now()
-        read: dict[PartitionKey, int] = {}
-        for record in batch.records:
-            key = (record.topic, record.partition)
-            read[key] = read.get(key, 0) + 1
-        for key, records in read.items():
-            self._breaker.observe(key, records, broken.get(key, 0), now)
-        self.intake.guard(self._breaker, now)
-
     def _on_watermark(self, watermark: datetime) -> None:
         self.pipeline.know(watermark)
-        self.intake.guard(self._breaker, self.clocks.now())
         self.due.poke()
 
     def _share(self) -> float:
@@ -259,7 +248,6 @@ class Worker:
         return {
             "kafka": lambda: (self.subscription.problem,) if self.subscription.problem else self.intake.problems(),
             "postgres": self._postgres_problems,
-            "breaker": lambda: tuple(f"{topic}[{n}]: too many broken records" for topic, n in self._breaker.open_partitions()),
             "clock": self.clocks.problems,
             "publishing": lambda: (self.relay.problem,) if self.relay.problem else (),
             "stopping": lambda: ("the worker is stopping",) if self._stopping.is_set() else (),

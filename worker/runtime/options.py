@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from contracts.events import TOPICS_IN
-from worker.consume.breaker import BreakerRule
 from worker.consume.intake import IntakeOptions
 from worker.consume.subscription import SubscriptionOptions
 from worker.decode import Admission, Limits
@@ -56,19 +55,6 @@ def of_pipeline(settings: Settings) -> PipelineOptions:
         ),
         grace_seconds=settings.watermark.grace_seconds,
         topic=settings.kafka.topic,
-    )
-
-
-def of_breaker(settings: Settings) -> BreakerRule:
-    """When broken records pause a partition."""
-    breaker = settings.breaker
-    return BreakerRule(
-        share_max=breaker.share_max,
-        window_seconds=breaker.window_seconds,
-        records_min=breaker.records_min,
-        pause_seconds=breaker.pause_seconds,
-        pause_seconds_max=breaker.pause_seconds_max,
-        probe_records=breaker.probe_records,
     )
 
 

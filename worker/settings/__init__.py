@@ -7,7 +7,6 @@ Every number has bounds, and its unit in its name. Names that nobody knows are m
 
 from worker.settings.groups import (
     BatchSettings,
-    BreakerSettings,
     ClockSettings,
     DueSettings,
     KafkaSettings,
@@ -25,7 +24,6 @@ from worker.settings.loading import TLS_TO_DO, Settings, SettingsError, load
 __all__ = [
     "TLS_TO_DO",
     "BatchSettings",
-    "BreakerSettings",
     "ClockSettings",
     "DueSettings",
     "KafkaSettings",

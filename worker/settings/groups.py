@@ -276,17 +276,6 @@ class LimitsSettings(Group):
     skew_seconds_max: int = _number(300, 0, 86_400, "how far ahead of now an event's time may be, seconds")
 
 
-class BreakerSettings(Group):
-    """When a flood of broken records pauses a partition."""
-
-    share_max: float = _number(0.5, 0.01, 1, "share of broken records")
-    window_seconds: float = _number(60, 1, 86_400, "time over which the share is taken, seconds")
-    records_min: int = _number(100, 1, 1_000_000, "fewer records never pause it")
-    pause_seconds: float = _number(30, 1, 86_400, "the first pause, seconds")
-    pause_seconds_max: float = _number(900, 1, 86_400, "the longest pause, seconds")
-    probe_records: int = _number(20, 1, 10_000, "records tried after a pause")
-
-
 class RelaySettings(Group):
     """Publishing."""
 
@@ -294,6 +283,7 @@ class RelaySettings(Group):
     read_rows_max: int = _number(2_000, 1, 50_000, "messages read at once")
     lease_seconds: float = _number(10, 1, 300, "how long a lease holds without being prolonged, seconds")
     idle_seconds_max: float = _number(0.25, 0.01, 60, "how long it sleeps at most when there is nothing to do, seconds")
+    dead_letters_per_second: int = _number(50, 1, 1_000, "dead letters of one reason and source that are published in a second")
 
 
 class DueSettings(Group):

@@ -24,7 +24,6 @@ from pydantic_settings import (
 from contracts.strict_yaml import StrictLoader
 from worker.settings.groups import (
     BatchSettings,
-    BreakerSettings,
     ClockSettings,
     DueSettings,
     ErasureSettings,
@@ -83,7 +82,6 @@ class Settings(BaseSettings):
     step: StepSettings = StepSettings()
     watermark: WatermarkSettings = WatermarkSettings()
     limits: LimitsSettings = LimitsSettings()
-    breaker: BreakerSettings = BreakerSettings()
     clock: ClockSettings = ClockSettings()
     relay: RelaySettings = RelaySettings()
     due: DueSettings = DueSettings()

@@ -90,12 +90,55 @@ RETURNING l.name;
 DELETE FROM lease WHERE name = $1 AND holder = $2;
 
 -- name: dead_letters
-INSERT INTO dead_letter (topic, partition, record_offset, digest, record_at, reason, detail, key, value, headers)
+INSERT INTO dead_letter (topic, partition, record_offset, digest, record_at, reason, detail, path, key, value, headers)
 SELECT *
-FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bytea[], $5::timestamptz[], $6::text[], $7::text[], $8::bytea[],
-    $9::bytea[], $10::bytea[])
+FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bytea[], $5::timestamptz[], $6::text[], $7::text[], $8::text[],
+    $9::bytea[], $10::bytea[], $11::bytea[])
 ON CONFLICT (topic, partition, record_offset, digest) DO NOTHING
-RETURNING topic, partition, record_offset, digest, recorded_at;
+RETURNING topic, partition, record_offset, digest, dead_letter_id;
+
+-- The first so many of each lane; where those are too many together, the first of all lanes go before the second of any. By their
+-- place in the table and without a join, for the reason that stands at `outbox_delete`.
+-- name: take_dead_letters
+WITH first AS (
+    SELECT q.place, q.dead_letter_id, q.bytes, row_number() OVER (PARTITION BY l.lane ORDER BY q.dead_letter_id) AS turn
+    FROM generate_series(0, $1::integer - 1) AS l (lane)
+    CROSS JOIN LATERAL (
+        SELECT ctid AS place, dead_letter_id, bytes
+        FROM dead_letter_queue
+        WHERE lane = l.lane
+        ORDER BY dead_letter_id
+        LIMIT $2
+    ) q
+), due AS (
+    SELECT place, sum(bytes) OVER (ORDER BY turn, dead_letter_id ROWS UNBOUNDED PRECEDING) - bytes AS bytes_before
+    FROM first
+    ORDER BY turn, dead_letter_id
+    LIMIT $3
+), taken AS (
+    DELETE FROM dead_letter_queue
+    WHERE ctid = ANY(ARRAY(SELECT place FROM due WHERE bytes_before < $4))
+    RETURNING dead_letter_id
+)
+SELECT topic, partition, record_offset, digest, reason, detail, path, key, value, headers, clock_timestamp() AS now
+FROM dead_letter
+WHERE dead_letter_id = ANY(ARRAY(SELECT dead_letter_id FROM taken))
+ORDER BY dead_letter_id;
+
+-- A lane is told by the reason of its first letter; letters of other reasons in the same lane are few.
+-- name: waiting_dead_letters
+SELECT first.reason, sum(q.letters)::bigint AS letters,
+    extract(epoch FROM clock_timestamp() - min(first.recorded_at))::float8 AS seconds
+FROM generate_series(0, $1::integer - 1) AS l (lane)
+CROSS JOIN LATERAL (
+    SELECT count(*) AS letters, min(dead_letter_id) AS dead_letter_id
+    FROM (SELECT dead_letter_id FROM dead_letter_queue WHERE lane = l.lane ORDER BY dead_letter_id LIMIT $2) counted
+) q
+CROSS JOIN LATERAL (
+    SELECT reason, recorded_at FROM dead_letter d WHERE d.dead_letter_id = q.dead_letter_id LIMIT 1
+) first
+GROUP BY first.reason
+ORDER BY first.reason;
 
 -- One range of ids at a time, in the order of the primary key.
 -- name: outbox_range
@@ -113,7 +156,7 @@ WHERE account_id = ANY($1::uuid[])
     AND ((account_id, version, ordinal) IN (SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::integer[]))) IS TRUE;
 
 -- name: outbox_backlog
-SELECT count(*) AS messages, min(created_at) AS oldest_at FROM outbox;
+SELECT count(*) + (SELECT count(*) FROM dead_letter_queue) AS messages, min(created_at) AS oldest_at FROM outbox;
 
 -- name: ledger_state
 SELECT epoch, clock_timestamp() AS now, EXISTS (SELECT 1 FROM announced) AS announced FROM ledger_state;

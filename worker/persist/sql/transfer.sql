@@ -14,7 +14,21 @@ SELECT order_id, source, id, type, business_at, program, digest, body, tracepare
 SELECT order_id, programs, account_ids, recorded_at FROM order_route;
 
 -- name: transfer_dead_letter
-SELECT topic, partition, record_offset, digest, record_at, reason, detail, key, value, headers, recorded_at FROM dead_letter;
+SELECT topic, partition, record_offset, digest, record_at, reason, detail, path, key, value, headers, recorded_at
+FROM dead_letter;
+
+-- Ids are given anew, so what waits to be published goes by the places of its records.
+-- name: transfer_waiting_letters
+SELECT q.lane, q.bytes, d.topic, d.partition, d.record_offset, d.digest
+FROM dead_letter_queue q
+JOIN dead_letter d ON d.dead_letter_id = q.dead_letter_id;
+
+-- name: transfer_queue_letters
+INSERT INTO dead_letter_queue (lane, dead_letter_id, bytes)
+SELECT w.lane, d.dead_letter_id, w.bytes
+FROM unnest($1::smallint[], $2::integer[], $3::text[], $4::integer[], $5::bigint[], $6::bytea[])
+    AS w (lane, bytes, topic, partition, record_offset, digest)
+JOIN dead_letter d ON (d.topic, d.partition, d.record_offset, d.digest) = (w.topic, w.partition, w.record_offset, w.digest);
 
 -- name: transfer_erasure
 SELECT account_id, asked_until, done_until, recorded_at FROM erasure;
