@@ -100,7 +100,6 @@ class Stack:
                 await registry.register(store, versions(read(path.read_text(encoding="utf-8"), path.name), path.name))
             async with pipeline(store) as run:
                 for batch in batches(records(iter(history), BEFORE)):
-                    broken = (await run.process(batch)).broken
                     outcomes = (await run.process(batch)).outcomes
                     assert not outcomes["dead_letter"], f"a history that breaks the contract: {outcomes}"
         await self.sql(dsn, "TRUNCATE outbox, position, reading")

@@ -278,6 +278,14 @@ def test_what_a_window_lets_go_of_gives_back_no_level_that_inactivity_cost() -> 
     assert levels(story, "2024-06-09", "2024-06-10", "2024-08-10", "2024-08-31") == ["silver", "bronze", "bronze", "bronze"]
 
 
+def test_a_purchase_gives_back_no_level_that_a_judgement_took() -> None:
+    story = shop({**CHANGE, "falls": "any"}, inactivity={"rule": "SHO-01", "months": 12})
+    story.order("A", "2024-02-10", line(90_000))
+    assert levels(story, "2024-08-10") == ["regular"]
+    story.order("B", "2024-08-20", line(1_000))
+    assert levels(story, "2024-08-20") == ["regular"]
+
+
 @pytest.mark.parametrize(
     ("executed_on", "lost"), [(None, "2024-05-10"), ("05-10", "2024-05-10"), ("07-01", "2024-07-01"), ("03-01", "2025-03-01")]
 )

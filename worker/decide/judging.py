@@ -165,11 +165,14 @@ def next_change(version: Version, head: Head, at: datetime) -> datetime | None:
     if now == 0 and level_for(tiers, sum(head.windows.values())) == 0:
         # The lowest level, and no period can hold enough for another: nothing to look for.
         return inactive
-    counted, today = Counted(head.windows), version.days.date_of(at)
+    today = version.days.date_of(at)
     buckets = [date.fromisoformat(bucket) for bucket in head.windows]
     ahead: set[tuple[date, int]] = set()
     for place, each in enumerate(tiers.judgements):
         ahead.update((day, place) for day in _days_of(version, tiers, each, buckets, today))
+    if not ahead:
+        return inactive
+    counted = Counted(head.windows)
     for day, place in sorted(ahead):
         instant = version.days.start(day)
         if instant <= at:
