@@ -148,8 +148,9 @@ class Post:
             return self._loop.run_until_complete(self._publish(self._relay(holder)))
 
     async def _publish(self, relay: Relay) -> int:
+        published = await relay.publish_once()
         await DeadLetters(self._store, LETTERS_PER_TURN, relay.owned_shards).turn()
-        return await relay.publish_once()
+        return published
 
     def restart(self, holder: str) -> None:
         """The worker is gone, without a word: its leases run out by themselves."""
