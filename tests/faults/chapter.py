@@ -19,11 +19,12 @@ from tests.faults.subscriber import Subscriber
 from tests.faults.traffic import Traffic
 from tests.faults.workers import Workers
 from tests.flows.comparison import LEFT_WAITING, StoredAccounts, read_accounts, same_as_simulated
-from tests.flows.system import PROGRAMS, Place, System
+from tests.flows.system import PROGRAMS, Place, System, until
 from tests.witness.asking import WAIT_SECONDS, judged
 from worker.local import Postgres, RealKafka
 
 TEND_SECONDS = 0.2
+STARTED_SECONDS = 60.0
 DRAINED_SECONDS = 120.0
 
 
@@ -65,6 +66,7 @@ class Harness:
         scene = Scene(self.system, self.workers, self.line, self.postgres, self.kafka, rng, self.disk)
         with self._timed("join"):
             dealt = await generation(self.system)
+            await until(self._all_have_started, STARTED_SECONDS, "all workers have started")
         before = Counter(self.line.counts)
         with self._timed("faults"):
             await self._inject(scene, injections, traffic, seconds, share)
@@ -76,6 +78,11 @@ class Harness:
         with self._timed("join"):
             scene.counts["rebalances"] = await generation(self.system) - dealt
         return Told(+scene.counts, problems, self.witness, time.monotonic() - began, dict(self.took))
+
+    async def _all_have_started(self) -> bool:
+        """Or a chapter of some seconds could be over before there was anybody to do anything to."""
+        self.workers.tend()
+        return all(place.started for place in self.workers.places)
 
     async def verify(self) -> Told:
         """The whole ledger of all chapters as an operator has it verified: `loyalty ledger verify`."""
