@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -34,6 +35,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)
 
 EVENTS = 500
 SECONDS = 5.0
+SEEDS = range(70, 74)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -67,9 +69,15 @@ async def test_whatever_breaks_the_ledger_ends_right(
     ):
         if inject in injections and why is not None:
             cannot_run("clocks that step and full disks", why, remedy)
-    told = await stage.play(injections, 7, EVENTS, SECONDS, share)
-    assert not told.problems, "\n".join(told.problems)
-    assert all(told.counts[what] > 0 for what in counted), told.counts
+    seen: Counter[str] = Counter()
+    # On a busy machine a chapter of some seconds may be over before everything has broken that should.
+    for seed in SEEDS:
+        told = await stage.play(injections, seed, EVENTS, SECONDS, share)
+        assert not told.problems, "\n".join(told.problems)
+        seen += told.counts
+        if all(seen[what] > 0 for what in counted):
+            return
+    raise AssertionError(f"something did not break: {seen}")
 
 
 async def test_after_the_last_chapter_the_whole_ledger_is_verified(stage: Harness) -> None:
