@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -77,23 +79,31 @@ async def measure(bench: Bench) -> Outcome:
 
 async def at_pace(bench: Bench, per_second: float) -> Delays:
     """One worker, events of the usual shares but in order, at a pace, for so long."""
-    stack, sizes = bench.stack, bench.sizes
-    prefix = f"delays{uuid.uuid4().hex[:6]}."
-    await stack.topics(prefix)
-    dsn = stack.database(await bench.members())
-    system = Ours(stack, stack.directory, "", prefix, 0).system(dsn)
-    try:
-        await join(system)
+    sizes = bench.sizes
+    async with one_worker(bench, "delays") as system:
         events = int(per_second * sizes.delay_seconds)
         begin = datetime.now(UTC) + timedelta(seconds=SETTLE_SECONDS + events / MADE_PER_SECOND)
         end = begin + timedelta(seconds=sizes.delay_seconds)
         workload = Workload(2, sizes.members, events, end, IN_ORDER, per_second)
         deliveries = await asyncio.to_thread(list, workload.traffic())
-        sent = await asyncio.to_thread(send_on_time, stack.kafka.bootstrap, prefix, deliveries)
+        sent = await asyncio.to_thread(send_on_time, system.bootstrap, system.prefix, deliveries)
         await system.drained(JOIN_SECONDS)
         found = await _delays(system, workload.start, per_second, sent)
         tell(str(found))
         return found
+
+
+@asynccontextmanager
+async def one_worker(bench: Bench, name: str) -> AsyncIterator[System]:
+    """A worker that has its partitions, over topics and a database of its own, in which all members have joined."""
+    stack = bench.stack
+    prefix = f"{name}{uuid.uuid4().hex[:6]}."
+    await stack.topics(prefix)
+    dsn = stack.database(await bench.members())
+    system = Ours(stack, stack.directory, "", prefix, 0).system(dsn)
+    try:
+        await join(system)
+        yield system
     finally:
         system.stop_workers()
         stack.drop(dsn)

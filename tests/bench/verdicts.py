@@ -7,7 +7,6 @@ been read (`worker/decide/README.md`), so it shows what that certainty costs.
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,9 +15,8 @@ from typing import Any, Final, Literal
 import msgspec
 
 from tests.bench.context import Bench, tell
-from tests.bench.delays import IN_ORDER, JOIN_SECONDS, SETTLE_SECONDS, SMALL_LOAD, join
+from tests.bench.delays import IN_ORDER, JOIN_SECONDS, SETTLE_SECONDS, SMALL_LOAD, one_worker
 from tests.bench.figures import Goal, Outcome, Row
-from tests.bench.ours import Ours
 from tests.bench.pace import send_on_time
 from tests.bench.workload import Delivery, Workload
 from tests.flows.system import System
@@ -50,23 +48,14 @@ async def measure(bench: Bench) -> Outcome:
 
 async def at_pace(bench: Bench) -> dict[Kind, list[float]]:
     """Seconds that each verdict took, sorted, by what the order asked for."""
-    stack, sizes = bench.stack, bench.sizes
-    prefix = f"verdicts{uuid.uuid4().hex[:6]}."
-    await stack.topics(prefix)
-    dsn = stack.database(await bench.members())
-    system = Ours(stack, stack.directory, "", prefix, 0).system(dsn)
-    try:
-        await join(system)
+    sizes = bench.sizes
+    async with one_worker(bench, "verdicts") as system:
         events = int(SMALL_LOAD * sizes.delay_seconds)
         end = datetime.now(UTC) + timedelta(seconds=SETTLE_SECONDS + sizes.delay_seconds)
         deliveries = list(_asking(Workload(3, sizes.members, events, end, replace(IN_ORDER, uses_points=0.0), SMALL_LOAD)))
-        await asyncio.to_thread(send_on_time, stack.kafka.bootstrap, prefix, deliveries)
+        await asyncio.to_thread(send_on_time, system.bootstrap, system.prefix, deliveries)
         await system.drained(JOIN_SECONDS)
         return await _delays(system, deliveries)
-    finally:
-        system.stop_workers()
-        stack.drop(dsn)
-        await stack.remove_topics(prefix)
 
 
 def _asking(workload: Workload) -> Iterator[Delivery]:
