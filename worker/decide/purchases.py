@@ -37,8 +37,8 @@ def _marks(account: Account, order: Order, skus: Iterable[str]) -> list[tuple[st
 def remember(account: Account, order: Order) -> None:
     """Note which products an order bought."""
     for name, mark in _marks(account, order, _bought(order)):
-        mark = mark or Mark(at=account.at)  # noqa: PLW2901
-        account.put("mark", name, replace(mark, orders=mark.orders + 1))
+        earlier = mark or Mark(at=account.at)
+        account.put("mark", name, replace(earlier, orders=earlier.orders + 1))
 
 
 def forget(account: Account, before: Order, after: Order) -> None:
