@@ -71,9 +71,7 @@ async def soak(addresses: Sequence[str], first: int, step: int, seconds: float, 
     return {"kind": KIND, "first": first, "next": seed, **counts, **spent, "failures": failures}
 
 
-async def _replay(
-    addresses: Sequence[str], seed: int, programs: int, number: int | None, tellings: Sequence[int] | None
-) -> int:
+async def _replay(addresses: Sequence[str], seed: int, programs: int, number: int | None, tellings: Sequence[int] | None) -> int:
     made = crowd(seed, programs)
     lives = made.lives if number is None else [made.lives[number]]
     if tellings is not None:

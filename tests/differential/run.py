@@ -51,9 +51,7 @@ class Harness:
 
     async def compare(self, made: Crowd, lives: Sequence[Life]) -> dict[int, list[str]]:
         """What is wrong with each of these lives, by number; those with which nothing is wrong are left out."""
-        plays = await asyncio.gather(
-            *(stage.play(made, lives, *place) for stage, place in zip(self._stages, PLAYS, strict=True))
-        )
+        plays = await asyncio.gather(*(stage.play(made, lives, *place) for stage, place in zip(self._stages, PLAYS, strict=True)))
         found = {}
         for life in lives:
             wrong = problems(made, life, {place: play[life.member] for place, play in zip(PLAYS, plays, strict=True)})

@@ -177,7 +177,6 @@ async def test_records_removed_before_they_were_read_stop_their_partition_until_
     await sound(system)
 
 
-
 async def test_reading_everything_again_changes_nothing(system: System) -> None:
     """Kafka's own offsets are not looked at; without positions of its own a worker reads all, and finds it known."""
     await system.prepare(FEW)

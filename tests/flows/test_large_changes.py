@@ -44,9 +44,7 @@ def _before() -> list[Sent]:
     events.append(_sent("member.enrolled", "rich-joined", START, RICH, member_id=RICH))
     for number in range(GIFTS):
         at = START + timedelta(minutes=1 + number)
-        events.append(
-            _sent("points.adjusted", f"{number:0{LONG}}", at, RICH, member_id=RICH, points=10, reason="gift")
-        )
+        events.append(_sent("points.adjusted", f"{number:0{LONG}}", at, RICH, member_id=RICH, points=10, reason="gift"))
     return sorted(events, key=lambda event: event.time)
 
 

@@ -174,8 +174,7 @@ def test_many_lots_spent_at_once_are_one_announcement_that_kafka_takes() -> None
     gift = {**member, "points": 10, "reason": "a gift"}
     order = {**member, "order_id": "A", "store": "lenovo_pro_jp", "payment_method": "credit_card", "lines": [line(200_000)]}
     gifts = [
-        told(program, "points.adjusted", START + timedelta(seconds=number), f"{number:0200}", gift)
-        for number in range(2_000)
+        told(program, "points.adjusted", START + timedelta(seconds=number), f"{number:0200}", gift) for number in range(2_000)
     ]
     at = START + timedelta(days=1)
     spent = told(program, "order.placed", at, "p", {**order, "points_used": 20_000})

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Iterator
 from random import Random
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-import structlog
 
 from contracts.events import DLQ_SUFFIX
 from tests.hostile.folding import batches, pipeline
@@ -24,16 +22,6 @@ from worker.decide.fact_types import FACT_TYPES
 from worker.decode import Record
 from worker.log import configure, get_logger
 from worker.persist.errors import RefusedError
-
-
-@pytest.fixture(autouse=True)
-def _restore() -> Iterator[None]:
-    root, before = logging.getLogger(), structlog.get_config()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.configure(**before)
 
 
 def full_of_canaries(seed: int) -> list[Record]:

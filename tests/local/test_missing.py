@@ -22,9 +22,7 @@ def test_it_is_skipped_but_fails_under_ci_and_is_told_once(
     for _ in range(2):
         with pytest.raises(outcome, match="The tests on a Kafka did NOT run: no Java"):
             missing.cannot_run("a Kafka", "no Java", "install it")
-    assert list(last_lines._lines) == [
-        "The tests on a Kafka did NOT run: no Java. To run them: install it."
-    ]
+    assert list(last_lines._lines) == ["The tests on a Kafka did NOT run: no Java. To run them: install it."]
 
 
 def test_what_one_process_found_missing_is_told_by_the_one_that_started_it(pytester: pytest.Pytester) -> None:

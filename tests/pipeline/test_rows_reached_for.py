@@ -38,9 +38,7 @@ def batches(name: str) -> list[list[Raw]]:
     """The records of a history, which an empty line parts into batches."""
     lines = (HISTORIES / f"{name}.ndjson").read_bytes().splitlines()
     return [
-        [Raw(topic_of(line), line, STRUCTURED, b"key") for line in group]
-        for there, group in groupby(lines, key=bool)
-        if there
+        [Raw(topic_of(line), line, STRUCTURED, b"key") for line in group] for there, group in groupby(lines, key=bool) if there
     ]
 
 

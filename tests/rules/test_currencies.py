@@ -95,9 +95,7 @@ def test_what_points_paid_earns_nothing_in_a_shop_in_dollars() -> None:
         ({"currency": "KWD", "point_value": "0.01"}, "KWD", 150, 5),
     ],
 )
-def test_goods_carry_no_more_points_than_pay_their_price(
-    set_: Mapping[str, Any], currency: str, points: int, back: int
-) -> None:
+def test_goods_carry_no_more_points_than_pay_their_price(set_: Mapping[str, Any], currency: str, points: int, back: int) -> None:
     story = shop(points, {**set_, "earning.components.0.rates": [{"rate": "0"}]})
     story.order("A", "2024-02-03", line(50, 2, tax=0, line_id="1"), currency=currency, shipping_fee=2_000, points_used=points)
     story.shipped("A", "2024-02-04")

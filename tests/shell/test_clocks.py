@@ -89,4 +89,3 @@ def test_an_event_is_too_far_ahead_only_if_it_is_for_the_broker_too_that_noted_i
     assert isinstance(by_producer, Broken)
     assert by_producer.reason == "time_too_far_ahead"
     assert isinstance(decode(replace(record, appended=True), NOON, Limits()), Event)
-

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.stores.examples import record
 from tests.stores.memory import MemoryStore
@@ -58,15 +59,14 @@ async def test_so_many_go_out_at_each_turn_the_first_at_the_first(clock: Clock) 
     assert out == [10, 20, 25, 25]
 
 
-async def test_a_flood_is_told_every_ten_seconds_until_it_is_over(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_flood_is_told_every_ten_seconds_until_it_is_over(clock: Clock) -> None:
     store = await flooded(12 * PER_SECOND)
     letters = DeadLetters(store, PER_SECOND, lambda: ALL)
-    for clock.now in range(100, 125):
-        await letters.turn()
-    logged = capsys.readouterr()
-    lines = [line for line in (logged.out + logged.err).splitlines() if "dead_letters_wait" in line]
-    assert len(lines) == 2  # at the first second, when 110 are left, and at the eleventh, when 10 are
-    assert all("not_json" in line and "/flooder" not in line for line in lines)
+    with capture_logs() as lines:
+        for clock.now in range(100, 125):
+            await letters.turn()
+    assert [line["waiting"] for line in lines] == [{"not_json": 110}, {"not_json": 10}]  # at the first second and the eleventh
+    assert all(line["event"] == "dead_letters_wait" and "/flooder" not in str(line) for line in lines)
     assert told() == {}
 
 

@@ -179,6 +179,7 @@ def entries_never_summed() -> AbstractContextManager[Any]:
 
 def plain_fold_accepts_what_waits() -> AbstractContextManager[Any]:
     """Whoever folds an account to check it takes verdicts that the ledger did not take."""
+
     def deciding(account: Account, facts: Sequence[Event], until: datetime | None) -> list[Step]:
         account.told_only = False
         return fold.fold(account, facts, until)

@@ -169,7 +169,7 @@ TABLES: dict[str, tuple[str, str]] = {
     "a dead letter for no reason": ("dead-letter-unfounded", the_letter("reason = 'time_too_far_ahead'", "reason = 'conflict'")),
     "a position before the end": (
         "unread",
-        'UPDATE "position" SET next_offset = next_offset - 1 WHERE topic LIKE \'%commerce.order\' AND next_offset > 1',
+        "UPDATE \"position\" SET next_offset = next_offset - 1 WHERE topic LIKE '%commerce.order' AND next_offset > 1",
     ),
     "a message that was not published": (
         "unpublished",
