@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from worker.consume.batch import PartitionKey
-from worker.consume.snapshots import OPEN_AT_ONCE, UNKNOWN_SECONDS, may_take, newest_passed, to_reach
+from worker.consume.snapshots import (
+    LOOK_SECONDS,
+    OPEN_AT_ONCE,
+    UNKNOWN_SECONDS,
+    look_again_seconds,
+    may_take,
+    newest_passed,
+    to_reach,
+)
 
 NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
 WAIT = timedelta(minutes=5)
@@ -95,6 +103,13 @@ def test_while_a_partition_catches_up_for_a_night_some_dozens_are_open() -> None
     # Whoever begins to wait at any time waits but a little longer for the next one.
     for one, other in zip(taken[OPEN_AT_ONCE:], taken[OPEN_AT_ONCE + 1 :], strict=False):
         assert (other.taken_at - one.taken_at) <= (other.taken_at - NOW) / 8 + timedelta(seconds=1)
+
+
+def test_one_that_was_taken_a_moment_ago_is_looked_at_again_at_once_and_old_ones_ever_less() -> None:
+    assert look_again_seconds([], NOW) == LOOK_SECONDS
+    taken = [Taken(1, {A: 1}), Taken(2, {A: 1}, NOW + timedelta(seconds=1))]
+    assert look_again_seconds(taken, NOW + timedelta(milliseconds=200)) == LOOK_SECONDS
+    assert look_again_seconds(taken, NOW + timedelta(minutes=4)) == 30
 
 
 def test_one_that_lacks_ends_is_soon_followed_by_another() -> None:

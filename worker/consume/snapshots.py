@@ -25,6 +25,8 @@ OPEN_AT_ONCE: Final = 4
 SPREAD: Final = 8
 """Beyond that, the next is taken when the newest is this part of the oldest one's age old: while a partition catches up for
 hours, some dozens are open, and a verdict comes at most by this part of its wait later."""
+LOOK_SECONDS: Final = 0.1
+"""How often it is looked whether a snapshot is passed that was taken a moment ago."""
 UNKNOWN_SECONDS: Final = 2.0
 """A snapshot for which Kafka did not say all ends is followed by another one this soon."""
 
@@ -81,6 +83,13 @@ def may_take(snapshots: Sequence[Taken], now: datetime) -> bool:
     if newest * SPREAD >= oldest:
         return True
     return None in snapshots[-1].ends.values() and newest.total_seconds() >= UNKNOWN_SECONDS
+
+
+def look_again_seconds(snapshots: Sequence[Taken], now: datetime) -> float:
+    """When to look again whether these, by number, are passed: soon while they are young, then so seldom that a verdict comes
+    later by no more than its part of the wait."""
+    age = (now - snapshots[0].taken_at).total_seconds() if snapshots else 0.0
+    return max(LOOK_SECONDS, age / SPREAD)
 
 
 def to_reach(

@@ -1,5 +1,5 @@
 """Time of the group: report how far this worker has read; under a lease compute the watermark and follow the ends of the topics;
-let reading go in step."""
+let reading go in step. While redemptions wait for ends that are about to be read, these are followed more often."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from worker import metrics
 from worker.consume.batch import PartitionKey
 from worker.consume.ends import Bounds
 from worker.consume.intake import Intake
-from worker.consume.snapshots import may_take, newest_passed, to_reach
+from worker.consume.snapshots import look_again_seconds, may_take, newest_passed, to_reach
 from worker.consume.watermark import PartitionRow, Watermark, advance, slowest
 from worker.decide.state import SNAPSHOTS_AWAITED
 from worker.log import get_logger
 from worker.persist.api import Store
 from worker.persist.errors import StoreError
+from worker.persist.rows import Snapshots
 
 log = get_logger(__name__)
 
@@ -62,19 +63,29 @@ class Timekeeper:
         self._partitions = partitions
         self._on_time = on_time
         self._known = Watermark()
+        self._leads = False
+        self._watermark: datetime | None = None
+        self._look_again_seconds: float | None = None
         self.share = 1.0
         self.problem = ""
 
     async def run(self) -> None:
         """Go on until cancelled; a database that is away is tried again."""
+        next_turn = 0.0
         while True:
             try:
-                await self.turn()
+                if time.monotonic() >= next_turn:
+                    next_turn = time.monotonic() + self._options.period_seconds
+                    await self.turn()
+                else:
+                    await self._look()
                 self.problem = ""
             except StoreError as error:
+                self._look_again_seconds = None
                 self.problem = f"{type(error).__name__}: {error}"
                 log.warning("watermark_not_kept", error=type(error).__name__)
-            await asyncio.sleep(self._options.period_seconds)
+            left = max(0.0, next_turn - time.monotonic())
+            await asyncio.sleep(left if self._look_again_seconds is None else min(left, self._look_again_seconds))
 
     async def turn(self) -> None:
         """One round: report, compute (the lease holder), read."""
@@ -91,22 +102,30 @@ class Timekeeper:
         wait = timedelta(seconds=self._options.longest_wait_seconds)
         mine = {(each.topic, each.partition) for each in self._intake.progress()}
         self._intake.set_slowest(slowest((row for row in rows if (row.topic, row.partition) not in mine), now, wait))
-        if await self._store.lease(LEASE, self._options.holder, self._options.lease_seconds):
+        self._leads = await self._store.lease(LEASE, self._options.holder, self._options.lease_seconds)
+        if self._leads:
             self._known = advance(rows, now, wait, self._known, self._partitions())
             if self._known.time is not None:
                 await self._store.advance_watermark(self._known.time)
-            await self._follow_ends(wait)
-        watermark = await self._store.watermark()
-        if watermark is not None:
-            metrics.watermark_seconds.set(watermark.timestamp())
-            self._on_watermark(watermark)
+        self._watermark = await self._store.watermark()
+        if self._watermark is not None:
+            metrics.watermark_seconds.set(self._watermark.timestamp())
+        await self._look()
 
-    async def _follow_ends(self, longest_wait: timedelta) -> None:
+    async def _look(self) -> None:
+        """Follow the ends (the lease holder), and let be decided what is known now."""
+        known = await self._store.snapshots()
+        if self._leads:
+            known = await self._follow_ends(known)
+        self._look_again_seconds = look_again_seconds(known.open, known.now) if known.waited_for else None
+        if self._watermark is not None:
+            self._on_watermark(self._watermark)
+
+    async def _follow_ends(self, known: Snapshots) -> Snapshots:
         """Take the next snapshots of all ends while a redemption waits to know more, and say which of them are passed.
 
         As many as one awaits at once: where everything is read as it comes, it is decided in this round.
         """
-        known = await self._store.snapshots()
         for _ in range(SNAPSHOTS_AWAITED):
             if not known.waited_for or not may_take(known.open, known.now):
                 break
@@ -114,6 +133,8 @@ class Timekeeper:
             await self._store.take_snapshot(known.certainty.current, to_reach(await self._bounds(), positions))
             known = await self._store.snapshots()
         if known.open:
-            passed = newest_passed(known.open, await self._store.positions(), known.now, longest_wait)
+            wait = timedelta(seconds=self._options.longest_wait_seconds)
+            passed = newest_passed(known.open, await self._store.positions(), known.now, wait)
             if passed is not None:
                 await self._store.pass_snapshots(passed)
+        return known
