@@ -425,17 +425,17 @@ COMMENT ON TABLE public.entry IS 'The ledger: points that moved between two buck
 
 
 --
--- Name: COLUMN entry.refold; Type: COMMENT; Schema: public; Owner: -
---
-
-COMMENT ON COLUMN public.entry.refold IS 'Posted by a refold: the version of the fold that gave it. `reason` is that of the movement which is corrected.';
-
-
---
 -- Name: COLUMN entry.version; Type: COMMENT; Schema: public; Owner: -
 --
 
 COMMENT ON COLUMN public.entry.version IS 'The public version that told of it; 0: taken over from another ledger without a word.';
+
+
+--
+-- Name: COLUMN entry.refold; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.entry.refold IS 'Posted by a refold: the version of the fold that gave it. `reason` is that of the movement which is corrected.';
 
 
 --
@@ -473,7 +473,10 @@ CREATE TABLE public.fact (
     digest bytea NOT NULL,
     body bytea NOT NULL,
     traceparent text,
-    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    topic text,
+    partition integer,
+    record_offset bigint
 );
 
 
@@ -482,6 +485,13 @@ CREATE TABLE public.fact (
 --
 
 COMMENT ON TABLE public.fact IS 'Every input event that an account accepted, for ever; body is its data as canonical JSON.';
+
+
+--
+-- Name: COLUMN fact.topic; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.fact.topic IS 'Of the record that brought the fact. NULL: it came from the command line, or its person was forgotten.';
 
 
 --
@@ -646,7 +656,10 @@ CREATE TABLE public.parked (
     body bytea NOT NULL,
     traceparent text,
     recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    aside boolean DEFAULT false NOT NULL
+    aside boolean DEFAULT false NOT NULL,
+    topic text,
+    partition integer,
+    record_offset bigint
 );
 
 
@@ -1124,4 +1137,5 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261123000000'),
     ('20261130010000'),
     ('20261201000000'),
-    ('20261202000000');
+    ('20261202000000'),
+    ('20261203000000');

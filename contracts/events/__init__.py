@@ -2,6 +2,7 @@
 
 from contracts.events.event import (
     Event,
+    Origin,
     digest_of,
 )
 from contracts.events.members import (
@@ -101,6 +102,7 @@ __all__ = [
     "OrderPaid",
     "OrderPlaced",
     "OrderRescheduled",
+    "Origin",
     "PointsAdjusted",
     "PointsExpiring",
     "PointsHeld",

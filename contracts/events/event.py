@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from msgspec import Struct
 
@@ -31,11 +31,20 @@ def digest_of(type_: str, time: datetime, program: str | None, body: bytes) -> b
     return blake2b(head + body, digest_size=DIGEST_BYTES).digest()
 
 
+class Origin(NamedTuple):
+    """The record of Kafka that an event came in: the topic by its name on the cluster, the partition and the offset."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
 class Event(Struct, frozen=True):
     """An input event that keeps the contract.
 
     `time` is business time in UTC; `recorded_time` is read by simulations only. `body` is the data as canonical JSON
-    (keys sorted, no spaces, UTF-8) with every field that was sent, known or not.
+    (keys sorted, no spaces, UTF-8) with every field that was sent, known or not. `origin` is None where an event came in no
+    record: from the command line, or made by a test.
     """
 
     id: str
@@ -49,6 +58,7 @@ class Event(Struct, frozen=True):
     data: Contract
     body: bytes
     digest: bytes
+    origin: Origin | None = None
 
     @classmethod
     def from_stored(
@@ -60,6 +70,7 @@ class Event(Struct, frozen=True):
         program: str | None,
         traceparent: str | None,
         body: bytes,
+        origin: Origin | None = None,
     ) -> Self:
         """The event again from what was stored of it; `time` must have an offset.
 
@@ -77,6 +88,7 @@ class Event(Struct, frozen=True):
             data=EVENT_TYPES[type].model_validate_json(body),
             body=body,
             digest=digest_of(type, time, program, body),
+            origin=origin,
         )
 
     def without_person(self) -> Self:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from contracts.currencies import MINOR_DIGITS
-from contracts.events import EVENT_TYPES, Event, OrderPlaced, digest_of
+from contracts.events import EVENT_TYPES, Event, OrderPlaced, Origin, digest_of
 from worker.decode.admission import refusal
 from worker.decode.attributes import READ, Attributes, read
 from worker.decode.problems import broken_data
@@ -30,8 +31,9 @@ def decode(record: Record, now: datetime, limits: Limits, admission: Admission |
     An event lies too far ahead only if it does so for every clock that can be trusted: `now`, and that of a broker which noted
     when it took the record. A producer's own time for the record is no witness for the time of its event.
     """
+    origin = None if admission is None else Origin(record.topic, record.partition, record.offset)
     try:
-        decoded = _decode(record, _latest(record, now), limits)
+        decoded = _decode(record, _latest(record, now), limits, origin)
         if admission is not None and isinstance(decoded, Event):
             refused = refusal(decoded, record.topic, admission)
             return decoded if refused is None else replace(refused, source=decoded.source)
@@ -46,7 +48,7 @@ def _latest(record: Record, now: datetime) -> datetime:
     return max(now, _EPOCH + timedelta(milliseconds=record.timestamp_ms)) if record.appended else now
 
 
-def _decode(record: Record, now: datetime, limits: Limits) -> Event | Skipped:
+def _decode(record: Record, now: datetime, limits: Limits, origin: Origin | None) -> Event | Skipped:
     value = record.value
     if not value:
         raise BrokenRecordError("empty_value", "value should be an event, is null or empty")
@@ -55,8 +57,9 @@ def _decode(record: Record, now: datetime, limits: Limits) -> Event | Skipped:
     _check_size(value, record.headers, limits)
     content_type, sent = _headers(record.headers)
     if sent and content_type != _STRUCTURED:
-        return _binary(content_type, sent, value, now, limits)
-    return _structured(content_type, value, now, limits)
+        return _sent_by(sent, partial(_binary_body, content_type, value, limits), now, limits, origin)
+    envelope = _envelope(content_type, value, limits)
+    return _sent_by(envelope, partial(_structured_body, envelope), now, limits, origin)
 
 
 def _check_size(value: bytes, headers: tuple[tuple[str, bytes | None], ...], limits: Limits) -> None:
@@ -102,16 +105,13 @@ def _is_json(content_type: str | None) -> bool:
     return content_type is None or content_type in ("application/json", "text/json") or content_type.endswith("+json")
 
 
-def _binary(content_type: str | None, sent: dict[str, str], value: bytes, now: datetime, limits: Limits) -> Event | Skipped:
-    def body() -> bytes:
-        if not _is_json(content_type):
-            raise BrokenRecordError("not_json_content", "content-type should be application/json, is another", "content-type")
-        return parse(value, limits)[1]
-
-    return _sent_by(sent, body, now, limits)
+def _binary_body(content_type: str | None, value: bytes, limits: Limits) -> bytes:
+    if not _is_json(content_type):
+        raise BrokenRecordError("not_json_content", "content-type should be application/json, is another", "content-type")
+    return parse(value, limits)[1]
 
 
-def _structured(content_type: str | None, value: bytes, now: datetime, limits: Limits) -> Event | Skipped:
+def _envelope(content_type: str | None, value: bytes, limits: Limits) -> Mapping[str, Any]:
     if content_type is not None and content_type.startswith("application/cloudevents") and content_type != _STRUCTURED:
         wrong = f"content-type should be {_STRUCTURED}, is another event format or a batch"
         raise BrokenRecordError("not_json_content", wrong, "content-type")
@@ -120,19 +120,21 @@ def _structured(content_type: str | None, value: bytes, now: datetime, limits: L
         raise BrokenRecordError(
             "not_cloudevents", "should be a CloudEvent: ce_ headers, or a JSON object with specversion; is neither"
         )
-
-    def body() -> bytes:
-        _check_data(envelope)
-        return canonical(envelope["data"])
-
-    return _sent_by(envelope, body, now, limits)
+    return envelope
 
 
-def _sent_by(sent: Mapping[str, Any], body: Callable[[], bytes], now: datetime, limits: Limits) -> Event | Skipped:
+def _structured_body(envelope: Mapping[str, Any]) -> bytes:
+    _check_data(envelope)
+    return canonical(envelope["data"])
+
+
+def _sent_by(
+    sent: Mapping[str, Any], body: Callable[[], bytes], now: datetime, limits: Limits, origin: Origin | None
+) -> Event | Skipped:
     """The event of these attributes and this body. What is broken in it is said to be of the source that it names."""
     try:
         attributes = read(sent, now, limits)
-        return attributes if isinstance(attributes, Skipped) else _event(attributes, body())
+        return attributes if isinstance(attributes, Skipped) else _event(attributes, body(), origin)
     except BrokenRecordError as error:
         source = sent.get("source")
         if isinstance(source, str):
@@ -152,7 +154,7 @@ def _check_data(envelope: Mapping[str, Any]) -> None:
         raise BrokenRecordError("bad_data", "data should be there, is missing", "data")
 
 
-def _event(attributes: Attributes, body: bytes) -> Event:
+def _event(attributes: Attributes, body: bytes, origin: Origin | None) -> Event:
     try:
         data = _VALIDATORS[attributes.type](body)
     except ValidationError as error:
@@ -172,4 +174,5 @@ def _event(attributes: Attributes, body: bytes) -> Event:
         data=data,
         body=body,
         digest=digest_of(attributes.type, attributes.time, attributes.program, body),
+        origin=origin,
     )

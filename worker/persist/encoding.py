@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from contracts.events import Event
+from contracts.events import Event, Origin
 from worker.decide.change import StoredEntry, StoredStep
 from worker.decide.explain import Posting
 from worker.decide.state import Decision, Entry, Item, ItemKey, Lot, Moment, Undo
@@ -32,6 +32,8 @@ UNDECODABLE: Final = (msgspec.MsgspecError, ValueError, KeyError)
 """What decoding a row raises: of JSON, of a body that no event has, of a type of event that is not known."""
 _T = TypeVar("_T")
 
+NO_ORIGIN: Final = (None, None, None)
+"""Topic, partition and offset of what came in no record."""
 EVENT_SOURCE: Final = "loyalty"
 """CloudEvents `source` of all that is published."""
 
@@ -55,8 +57,9 @@ class Unreadable(dict[UUID, str]):
 
 def event_of(row: Row) -> Event:
     """The input event of a row of `fact` or `parked`."""
+    origin = None if row["topic"] is None else Origin(row["topic"], row["partition"], row["record_offset"])
     return Event.from_stored(
-        row["source"], row["id"], row["type"], row["business_at"], row["program"], row["traceparent"], row["body"]
+        row["source"], row["id"], row["type"], row["business_at"], row["program"], row["traceparent"], row["body"], origin
     )
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from contracts.events import Event
 from worker.persist.accounts import columns
-from worker.persist.encoding import Row, event_of
+from worker.persist.encoding import NO_ORIGIN, Row, event_of
 from worker.persist.link import Link
 from worker.persist.rows import Arrival, ParkedSince, Route
 
@@ -71,7 +71,10 @@ async def park(link: Link, events: Sequence[Event], outside: Collection[str]) ->
     if not first:
         return []
     rows = [
-        (*key, e.type, e.time, e.program, e.digest, e.body, e.traceparent, e.program is None and e.order_id in outside)
+        (
+            *(*key, e.type, e.time, e.program, e.digest, e.body, e.traceparent, *(e.origin or NO_ORIGIN)),
+            e.program is None and e.order_id in outside,
+        )
         for key, e in sorted(first.items(), key=lambda item: item[0])
     ]
     stands = {key: event.digest for key, event in first.items()}

@@ -9,12 +9,15 @@ from typing import Any, Final
 from worker.decide.change import AccountChange
 from worker.decide.lot_name import lot_place
 from worker.persist.accounts import columns
-from worker.persist.encoding import encode
+from worker.persist.encoding import NO_ORIGIN, encode
 from worker.persist.link import Link, names_of
 
 Rows = list[tuple[Any, ...]]
 
-FACT: Final = names_of("account_id source id type business_at rank program order_id digest body traceparent recorded_at")
+FACT: Final = names_of(
+    "account_id source id type business_at rank program order_id digest body traceparent recorded_at "
+    "topic partition record_offset"
+)
 DECISION: Final = names_of("account_id source id verdict points reason recorded_at")
 ENTRY: Final = names_of(
     "account_id version line business_at rank source id recorded_at reason points from_bucket to_bucket from_after to_after"
@@ -53,7 +56,7 @@ def _facts(changes: Sequence[AccountChange], recorded_at: datetime) -> Rows:
     return [
         (
             *(c.account_id, f.source, f.id, f.type, f.time, f.rank, f.program, f.order_id),
-            *(f.digest, f.body, f.traceparent, recorded_at),
+            *(f.digest, f.body, f.traceparent, recorded_at, *(f.origin or NO_ORIGIN)),
         )
         for c in changes
         for f in c.facts

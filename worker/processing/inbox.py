@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from contracts.events import Event
+from contracts.events import Event, Origin
 from worker.decode import Record
 from worker.persist.rows import DeadLetter
 from worker.processing.parked import record_of_parked
@@ -19,39 +19,39 @@ from worker.processing.parked import record_of_parked
 class Inbox:
     """A batch after decoding."""
 
-    records: dict[int, Record] = field(default_factory=dict)  # by the identity of the event it became
+    records: dict[Origin, Record] = field(default_factory=dict)  # that became events
     orders: list[tuple[Event, str]] = field(default_factory=list)  # with their program, or OUTSIDE
     members: list[tuple[Event, str]] = field(default_factory=list)
     followers: list[Event] = field(default_factory=list)  # events that name their order alone
     waited: list[Event] = field(default_factory=list)  # that were parked until an order of this batch came
     letters: list[DeadLetter] = field(default_factory=list)
     erased: dict[UUID, datetime] = field(default_factory=dict)  # accounts of people who were forgotten, up to when
-    of_erased: set[int] = field(default_factory=set)  # orders of theirs, by the identity of the event
+    of_erased: set[Origin | None] = field(default_factory=set)  # orders of theirs
     gone: set[UUID] = field(default_factory=set)  # accounts that were erased; a route that still leads there leads nowhere
     fences: Mapping[UUID, str] = field(default_factory=dict)  # accounts to be fenced, and why
     keep_only: bool = False  # a trial: facts are kept, nothing is folded
     outcomes: Counter[str] = field(default_factory=Counter)
 
-    def arrival_order(self) -> dict[int, tuple[Any, ...]]:
-        """The order of arrival, by the identity of the event: as in the batch; what came before its order arrives after it, in
+    def arrival_order(self) -> dict[Origin | None, tuple[Any, ...]]:
+        """The order of arrival, by where events came from: as in the batch; what came before its order arrives after it, in
         business order, whether it was parked in a batch before or not."""
-        by_batch = {identity: place for place, identity in enumerate(self.records)}
+        by_batch: dict[Origin | None, int] = {origin: place for place, origin in enumerate(self.records)}
         brought: dict[str | None, int] = {}
         for event, _ in self.orders:
-            if (place := by_batch.get(id(event))) is not None:
+            if (place := by_batch.get(event.origin)) is not None:
                 brought.setdefault(event.order_id, place)
-        found: dict[int, tuple[Any, ...]] = {identity: (place, 0) for identity, place in by_batch.items()}
+        found: dict[Origin | None, tuple[Any, ...]] = {origin: (place, 0) for origin, place in by_batch.items()}
         # Of two that contradict each other the one that was parked came first.
         parked = {(event.source, event.id): event.key for event in self.waited}
         for number, events in enumerate((self.waited, self.followers)):
             for event in events:
                 place = brought.get(event.order_id, -1)
-                if place > by_batch.get(id(event), -1):
-                    found[id(event)] = (place, 1, parked.get((event.source, event.id), event.key), number)
+                if place > by_batch.get(event.origin, -1):
+                    found[event.origin] = (place, 1, parked.get((event.source, event.id), event.key), number)
         return found
 
     def refuse(self, event: Event, reason: str, detail: str, topic: Callable[[str], str]) -> None:
         """Make a dead letter of the record that an event came in; one that was parked before is written as a record again."""
-        # Taken out, for the event is let go of now, and another one may get its identity.
-        record = self.records.pop(id(event), None) or record_of_parked(event, topic)
+        record = self.records.get(event.origin) if event.origin is not None else None
+        record = record or record_of_parked(event, topic)
         self.letters.append(DeadLetter(record, reason, detail, source=event.source))

@@ -1,16 +1,17 @@
-"""A parked event as a record again, for the case that a mistake in it shows only when its order has come."""
+"""A kept event as a record again, for the case that a mistake in it shows only when its order, or another one, has come."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
-from contracts.events import TOPIC_OF, Event
+from contracts.events import TOPIC_OF, Event, Origin
 from worker.decode import Record
 
-NOWHERE = -1
-"""Partition and offset of a record that was parked: where it stood is not kept."""
+NOWHERE: Final = -1
+"""Partition and offset of what came in no record."""
 
 
 def record_of_parked(event: Event, topic: Callable[[str], str]) -> Record:
@@ -20,10 +21,11 @@ def record_of_parked(event: Event, topic: Callable[[str], str]) -> Record:
     optional = {"program": event.program, "traceparent": event.traceparent}
     attributes |= {name: value for name, value in optional.items() if value is not None}
     value = msgspec.json.encode({**attributes, "data": msgspec.Raw(event.body)})
+    origin = event.origin or Origin(topic(TOPIC_OF[event.type]), NOWHERE, NOWHERE)
     return Record(
-        topic=topic(TOPIC_OF[event.type]),
-        partition=NOWHERE,
-        offset=NOWHERE,
+        topic=origin.topic,
+        partition=origin.partition,
+        offset=origin.offset,
         timestamp_ms=int(event.time.timestamp() * 1000),
         key=(event.order_id or event.member_id or "").encode(),
         value=value,

@@ -193,7 +193,8 @@ class Pipeline:
             elif isinstance(decoded, Skipped):
                 inbox.outcomes["skipped"] += 1
             else:
-                inbox.records[id(decoded)] = record
+                assert decoded.origin is not None
+                inbox.records[decoded.origin] = record
                 self._sort_in(inbox, decoded)
         return inbox
 
@@ -236,7 +237,7 @@ class Pipeline:
         if several := [task for task in tasks.values() if len(task.facts) > 1]:
             order = inbox.arrival_order()
             for task in several:
-                task.facts.sort(key=lambda fact: order.get(id(fact), ()))
+                task.facts.sort(key=lambda fact: order.get(fact.origin, ()))
         folded = await self._folding.fold(batch, unique(tasks.values()), self.clock(await batch.certainty()))
         inbox.outcomes["duplicate"] += len(folded.duplicates)
         inbox.outcomes["late"] += folded.late
@@ -269,9 +270,9 @@ class Pipeline:
             until = inbox.erased.get(account)
             return until is not None and event.time <= until
 
-        left_out = {id(event) for event, account in named if before(event, account)}
-        inbox.members = [(event, program) for event, program in inbox.members if id(event) not in left_out]
-        inbox.of_erased = {id(event) for event, account in ordered if before(event, account)}
+        left_out = {event.origin for event, account in named if before(event, account)}
+        inbox.members = [(event, program) for event, program in inbox.members if event.origin not in left_out]
+        inbox.of_erased = {event.origin for event, account in ordered if before(event, account)}
         inbox.outcomes["erased"] += len(left_out) + len(inbox.of_erased)
 
     def _assign(self, inbox: Inbox, tasks: dict[UUID, Task], program: str, member_id: str, event: Event) -> None:
@@ -297,7 +298,7 @@ class Pipeline:
         for event, program in inbox.orders:
             data = event.data
             assert isinstance(data, OrderPlaced)
-            member = data.member_id if program != OUTSIDE and id(event) not in inbox.of_erased else None
+            member = data.member_id if program != OUTSIDE and event.origin not in inbox.of_erased else None
             account = self._account(program, member) if member is not None else None
             arrivals.setdefault((data.order_id, program), Arrival(data.order_id, program, account))
         if arrivals or awaited:
@@ -309,7 +310,7 @@ class Pipeline:
         for event, program in inbox.orders:
             data = event.data
             assert isinstance(data, OrderPlaced)
-            if id(event) in inbox.of_erased:
+            if event.origin in inbox.of_erased:
                 continue
             home = routes[data.order_id].accounts.get(program)
             member = data.member_id if program != OUTSIDE else None

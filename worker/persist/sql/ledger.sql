@@ -45,7 +45,8 @@ JOIN step s ON s.account_id = w.account_id AND (s.business_at, s.rank, s.source,
 ORDER BY s.account_id, s.business_at DESC, s.rank DESC, s.source DESC, s.id DESC;
 
 -- name: facts_named
-SELECT f.account_id, f.source, f.id, f.type, f.business_at, f.program, f.traceparent, f.body
+SELECT f.account_id, f.source, f.id, f.type, f.business_at, f.program, f.traceparent, f.body, f.topic, f.partition,
+    f.record_offset
 FROM unnest($1::uuid[], $2::text[], $3::text[]) AS w (account_id, source, id)
 JOIN fact f ON f.account_id = w.account_id AND f.source = w.source AND f.id = w.id
 ORDER BY f.account_id, f.business_at, f.rank, f.source, f.id;
@@ -68,7 +69,8 @@ ORDER BY e.account_id, e.version, e.line;
 
 -- The following read whole accounts; $2 leaves out what was recorded later.
 -- name: all_facts
-SELECT account_id, source, id, type, business_at, program, order_id, traceparent, body, recorded_at
+SELECT account_id, source, id, type, business_at, program, order_id, traceparent, body, recorded_at, topic, partition,
+    record_offset
 FROM fact
 WHERE account_id = ANY($1::uuid[]) AND ($2::timestamptz IS NULL OR recorded_at <= $2)
 ORDER BY account_id, business_at, rank, source, id;

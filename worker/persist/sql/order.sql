@@ -21,7 +21,8 @@ WHERE NOT excluded.programs <@ r.programs;
 -- What was folded into accounts as being about orders of theirs, and does not say of which program it is. By the key of the
 -- account: asked only when a second program has an order of the id. Those that were withdrawn already have their decision.
 -- name: nameless
-SELECT f.account_id, f.source, f.id, f.type, f.business_at, f.program, f.traceparent, f.body
+SELECT f.account_id, f.source, f.id, f.type, f.business_at, f.program, f.traceparent, f.body, f.topic, f.partition,
+    f.record_offset
 FROM unnest($1::uuid[], $2::text[]) AS w (account_id, order_id)
 JOIN fact f ON f.account_id = w.account_id AND f.order_id = w.order_id
 LEFT JOIN decision d ON d.account_id = f.account_id AND d.source = f.source AND d.id = f.id
@@ -29,10 +30,11 @@ WHERE f.program IS NULL AND d.account_id IS NULL
 ORDER BY f.account_id, f.business_at, f.rank, f.source, f.id;
 
 -- name: park
-INSERT INTO parked (order_id, source, id, type, business_at, program, digest, body, traceparent, aside)
+INSERT INTO parked (order_id, source, id, type, business_at, program, digest, body, traceparent, topic, partition, record_offset,
+    aside)
 SELECT *
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::bytea[], $8::bytea[], $9::text[],
-    $10::boolean[])
+    $10::text[], $11::integer[], $12::bigint[], $13::boolean[])
 ON CONFLICT (order_id, source, id) DO NOTHING
 RETURNING order_id, source, id;
 
@@ -49,7 +51,7 @@ WHERE order_id = ANY($1::text[]) AND (
     program IS NULL
     OR ((order_id, program) IN (SELECT * FROM unnest($1::text[], $2::text[]))) IS TRUE
 )
-RETURNING order_id, source, id, type, business_at, program, traceparent, body;
+RETURNING order_id, source, id, type, business_at, program, traceparent, body, topic, partition, record_offset;
 
 -- name: drainable
 SELECT r.order_id, r.programs, r.account_ids

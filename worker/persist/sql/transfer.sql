@@ -8,7 +8,9 @@ SELECT topic, partition, from_offset, next_offset, digest, record_at, updated_at
 SELECT program, hash, effective_from, body, applied_at FROM program_terms;
 
 -- name: transfer_parked
-SELECT order_id, source, id, type, business_at, program, digest, body, traceparent, recorded_at, aside FROM parked;
+SELECT order_id, source, id, type, business_at, program, digest, body, traceparent, recorded_at, aside, topic, partition,
+    record_offset
+FROM parked;
 
 -- name: transfer_order_route
 SELECT order_id, programs, account_ids, recorded_at FROM order_route;
@@ -37,7 +39,8 @@ SELECT account_id, asked_until, done_until, recorded_at FROM erasure;
 SELECT account_id, source, id, verdict, points, reason, recorded_at FROM announced;
 
 -- name: transfer_fact
-SELECT account_id, source, id, type, business_at, rank, program, order_id, digest, body, traceparent, recorded_at
+SELECT account_id, source, id, type, business_at, rank, program, order_id, digest, body, traceparent, recorded_at, topic, partition,
+    record_offset
 FROM fact
 WHERE account_id = ANY($1);
 
