@@ -99,7 +99,7 @@ def test_what_the_database_refuses_is_told_by_its_kind(
     configure("debug", "json")
     store = MemoryStore(clock=lambda: NOW)
     worker = pipeline(store, programs()["belle-maison"])
-    attempt = worker._route
+    attempt = worker._delivery.route
 
     async def refuse(batch: Any, inbox: Any) -> Any:
         tasks = await attempt(batch, inbox)
@@ -107,7 +107,7 @@ def test_what_the_database_refuses_is_told_by_its_kind(
             raise RefusedError(f"Key (id)=({CANARY}) already exists") from ValueError(CANARY)
         return tasks
 
-    monkeypatch.setattr(worker, "_route", refuse)
+    monkeypatch.setattr(worker._delivery, "route", refuse)
     (batch,) = batches(full_of_canaries(2)[:5], 10)
     asyncio.run(worker.process(batch))
     assert {letter.reason for letter in store.tables.dead_letters.values()} == {"refused"}

@@ -37,7 +37,8 @@ class Harness:
     def __init__(self, store: MemoryStore | None = None, admission: Admission | None = None) -> None:
         self.store = store if store is not None else MemoryStore(clock=lambda: NOW)
         options = PipelineOptions(KEY, admission=admission or Admission())
-        self.pipeline = Pipeline(self.store, Catalogue(programs().values()), options, epoch=1)
+        self.catalogue = Catalogue(programs().values())
+        self.pipeline = Pipeline(self.store, self.catalogue, options, epoch=1)
         self.offset = 0
 
     def read(self, records: Sequence[Raw]) -> Batch:

@@ -167,7 +167,7 @@ async def test_what_follows_an_order_outside_alone_is_set_aside_and_let_go_in_ti
     now = NOW
     harness = Harness()
     harness.store.clock = lambda: now
-    sweeper = Sweeper(harness.store, harness.pipeline, harness.pipeline._catalogue)
+    sweeper = Sweeper(harness.store, harness.pipeline, harness.catalogue)
     await harness.take(*told((OUTSIDE, None), "O"), *told((FOLLOWERS, None), "O"))
     await sweeper.turn()
     assert await ended(harness, "O") == ["parked", "parked", "unknown_program", "parked"]

@@ -28,7 +28,7 @@ from worker.persist.encoding import cloudevents_headers
 from worker.persist.rows import OutboxRow
 from worker.processing import folding, pipeline
 from worker.processing.routing import Home, home_of
-from worker.programs.catalogue import OUTSIDE, Unresolved
+from worker.programs.catalogue import OUTSIDE, Refusal
 from worker.publish.relay import Relay
 from worker.runtime.clocks import Clocks
 from worker.upkeep import verify
@@ -159,7 +159,7 @@ def certainty_by_business_time() -> AbstractContextManager[Any]:
 def followers_taken_by_orders_outside() -> AbstractContextManager[Any]:
     """An order of a store outside every program takes what was said of another order of its id."""
 
-    def home(owners: Mapping[str, UUID | None], program: str | None, *, alone: bool) -> Home[UUID] | Unresolved | None:
+    def home(owners: Mapping[str, UUID | None], program: str | None, *, alone: bool) -> Home[UUID] | Refusal | None:
         if OUTSIDE in owners and program not in owners:
             return Home(OUTSIDE, None)
         return home_of(owners, program, alone=alone)

@@ -12,11 +12,12 @@ Key = tuple[str, str]
 
 @dataclass(slots=True)
 class Deduplicated:
-    """Facts by what is to become of them: `fresh` ones are folded, `conflicts` are refused, with the reason and a detail."""
+    """Facts by what is to become of them: `fresh` ones are folded, `conflicts` are refused: their source
+    and id were used for other content before."""
 
     fresh: list[Event] = field(default_factory=list)
     duplicates: list[Event] = field(default_factory=list)
-    conflicts: list[tuple[Event, str, str]] = field(default_factory=list)
+    conflicts: list[Event] = field(default_factory=list)
 
 
 def deduplicate(facts: Iterable[Event], seen: Mapping[Key, bytes], *, nameless: bool = False) -> Deduplicated:
@@ -34,7 +35,7 @@ def deduplicate(facts: Iterable[Event], seen: Mapping[Key, bytes], *, nameless: 
         elif known == fact.digest or (nameless and known == _nameless(fact)):
             found.duplicates.append(fact)
         else:
-            found.conflicts.append((fact, "conflict", "id: this source and id were used for other content before"))
+            found.conflicts.append(fact)
     return found
 
 

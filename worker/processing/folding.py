@@ -79,7 +79,7 @@ class Folded(Struct):
 
     changes: list[AccountChange] = field(default_factory=list)
     duplicates: list[Event] = field(default_factory=list)
-    conflicts: list[tuple[Event, str, str]] = field(default_factory=list)
+    conflicts: list[Event] = field(default_factory=list)
     withdrawn: list[Event] = field(default_factory=list)
     late: int = 0
     applied: int = 0

@@ -13,6 +13,7 @@ from contracts.events import Event, Origin
 from worker.decode import Record
 from worker.persist.rows import DeadLetter
 from worker.processing.parked import record_of_parked
+from worker.programs.catalogue import Refusal
 
 
 @dataclass(slots=True)
@@ -50,8 +51,8 @@ class Inbox:
                     found[event.origin] = (place, 1, parked.get((event.source, event.id), event.key), number)
         return found
 
-    def refuse(self, event: Event, reason: str, detail: str, topic: Callable[[str], str]) -> None:
+    def refuse(self, event: Event, why: Refusal, topic: Callable[[str], str]) -> None:
         """Make a dead letter of the record that an event came in; one that was parked before is written as a record again."""
         record = self.records.get(event.origin) if event.origin is not None else None
         record = record or record_of_parked(event, topic)
-        self.letters.append(DeadLetter(record, reason, detail, source=event.source))
+        self.letters.append(DeadLetter(record, why.reason, why.detail, why.path, event.source))

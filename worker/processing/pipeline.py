@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from contracts.events import Event, OrderPlaced
 from worker.consume.batch import Batch as ReadBatch
 from worker.consume.batch import Move
 from worker.decide.members import erasure_asked_until
@@ -24,14 +23,14 @@ from worker.decide.state import Certainty
 from worker.decode import Admission, Broken, Limits, Record, Skipped, decode
 from worker.persist.api import Batch, Store
 from worker.persist.errors import ConstraintError, ErasedMeanwhileError, RefusedError
-from worker.persist.identity import account_id
-from worker.persist.rows import Arrival, DeadLetter, Route
+from worker.persist.rows import DeadLetter, Route
 from worker.processing import reports
-from worker.processing.folding import Folding, Task, contest, unique
+from worker.processing.delivery import CONFLICT, Delivery
+from worker.processing.folding import Folding, Task, unique
 from worker.processing.inbox import Inbox
 from worker.processing.refusals import Places, at_fault
-from worker.processing.routing import AMBIGUOUS, Home, awaited_by, home_of
-from worker.programs.catalogue import OUTSIDE, Catalogue, Unresolved
+from worker.processing.routing import AMBIGUOUS, awaited_by
+from worker.programs.catalogue import Catalogue
 
 AT_ONCE_BYTES: Final = 262_144
 """After so many bytes of a batch were decoded, others get their turn, the probes among them: every 10 ms with usual records, and
@@ -74,9 +73,9 @@ class Pipeline:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
-        self._catalogue = catalogue
         self._options = options
         self._now = now
+        self._delivery = Delivery(catalogue, options.account_key, options.topic)
         self._folding = Folding(catalogue, epoch)
         self.watermark: datetime | None = None
 
@@ -147,7 +146,7 @@ class Pipeline:
         """The accounts of a batch whose fold makes what Postgres refuses, and why."""
         inbox = await self._decode(records, unkept)
         async with self._rehearsal() as batch:
-            tasks = unique((await self._route(batch, inbox)).values())
+            tasks = unique((await self._delivery.route(batch, inbox)).values())
             return await self._refused(batch, tasks, self.clock(await batch.certainty()))
 
     @asynccontextmanager
@@ -195,39 +194,13 @@ class Pipeline:
             else:
                 assert decoded.origin is not None
                 inbox.records[decoded.origin] = record
-                self._sort_in(inbox, decoded)
+                self._delivery.sort_in(inbox, decoded)
         return inbox
-
-    def _sort_in(self, inbox: Inbox, event: Event) -> None:
-        program = self._catalogue.resolve(event)
-        if isinstance(program, Unresolved):
-            self._refuse(inbox, event, program.reason, program.detail)
-        elif isinstance(event.data, OrderPlaced):
-            assert program is not None
-            inbox.orders.append((event, program))
-        elif event.member_id is not None:
-            assert program is not None
-            inbox.members.append((event, program))
-        else:
-            inbox.followers.append(event)
 
     # -- route
 
     async def _apply(self, batch: Batch, inbox: Inbox) -> None:
-        await self._finish(batch, inbox, await self._route(batch, inbox))
-
-    async def _route(self, batch: Batch, inbox: Inbox) -> dict[UUID, Task]:
-        """Give every event to its account; what waits is parked."""
-        tasks: dict[UUID, Task] = {}
-        await self._leave_out_erased(batch, inbox)
-        for event, program in inbox.members:
-            self._assign(inbox, tasks, program, event.member_id or "", event)
-        routes = await self._routes(batch, inbox)
-        self._place_orders(inbox, routes, tasks)
-        if len(self._catalogue) > 1:
-            contest(tasks, [routes[order_id] for order_id in {event.order_id or "" for event, _ in inbox.orders}], inbox.gone)
-        await self._follow(batch, inbox, routes, tasks)
-        return tasks
+        await self._finish(batch, inbox, await self._delivery.route(batch, inbox))
 
     async def _finish(self, batch: Batch, inbox: Inbox, tasks: dict[UUID, Task]) -> None:
         """Fold, and write what changed and what was refused."""
@@ -242,120 +215,15 @@ class Pipeline:
         inbox.outcomes["duplicate"] += len(folded.duplicates)
         inbox.outcomes["late"] += folded.late
         inbox.outcomes["applied"] += folded.applied
-        for event, reason, detail in folded.conflicts:
-            self._refuse(inbox, event, reason, detail)
+        for event in folded.conflicts:
+            self._delivery.refuse(inbox, event, CONFLICT)
         for event in folded.withdrawn:
-            self._refuse(inbox, event, *AMBIGUOUS)
+            self._delivery.refuse(inbox, event, AMBIGUOUS)
         await batch.write(folded.changes)
         asked = {each.account_id: erasure_asked_until(each.facts) for each in folded.changes}
         await batch.ask_erasures({account: until for account, until in asked.items() if until is not None})
         inbox.outcomes["dead_letter"] += len(inbox.letters)
         await batch.dead_letter(inbox.letters)
-
-    def _refuse(self, inbox: Inbox, event: Event, reason: str, detail: str) -> None:
-        inbox.refuse(event, reason, detail, self._options.topic)
-
-    def _account(self, program: str, member_id: str) -> UUID:
-        return account_id(self._options.account_key, program, member_id)
-
-    async def _leave_out_erased(self, batch: Batch, inbox: Inbox) -> None:
-        """Leave out what is told of people from before they were forgotten: it would make them known again."""
-        named = [(event, self._account(program, event.member_id or "")) for event, program in inbox.members]
-        ordered = [(event, self._account(program, event.member_id)) for event, program in inbox.orders if event.member_id]
-        inbox.erased = await batch.erased({account for _, account in (*named, *ordered)}) if named or ordered else {}
-        if not inbox.erased:
-            return
-
-        def before(event: Event, account: UUID) -> bool:
-            until = inbox.erased.get(account)
-            return until is not None and event.time <= until
-
-        left_out = {event.origin for event, account in named if before(event, account)}
-        inbox.members = [(event, program) for event, program in inbox.members if event.origin not in left_out]
-        inbox.of_erased = {event.origin for event, account in ordered if before(event, account)}
-        inbox.outcomes["erased"] += len(left_out) + len(inbox.of_erased)
-
-    def _assign(self, inbox: Inbox, tasks: dict[UUID, Task], program: str, member_id: str, event: Event) -> None:
-        account = self._account(program, member_id)
-        task = tasks.get(account)
-        if task is None:
-            task = tasks[account] = Task(account, program, member_id)
-        task.program, task.member_id, task.returns = program, member_id, account in inbox.erased
-        task.facts.append(event)
-
-    async def _routes(self, batch: Batch, inbox: Inbox) -> dict[str, Route]:
-        """Whose all orders of the batch are. Orders that come, and those that are waited for, are claimed before anyone looks."""
-        arriving = {event.order_id for event, _ in inbox.orders}
-        others = [event for event in inbox.followers if event.order_id not in arriving]
-        routes = await batch.routes({event.order_id or "" for event in inbox.followers})
-        unknown = Route("")
-        awaited = {
-            order_id
-            for event in others
-            if self._home(routes.get(order_id := event.order_id or "", unknown), event) is None
-        }
-        arrivals: dict[tuple[str, str], Arrival] = {}
-        for event, program in inbox.orders:
-            data = event.data
-            assert isinstance(data, OrderPlaced)
-            member = data.member_id if program != OUTSIDE and event.origin not in inbox.of_erased else None
-            account = self._account(program, member) if member is not None else None
-            arrivals.setdefault((data.order_id, program), Arrival(data.order_id, program, account))
-        if arrivals or awaited:
-            routes |= await batch.claim(list(arrivals.values()), sorted(awaited))
-        return routes
-
-    def _place_orders(self, inbox: Inbox, routes: dict[str, Route], tasks: dict[UUID, Task]) -> None:
-        """Give orders to their accounts; guests' and outside orders are counted and dropped."""
-        for event, program in inbox.orders:
-            data = event.data
-            assert isinstance(data, OrderPlaced)
-            if event.origin in inbox.of_erased:
-                continue
-            home = routes[data.order_id].accounts.get(program)
-            member = data.member_id if program != OUTSIDE else None
-            if member is None or home != self._account(program, member):
-                if member is None and home is None:
-                    inbox.outcomes["dropped"] += 1
-                else:
-                    detail = "data.order_id: the order was placed before for another member; the first stands"
-                    self._refuse(inbox, event, "order_conflict", detail)
-                continue
-            self._assign(inbox, tasks, program, member, event)
-
-    def _home(self, route: Route, event: Event) -> Home[UUID] | Unresolved | None:
-        return home_of(route.accounts, event.program, alone=len(self._catalogue) == 1)
-
-    async def _follow(self, batch: Batch, inbox: Inbox, routes: dict[str, Route], tasks: dict[UUID, Task]) -> None:
-        """Give events to the accounts of their orders: those that came now, and those that had been parked for an order."""
-        arrived = awaited_by({event.order_id or "": routes[event.order_id or ""].accounts for event, _ in inbox.orders})
-        # What was parked came first: if something of this batch contradicts it, the later one is at fault.
-        inbox.waited = await batch.take_parked(arrived) if arrived else []
-        parked = self._send_home((*inbox.waited, *inbox.followers), inbox, routes, tasks)
-        if parked:
-            for event in await batch.park(parked, {order_id for order_id, route in routes.items() if route.of_nobody}):
-                self._refuse(inbox, event, "conflict", "id: this source and id were used for other content before")
-            inbox.outcomes["parked"] += len(parked)
-
-    def _send_home(self, events: Iterable[Event], inbox: Inbox, routes: dict[str, Route], tasks: dict[UUID, Task]) -> list[Event]:
-        """Give each event to the account of its order; returns those whose order has not come."""
-        homeless: list[Event] = []
-        for event in events:
-            route = routes[event.order_id or ""]
-            home = self._home(route, event)
-            if home is None and self._catalogue.awaits(event):
-                homeless.append(event)
-            elif home is None and event.program is None and route.of_nobody:
-                inbox.outcomes["dropped"] += 1
-            elif home is None:
-                self._refuse(inbox, event, "unknown_order", "order_id: no such order has come; send the event again after it")
-            elif isinstance(home, Unresolved):
-                self._refuse(inbox, event, home.reason, home.detail)
-            elif home.owner is None or home.owner in inbox.gone:
-                inbox.outcomes["dropped"] += 1
-            else:
-                tasks.setdefault(home.owner, Task(home.owner, home.program)).facts.append(event)
-        return homeless
 
     # -- the clock
 
@@ -401,7 +269,7 @@ class Pipeline:
         async with self._store.batch() as batch:
             known = await batch.claim([], sorted(route.order_id for route in routes))
             events = await batch.take_parked(awaited_by({order_id: route.accounts for order_id, route in known.items()}))
-            self._send_home(events, inbox, known, tasks)
+            self._delivery.send_home(events, inbox, known, tasks)
             await self._finish(batch, inbox, tasks)
         reports.count(inbox)
         return len(events)

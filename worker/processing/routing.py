@@ -29,12 +29,14 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from worker.decide.state import AMBIGUOUS_ORDER
-from worker.programs.catalogue import OUTSIDE, Unresolved
+from worker.programs.catalogue import OUTSIDE, Refusal
 
 Owner = TypeVar("Owner")
 """What names who has an order: an account's id, or a member's."""
 
-AMBIGUOUS: Final = Unresolved(AMBIGUOUS_ORDER, "program: should be given, several programs have an order of this id")
+AMBIGUOUS: Final = Refusal(
+    AMBIGUOUS_ORDER, "program: should be given, several programs have an order of this id", "program"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Home(Generic[Owner]):
     owner: Owner | None
 
 
-def home_of(owners: Mapping[str, Owner | None], program: str | None, *, alone: bool) -> Home[Owner] | Unresolved | None:
+def home_of(owners: Mapping[str, Owner | None], program: str | None, *, alone: bool) -> Home[Owner] | Refusal | None:
     """Where an event about an order goes; None if its order (in its program) has not come, or another program's may come yet.
 
     `owners`: by program, who has the order (None: a guest); empty if it has not come. `program`: what the event says. `alone`:

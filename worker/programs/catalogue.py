@@ -14,11 +14,12 @@ OUTSIDE = ""
 `worker.processing.routing`."""
 
 
-class Unresolved(NamedTuple):
-    """Why an event belongs to no program that is known: a dead letter."""
+class Refusal(NamedTuple):
+    """Why an event that keeps the contract is a dead letter all the same. `path`: the attribute or field at fault."""
 
     reason: str
     detail: str
+    path: str
 
 
 class Catalogue:
@@ -44,14 +45,13 @@ class Catalogue:
         """The program of a code; KeyError if there is none."""
         return self._programs[code]
 
-    def resolve(self, event: Event) -> str | Unresolved | None:
+    def resolve(self, event: Event) -> str | Refusal | None:
         """The program of an event: its code, OUTSIDE, None if only its order can tell, or why it cannot be told."""
         if event.program is not None:
             if event.program in self._programs:
                 return event.program
-            return Unresolved(
-                "unknown_program", f"program: no terms are registered for it; known are {', '.join(self._programs)}"
-            )
+            known = ", ".join(self._programs)
+            return Refusal("unknown_program", f"program: no terms are registered for it; known are {known}", "program")
         data = event.data
         if isinstance(data, OrderPlaced):
             return self._of_store(data.store, event.time, open_to_all=True)
@@ -61,7 +61,7 @@ class Catalogue:
             return None
         if len(self._programs) == 1:
             return next(iter(self._programs))
-        return Unresolved("program_missing", "program: should be given (attribute ce_program), for no store tells it")
+        return Refusal("program_missing", "program: should be given (attribute ce_program), for no store tells it", "program")
 
     def awaits(self, event: Event) -> bool:
         """Whether an event about an order that has not come is kept until it does (COM-C5). One that names no program is, if any
@@ -69,7 +69,7 @@ class Catalogue:
         codes = self.codes if event.program is None else (event.program,)
         return any(self._programs[code].at(event.time).terms.unknown_order == "kept" for code in codes)
 
-    def _of_store(self, store: str, at: datetime, *, open_to_all: bool) -> str | Unresolved:
+    def _of_store(self, store: str, at: datetime, *, open_to_all: bool) -> str | Refusal:
         """The program of a store: the one that has it as eligible, else the one that names it as excluded."""
         stores = {code: program.at(at).terms.membership.stores for code, program in self._programs.items()}
         for found in (
@@ -79,5 +79,6 @@ class Catalogue:
             if len(found) == 1:
                 return found[0]
             if found:
-                return Unresolved("ambiguous_store", f"program: should be given, the store belongs to {' and '.join(found)}")
-        return OUTSIDE if open_to_all else Unresolved("unknown_store", "data.store: belongs to no program")
+                detail = f"program: should be given, the store belongs to {' and '.join(found)}"
+                return Refusal("ambiguous_store", detail, "program")
+        return OUTSIDE if open_to_all else Refusal("unknown_store", "data.store: belongs to no program", "data.store")

@@ -22,7 +22,7 @@ from worker.decide.refold import Clock
 from worker.decide.state import Decision, blank
 from worker.decide.statement import statement
 from worker.processing.routing import home_of
-from worker.programs.catalogue import OUTSIDE, Catalogue, Unresolved
+from worker.programs.catalogue import OUTSIDE, Catalogue, Refusal
 from worker.simulation.loading import change_of
 from worker.simulation.store import Book, Ledger
 
@@ -60,7 +60,7 @@ class Simulation:
         """Apply one event, and what had been parked for the order that it brings."""
         now = now or event.recorded_time or event.time
         program = self._catalogue.resolve(event)
-        if isinstance(program, Unresolved):
+        if isinstance(program, Refusal):
             self.counts[program.reason] += 1
         elif isinstance(event.data, OrderPlaced):
             assert program is not None
@@ -100,7 +100,7 @@ class Simulation:
                 first = self._parked.setdefault(order_id, {}).setdefault((event.source, event.id), event)
                 if first is not event:
                     self.counts["duplicate" if first.digest == event.digest else "conflict"] += 1
-            elif isinstance(home, Unresolved):
+            elif isinstance(home, Refusal):
                 self.counts[home.reason] += 1
             elif home.owner is None:
                 self.counts["dropped"] += 1
@@ -116,7 +116,7 @@ class Simulation:
         digests = ((each, ledger.digest_of(*each)) for each in {(fact.source, fact.id) for fact in facts})
         deduplicated = deduplicate(facts, {key: digest for key, digest in digests if digest is not None})
         self.counts["duplicate"] += len(deduplicated.duplicates)
-        self.counts.update(reason for _, reason, _ in deduplicated.conflicts)
+        self.counts["conflict"] += len(deduplicated.conflicts)
         if deduplicated.fresh:
             self._change(ledger, deduplicated.fresh, now, loaded)
 

@@ -1,0 +1,166 @@
+"""Deliver the events of a batch: to the account each belongs to, to those that wait for their order, or back as dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+from uuid import UUID
+
+from contracts.events import Event, OrderPlaced
+from worker.persist.api import Batch
+from worker.persist.identity import account_id
+from worker.persist.rows import Arrival, Route
+from worker.processing.folding import Task, contest
+from worker.processing.inbox import Inbox
+from worker.processing.routing import Home, awaited_by, home_of
+from worker.programs.catalogue import OUTSIDE, Catalogue, Refusal
+
+CONFLICT: Final = Refusal("conflict", "id: this source and id were used for other content before", "id")
+ORDER_CONFLICT: Final = Refusal(
+    "order_conflict", "data.order_id: the order was placed before for another member; the first stands", "data.order_id"
+)
+UNKNOWN_ORDER: Final = Refusal(
+    "unknown_order", "data.order_id: no such order has come; send the event again after it", "data.order_id"
+)
+
+
+class Delivery:
+    """Whose each event is. `account_key`: what account ids are derived with. `topic`: the name that a topic of the contract has
+    on this cluster."""
+
+    def __init__(self, catalogue: Catalogue, account_key: bytes, topic: Callable[[str], str]) -> None:
+        self._catalogue = catalogue
+        self._account_key = account_key
+        self._topic = topic
+
+    def sort_in(self, inbox: Inbox, event: Event) -> None:
+        """Put an event with those of its kind, if it can be told of which program it is."""
+        program = self._catalogue.resolve(event)
+        if isinstance(program, Refusal):
+            self.refuse(inbox, event, program)
+        elif isinstance(event.data, OrderPlaced):
+            assert program is not None
+            inbox.orders.append((event, program))
+        elif event.member_id is not None:
+            assert program is not None
+            inbox.members.append((event, program))
+        else:
+            inbox.followers.append(event)
+
+    async def route(self, batch: Batch, inbox: Inbox) -> dict[UUID, Task]:
+        """Give every event to its account; what waits is parked."""
+        tasks: dict[UUID, Task] = {}
+        await self._leave_out_erased(batch, inbox)
+        for event, program in inbox.members:
+            self._assign(inbox, tasks, program, event.member_id or "", event)
+        routes = await self._routes(batch, inbox)
+        self._place_orders(inbox, routes, tasks)
+        if len(self._catalogue) > 1:
+            contest(tasks, [routes[order_id] for order_id in {event.order_id or "" for event, _ in inbox.orders}], inbox.gone)
+        await self._follow(batch, inbox, routes, tasks)
+        return tasks
+
+    def refuse(self, inbox: Inbox, event: Event, why: Refusal) -> None:
+        """Make a dead letter of the record that an event came in."""
+        inbox.refuse(event, why, self._topic)
+
+    def _account(self, program: str, member_id: str) -> UUID:
+        return account_id(self._account_key, program, member_id)
+
+    async def _leave_out_erased(self, batch: Batch, inbox: Inbox) -> None:
+        """Leave out what is told of people from before they were forgotten: it would make them known again."""
+        named = [(event, self._account(program, event.member_id or "")) for event, program in inbox.members]
+        ordered = [(event, self._account(program, event.member_id)) for event, program in inbox.orders if event.member_id]
+        inbox.erased = await batch.erased({account for _, account in (*named, *ordered)}) if named or ordered else {}
+        if not inbox.erased:
+            return
+
+        def before(event: Event, account: UUID) -> bool:
+            until = inbox.erased.get(account)
+            return until is not None and event.time <= until
+
+        left_out = {event.origin for event, account in named if before(event, account)}
+        inbox.members = [(event, program) for event, program in inbox.members if event.origin not in left_out]
+        inbox.of_erased = {event.origin for event, account in ordered if before(event, account)}
+        inbox.outcomes["erased"] += len(left_out) + len(inbox.of_erased)
+
+    def _assign(self, inbox: Inbox, tasks: dict[UUID, Task], program: str, member_id: str, event: Event) -> None:
+        account = self._account(program, member_id)
+        task = tasks.get(account)
+        if task is None:
+            task = tasks[account] = Task(account, program, member_id)
+        task.program, task.member_id, task.returns = program, member_id, account in inbox.erased
+        task.facts.append(event)
+
+    async def _routes(self, batch: Batch, inbox: Inbox) -> dict[str, Route]:
+        """Whose all orders of the batch are. Orders that come, and those that are waited for, are claimed before anyone looks."""
+        arriving = {event.order_id for event, _ in inbox.orders}
+        others = [event for event in inbox.followers if event.order_id not in arriving]
+        routes = await batch.routes({event.order_id or "" for event in inbox.followers})
+        unknown = Route("")
+        awaited = {
+            order_id
+            for event in others
+            if self._home(routes.get(order_id := event.order_id or "", unknown), event) is None
+        }
+        arrivals: dict[tuple[str, str], Arrival] = {}
+        for event, program in inbox.orders:
+            data = event.data
+            assert isinstance(data, OrderPlaced)
+            member = data.member_id if program != OUTSIDE and event.origin not in inbox.of_erased else None
+            account = self._account(program, member) if member is not None else None
+            arrivals.setdefault((data.order_id, program), Arrival(data.order_id, program, account))
+        if arrivals or awaited:
+            routes |= await batch.claim(list(arrivals.values()), sorted(awaited))
+        return routes
+
+    def _place_orders(self, inbox: Inbox, routes: dict[str, Route], tasks: dict[UUID, Task]) -> None:
+        """Give orders to their accounts; guests' and outside orders are counted and dropped."""
+        for event, program in inbox.orders:
+            data = event.data
+            assert isinstance(data, OrderPlaced)
+            if event.origin in inbox.of_erased:
+                continue
+            home = routes[data.order_id].accounts.get(program)
+            member = data.member_id if program != OUTSIDE else None
+            if member is None or home != self._account(program, member):
+                if member is None and home is None:
+                    inbox.outcomes["dropped"] += 1
+                else:
+                    self.refuse(inbox, event, ORDER_CONFLICT)
+                continue
+            self._assign(inbox, tasks, program, member, event)
+
+    def _home(self, route: Route, event: Event) -> Home[UUID] | Refusal | None:
+        return home_of(route.accounts, event.program, alone=len(self._catalogue) == 1)
+
+    async def _follow(self, batch: Batch, inbox: Inbox, routes: dict[str, Route], tasks: dict[UUID, Task]) -> None:
+        """Give events to the accounts of their orders: those that came now, and those that had been parked for an order."""
+        arrived = awaited_by({event.order_id or "": routes[event.order_id or ""].accounts for event, _ in inbox.orders})
+        # What was parked came first: if something of this batch contradicts it, the later one is at fault.
+        inbox.waited = await batch.take_parked(arrived) if arrived else []
+        parked = self.send_home((*inbox.waited, *inbox.followers), inbox, routes, tasks)
+        if parked:
+            for event in await batch.park(parked, {order_id for order_id, route in routes.items() if route.of_nobody}):
+                self.refuse(inbox, event, CONFLICT)
+            inbox.outcomes["parked"] += len(parked)
+
+    def send_home(self, events: Iterable[Event], inbox: Inbox, routes: dict[str, Route], tasks: dict[UUID, Task]) -> list[Event]:
+        """Give each event to the account of its order; returns those whose order has not come."""
+        homeless: list[Event] = []
+        for event in events:
+            route = routes[event.order_id or ""]
+            home = self._home(route, event)
+            if home is None and self._catalogue.awaits(event):
+                homeless.append(event)
+            elif home is None and event.program is None and route.of_nobody:
+                inbox.outcomes["dropped"] += 1
+            elif home is None:
+                self.refuse(inbox, event, UNKNOWN_ORDER)
+            elif isinstance(home, Refusal):
+                self.refuse(inbox, event, home)
+            elif home.owner is None or home.owner in inbox.gone:
+                inbox.outcomes["dropped"] += 1
+            else:
+                tasks.setdefault(home.owner, Task(home.owner, home.program)).facts.append(event)
+        return homeless
