@@ -54,6 +54,7 @@ class Promise:
         self.waited_out = 0
         self._before: dict[tuple[str, str], dict[Partition, int]] = {}
         self._orders: dict[tuple[str, str], str | None] = {}
+        self._accepted: set[tuple[UUID, str]] = set()
 
     def sent(self, message: Message, ends: dict[Partition, int]) -> None:
         """A message is published when the partitions end here; what counts is the first time that something is said."""
@@ -65,10 +66,13 @@ class Promise:
         """Fail if a verdict of this commit was taken too early."""
         for row, change in commit.changes:
             waited = {each.moment.name: each.snapshot for each in (row.head.waiting if row is not None else ())}
-            accepted = {self._orders.get((each.source, each.id)) for each in change.decisions if each.verdict == "accepted"}
+            # Whichever telling came first: what was accepted for the order before, or is in this commit, stands.
+            for decision in change.decisions:
+                if decision.verdict == "accepted" and (order := self._orders.get((decision.source, decision.id))) is not None:
+                    self._accepted.add((change.account_id, order))
             for decision in change.decisions:
                 key = (decision.source, decision.id)
-                if decision.reason not in WAITS or self._orders[key] in accepted - {None}:
+                if decision.reason not in WAITS or (change.account_id, self._orders[key] or "") in self._accepted:
                     continue
                 assert key in waited, f"{key} was refused when it was first folded"
                 unread = [place for place, end in self._before[key].items() if (chain.next.get(place) or 0) < end]
