@@ -40,6 +40,7 @@ class Told:
     outcomes: dict[str, float] = field(default_factory=dict)
     parked: list[str] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
+    compared: str = ""
     ready: bool = False
     said: str = ""
 
@@ -76,6 +77,7 @@ async def _play(system: System) -> Told:
         told.places |= dict(zip(part, system.send(part.values()), strict=True))
         await system.drained(DRAINED_SECONDS)
     await _look(system, probes, told)
+    told.compared = await system.command("ledger", "verify", "--against-kafka", code=None) + system.said
     return told
 
 
@@ -195,6 +197,10 @@ def test_the_good_records_around_the_broken_ones_are_applied(told: Told) -> None
     assert statement.available + statement.pending == gifts - 5 + credited  # the order sent again took five
     assert told.violations == []
     assert told.ready
+
+
+def test_every_record_broken_or_not_came_to_something_and_every_fact_is_what_its_record_says(told: Told) -> None:
+    assert told.compared.startswith("The ledger is what Kafka says"), told.compared
 
 
 def test_neither_the_log_nor_the_probes_tell_what_was_sent(told: Told) -> None:

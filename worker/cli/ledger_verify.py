@@ -28,15 +28,22 @@ def verify(
     resume: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Keep the progress in this file, and go on from there next time.")
     ] = None,
+    against_kafka: Annotated[
+        bool, typer.Option("--against-kafka", help="Compare facts with the records that Kafka still has, and nothing else.")
+    ] = False,
     output: Output = Format.TABLE,
 ) -> None:
     """Check every invariant, and that each account's facts, folded anew, give its state and what was posted. Only reads.
+
+    With --against-kafka: that every fact is what its record says, and every record came to something.
 
     Exits with 1 if anything is found.
     """
     from worker.cli.opening import finish
 
-    count = finish(_verify(account, since, workers, resume, output))
+    if against_kafka and (account or since or resume or workers > 1):
+        raise Failure(Exit.USAGE, "--against-kafka: looks at the whole ledger, in one process; leave the other options out")
+    count = finish(_compare(output) if against_kafka else _verify(account, since, workers, resume, output))
     raise typer.Exit(Exit.FINDING if count else Exit.OK)
 
 
@@ -61,11 +68,7 @@ async def _verify(names: list[str] | None, since: str | None, workers: int, resu
     found: list[dict[str, Any]] = []
     async for looked in verified(settings.postgres.full_dsn(), options, asked):
         for violation in looked.found:
-            row = _row(violation)
-            found.append(row)
-            if output is not Format.JSON:
-                pace.end()
-                _show(row, output)
+            found.append(_told(violation, pace, output))
         cursor.move(looked.after, looked.accounts, len(looked.found))
         pace.add(looked.accounts)
     pace.end()
@@ -78,6 +81,57 @@ async def _verify(names: list[str] | None, since: str | None, workers: int, resu
     if cursor.found:
         tell(f"loyalty: {counted(cursor.found, 'violation')}")
     return cursor.found
+
+
+async def _compare(output: Format) -> int:
+    from worker.consume.replay import RecordsRemovedError, replay
+    from worker.persist import PostgresStore, StoreOptions
+    from worker.persist.link import Link
+    from worker.programs.catalogue import Catalogue
+    from worker.programs.registry import programs
+    from worker.runtime.options import of_pipeline
+    from worker.settings import load
+    from worker.upkeep.against_kafka import AgainstKafka
+
+    settings = load()
+    options = of_pipeline(settings)
+    found: list[dict[str, Any]] = []
+    pace = Pace("record compared", "records compared")
+    reading = StoreOptions(connections_max=2, role=settings.postgres.role, read_only=True)
+    async with await PostgresStore.open(settings.postgres.full_dsn(), reading) as store, store.connection() as connection:
+        catalogue = Catalogue(await programs(store))
+        ends = {place: each.next_offset for place, each in (await store.positions()).items()}
+        link = Link(connection)
+        try:
+            async with replay(settings.kafka.client_options("loyalty-verify"), ends) as read:
+                compared = AgainstKafka(catalogue, options.account_key, options.limits, options.admission, read.bounds)
+                async for records in read.records:
+                    for violation in await compared.take(link, records):
+                        found.append(_told(violation, pace, output))
+                    pace.add(len(records))
+        except RecordsRemovedError as error:
+            raise Failure(Exit.AWAY, f"Kafka: {error}") from None
+        async for violation in compared.unfounded(link):
+            found.append(_told(violation, pace, output))
+    pace.end()
+    if output is Format.JSON:
+        show_json(found)
+    elif output is Format.TABLE and not found:
+        facts, read_again = counted(compared.facts, "fact"), counted(compared.records, "record")
+        beyond = f"; of {counted(compared.beyond, 'fact')} Kafka has the record no more" if compared.beyond else ""
+        print(f"The ledger is what Kafka says: {facts}, {read_again}{beyond}.")  # noqa: T201 - the answer
+    if found:
+        tell(f"loyalty: {counted(len(found), 'violation')}")
+    return len(found)
+
+
+def _told(violation: Violation, pace: Pace, output: Format) -> dict[str, Any]:
+    """The violation as a row, shown at once if rows are."""
+    row = _row(violation)
+    if output is not Format.JSON:
+        pace.end()
+        _show(row, output)
+    return row
 
 
 async def _are_there(settings: Settings, names: Mapping[UUID, str]) -> None:

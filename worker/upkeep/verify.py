@@ -30,9 +30,16 @@ AWAITS: Final = "awaits_refold"
 ENTRIES: Final = "refold_of_facts_is_posted"
 FENCED: Final = "fenced"
 FACTS_READ: Final = "facts_can_be_read"
+AS_SENT: Final = "facts_are_as_sent"
+FROM_RECORD: Final = "facts_came_in_a_record"
+ARRIVED: Final = "records_came_to_something"
 _FROM_FACTS: Final = "the facts are right and what is kept beside them is not: rebuild the account (`loyalty ledger rebuild`)"
 _WRITTEN_BY_HAND: Final = (
     "rows that no worker can change were changed or removed: find out who could (db/roles.sql), restore them from a backup"
+)
+_NOT_BY_A_WORKER: Final = (
+    "somebody wrote or changed a fact: find out who could (db/roles.sql), restore the account from a backup. "
+    "(A topic that was made anew says so of all facts from before.)"
 )
 _CURES: Final = {
     FENCED: "find the defect that is named, run a release that has it mended, then `loyalty ledger rebuild --fenced`",
@@ -43,6 +50,9 @@ _CURES: Final = {
     "entries_have_their_fact": _WRITTEN_BY_HAND,
     "decisions_have_their_fact": _WRITTEN_BY_HAND,
     "whole_nothing_without_account": _WRITTEN_BY_HAND,
+    AS_SENT: _NOT_BY_A_WORKER,
+    FROM_RECORD: _NOT_BY_A_WORKER,
+    ARRIVED: "a fact or a dead letter was removed, or a position moved by hand: find out who could (db/roles.sql); send it again",
     "whole_nothing_waits_for_a_known_order": "a running worker drains these within seconds: start one, or see why it cannot",
 }
 

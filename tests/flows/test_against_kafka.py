@@ -1,0 +1,78 @@
+"""What somebody writes into the database, or takes out of it, is told: facts are held against the records that senders sent."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.flows.shop import Shop
+from tests.flows.system import System
+
+CONTENT = "The ledger is what Kafka says:"
+FORGED = """
+    INSERT INTO fact (account_id, source, id, type, business_at, rank, program, digest, body, topic, partition, record_offset)
+    SELECT account_id, source, 'forged', type, business_at, rank, program, digest, body, $1, $2, $3
+    FROM fact WHERE type = 'order.paid' ORDER BY account_id LIMIT 1
+    RETURNING account_id, id, source
+"""
+FOREVER_OFF = "ALTER TABLE fact DISABLE TRIGGER USER"
+
+
+async def _played(system: System) -> None:
+    await system.prepare(dict.fromkeys(("commerce.order", "commerce.member", "commerce.activity", "loyalty.command"), 2))
+    events = Shop(seed=3, start=datetime.now(UTC) - timedelta(days=40), days=39).events(members=8, events=90)
+    await system.publish(events, key=lambda event: event.member)
+    system.start_worker("w1")
+    await system.drained(60)
+
+
+async def _compared(system: System, code: int) -> list[str]:
+    return (await system.command("ledger", "verify", "--against-kafka", code=code)).splitlines()
+
+
+async def test_every_forged_changed_and_missing_fact_is_told_and_nothing_else(system: System) -> None:
+    await _played(system)
+    (line,) = await _compared(system, 0)
+    assert line.startswith(CONTENT)
+    assert "Kafka has the record no more" not in line
+
+    (other,) = await system.sql("SELECT topic, partition, record_offset FROM fact WHERE type = 'order.placed' LIMIT 1")
+    (forged,) = await system.sql(FORGED, None, None, None)
+    (line,) = await _compared(system, 1)
+    assert line.startswith(
+        f"account {forged['account_id']}: facts_came_in_a_record: "
+        f"order.paid 'forged' of {forged['source']!r} came in no record"
+    )
+    system.stop_workers()
+    await system.sql(FOREVER_OFF)
+    await system.sql("DELETE FROM fact WHERE id = 'forged'")
+    # It names a record that says something else, one that was never read, and a partition that nobody knows.
+    for topic, partition, offset, why in (
+        (other["topic"], other["partition"], other["record_offset"], "does not say so"),
+        (other["topic"], other["partition"], 10**9, "was never read"),
+        ("elsewhere", 0, 0, "was never read"),
+    ):
+        await system.sql(FORGED, topic, partition, offset)
+        (line,) = await _compared(system, 1)
+        name = f"order.paid 'forged' of {forged['source']!r}"
+        assert f"facts_are_as_sent: {name}: record {topic}/{partition}/{offset} {why}" in line
+        await system.sql("DELETE FROM fact WHERE id = 'forged'")
+
+    (row,) = await system.sql("SELECT id FROM fact WHERE type = 'shipment.dispatched' LIMIT 1")
+    await system.sql("UPDATE fact SET digest = 'x' WHERE id = $1", row["id"])
+    lines = await _compared(system, 1)
+    assert len(lines) == 2
+    assert all(f"shipment.dispatched {row['id']!r}" in line for line in lines)
+    assert {line.split(": ")[1] for line in lines} == {"records_came_to_something", "facts_are_as_sent"}
+
+    await system.sql("DELETE FROM fact WHERE id = $1", row["id"])
+    (line,) = await _compared(system, 1)
+    assert f"shipment.dispatched {row['id']!r}" in line
+    assert "is no fact, waits for no order and is no dead letter" in line
+
+
+@pytest.mark.parametrize("option", ["--since=2026-01-01", "--workers=2", "--account=scolar:M1", "--resume=x"])
+async def test_it_looks_at_the_whole_ledger_in_one_go(system: System, option: str) -> None:
+    await system.command("ledger", "verify", "--against-kafka", option, code=2)
+    assert "--against-kafka: looks at the whole ledger" in system.said
