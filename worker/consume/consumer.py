@@ -293,6 +293,12 @@ class _CarefulSlice(bytes):
         return super().decode(encoding, "backslashreplace")
 
 
+class _OwnName(str):
+    """The name of a header that no sender can have sent, whatever it is called."""
+
+    __slots__ = ()
+
+
 class _CarefulBuffer(bytearray):
     def __getitem__(self, index: Any) -> Any:
         part = super().__getitem__(index)
@@ -315,7 +321,7 @@ class _CarefulBatch(_DefaultRecordBatchPy):  # type: ignore[misc]  # final for t
         content = bytes(memoryview(self._buffer)[self._pos :])
         about = f"{self.base_offset} to {self.next_offset - 1}, codec {self.compression_type}".encode()
         return _DefaultRecordPy(
-            self.next_offset - 1, self.max_timestamp, self.timestamp_type, None, content, [(BATCH_HEADER, about)]
+            self.next_offset - 1, self.max_timestamp, self.timestamp_type, None, content, [(_OwnName(BATCH_HEADER), about)]
         )
 
 
@@ -341,4 +347,5 @@ def to_record(raw: ConsumerRecord[Any, Any]) -> Record:
         value=raw.value,
         headers=raw.headers,
         appended=raw.timestamp_type == LOG_APPEND_TIME,
+        is_batch=bool(raw.headers) and isinstance(raw.headers[0][0], _OwnName),
     )

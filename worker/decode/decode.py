@@ -15,7 +15,7 @@ from contracts.events import EVENT_TYPES, Event, OrderPlaced, Origin, digest_of
 from worker.decode.admission import refusal
 from worker.decode.attributes import READ, Attributes, read
 from worker.decode.problems import broken_data
-from worker.decode.record import BATCH_HEADER, Admission, Broken, BrokenRecordError, Limits, Record, Skipped
+from worker.decode.record import BATCH_TOO_LARGE, Admission, Broken, BrokenRecordError, Limits, Record, Skipped
 from worker.decode.strict_json import canonical, parse
 
 _STRUCTURED: Final = "application/cloudevents+json"
@@ -52,8 +52,8 @@ def _decode(record: Record, now: datetime, limits: Limits, origin: Origin | None
     value = record.value
     if not value:
         raise BrokenRecordError("empty_value", "value should be an event, is null or empty")
-    if record.headers and record.headers[0][0] == BATCH_HEADER:
-        raise BrokenRecordError("too_large", "the batch of records should be smaller uncompressed; it is kept as it came")
+    if record.is_batch:
+        raise BrokenRecordError("too_large", BATCH_TOO_LARGE)
     _check_size(value, record.headers, limits)
     content_type, sent = _headers(record.headers)
     if sent and content_type != _STRUCTURED:

@@ -37,11 +37,14 @@ Reason = Literal[
 BATCH_HEADER = "loyalty_batch"
 """Of a record that stands for a whole batch, too large to be uncompressed: its value is the compressed batch, the header says
 which offsets it had, and the number of its codec."""
+BATCH_TOO_LARGE = "the batch of records should be smaller uncompressed; it is kept as it came"
+"""What is told of such a record, and of no other."""
 
 
 class Record(Struct, frozen=True):
     """One Kafka record as it was read. `timestamp_ms` is the record's own time, in milliseconds since 1970 UTC: that of its
-    producer, or, where it was `appended`, that of the broker when it took it."""
+    producer, or, where it was `appended`, that of the broker when it took it. `is_batch`: it stands for a whole one that is too
+    large to be uncompressed."""
 
     topic: str
     partition: int
@@ -51,6 +54,7 @@ class Record(Struct, frozen=True):
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...]
     appended: bool = False
+    is_batch: bool = False
 
 
 @dataclass(frozen=True, slots=True)

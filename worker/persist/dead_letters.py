@@ -25,7 +25,7 @@ from contracts.events.dead_letter import (
 )
 from worker.decode import Record
 from worker.decode.digests import content_digest
-from worker.decode.record import BATCH_HEADER
+from worker.decode.record import BATCH_HEADER, BATCH_TOO_LARGE
 from worker.persist.accounts import columns
 from worker.persist.encoding import Row, decode_headers, encode
 from worker.persist.identity import partition_account
@@ -131,7 +131,7 @@ def message(name: LetterName, letter: DeadLetter, created_at: datetime, bytes_ma
 
 def _sent(letter: DeadLetter) -> Headers:
     """The record's headers; those that a sender called as ours are get another name. `BATCH_HEADER` is our own note."""
-    own = BATCH_HEADER if letter.reason == "too_large" else None
+    own = BATCH_HEADER if letter.detail == BATCH_TOO_LARGE else None
     return tuple(
         (name if name == own or not name.lower().startswith(PREFIX) else SENT + name, value)
         for name, value in letter.record.headers
