@@ -55,8 +55,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Thousands of tests are no garbage: they are not looked through again and again, as a worker's code is not. A sixth less
-    time."""
+    """Thousands of tests are no garbage: they are not looked through again and again, as a worker's code is not."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
