@@ -86,6 +86,17 @@ def test_apply_says_when_a_version_comes_late_but_not_of_a_first_one(run: Run, s
     assert again.mistakes == ["late-shop: 0 of 2 versions registered now; running workers take them up within 10 s"]
 
 
+def test_the_login_of_the_worker_cannot_register_terms_and_is_told_which_can(run: Run, shop: Shop, tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text(LENOVO.read_text().replace('rate: "0.01"', 'rate: "0.02"'))
+    worker = {**shop.environment, "LOYALTY_POSTGRES_ROLE": "loyalty_worker"}
+    refused = run("program", "apply", "--replace", other, environment=worker)
+    assert refused.code == 2
+    (line,) = refused.mistakes
+    assert line.startswith("this login may only read terms: ")
+    assert "IN ROLE loyalty_terms" in line
+
+
 def test_migrate_says_what_it_did_and_can_be_run_again(run: Run, empty_database: str) -> None:
     environment = {
         "LOYALTY_POSTGRES_DSN": empty_database,

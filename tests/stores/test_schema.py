@@ -15,7 +15,7 @@ from db.migrate import MigrationError, applied, migrate, migrations, schema_vers
 from tests.stores.catalog import catalog
 from tests.stores.examples import T0, earned
 from tests.stores.test_accounts import post
-from worker.persist import PostgresStore, TermsConflictError, WrongKeyError
+from worker.persist import PostgresStore, TermsConflictError, TermsRightError, WrongKeyError
 from worker.persist.queries import load_queries
 
 pytestmark = pytest.mark.both_postgres
@@ -76,9 +76,11 @@ def test_a_database_that_cannot_be_entered_is_said(empty_database: str) -> None:
         migrate(empty_database.replace("postgres@", "stranger@"))
 
 
-async def test_the_worker_cannot_change_what_is_for_ever(worker_store: PostgresStore, worker: Any, owner: Any) -> None:
+async def test_the_worker_cannot_change_what_is_for_ever(
+    worker_store: PostgresStore, terms_store: PostgresStore, worker: Any, owner: Any
+) -> None:
     await post(worker_store, earned("M1", 1))
-    await worker_store.register_terms("scolar", b"h", T0.date(), b"{}")
+    await terms_store.register_terms("scolar", b"h", T0.date(), b"{}")
     for table in FOREVER:
         for attempt in (f"UPDATE {table} SET account_id = account_id", f"DELETE FROM {table}", f"TRUNCATE {table}"):
             statement = attempt.replace("account_id", "program") if table == "program_terms" else attempt
@@ -120,13 +122,37 @@ async def test_every_table_of_accounts_begins_its_key_with_the_account(owner: An
     assert {row["first"] for row in keys} == {"account_id"}
 
 
-async def test_terms_are_registered_for_ever_under_their_hash(worker_store: PostgresStore) -> None:
-    assert await worker_store.register_terms("scolar", b"2", T0.date().replace(year=2027), b"new")
-    assert await worker_store.register_terms("scolar", b"1", T0.date(), b"old")
-    assert not await worker_store.register_terms("scolar", b"1", T0.date(), b"old")
+async def test_the_worker_only_reads_terms(worker_store: PostgresStore, worker: Any) -> None:
+    with pytest.raises(TermsRightError):
+        await worker_store.register_terms("scolar", b"h", T0.date(), b"{}")
+    insert = "INSERT INTO program_terms (program, hash, effective_from, body) VALUES ('scolar', 'h', '2026-01-01', '{}')"
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied"):
+        await worker.execute(insert)
+    assert await worker_store.terms() == []
+
+
+async def test_whoever_registers_terms_writes_nothing_else(database: str, owner: Any) -> None:
+    tables = [row["tablename"] for row in await owner.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+    connection = await asyncpg.connect(database, server_settings={"role": "loyalty_terms"})
+    try:
+        written = [
+            table
+            for table in tables
+            for right in ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
+            if await connection.fetchval("SELECT has_table_privilege($1, $2)", table, right)
+        ]
+    finally:
+        await connection.close()
+    assert written == ["program_terms"]
+
+
+async def test_terms_are_registered_for_ever_under_their_hash(terms_store: PostgresStore) -> None:
+    assert await terms_store.register_terms("scolar", b"2", T0.date().replace(year=2027), b"new")
+    assert await terms_store.register_terms("scolar", b"1", T0.date(), b"old")
+    assert not await terms_store.register_terms("scolar", b"1", T0.date(), b"old")
     with pytest.raises(TermsConflictError):
-        await worker_store.register_terms("scolar", b"1", T0.date(), b"other")
-    assert [(terms.hash, terms.body) for terms in await worker_store.terms()] == [(b"1", b"old"), (b"2", b"new")]
+        await terms_store.register_terms("scolar", b"1", T0.date(), b"other")
+    assert [(terms.hash, terms.body) for terms in await terms_store.terms()] == [(b"1", b"old"), (b"2", b"new")]
 
 
 async def test_a_ledger_is_bound_to_the_key_of_its_account_ids(worker_store: PostgresStore) -> None:

@@ -38,7 +38,13 @@ RIGHTS: Final = (
     ("outbox", "DELETE"),
     ("position", "UPDATE"),
 )
-NO_RIGHTS: Final = (("fact", "UPDATE"), ("fact", "DELETE"), ("entry", "UPDATE"), ("entry", "DELETE"))
+NO_RIGHTS: Final = (
+    ("fact", "UPDATE"),
+    ("fact", "DELETE"),
+    ("entry", "UPDATE"),
+    ("entry", "DELETE"),
+    ("program_terms", "INSERT"),
+)
 
 
 async def examine() -> list[Check]:

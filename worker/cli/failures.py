@@ -62,7 +62,7 @@ def _of_postgres(error: Exception) -> Failure | None:
     import asyncpg
 
     from db.migrate import MigrationError
-    from worker.persist import AccountCollisionError, StoreError, UnavailableError, WrongKeyError
+    from worker.persist import AccountCollisionError, StoreError, TermsRightError, UnavailableError, WrongKeyError
     from worker.programs.registry import TermsChanged
     from worker.reading.statements import AccountFenced
 
@@ -72,6 +72,12 @@ def _of_postgres(error: Exception) -> Failure | None:
         case UnavailableError():
             return Failure(
                 Exit.AWAY, f"Postgres is away: {_one_line(error)} (see LOYALTY_POSTGRES_DSN; `loyalty doctor` looks closer)"
+            )
+        case TermsRightError():
+            return Failure(
+                Exit.USAGE,
+                f"{error}: give LOYALTY_POSTGRES_DSN a login of your own in loyalty_terms, not the worker's "
+                "(CREATE ROLE anna LOGIN PASSWORD '…' IN ROLE loyalty_terms)",
             )
         case StoreError():
             return Failure(Exit.AWAY, f"Postgres: {_one_line(error)}")

@@ -11,6 +11,7 @@ from worker.persist.errors import (
     RefusedError,
     StoreError,
     TermsConflictError,
+    TermsRightError,
     UnavailableError,
     WrongKeyError,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "StoreOptions",
     "Terms",
     "TermsConflictError",
+    "TermsRightError",
     "UnavailableError",
     "Violation",
     "Waiting",

@@ -211,7 +211,8 @@ class Store(OutboxStore, Protocol):
         """Orders that events have waited for since before this instant, the longest first."""
 
     async def register_terms(self, program: str, hash_: bytes, effective_from: date, body: bytes) -> bool:
-        """Registers a version of a program's terms for ever; False if it was there. Raises TermsConflictError (other content)."""
+        """Registers a version of a program's terms for ever; False if it was there. Raises TermsConflictError (other content),
+        TermsRightError."""
 
     async def terms(self) -> list[Terms]:
         """All registered versions, by program, effective date and time of registration."""

@@ -83,6 +83,13 @@ class TermsConflictError(StoreError):
     """Terms of this hash are registered with other content."""
 
 
+class TermsRightError(StoreError):
+    """The login may only read terms."""
+
+    def __init__(self) -> None:
+        super().__init__("this login may only read terms")
+
+
 _UNAVAILABLE: Final = (
     # What asyncpg says of a connection that Postgres ended with a last word while nothing was asked of it.
     asyncpg.InternalClientError,

@@ -22,6 +22,7 @@ from worker.persist.errors import (
     PositionLostError,
     StoreError,
     TermsConflictError,
+    TermsRightError,
     UnavailableError,
     WrongKeyError,
 )
@@ -276,8 +277,11 @@ class PostgresStore(snapshots.SnapshotStore):
 
     async def register_terms(self, program: str, hash_: bytes, effective_from: date, body: bytes) -> bool:
         async with self._link() as link:
-            if await link.value("register_terms", program, hash_, effective_from, body) is not None:
-                return True
+            try:
+                if await link.value("register_terms", program, hash_, effective_from, body) is not None:
+                    return True
+            except asyncpg.InsufficientPrivilegeError as error:
+                raise TermsRightError from error
             there = next(t for t in await _terms(link) if t.program == program and t.hash == hash_)
         if (there.effective_from, there.body) != (effective_from, body):
             raise TermsConflictError(f"terms {hash_.hex()} of {program} are registered with other content")
