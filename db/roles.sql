@@ -1,7 +1,7 @@
 -- Who may do what, in full. `db.migrate` runs this after every migration; it may be run any number of times.
 --   loyalty_owner   owns the tables; for migrations. Nobody logs in with it day to day.
 --   loyalty_worker  what `loyalty run` needs: adds to the ledger, and cannot change or remove what stands there.
---   loyalty_terms   registers terms, for people who answer for them; the worker only reads terms.
+--   loyalty_terms   registers and approves terms, a login for each person who answers for them; the worker only reads terms.
 --   loyalty_reader  reads all of it: statements, verify, reports.
 -- They cannot log in themselves: CREATE ROLE points_prod LOGIN PASSWORD '...' IN ROLE loyalty_worker;
 DO $$
@@ -31,6 +31,9 @@ BEGIN
         EXECUTE format('ALTER TABLE %s OWNER TO loyalty_owner', found.name);
     END LOOP;
     ALTER FUNCTION refuse_change() OWNER TO loyalty_owner;
+    ALTER FUNCTION terms_begin_at(bytea) OWNER TO loyalty_owner;
+    ALTER FUNCTION terms_need_approval(text, timestamptz) OWNER TO loyalty_owner;
+    ALTER FUNCTION register_terms() OWNER TO loyalty_owner;
     ALTER FUNCTION erase_account(uuid, uuid, text[], text[], bytea[], bytea[]) OWNER TO loyalty_owner;
     ALTER FUNCTION without_person(text, jsonb) OWNER TO loyalty_owner;
     ALTER FUNCTION kept_part(jsonb, jsonb) OWNER TO loyalty_owner;
@@ -44,7 +47,9 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO loyalty_worker, loyalty_terms, lo
 
 -- Added to, never changed.
 GRANT INSERT ON fact, decision, entry, dead_letter TO loyalty_worker;
-GRANT INSERT ON program_terms TO loyalty_terms;
+-- The other columns are the database's own word: whose login it was, when, and whether another one has to approve it.
+GRANT INSERT (body, file_digest, reason) ON program_terms TO loyalty_terms;
+GRANT INSERT (program, hash, applied_at, applied_by) ON terms_approval TO loyalty_terms;
 -- Rewritten as accounts move on; a row of these is never removed.
 GRANT INSERT, UPDATE ON account, order_route, position, reading, erasure TO loyalty_worker;
 GRANT INSERT, UPDATE ON announced TO loyalty_worker;

@@ -44,6 +44,7 @@ NO_RIGHTS: Final = (
     ("entry", "UPDATE"),
     ("entry", "DELETE"),
     ("program_terms", "INSERT"),
+    ("terms_approval", "INSERT"),
 )
 
 
@@ -178,7 +179,9 @@ async def _rights(connection: Connection) -> Check:
     async def has(pairs: tuple[tuple[str, str], ...]) -> list[str]:
         found: list[str] = []
         for table, right in pairs:
-            if await connection.fetchval("SELECT has_table_privilege($1, $2)", table, right):
+            # Some rights are given by column; whole rows alone are deleted.
+            of = "table" if right == "DELETE" else "any_column"
+            if await connection.fetchval(f"SELECT has_{of}_privilege($1, $2)", table, right):
                 found.append(f"{right} on {table}")
         return found
 
