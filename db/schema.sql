@@ -226,7 +226,8 @@ CREATE FUNCTION public.terms_begin_at(p_body bytea) RETURNS timestamp with time 
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     AS $$
-    SELECT (convert_from(p_body, 'UTF8')::jsonb ->> 'effective_from')::timestamptz
+    SELECT CASE WHEN t.begins ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$' THEN t.begins::timestamptz END
+    FROM (SELECT convert_from(p_body, 'UTF8')::jsonb ->> 'effective_from' AS begins) AS t
 $$;
 
 

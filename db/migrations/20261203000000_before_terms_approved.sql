@@ -9,10 +9,12 @@
 SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = '60s';
 
--- Texts of terms say their offset, so this hangs on nothing else.
+-- Null for what is no instant with its offset, as terms are written: Postgres would read `20991231`, which to others is a second of
+-- 1970, as a day ahead. So this hangs on nothing but the body.
 CREATE FUNCTION terms_begin_at(p_body bytea) RETURNS timestamptz LANGUAGE sql IMMUTABLE
     SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
-    SELECT (convert_from(p_body, 'UTF8')::jsonb ->> 'effective_from')::timestamptz
+    SELECT CASE WHEN t.begins ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$' THEN t.begins::timestamptz END
+    FROM (SELECT convert_from(p_body, 'UTF8')::jsonb ->> 'effective_from' AS begins) AS t
 $$;
 
 ALTER TABLE program_terms

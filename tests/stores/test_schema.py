@@ -20,7 +20,7 @@ from tests.parts.terms import PEOPLE, dsn_of
 from tests.stores.catalog import catalog
 from tests.stores.examples import earned
 from tests.stores.test_accounts import post
-from worker.persist import ConstraintError, PostgresStore, SameLoginError, TermsRightError, WrongKeyError
+from worker.persist import ConstraintError, PostgresStore, RefusedError, SameLoginError, TermsRightError, WrongKeyError
 from worker.persist.queries import load_queries
 
 pytestmark = pytest.mark.both_postgres
@@ -169,13 +169,12 @@ async def test_the_worker_only_reads_terms(worker_store: PostgresStore, worker: 
 async def test_whoever_registers_terms_writes_nothing_else_and_says_nothing_that_is_the_databases_word(database: str) -> None:
     async with _connected(database, "anna") as anna:
         written = await anna.fetch("""
-            SELECT c.table_name, c.column_name FROM information_schema.columns c
-            WHERE c.table_schema = 'public' AND (
-                has_column_privilege(c.table_name, c.column_name, 'INSERT')
-                OR has_column_privilege(c.table_name, c.column_name, 'UPDATE'))""")
+            SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+            WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND NOT a.attisdropped
+                AND has_column_privilege(c.oid, a.attnum, 'INSERT, UPDATE')""")
         removing = await anna.fetch("""
-            SELECT tablename FROM pg_tables
-            WHERE schemaname = 'public' AND has_table_privilege(tablename, 'DELETE, TRUNCATE')""")
+            SELECT relname FROM pg_class
+            WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND has_table_privilege(oid, 'DELETE, TRUNCATE')""")
     approval = {("terms_approval", column) for column in ("program", "hash", "applied_at", "applied_by")}
     assert {tuple(row) for row in written} == {("program_terms", each) for each in ("body", "file_digest", "reason")} | approval
     assert removing == []
@@ -196,6 +195,14 @@ async def test_terms_are_registered_for_ever_under_what_their_body_says(terms_st
 async def test_terms_without_a_reason_or_a_digest_are_refused(terms_store: PostgresStore, origin: tuple[bytes, str]) -> None:
     with pytest.raises(ConstraintError):
         await terms_store.register_terms(terms("scolar", BEGUN), *origin)
+    assert await terms_store.terms() == []
+
+
+@pytest.mark.parametrize("begins", [20991231, "20991231", "2099-12-31", "2099-12-31T00:00:00", "infinity", "tomorrow", None])
+async def test_a_beginning_that_can_be_read_in_two_ways_is_refused(terms_store: PostgresStore, begins: object) -> None:
+    """A number is a day ahead to Postgres, and a second of 1970 to whoever reads it as a time of Unix."""
+    with pytest.raises(RefusedError):
+        await terms_store.register_terms(json.dumps({"program": "scolar", "effective_from": begins}).encode(), *ORIGIN)
     assert await terms_store.terms() == []
 
 
