@@ -75,7 +75,7 @@ class Transfer:
             (state,) = await Link(target).fetch("transfer_state", MARK)
             if state["begun_from"] is None and state["used"]:
                 raise TargetUsedError(
-                    "the database holds a ledger or terms already: give an empty one, made by `loyalty migrate --no-terms`"
+                    "the database holds a ledger already, or terms: give an empty one, made by `loyalty migrate --no-terms`"
                 )
             if state["begun_from"] not in (None, self._name):
                 raise TargetUsedError("the database holds the beginning of a ledger from other facts: give an empty one")
