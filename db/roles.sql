@@ -1,6 +1,7 @@
 -- Who may do what, in full. `db.migrate` runs this after every migration; it may be run any number of times.
 --   loyalty_owner   owns the tables; for migrations. Nobody logs in with it day to day.
 --   loyalty_worker  what `loyalty run` needs: adds to the ledger, and cannot change or remove what stands there.
+--   loyalty_terms   registers and approves terms, a login for each person who answers for them; the worker only reads terms.
 --   loyalty_reader  reads all of it: statements, verify, reports.
 -- They cannot log in themselves: CREATE ROLE points_prod LOGIN PASSWORD '...' IN ROLE loyalty_worker;
 DO $$
@@ -8,7 +9,7 @@ DECLARE
     wanted text;
     found record;
 BEGIN
-    FOREACH wanted IN ARRAY ARRAY['loyalty_owner', 'loyalty_worker', 'loyalty_reader'] LOOP
+    FOREACH wanted IN ARRAY ARRAY['loyalty_owner', 'loyalty_worker', 'loyalty_terms', 'loyalty_reader'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
             BEGIN
                 EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
@@ -30,6 +31,9 @@ BEGIN
         EXECUTE format('ALTER TABLE %s OWNER TO loyalty_owner', found.name);
     END LOOP;
     ALTER FUNCTION refuse_change() OWNER TO loyalty_owner;
+    ALTER FUNCTION terms_begin_at(bytea) OWNER TO loyalty_owner;
+    ALTER FUNCTION terms_need_approval(text, timestamptz) OWNER TO loyalty_owner;
+    ALTER FUNCTION register_terms() OWNER TO loyalty_owner;
     ALTER FUNCTION erase_account(uuid, uuid, text[], text[], bytea[], bytea[]) OWNER TO loyalty_owner;
     ALTER FUNCTION without_person(text, jsonb) OWNER TO loyalty_owner;
     ALTER FUNCTION kept_part(jsonb, jsonb) OWNER TO loyalty_owner;
@@ -37,12 +41,15 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, loyalty_worker, loyalty_reader;
-GRANT USAGE ON SCHEMA public TO loyalty_worker, loyalty_reader;
-GRANT SELECT ON ALL TABLES IN SCHEMA public TO loyalty_worker, loyalty_reader;
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, loyalty_worker, loyalty_terms, loyalty_reader;
+GRANT USAGE ON SCHEMA public TO loyalty_worker, loyalty_terms, loyalty_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO loyalty_worker, loyalty_terms, loyalty_reader;
 
 -- Added to, never changed.
-GRANT INSERT ON fact, decision, entry, dead_letter, program_terms TO loyalty_worker;
+GRANT INSERT ON fact, decision, entry, dead_letter TO loyalty_worker;
+-- The other columns are the database's own word: whose login it was, when, and whether another one has to approve it.
+GRANT INSERT (body, file_digest, reason) ON program_terms TO loyalty_terms;
+GRANT INSERT (program, hash, applied_at, applied_by) ON terms_approval TO loyalty_terms;
 -- Rewritten as accounts move on; a row of these is never removed.
 GRANT INSERT, UPDATE ON account, order_route, position, reading, erasure TO loyalty_worker;
 GRANT INSERT, UPDATE ON announced TO loyalty_worker;
@@ -53,7 +60,7 @@ GRANT INSERT, DELETE ON parked, outbox, dead_letter_queue, snapshot TO loyalty_w
 
 -- The only way to take facts away: of an account that was asked to be erased, and of nobody else; and of them only what names a
 -- person, which the function sees to itself.
-REVOKE ALL ON FUNCTION erase_account(uuid, uuid, text[], text[], bytea[], bytea[]) FROM PUBLIC, loyalty_reader;
+REVOKE ALL ON FUNCTION erase_account(uuid, uuid, text[], text[], bytea[], bytea[]) FROM PUBLIC, loyalty_terms, loyalty_reader;
 GRANT EXECUTE ON FUNCTION erase_account(uuid, uuid, text[], text[], bytea[], bytea[]) TO loyalty_worker;
 
 -- On a cluster a transaction may change a shard under one user only, so there the worker erases under its own name. It needs the

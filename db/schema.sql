@@ -181,6 +181,80 @@ $$;
 
 
 --
+-- Name: register_terms(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.register_terms() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    terms jsonb := convert_from(NEW.body, 'UTF8')::jsonb;
+    last bytea;
+BEGIN
+    NEW.program := terms ->> 'program';
+    NEW.hash := sha256(NEW.body);
+    NEW.effective_from := left(terms ->> 'effective_from', 10);
+    -- Only the owner of the table may give it: a ledger that is built elsewhere takes its terms over as they stand.
+    IF NEW.needs_approval IS NOT NULL THEN
+        RETURN NEW;
+    END IF;
+    IF octet_length(NEW.file_digest) <> 32 OR trim(NEW.reason) = '' THEN
+        RAISE EXCEPTION 'terms are registered with a reason and the SHA-256 of their file' USING ERRCODE = 'check_violation';
+    END IF;
+    -- One after the other, so that the same file that is applied by several at once is registered once.
+    PERFORM pg_advisory_xact_lock(hashtext('loyalty.terms'));
+    NEW.applied_at := clock_timestamp();
+    SELECT t.hash INTO last FROM program_terms t
+    WHERE t.program = NEW.program AND t.begins_at = terms_begin_at(NEW.body)
+    ORDER BY t.applied_at DESC LIMIT 1;
+    IF last = NEW.hash THEN
+        RETURN NULL;
+    END IF;
+    NEW.needs_approval := terms_need_approval(NEW.program, terms_begin_at(NEW.body));
+    RETURN NEW;
+END
+$$;
+
+
+--
+-- Name: terms_begin_at(bytea); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.terms_begin_at(p_body bytea) RETURNS timestamp with time zone
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $_$
+    SELECT CASE WHEN t.begins ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$' THEN t.begins::timestamptz END
+    FROM (SELECT convert_from(p_body, 'UTF8')::jsonb ->> 'effective_from' AS begins) AS t
+$_$;
+
+
+--
+-- Name: terms_need_approval(text, timestamp with time zone); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.terms_need_approval(p_program text, p_begins_at timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF p_begins_at > clock_timestamp() THEN
+        RETURN false;
+    END IF;
+    -- One by one: a cluster asks one node at a time, and a new program is not looked for among all accounts.
+    PERFORM t.hash FROM program_terms t WHERE t.program = p_program LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM a.account_id FROM account a WHERE a.program = p_program LIMIT 1;
+    RETURN FOUND;
+END
+$$;
+
+
+--
 -- Name: without_person(text, jsonb); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -710,7 +784,12 @@ CREATE TABLE public.program_terms (
     hash bytea NOT NULL,
     effective_from date NOT NULL,
     body bytea NOT NULL,
-    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    begins_at timestamp with time zone GENERATED ALWAYS AS (public.terms_begin_at(body)) STORED NOT NULL,
+    file_digest bytea DEFAULT '\x'::bytea NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    applied_by text DEFAULT SESSION_USER NOT NULL,
+    needs_approval boolean NOT NULL
 );
 
 
@@ -718,7 +797,28 @@ CREATE TABLE public.program_terms (
 -- Name: TABLE program_terms; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON TABLE public.program_terms IS 'The registered versions of each program''s terms, named by their hash; never changed.';
+COMMENT ON TABLE public.program_terms IS 'The versions of each program''s terms, named by their hash, as they were registered; never changed.';
+
+
+--
+-- Name: COLUMN program_terms.file_digest; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.program_terms.file_digest IS 'SHA-256 of the file that it was read from; empty: registered before it was kept.';
+
+
+--
+-- Name: COLUMN program_terms.applied_by; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.program_terms.applied_by IS 'The login (session_user) that registered it.';
+
+
+--
+-- Name: COLUMN program_terms.needs_approval; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.program_terms.needs_approval IS 'It was dated back when it was registered, and counts from its approval on.';
 
 
 --
@@ -797,6 +897,28 @@ COMMENT ON TABLE public.step IS 'How to undo each fact and clock instant applied
 --
 
 COMMENT ON COLUMN public.step.version IS 'Entries about this moment that do not cancel each other out were posted under this version or later.';
+
+
+--
+-- Name: terms_approval; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.terms_approval (
+    program text NOT NULL COLLATE pg_catalog."C",
+    hash bytea NOT NULL,
+    applied_at timestamp with time zone NOT NULL,
+    applied_by text NOT NULL,
+    approved_by text DEFAULT SESSION_USER NOT NULL,
+    approved_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT terms_approval_by_another CHECK ((approved_by <> applied_by))
+);
+
+
+--
+-- Name: TABLE terms_approval; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.terms_approval IS 'Which login (session_user) approved a version that is dated back, another than registered it; never changed.';
 
 
 --
@@ -968,7 +1090,15 @@ ALTER TABLE ONLY public."position"
 --
 
 ALTER TABLE ONLY public.program_terms
-    ADD CONSTRAINT program_terms_pkey PRIMARY KEY (program, hash);
+    ADD CONSTRAINT program_terms_pkey PRIMARY KEY (program, hash, applied_at);
+
+
+--
+-- Name: program_terms program_terms_program_hash_applied_at_applied_by_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.program_terms
+    ADD CONSTRAINT program_terms_program_hash_applied_at_applied_by_key UNIQUE (program, hash, applied_at, applied_by);
 
 
 --
@@ -1001,6 +1131,14 @@ ALTER TABLE ONLY public.snapshot
 
 ALTER TABLE ONLY public.step
     ADD CONSTRAINT step_pkey PRIMARY KEY (account_id, business_at, rank, source, id);
+
+
+--
+-- Name: terms_approval terms_approval_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.terms_approval
+    ADD CONSTRAINT terms_approval_pkey PRIMARY KEY (program, hash, applied_at);
 
 
 --
@@ -1117,6 +1255,35 @@ CREATE TRIGGER program_terms_keep_all BEFORE TRUNCATE ON public.program_terms FO
 
 
 --
+-- Name: program_terms program_terms_register; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER program_terms_register BEFORE INSERT ON public.program_terms FOR EACH ROW EXECUTE FUNCTION public.register_terms();
+
+
+--
+-- Name: terms_approval terms_approval_append_only; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER terms_approval_append_only BEFORE DELETE OR UPDATE ON public.terms_approval FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+
+--
+-- Name: terms_approval terms_approval_keep_all; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER terms_approval_keep_all BEFORE TRUNCATE ON public.terms_approval FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+
+--
+-- Name: terms_approval terms_approval_program_hash_applied_at_applied_by_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.terms_approval
+    ADD CONSTRAINT terms_approval_program_hash_applied_at_applied_by_fkey FOREIGN KEY (program, hash, applied_at, applied_by) REFERENCES public.program_terms(program, hash, applied_at, applied_by);
+
+
+--
 -- PostgreSQL database dump complete
 --
 
@@ -1138,4 +1305,5 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261130010000'),
     ('20261201000000'),
     ('20261202000000'),
-    ('20261203000000');
+    ('20261203000000'),
+    ('20261204000000');

@@ -23,6 +23,7 @@ from tests.bench.connecting import connected
 from tests.bench.workload import BEFORE, PROGRAMS, Delivery, records
 from tests.flows.shop import Sent
 from tests.flows.system import ACCOUNT_KEY, TOPIC_OF
+from tests.parts.terms import FOR_A_TEST
 from worker.consume.batch import Batch, Move, digest_of, time_of
 from worker.decode import Record
 from worker.local import LocalKafka, LocalPostgres
@@ -97,7 +98,7 @@ class Stack:
             await store.settle_key(key_check(ACCOUNT_KEY.encode()))
             for code in PROGRAMS:
                 path = shipped()[code]
-                await registry.register(store, versions(read(path.read_text(encoding="utf-8"), path.name), path.name))
+                await registry.register(store, versions(read(path.read_text(encoding="utf-8"), path.name), path.name), FOR_A_TEST)
             async with pipeline(store) as run:
                 for batch in batches(records(iter(history), BEFORE)):
                     outcomes = (await run.process(batch)).outcomes

@@ -11,6 +11,7 @@ import pytest
 
 from tests.bench.stack import batches, pipeline
 from tests.bench.workload import BEFORE, HOT, PROGRAMS, UNIFORM, Mix, Workload, records
+from tests.parts.terms import FOR_A_TEST
 from tests.stores.measured import statements
 from worker.persist.postgres import PostgresStore
 from worker.programs import registry
@@ -71,7 +72,7 @@ async def _measure(dsn: str, mix: Mix, monkeypatch: pytest.MonkeyPatch, batch_re
     async with await PostgresStore.open(dsn) as store:
         for code in PROGRAMS:
             path = shipped()[code]
-            await registry.register(store, versions(read(path.read_text(encoding="utf-8"), path.name), path.name))
+            await registry.register(store, versions(read(path.read_text(encoding="utf-8"), path.name), path.name), FOR_A_TEST)
         async with pipeline(store) as run:
             for batch in batches(records(workload.joining(), BEFORE)):
                 assert not (await run.process(batch)).outcomes["dead_letter"]

@@ -12,6 +12,7 @@ from tests.bench.filling import copy_accounts, more_entries, originals
 from tests.bench.month_end import KINDS, Kind, first_of_month, folded, months_before
 from tests.bench.stack import batches, pipeline
 from tests.bench.workload import PROGRAMS, Workload, member_name, records
+from tests.parts.terms import FOR_A_TEST
 from worker.persist.identity import SHARDS
 from worker.persist.postgres import PostgresStore
 from worker.programs import registry
@@ -26,7 +27,7 @@ async def _register(dsn: str) -> None:
     async with await PostgresStore.open(dsn) as store:
         for code in PROGRAMS:
             path = shipped()[code]
-            await registry.register(store, versions(read(path.read_text(encoding="utf-8"), path.name), path.name))
+            await registry.register(store, versions(read(path.read_text(encoding="utf-8"), path.name), path.name), FOR_A_TEST)
 
 
 async def _fill(dsn: str, copies: int) -> None:

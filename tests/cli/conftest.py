@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.parts.postgres import DEFAULT_VERSION, Servers
+from tests.parts.terms import PEOPLE, dsn_of
 from tests.parts.topics import topic_of
 from tests.stores.ends import settle
 from worker.cli.main import app
@@ -80,6 +81,10 @@ class Shop:
     def environment(self) -> dict[str, str]:
         return {"LOYALTY_POSTGRES_DSN": self.dsn, "LOYALTY_ACCOUNT_KEY": KEY, "LOYALTY_KAFKA_BOOTSTRAP": "127.0.0.1:1"}
 
+    def as_person(self, person: str) -> dict[str, str]:
+        """The settings of a person who registers or approves terms."""
+        return {**self.environment, "LOYALTY_POSTGRES_DSN": dsn_of(self.dsn, person)}
+
     def deliver(self, lines: Sequence[bytes], watermark: datetime | None = EVENING) -> None:
         """Deliver events in one batch as a worker does, then let the clock run up to the watermark (None: more is to be read)."""
         asyncio.run(self._deliver(lines, watermark))
@@ -103,6 +108,16 @@ class Shop:
                 return (await store.state()).now
 
         return asyncio.run(ask())
+
+
+def correct(run: Run, shop: Shop, file: Path) -> None:
+    """Have what is dated back in a terms file proposed by one person and approved by another."""
+    anna, ben = (shop.as_person(person) for person in PEOPLE)
+    assert run("program", "apply", file, "--reason", "it should have said this", environment=anna).code == 0
+    code = run("program", "validate", file, "-o", "json").json[0]["program"]
+    history = run("program", "history", code, "-o", "json", environment=ben).json
+    (proposed,) = [each["hash"] for each in history if each["state"] == "proposed"]
+    assert run("program", "approve", code, proposed, environment=ben).code == 0
 
 
 def _bring_up(dsn: str) -> None:

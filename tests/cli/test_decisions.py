@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cli.conftest import KEY, Run
+from tests.parts.terms import FOR_A_TEST
 from tests.recovery.test_paid_out import CODE, VERSIONS, Shop, bought, returned
 from tests.rules.story import PROGRAMS
 from worker.persist import PostgresStore
@@ -26,7 +27,7 @@ RECORDED = (*("2024-03-05T10:00:00Z",) * 2, *("2024-04-02T10:00:00Z",) * 2, "202
 async def _filled(dsn: str) -> None:
     """All of it comes at once; the clock comes to the second of May, and so does the watermark."""
     async with await PostgresStore.open(dsn) as store:
-        await registry.register(store, VERSIONS)
+        await registry.register(store, VERSIONS, FOR_A_TEST)
         shop = Shop(store)
         await shop.take(*EVENTS)
         await shop.until("2024-05-02")

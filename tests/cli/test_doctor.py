@@ -41,7 +41,8 @@ def test_a_database_without_schema_or_terms_or_with_another_key(run: Run, shop: 
     other = results(doctor(run, {**shop.environment, "LOYALTY_ACCOUNT_KEY": "another key of sixteen characters"}))
     assert other["account key"] == ("fail", "correct LOYALTY_ACCOUNT_KEY")
     assert (other["schema"], other["terms"][0]) == (("ok", ""), "ok")
-    execute(shop.dsn, "ALTER TABLE program_terms DISABLE TRIGGER ALL", "TRUNCATE program_terms")
+    execute(shop.dsn, *(f"ALTER TABLE {table} DISABLE TRIGGER ALL" for table in ("program_terms", "terms_approval")))
+    execute(shop.dsn, "TRUNCATE program_terms, terms_approval")
     assert results(doctor(run, shop.environment))["terms"][0] == "fail"
 
 

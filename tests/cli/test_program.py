@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.cli.conftest import KEY, ROOT, Run, Shop
+from tests.cli.conftest import KEY, ROOT, Run
 
 LENOVO = ROOT / "contracts" / "programs" / "lenovo-pro.yaml"
 
@@ -55,35 +54,6 @@ def test_show_gives_every_version_in_full(run: Run, tmp_path: Path) -> None:
     amended.write_text(LENOVO.read_text() + amendment)
     assert [one["point_value"] for one in run("program", "show", amended, "-o", "json").json[-1:]] == ["2"]
     assert "2027-01-01T00:00:00+09:00" in run("program", "show", amended).out
-
-
-def test_apply_registers_once_and_refuses_other_content_for_the_same_date(run: Run, shop: Shop, tmp_path: Path) -> None:
-    again = run("program", "apply", LENOVO, environment=shop.environment)
-    assert (again.code, again.out) == (0, "")
-    assert again.err.startswith("lenovo-pro: 0 of 1 version registered now")
-    other = tmp_path / "other.yaml"
-    other.write_text(LENOVO.read_text().replace('rate: "0.01"', 'rate: "0.02"'))
-    refused = run("program", "apply", other, environment=shop.environment)
-    assert refused.code == 2
-    assert refused.mistakes[0].startswith("lenovo-pro: a version in force from 2024-01-01 is registered with other content")
-    assert run("program", "apply", "--replace", other, environment=shop.environment).code == 0
-    shown = run("program", "show", "lenovo-pro", "--registered", "-o", "json", environment=shop.environment).json
-    assert shown[0]["earning"]["components"][0]["rates"][0]["rate"] == {"share": "0.02"}
-
-
-def test_apply_says_when_a_version_comes_late_but_not_of_a_first_one(run: Run, shop: Shop, tmp_path: Path) -> None:
-    new = tmp_path / "late-shop.yaml"
-    assert run("program", "new", "late-shop", "--file", new).code == 0
-    first = run("program", "apply", new, environment=shop.environment)
-    assert [line for line in first.mistakes if "in force already" in line] == []
-    begun = datetime.now(UTC) - timedelta(days=1)
-    amendment = f"\namendments:\n  - effective_from: '{begun:%Y-%m-%d}T00:00:00+09:00'\n    set: {{point_value: '2'}}\n"
-    new.write_text(new.read_text() + amendment)
-    late = run("program", "apply", new, environment=shop.environment)
-    assert late.code == 0
-    assert late.mistakes[0].startswith(f"late-shop: the version of {begun:%Y-%m-%d} is in force already: ")
-    again = run("program", "apply", new, environment=shop.environment)
-    assert again.mistakes == ["late-shop: 0 of 2 versions registered now; running workers take them up within 10 s"]
 
 
 def test_migrate_says_what_it_did_and_can_be_run_again(run: Run, empty_database: str) -> None:

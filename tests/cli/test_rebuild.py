@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from contracts.events import OrderPlaced
-from tests.cli.conftest import DAY, ROOT, Run, Shop
+from tests.cli.conftest import DAY, ROOT, Run, Shop, correct
 from tests.recovery.ledgers import rows
 from worker.decide.account import Account
 from worker.decide.fact_types import FACT_TYPES
@@ -29,7 +29,7 @@ def corrected(run: Run, full_shop: Shop, tmp_path: Path) -> Path:
     """Terms that should have been these from the beginning, registered after the day was read."""
     file = tmp_path / "corrected.yaml"
     file.write_text(LENOVO.read_text().replace('rate: "0.01"', 'rate: "0.02"'))
-    assert run("program", "apply", "--replace", file, environment=full_shop.environment).code == 0
+    correct(run, full_shop, file)
     return file
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import EVENING, ROOT, Run, Shop, full_shop, run
+from tests.cli.conftest import EVENING, ROOT, Run, Shop, correct, full_shop, run
 from worker.local.sql import execute
 
 __all__ = ["full_shop", "run"]
@@ -21,7 +21,7 @@ ORDER = "L-7002"
 
 def _apply(run: Run, shop: Shop, file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
-    assert run("program", "apply", "--replace", file, environment=shop.environment).code == 0
+    correct(run, shop, file)
 
 
 def _told(run: Run, shop: Shop, member: str = "LP-101") -> Any:
@@ -108,8 +108,7 @@ def test_where_no_terms_give_what_was_posted_no_numbers_are_told(run: Run, full_
     execute(
         full_shop.dsn,
         "SET session_replication_role = replica; "
-        f"DELETE FROM program_terms t WHERE program = '{CODE}' AND applied_at < "
-        "(SELECT max(applied_at) FROM program_terms u WHERE u.program = t.program)",
+        f"DELETE FROM program_terms WHERE program = '{CODE}' AND NOT needs_approval",
     )
     _apply(run, full_shop, tmp_path / "later.yaml", TERMS.replace('rate: "0.01"', 'rate: "0.03"'))
     told = _told(run, full_shop)

@@ -20,6 +20,7 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from contracts.events import DLQ_SUFFIX, TOPICS_IN, TOPICS_OUT
 from tests.flows.shop import Sent
+from tests.parts.terms import FOR_A_TEST
 from worker.local.process import Process
 from worker.local.topics import create_topics
 from worker.persist.postgres import PostgresStore
@@ -132,7 +133,7 @@ class System:
         path = shipped()[code]
         values = changed(read(path.read_text(encoding="utf-8"), path.name), changes or {})
         async with self.store() as store:
-            await registry.register(store, versions(values, path.name))
+            await registry.register(store, versions(values, path.name), FOR_A_TEST)
 
     @asynccontextmanager
     async def store(self) -> AsyncIterator[PostgresStore]:

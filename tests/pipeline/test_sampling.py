@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from tests.flows.system import ACCOUNT_KEY
+from tests.parts.terms import correct
 from tests.parts.topics import TOPIC_OF_ALL
 from tests.upgrades.traffic import DUMPED_AT, events, fill
 from worker import metrics
@@ -134,10 +135,10 @@ async def test_an_account_that_was_mended_meanwhile_is_not_set_aside(ledger: Led
     assert not await _round(ledger.sampler())
 
 
-async def test_terms_that_are_replaced_set_nobody_aside(ledger: Ledger) -> None:
+async def test_terms_that_are_corrected_set_nobody_aside(ledger: Ledger, database: str) -> None:
     code = "lenovo-pro"
     text = shipped()[code].read_text(encoding="utf-8").replace('- rate: "0.01"', '- rate: "0.02"')
-    assert await registry.register(ledger.store, versions(read(text, code), code), replace=True)
+    await correct(database, versions(read(text, code), code))
     ledger.catalogue.replace(await registry.programs(ledger.store))
     found = await _round(ledger.sampler())
     assert {violation.invariant for violation in found} == {REFOLD, ENTRIES}

@@ -11,6 +11,7 @@ import asyncpg
 
 from tests.flows.shop import Sent, Shop
 from tests.flows.system import ACCOUNT_KEY, PROGRAMS
+from tests.parts.terms import FOR_A_TEST
 from tests.parts.topics import TOPIC_OF_ALL
 from tests.stores.ends import settle
 from worker.consume.batch import Batch, Move
@@ -43,7 +44,7 @@ async def prepare(dsn: str) -> None:
     async with await PostgresStore.open(dsn) as store:
         for code in PROGRAMS:
             values = read(shipped()[code].read_text(encoding="utf-8"), code)
-            await registry.register(store, versions(values, code))
+            await registry.register(store, versions(values, code), FOR_A_TEST)
         await store.settle_key(key_check(KEY))
 
 

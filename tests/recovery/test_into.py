@@ -41,6 +41,7 @@ EQUAL = {
     "position": "*",
     "dead_letter": "topic, partition, record_offset, digest, record_at, reason, detail, path, key, value, headers, recorded_at",
     "program_terms": "*",
+    "terms_approval": "*",
     "erasure": "*",
     "announced": "*",
     # Not: revision and updated_at (how often and when the row was written); version and epoch (what was told under the next epoch

@@ -10,6 +10,7 @@ import pytest
 
 from tests.flows.shop import Sent
 from tests.flows.system import ACCOUNT_KEY
+from tests.parts.terms import FOR_A_TEST
 from tests.parts.topics import TOPIC_OF_ALL
 from tests.rules.story import PROGRAMS
 from tests.stores.ends import settle
@@ -98,7 +99,7 @@ async def test_the_same_is_paid_after_a_restore_though_news_came_in_another_orde
     accounts = {account_id(KEY, CODE, member): member for member in before}
     assert sorted((accounts[account], each.points) for account, each in paid) == [("M1", 900), ("M2", 501)]
     async with await PostgresStore.open(database) as store:
-        await registry.register(store, VERSIONS)
+        await registry.register(store, VERSIONS, FOR_A_TEST)
         if read_back:
             assert await store.announce(paid) == 2
         shop = Shop(store)

@@ -33,6 +33,13 @@ async def store(request: pytest.FixtureRequest, postgres_servers: Servers) -> As
 
 
 @pytest.fixture
+async def terms_store(database: str) -> AsyncIterator[PostgresStore]:
+    """A store on Postgres with the rights of whoever registers terms."""
+    async with await PostgresStore.open(database, StoreOptions(role="loyalty_terms")) as opened:
+        yield opened
+
+
+@pytest.fixture
 async def worker_store(database: str) -> AsyncIterator[PostgresStore]:
     """A store on Postgres with the rights of the worker."""
     async with await PostgresStore.open(database, WORKER) as opened:

@@ -6,11 +6,12 @@ For simulations: fast, and everything that happens in it is decided by the calle
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Hashable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from uuid import UUID
 
 from contracts.events import Event
@@ -33,7 +34,6 @@ from worker.persist import (
     Snapshot,
     Snapshots,
     Terms,
-    TermsConflictError,
     Violation,
     Waiting,
     WrongKeyError,
@@ -244,15 +244,33 @@ class MemoryStore:
 
     # Terms and the ledger as a whole
 
-    async def register_terms(self, program: str, hash_: bytes, effective_from: date, body: bytes) -> bool:
-        new = Terms(program, hash_, effective_from, body, self.clock())
-        there = self.tables.terms.setdefault((program, hash_), new)
-        if replace(there, applied_at=new.applied_at) != new:
-            raise TermsConflictError(f"terms {hash_.hex()} of {program} are registered with other content")
-        return there is new
+    async def register_terms(self, body: bytes, file_digest: bytes, reason: str) -> bool | None:
+        values = json.loads(body)
+        begins = datetime.fromisoformat(values["effective_from"])
+        waits = await self.terms_need_approval(values["program"], begins)
+        new = Terms(
+            values["program"],
+            sha256(body).digest(),
+            begins.date(),
+            begins.astimezone(UTC),
+            body,
+            file_digest,
+            reason,
+            self.clock(),
+            "memory",
+            waits,
+        )
+        of_then = [each for each in self.tables.terms if (each.program, each.begins_at) == (new.program, new.begins_at)]
+        if of_then and of_then[-1].hash == new.hash:
+            return None
+        self.tables.terms.append(new)
+        return waits
+
+    async def terms_need_approval(self, program: str, begins_at: datetime) -> bool:
+        return begins_at <= self.clock() and any(each.row.program == program for each in self.tables.accounts.values())
 
     async def terms(self) -> list[Terms]:
-        return sorted(self.tables.terms.values(), key=lambda t: (t.program, t.effective_from, t.applied_at, t.hash))
+        return sorted(self.tables.terms, key=lambda t: (t.program, t.begins_at, t.applied_at, t.hash))
 
     async def state(self) -> LedgerState:
         return LedgerState(self.tables.epoch, self.clock())

@@ -45,7 +45,7 @@ class Tables:
     outbox: dict[tuple[UUID, int, int], OutboxRow] = field(default_factory=dict)
     dead_letters: dict[LetterName, DeadLetter] = field(default_factory=dict)
     queued_letters: dict[LetterName, datetime] = field(default_factory=dict)
-    terms: dict[tuple[str, bytes], Terms] = field(default_factory=dict)
+    terms: list[Terms] = field(default_factory=list)
     announced: dict[tuple[UUID, str, str], Decision] = field(default_factory=dict)
     leases: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     watermark: datetime | None = None

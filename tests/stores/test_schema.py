@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +16,23 @@ import pytest
 
 import db
 from db.migrate import MigrationError, applied, migrate, migrations, schema_version
+from tests.parts.terms import PEOPLE, dsn_of
 from tests.stores.catalog import catalog
-from tests.stores.examples import T0, earned
+from tests.stores.examples import earned
 from tests.stores.test_accounts import post
-from worker.persist import PostgresStore, TermsConflictError, WrongKeyError
+from worker.persist import ConstraintError, PostgresStore, RefusedError, SameLoginError, TermsRightError, WrongKeyError
 from worker.persist.queries import load_queries
 
 pytestmark = pytest.mark.both_postgres
 SCHEMA = Path(db.__file__).parent / "schema.sql"
-FOREVER = ("fact", "decision", "entry", "program_terms")
+FOREVER = ("fact", "decision", "entry", "program_terms", "terms_approval")
+BEGUN, LATER, AHEAD = "2024-01-01T00:00:00+09:00", "2024-06-01T00:00:00+09:00", "2199-01-01T00:00:00+09:00"
+ORIGIN = (b"d" * 32, "for a test")
+
+
+def terms(program: str, begins: str, **values: object) -> bytes:
+    """The body of a version, as far as the database looks at it."""
+    return json.dumps({"program": program, "effective_from": begins, **values}).encode()
 
 
 @pytest.fixture
@@ -37,6 +49,23 @@ async def worker(database: str) -> AsyncIterator[Any]:
     connection = await asyncpg.connect(database, server_settings={"role": "loyalty_worker"})
     yield connection
     await connection.close()
+
+
+@asynccontextmanager
+async def _connected(database: str, person: str) -> AsyncIterator[Any]:
+    connection = await asyncpg.connect(dsn_of(database, person))
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def _people(database: str) -> AsyncIterator[tuple[PostgresStore, PostgresStore]]:
+    """The stores of two people who answer for terms."""
+    anna, ben = (dsn_of(database, person) for person in PEOPLE)
+    async with await PostgresStore.open(anna) as first, await PostgresStore.open(ben) as second:
+        yield first, second
 
 
 async def test_the_checked_in_schema_is_what_the_migrations_make(owner: Any, empty_database: str) -> None:
@@ -76,18 +105,25 @@ def test_a_database_that_cannot_be_entered_is_said(empty_database: str) -> None:
         migrate(empty_database.replace("postgres@", "stranger@"))
 
 
-async def test_the_worker_cannot_change_what_is_for_ever(worker_store: PostgresStore, worker: Any, owner: Any) -> None:
+async def test_the_worker_cannot_change_what_is_for_ever(
+    database: str, worker_store: PostgresStore, terms_store: PostgresStore, worker: Any, owner: Any
+) -> None:
     await post(worker_store, earned("M1", 1))
-    await worker_store.register_terms("scolar", b"h", T0.date(), b"{}")
+    await terms_store.register_terms(terms("scolar", BEGUN), *ORIGIN)
+    anna, ben = (dsn_of(database, person) for person in PEOPLE)
+    async with await PostgresStore.open(anna) as proposing, await PostgresStore.open(ben) as approving:
+        await proposing.register_terms(terms("scolar", LATER), *ORIGIN)
+        await approving.approve_terms((await approving.terms())[-1])
+    counts = {"program_terms": 2}
     for table in FOREVER:
         for attempt in (f"UPDATE {table} SET account_id = account_id", f"DELETE FROM {table}", f"TRUNCATE {table}"):
-            statement = attempt.replace("account_id", "program") if table == "program_terms" else attempt
+            statement = attempt.replace("account_id", "program") if table in ("program_terms", "terms_approval") else attempt
             with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied"):
                 await worker.execute(statement)
             # Not even whoever owns the tables, by mistake.
             with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):
-                await owner.execute(statement)
-        assert await owner.fetchval(f"SELECT count(*) FROM {table}") == 1
+                await owner.execute(statement + (" CASCADE" if statement.startswith("TRUNCATE") else ""))
+        assert await owner.fetchval(f"SELECT count(*) FROM {table}") == counts.get(table, 1)
 
 
 @pytest.mark.parametrize("table", ["account", "dead_letter", "position", "order_route", "watermark", "ledger_state"])
@@ -120,13 +156,92 @@ async def test_every_table_of_accounts_begins_its_key_with_the_account(owner: An
     assert {row["first"] for row in keys} == {"account_id"}
 
 
-async def test_terms_are_registered_for_ever_under_their_hash(worker_store: PostgresStore) -> None:
-    assert await worker_store.register_terms("scolar", b"2", T0.date().replace(year=2027), b"new")
-    assert await worker_store.register_terms("scolar", b"1", T0.date(), b"old")
-    assert not await worker_store.register_terms("scolar", b"1", T0.date(), b"old")
-    with pytest.raises(TermsConflictError):
-        await worker_store.register_terms("scolar", b"1", T0.date(), b"other")
-    assert [(terms.hash, terms.body) for terms in await worker_store.terms()] == [(b"1", b"old"), (b"2", b"new")]
+async def test_the_worker_only_reads_terms(worker_store: PostgresStore, worker: Any) -> None:
+    with pytest.raises(TermsRightError):
+        await worker_store.register_terms(terms("scolar", BEGUN), *ORIGIN)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied"):
+        await worker.execute("INSERT INTO program_terms (body, file_digest, reason) VALUES ('{}', '', '')")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied"):
+        await worker.execute("INSERT INTO terms_approval (program, hash, applied_at, applied_by) VALUES ('', '', now(), '')")
+    assert await worker_store.terms() == []
+
+
+async def test_whoever_registers_terms_writes_nothing_else_and_says_nothing_that_is_the_databases_word(database: str) -> None:
+    async with _connected(database, "anna") as anna:
+        written = await anna.fetch("""
+            SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+            WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND NOT a.attisdropped
+                AND has_column_privilege(c.oid, a.attnum, 'INSERT, UPDATE')""")
+        removing = await anna.fetch("""
+            SELECT relname FROM pg_class
+            WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND has_table_privilege(oid, 'DELETE, TRUNCATE')""")
+    approval = {("terms_approval", column) for column in ("program", "hash", "applied_at", "applied_by")}
+    assert {tuple(row) for row in written} == {("program_terms", each) for each in ("body", "file_digest", "reason")} | approval
+    assert removing == []
+
+
+async def test_terms_are_registered_for_ever_under_what_their_body_says(terms_store: PostgresStore) -> None:
+    old, new = terms("scolar", BEGUN), terms("scolar", AHEAD)
+    assert await terms_store.register_terms(new, *ORIGIN) is False
+    assert await terms_store.register_terms(old, *ORIGIN) is False
+    assert await terms_store.register_terms(old, *ORIGIN) is None
+    rows = await terms_store.terms()
+    assert [(row.program, row.hash, row.body) for row in rows] == [("scolar", sha256(body).digest(), body) for body in (old, new)]
+    assert [row.effective_from.isoformat() for row in rows] == ["2024-01-01", "2199-01-01"]
+    assert {(row.file_digest, row.reason, row.applied_by, row.approved_by) for row in rows} == {(*ORIGIN, "postgres", None)}
+
+
+@pytest.mark.parametrize("origin", [(b"", "why"), (b"d" * 31, "why"), (b"d" * 32, " ")])
+async def test_terms_without_a_reason_or_a_digest_are_refused(terms_store: PostgresStore, origin: tuple[bytes, str]) -> None:
+    with pytest.raises(ConstraintError):
+        await terms_store.register_terms(terms("scolar", BEGUN), *origin)
+    assert await terms_store.terms() == []
+
+
+@pytest.mark.parametrize("begins", [20991231, "20991231", "2099-12-31", "2099-12-31T00:00:00", "infinity", "tomorrow", None])
+async def test_a_beginning_that_can_be_read_in_two_ways_is_refused(terms_store: PostgresStore, begins: object) -> None:
+    """A number is a day ahead to Postgres, and a second of 1970 to whoever reads it as a time of Unix."""
+    with pytest.raises(RefusedError):
+        await terms_store.register_terms(json.dumps({"program": "scolar", "effective_from": begins}).encode(), *ORIGIN)
+    assert await terms_store.terms() == []
+
+
+async def test_what_is_dated_back_counts_when_another_login_has_approved_it(database: str, worker_store: PostgresStore) -> None:
+    async with _people(database) as (anna, ben):
+        assert await anna.register_terms(terms("scolar", BEGUN), *ORIGIN) is False
+        assert await anna.register_terms(terms("scolar", BEGUN, better=True), *ORIGIN) is False  # nobody was folded under it
+        await post(worker_store, earned("M1", 1))
+        assert await anna.register_terms(terms("scolar", AHEAD), *ORIGIN) is False
+        assert await anna.register_terms(terms("scolar", LATER), *ORIGIN) is True
+        assert await anna.register_terms(terms("scolar", BEGUN), *ORIGIN) is True  # also what it was before
+        (again, late) = [each for each in await worker_store.terms() if each.counts_since is None]
+        assert (again.begins_at, late.begins_at) == (datetime.fromisoformat(BEGUN), datetime.fromisoformat(LATER))
+        with pytest.raises(SameLoginError, match="anna"):
+            await anna.approve_terms(late)
+        with pytest.raises(TermsRightError):
+            await worker_store.approve_terms(late)
+        await ben.approve_terms(late)
+        await ben.approve_terms(late)
+        (approved,) = [each for each in await worker_store.terms() if each.begins_at == late.begins_at]
+        assert (approved.applied_by, approved.approved_by, approved.counts_since) == ("anna", "ben", approved.approved_at)
+
+
+async def test_nobody_approves_under_another_name(database: str, worker_store: PostgresStore) -> None:
+    async with _people(database) as (anna, _), _connected(database, "anna") as login:
+        await anna.register_terms(terms("scolar", BEGUN), *ORIGIN)
+        await post(worker_store, earned("M1", 1))
+        await anna.register_terms(terms("scolar", LATER), *ORIGIN)
+        (late,) = [each for each in await anna.terms() if each.counts_since is None]
+        name = (late.program, late.hash, late.applied_at)
+        insert = "INSERT INTO terms_approval (program, hash, applied_at, applied_by"
+        with pytest.raises(asyncpg.ForeignKeyViolationError):
+            await login.execute(f"{insert}) VALUES ($1, $2, $3, 'ben')", *name)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await login.execute(f"{insert}, approved_by) VALUES ($1, $2, $3, 'anna', 'ben')", *name)
+        for statement in ("SET SESSION AUTHORIZATION ben", "SET ROLE ben"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await login.execute(statement)
+        assert [each for each in await anna.terms() if each.counts_since is None] == [late]
 
 
 async def test_a_ledger_is_bound_to_the_key_of_its_account_ids(worker_store: PostgresStore) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from tests.flows.shop import Sent, Shop
 from tests.flows.system import ACCOUNT_KEY, PROGRAMS
+from tests.parts.terms import FOR_A_TEST
 from tests.parts.topics import TOPIC_OF_ALL
 from tests.stores.ends import settle
 from worker.consume.batch import Batch
@@ -53,7 +54,7 @@ async def fill(dsn: str, options: StoreOptions | None = None) -> None:
     async with await PostgresStore.open(dsn, options) as store:
         await store.settle_key(key_check(ACCOUNT_KEY.encode()))
         for code in PROGRAMS:
-            await registry.register(store, versions(read(shipped()[code].read_text(encoding="utf-8"), code), code))
+            await registry.register(store, versions(read(shipped()[code].read_text(encoding="utf-8"), code), code), FOR_A_TEST)
         catalogue = Catalogue(await registry.programs(store))
         pipeline = Pipeline(store, catalogue, PipelineOptions(ACCOUNT_KEY.encode()), epoch=1, now=lambda: DUMPED_AT)
         arriving = out_of_order(events())

@@ -62,8 +62,15 @@ def _of_postgres(error: Exception) -> Failure | None:
     import asyncpg
 
     from db.migrate import MigrationError
-    from worker.persist import AccountCollisionError, StoreError, UnavailableError, WrongKeyError
-    from worker.programs.registry import TermsChanged
+    from worker.persist import (
+        AccountCollisionError,
+        SameLoginError,
+        StoreError,
+        TermsRightError,
+        UnavailableError,
+        WrongKeyError,
+    )
+    from worker.programs.registry import NoProposal, TermsChanged
     from worker.reading.statements import AccountFenced
 
     match error:
@@ -73,6 +80,8 @@ def _of_postgres(error: Exception) -> Failure | None:
             return Failure(
                 Exit.AWAY, f"Postgres is away: {_one_line(error)} (see LOYALTY_POSTGRES_DSN; `loyalty doctor` looks closer)"
             )
+        case TermsRightError() | SameLoginError() | TermsChanged() | NoProposal():
+            return Failure(Exit.USAGE, str(error))
         case StoreError():
             return Failure(Exit.AWAY, f"Postgres: {_one_line(error)}")
         case asyncpg.UndefinedTableError() | asyncpg.UndefinedColumnError():
@@ -92,8 +101,6 @@ def _of_postgres(error: Exception) -> Failure | None:
             )
         case MigrationError():
             return Failure(Exit.AWAY, f"the database was not migrated: {_one_line(error)}")
-        case TermsChanged():
-            return Failure(Exit.USAGE, str(error))
         case AccountFenced():
             return Failure(Exit.FINDING, str(error))
         case _:

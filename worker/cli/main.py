@@ -103,6 +103,9 @@ def migrate(
     only_before: Annotated[
         bool, typer.Option("--only-before", help="Leave out what must wait until no worker of the last release runs.")
     ] = False,
+    no_terms: Annotated[
+        bool, typer.Option("--no-terms", help="Register no programs: for a database that `ledger rebuild --into` fills.")
+    ] = False,
 ) -> None:
     """Bring the database to the schema of this release, and register the shipped programs where they are missing.
 
@@ -113,7 +116,7 @@ def migrate(
     from worker.settings import load
 
     settings = load()
-    for line in bring_up(settings.postgres.full_dsn(), key_of(settings), only_before=only_before):
+    for line in bring_up(settings.postgres.full_dsn(), key_of(settings), only_before=only_before, terms=not no_terms):
         tell(line)
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from contracts.counting import counted
-from worker.cli import authoring, story
+from worker.cli import authoring, registering, story
 from worker.cli.diff import diff
 from worker.cli.examples import example
 from worker.cli.failures import Exit, Failure
-from worker.cli.output import Format, Output, show, tell
+from worker.cli.output import Format, Output, show
 
 if TYPE_CHECKING:
     from worker.decide.program import Program
@@ -26,6 +24,10 @@ app.command(name="new", epilog=example("program new"))(authoring.new)
 app.command(name="schema", epilog=example("program schema"))(authoring.schema)
 app.command(name="story", epilog=example("program story"))(story.story)
 app.command(name="diff", epilog=example("program diff"))(diff)
+app.command(name="apply", epilog=example("program apply"))(registering.apply)
+app.command(name="history", epilog=example("program history"))(registering.history)
+app.command(name="preview", epilog=example("program preview"))(registering.preview)
+app.command(name="approve", epilog=example("program approve"))(registering.approve)
 
 
 @app.callback()
@@ -109,48 +111,6 @@ async def _registered(code: str) -> Program:
 
     async with ledger(load()) as store:
         return await program_of(store, code)
-
-
-@app.command(epilog=example("program apply"))
-def apply(
-    file: Annotated[Path, typer.Argument(help="A terms file.")],
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Replace a registered version whose content differs.")
-    ] = False,
-) -> None:
-    """Register each version of a terms file for ever, by its hash. Different content for a registered date is refused.
-
-    Register a change before it is in force: what was folded before stays as it was until the account is folded anew.
-    """
-    from worker.cli.opening import finish
-    from worker.programs.validation import validated
-    from worker.runtime.sweeper import PERIOD_SECONDS
-
-    program = validated(file)
-    new, late = finish(_apply(program, replace))
-    taken_up = f"running workers take them up within {PERIOD_SECONDS:.0f} s"
-    for begun in late:
-        tell(
-            f"{program.code}: the version of {begun} is in force already: what was folded by the terms before is found by "
-            "`loyalty ledger verify`; to have it folded anew see deploy/runbook.md, terms change"
-        )
-    tell(f"{program.code}: {new} of {counted(len(program.versions), 'version')} registered now; {taken_up}")
-
-
-async def _apply(program: Program, replace: bool) -> tuple[int, list[date]]:
-    """How many versions are new, and the dates of those that come late: in force already, in a program that was there before."""
-    from worker.cli.opening import ledger
-    from worker.programs.registry import register
-    from worker.programs.terms_file import hash_of
-    from worker.settings import load
-
-    versions = [version.terms for version in program.versions]
-    async with ledger(load()) as store:
-        known = {each.hash.hex() for each in await store.terms() if each.program == program.code}
-        now = (await store.state()).now
-        new = await register(store, versions, replace=replace)
-    late = [each.effective_from.date() for each in versions if each.effective_from <= now and hash_of(each) not in known]
-    return new, late if known else []
 
 
 @app.command(epilog=example("program rules"))

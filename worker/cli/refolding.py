@@ -19,6 +19,7 @@ from worker.cli.output import Format, Output, Pace, show, show_lines, tell
 from worker.cli.resuming import Cursor
 
 if TYPE_CHECKING:
+    from worker.persist import Terms
     from worker.settings import Settings
     from worker.upkeep.audit import Looked
     from worker.upkeep.refold import Moved
@@ -79,6 +80,14 @@ class _Asked:
     apply: bool
     reason: str | None
     operator: str
+    proposed: Terms | None = None
+
+
+async def preview(proposed: Terms, workers: int, output: Format) -> int:
+    """Print what a refold would move if this version were approved; returns how many accounts cannot be folded under it."""
+    report = _Report(output, applied=False)
+    await _refold(_Asked(None, proposed.program, None, workers, None, False, None, "", proposed), report)
+    return report.failed
 
 
 async def _refold(asked: _Asked, report: _Report) -> int:
@@ -115,7 +124,7 @@ async def _looked(settings: Settings, asked: _Asked, cursor: Cursor) -> AsyncIte
 
     since = instant(asked.since, "--since") if asked.since is not None else None
     named = accounts_of(settings, asked.accounts)
-    request = AuditRequest(since, named, cursor.after, asked.workers, asked.program)
+    request = AuditRequest(since, named, cursor.after, asked.workers, asked.program, asked.proposed)
     options = StoreOptions(connections_max=2, role=settings.postgres.role, read_only=True)
     async for looked in look(settings.postgres.full_dsn(), options, request, moved):
         yield looked
@@ -158,13 +167,13 @@ class _Report:
         self._output = output
         self._verb = "moved" if applied else "would move"
         self._rows: list[dict[str, Any]] = []
-        self._count = self._failed = self._not_shown = self._up = self._down = 0
+        self._count = self.failed = self._not_shown = self._up = self._down = 0
         self._by: dict[tuple[str, str, str], Counter[str]] = {}
 
     def add(self, one: Moved) -> None:
         """One account more."""
         self._count += one.defect is None
-        self._failed += one.defect is not None
+        self.failed += one.defect is not None
         points = one.available + one.pending + one.on_hold
         self._up += max(points, 0)
         self._down += max(-points, 0)
@@ -192,7 +201,7 @@ class _Report:
             tell(f"{self._not_shown:,} more {'is' if self._not_shown == 1 else 'are'} not shown: -o ndjson prints all of them")
         tell(
             f"{counted(looked_at, 'account')} looked at; {self._count:,} {self._verb}: {self._up:,} points up, "
-            f"{self._down:,} down; {self._failed:,} cannot be folded"
+            f"{self._down:,} down; {self.failed:,} cannot be folded"
         )
 
     def _sums(self) -> Sequence[dict[str, Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import date, datetime
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -210,11 +210,15 @@ class Store(OutboxStore, Protocol):
     async def parked_since(self, before: datetime, limit: int) -> list[ParkedSince]:
         """Orders that events have waited for since before this instant, the longest first."""
 
-    async def register_terms(self, program: str, hash_: bytes, effective_from: date, body: bytes) -> bool:
-        """Registers a version of a program's terms for ever; False if it was there. Raises TermsConflictError (other content)."""
+    async def register_terms(self, body: bytes, file_digest: bytes, reason: str) -> bool | None:
+        """Registers a version of terms for ever: its canonical JSON, the SHA-256 of its file, and why. Returns whether it waits
+        for approval; None if it was the last registered of its beginning already. Raises TermsRightError."""
+
+    async def terms_need_approval(self, program: str, begins_at: datetime) -> bool:
+        """Whether a version that begins then would have to be approved: it is dated back, and the program has accounts."""
 
     async def terms(self) -> list[Terms]:
-        """All registered versions, by program, effective date and time of registration."""
+        """All registered versions, by program, beginning and time of registration; those that wait for approval too."""
 
     async def state(self) -> LedgerState:
         """The ledger's epoch, and what time the database has."""

@@ -79,8 +79,21 @@ class WrongKeyError(StoreError):
         super().__init__("the key of account ids is not the one this ledger was begun with")
 
 
-class TermsConflictError(StoreError):
-    """Terms of this hash are registered with other content."""
+class SameLoginError(StoreError):
+    """Whoever registered terms cannot approve them too."""
+
+    def __init__(self, login: str) -> None:
+        super().__init__(f"{login} registered these terms: the login of another person has to approve them")
+
+
+class TermsRightError(StoreError):
+    """The login may only read terms."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this login may only read terms: log in as a person in loyalty_terms, not as the worker "
+            "(CREATE ROLE anna LOGIN PASSWORD '…' IN ROLE loyalty_terms; LOYALTY_POSTGRES_DSN, without LOYALTY_POSTGRES_ROLE)"
+        )
 
 
 _UNAVAILABLE: Final = (

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, Self
 from uuid import UUID
 
@@ -18,10 +18,12 @@ from worker.persist import accounts as account_rows
 from worker.persist import dead_letters, dossiers, invariants, kafka, orders, snapshots
 from worker.persist.batch import PostgresBatch
 from worker.persist.errors import (
+    ConstraintError,
     OutcomeUnknownError,
     PositionLostError,
+    SameLoginError,
     StoreError,
-    TermsConflictError,
+    TermsRightError,
     UnavailableError,
     WrongKeyError,
 )
@@ -274,18 +276,37 @@ class PostgresStore(snapshots.SnapshotStore):
 
     # Terms and the ledger as a whole
 
-    async def register_terms(self, program: str, hash_: bytes, effective_from: date, body: bytes) -> bool:
+    async def register_terms(self, body: bytes, file_digest: bytes, reason: str) -> bool | None:
+        async with self._terms_link() as link:
+            waits: bool | None = await link.value("register_terms", body, file_digest, reason)
+            return waits
+
+    async def terms_need_approval(self, program: str, begins_at: datetime) -> bool:
         async with self._link() as link:
-            if await link.value("register_terms", program, hash_, effective_from, body) is not None:
-                return True
-            there = next(t for t in await _terms(link) if t.program == program and t.hash == hash_)
-        if (there.effective_from, there.body) != (effective_from, body):
-            raise TermsConflictError(f"terms {hash_.hex()} of {program} are registered with other content")
-        return False
+            return bool(await link.value("terms_need_approval", program, begins_at))
+
+    async def approve_terms(self, terms: Terms) -> None:
+        """Approves a version that waits for it, as this login; once more is the same. Raises SameLoginError, TermsRightError."""
+        async with self._terms_link() as link:
+            try:
+                await link.execute("approve_terms", terms.program, terms.hash, terms.applied_at, terms.applied_by)
+            except ConstraintError as error:
+                if error.constraint != "terms_approval_by_another":
+                    raise
+                raise SameLoginError(terms.applied_by) from error
+
+    @asynccontextmanager
+    async def _terms_link(self) -> AsyncIterator[Link]:
+        """For writing terms. Raises TermsRightError."""
+        async with self._link() as link:
+            try:
+                yield link
+            except asyncpg.InsufficientPrivilegeError as error:
+                raise TermsRightError from error
 
     async def terms(self) -> list[Terms]:
         async with self._link() as link:
-            return await _terms(link)
+            return [Terms(**dict(row)) for row in await link.fetch("terms")]
 
     async def state(self) -> LedgerState:
         async with self._link() as link:
@@ -341,7 +362,3 @@ class PostgresStore(snapshots.SnapshotStore):
 
 def _planning(options: StoreOptions) -> tuple[str, ...]:
     return (*PLANNING, PLANNED_ONCE) if options.planned_once else PLANNING
-
-
-async def _terms(link: Link) -> list[Terms]:
-    return [Terms(**dict(row)) for row in await link.fetch("terms")]

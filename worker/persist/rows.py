@@ -196,13 +196,29 @@ class ParkedSince:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """One registered version of a program's terms. `hash` is its name, `body` what was registered, byte for byte."""
+    """One registered version of a program's terms. `hash` is its name, `body` what was registered, byte for byte; it begins at
+    an instant, which is the day `effective_from` by its own offset.
+
+    `applied_by`, `approved_by`: logins of the database. `file_digest`: SHA-256 of the file. `needs_approval`: it was dated back.
+    """
 
     program: str
     hash: bytes
     effective_from: date
+    begins_at: datetime
     body: bytes
+    file_digest: bytes
+    reason: str
     applied_at: datetime
+    applied_by: str
+    needs_approval: bool
+    approved_at: datetime | None = None
+    approved_by: str | None = None
+
+    @property
+    def counts_since(self) -> datetime | None:
+        """Since when workers go by it; None: it waits for its approval."""
+        return self.approved_at if self.needs_approval else self.applied_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,16 @@ if TYPE_CHECKING:
     from worker.persist.link import Connection
 
 MARK: Final = "rebuild"
-AS_IT_STANDS: Final = ("position", "program_terms", "parked", "order_route", "dead_letter", "erasure", "announced")
+AS_IT_STANDS: Final = (
+    "position",
+    "program_terms",
+    "terms_approval",
+    "parked",
+    "order_route",
+    "dead_letter",
+    "erasure",
+    "announced",
+)
 FROM_FACTS: Final = ("fact", "decision")
 _CHUNKS_WAITING: Final = 16
 TABLE_SECONDS_MAX: Final = 24 * 3600.0
@@ -65,7 +74,9 @@ class Transfer:
         async with self._target.connection() as target, self._source.connection() as source:
             (state,) = await Link(target).fetch("transfer_state", MARK)
             if state["begun_from"] is None and state["used"]:
-                raise TargetUsedError("the database holds a ledger already: give an empty one, made by `loyalty migrate`")
+                raise TargetUsedError(
+                    "the database holds a ledger already, or terms: give an empty one, made by `loyalty migrate --no-terms`"
+                )
             if state["begun_from"] not in (None, self._name):
                 raise TargetUsedError("the database holds the beginning of a ledger from other facts: give an empty one")
             if state["begun_from"] is None:

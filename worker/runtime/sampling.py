@@ -61,8 +61,12 @@ class _Found:
 
     def may_be_terms(self, registered: Sequence[Terms]) -> bool:
         """Whether it may be right by terms that held when it was folded: others were registered since for the time before."""
-        late = [each for each in registered if each.program == self.program and each.effective_from <= each.applied_at.date()]
-        return self.by_fold and self.since is not None and any(each.applied_at >= self.since for each in late)
+        late = [
+            each.counts_since
+            for each in registered
+            if each.program == self.program and each.counts_since is not None and each.begins_at <= each.counts_since
+        ]
+        return self.by_fold and self.since is not None and any(each >= self.since for each in late)
 
 
 class Sampler:

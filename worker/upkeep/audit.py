@@ -19,7 +19,7 @@ from typing import Final, Generic, TypeVar
 from uuid import UUID
 
 from worker.decide.program import Program
-from worker.persist import PostgresStore, StoreOptions, Violation
+from worker.persist import PostgresStore, StoreOptions, Terms, Violation
 from worker.programs.registry import programs
 from worker.upkeep.verify import check
 
@@ -36,7 +36,7 @@ _LAST: Final = UUID(int=2**128 - 1)
 class AuditRequest:
     """What to look at. `since`: only accounts that were written since then. `accounts`: only these, and nothing as a whole.
     `after`: leave out accounts up to this id. `processes`: how many look at once; 1: this one alone. `program`: only accounts of
-    this one.
+    this one. `proposed`: a version of terms that waits for approval, as if it were approved.
     """
 
     since: datetime | None = None
@@ -44,6 +44,7 @@ class AuditRequest:
     after: UUID = _NIL
     processes: int = 1
     program: str | None = None
+    proposed: Terms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +76,21 @@ async def look(dsn: str, options: StoreOptions, asked: AuditRequest, what: Look[
     """Look at accounts, chunk by chunk in the order of ids. Raises the store's errors, also those that another process met."""
     async with await PostgresStore.open(dsn, options) as store:
         chunks = _chunks(store, asked)
-        looked = _here(store, chunks, what) if asked.processes == 1 else _elsewhere(dsn, options, chunks, asked.processes, what)
+        looked = _here(store, chunks, asked, what) if asked.processes == 1 else _elsewhere(dsn, options, chunks, asked, what)
         async for each in looked:
             yield each
 
 
-async def _here(store: PostgresStore, chunks: AsyncIterator[Sequence[UUID]], what: Look[_F]) -> AsyncIterator[Looked[_F]]:
-    terms = {program.code: program for program in await programs(store)}
+async def _here(
+    store: PostgresStore, chunks: AsyncIterator[Sequence[UUID]], asked: AuditRequest, what: Look[_F]
+) -> AsyncIterator[Looked[_F]]:
+    terms = {program.code: program for program in await programs(store, asked.proposed)}
     async for chunk in chunks:
         yield Looked([each async for each in what(store, terms, chunk)], len(chunk), chunk[-1])
 
 
 async def _elsewhere(
-    dsn: str, options: StoreOptions, chunks: AsyncIterator[Sequence[UUID]], processes: int, what: Look[_F]
+    dsn: str, options: StoreOptions, chunks: AsyncIterator[Sequence[UUID]], asked: AuditRequest, what: Look[_F]
 ) -> AsyncIterator[Looked[_F]]:
     waiting: deque[tuple[Sequence[UUID], asyncio.Future[list[_F]]]] = deque()
 
@@ -95,12 +98,12 @@ async def _elsewhere(
         chunk, found = waiting.popleft()
         return Looked(await found, len(chunk), chunk[-1])
 
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(asked.processes, mp_context=get_context("spawn")) as pool:
         try:
             async for chunk in chunks:
-                found = asyncio.get_running_loop().run_in_executor(pool, _in_a_process, dsn, options, chunk, what)
+                found = asyncio.get_running_loop().run_in_executor(pool, _in_a_process, dsn, options, chunk, asked.proposed, what)
                 waiting.append((chunk, found))
-                if len(waiting) >= processes * _AHEAD:
+                if len(waiting) >= asked.processes * _AHEAD:
                     yield await first()
             while waiting:
                 yield await first()
@@ -130,12 +133,16 @@ _terms: dict[str, Program] = {}
 """Of a process that looks, which lives for one look at one ledger."""
 
 
-def _in_a_process(dsn: str, options: StoreOptions, accounts: Sequence[UUID], what: Look[_F]) -> list[_F]:
-    return asyncio.run(_look_at(dsn, options, accounts, what))
+def _in_a_process(
+    dsn: str, options: StoreOptions, accounts: Sequence[UUID], proposed: Terms | None, what: Look[_F]
+) -> list[_F]:
+    return asyncio.run(_look_at(dsn, options, accounts, proposed, what))
 
 
-async def _look_at(dsn: str, options: StoreOptions, accounts: Sequence[UUID], what: Look[_F]) -> list[_F]:
+async def _look_at(
+    dsn: str, options: StoreOptions, accounts: Sequence[UUID], proposed: Terms | None, what: Look[_F]
+) -> list[_F]:
     async with await PostgresStore.open(dsn, options) as store:
         if not _terms:
-            _terms.update({program.code: program for program in await programs(store)})
+            _terms.update({program.code: program for program in await programs(store, proposed)})
         return [each async for each in what(store, _terms, accounts)]

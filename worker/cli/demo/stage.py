@@ -127,7 +127,7 @@ class Stage:
         started = time.monotonic()
         execute(self.postgres.dsn(), f"CREATE DATABASE {DATABASE}")
         done = list(bring_up(self.postgres.dsn(DATABASE), settings.account_key.get_secret_value().encode()))
-        roles = [f"CREATE ROLE demo_{name} LOGIN IN ROLE loyalty_{name}" for name in ("worker", "reader")]
+        roles = [f"CREATE ROLE demo_{name} LOGIN IN ROLE loyalty_{name}" for name in ("worker", "terms", "reader")]
         execute(self.postgres.dsn(), *roles)
         registered = sum(line.startswith("terms:") for line in done)
         self.say(f"Ledger    {done[0]}; terms of {counted(registered, 'program')} registered", time.monotonic() - started)

@@ -166,12 +166,21 @@ UPDATE ledger_state SET key_check = coalesce(key_check, $1)
 RETURNING key_check;
 
 -- name: register_terms
-INSERT INTO program_terms (program, hash, effective_from, body)
+INSERT INTO program_terms (body, file_digest, reason)
+VALUES ($1, $2, $3)
+RETURNING needs_approval;
+
+-- name: terms_need_approval
+SELECT terms_need_approval($1, $2);
+
+-- name: approve_terms
+INSERT INTO terms_approval (program, hash, applied_at, applied_by)
 VALUES ($1, $2, $3, $4)
-ON CONFLICT (program, hash) DO NOTHING
-RETURNING program;
+ON CONFLICT (program, hash, applied_at) DO NOTHING;
 
 -- name: terms
-SELECT program, hash, effective_from, body, applied_at
-FROM program_terms
-ORDER BY program, effective_from, applied_at, hash;
+SELECT t.program, t.hash, t.effective_from, t.begins_at, t.body, t.file_digest, t.reason, t.applied_at, t.applied_by,
+    t.needs_approval, a.approved_at, a.approved_by
+FROM program_terms t
+LEFT JOIN terms_approval a ON a.program = t.program AND a.hash = t.hash AND a.applied_at = t.applied_at
+ORDER BY t.program, t.begins_at, t.applied_at, t.hash;

@@ -5,7 +5,10 @@
 SELECT topic, partition, from_offset, next_offset, digest, record_at, updated_at FROM position;
 
 -- name: transfer_program_terms
-SELECT program, hash, effective_from, body, applied_at FROM program_terms;
+SELECT program, hash, effective_from, body, file_digest, reason, applied_at, applied_by, needs_approval FROM program_terms;
+
+-- name: transfer_terms_approval
+SELECT program, hash, applied_at, applied_by, approved_by, approved_at FROM terms_approval;
 
 -- name: transfer_parked
 SELECT order_id, source, id, type, business_at, program, digest, body, traceparent, recorded_at, aside, topic, partition,
@@ -68,7 +71,7 @@ INSERT INTO lease (name, holder, until) VALUES ($1, $2, 'infinity');
 -- name: transfer_state
 SELECT
     (SELECT holder FROM lease WHERE name = $1) AS begun_from,
-    EXISTS (SELECT 1 FROM account) OR EXISTS (SELECT 1 FROM position) AS used,
+    EXISTS (SELECT 1 FROM account) OR EXISTS (SELECT 1 FROM position) OR EXISTS (SELECT 1 FROM program_terms) AS used,
     (SELECT account_id FROM account ORDER BY account_id DESC LIMIT 1) AS last;
 
 -- name: transfer_left
