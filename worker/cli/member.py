@@ -16,7 +16,7 @@ app.command(name="explain", epilog=example("member explain"))(explain)
 
 COLUMNS = ("member_id", "tier", "available", "pending", "on_hold", "reserved", "due_back", "lapsed_total", "version")
 _PARTS = {
-    "lots": ("kind", "expires_on", "points", "order_id"),
+    "lots": ("kind", "expires_on", "points", "order_id", "orders"),
     "orders": ("order_id", "points_used", "points_returned", "points_forfeited", "points_credited", "redemption"),
     "requests": ("request_id", "decision", "points", "reason", "ships_with"),
     "findings": ("code", "at", "order_id", "detail"),
@@ -61,7 +61,9 @@ def show_statement(found: Mapping[str, Any]) -> None:
 
 
 def _cell(value: Any) -> Any:
-    """A verdict in words; anything else as it is."""
+    """A verdict in words, what each order brought to a row of lots; anything else as it is."""
+    if isinstance(value, list | tuple):
+        return ", ".join(f"{one['order_id'] or '-'}: {one['points']:,}" for one in value)
     if isinstance(value, dict):
         return ": ".join(str(part) for part in (value["decision"], value.get("reason")) if part)
     return value
