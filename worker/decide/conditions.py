@@ -1,7 +1,7 @@
 """Conditions of the terms (`when`): the one place that says whether one holds.
 
 A *subject* says what is known where a condition is asked: of a line of an order everything, of an activity the member and the
-instant. Which parts each place of a terms file may use stands in `contracts.terms` (`WHEN_OF_LINE`, `WHEN_OF_ACTIVITY`), and a
+instant. Which parts each place of a terms file may use stands in `contracts.terms` (`When`, `WHEN_OF_ACTIVITY`), and a
 file that uses another is refused; so a part that is given here but not known does not hold.
 """
 
