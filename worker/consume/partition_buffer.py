@@ -1,8 +1,8 @@
 """One partition's buffer, and the merge of many: pure, time is an argument.
 
 The merge takes records in the order of their own times, so that topics are read in step: it waits for a partition that is
-behind, and holds back one that is far ahead of the slowest of the whole group. Both waits end (`step_wait_seconds` of the intake), so a partition
-without a leader, or a record with a nonsense time, can delay but never stop it.
+behind, and holds back one that is far ahead of the slowest of the whole group. Both waits end (`step_wait_seconds`), so that a
+partition without a leader, or a record with a nonsense time, can delay but never stop it.
 """
 
 from __future__ import annotations
