@@ -126,10 +126,12 @@ class ExchangeReceived(_ExchangeOut):
 
 
 class ExchangeShipped(Contract):
-    """The replacement left the warehouse; `lines` are full lines, as in an order."""
+    """The replacement left the warehouse; `lines` are full lines, as in an order. One that goes in several parcels is told in
+    several events: with equal lines they are told apart by `shipment_id`, without it they are one parcel told twice."""
 
     order_id: Id
     exchange_id: Id
+    shipment_id: Id | None = None
     lines: OrderLines
 
     def keyed_lines(self) -> tuple[tuple[str, Line], ...]:

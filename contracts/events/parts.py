@@ -56,12 +56,14 @@ class Line(Contract):
 
 
 class LineRef(Contract):
-    """Names a line of an order by `line_id`, or by `sku` when it has none; with both, `line_id` counts."""
+    """Names a line of an order by `line_id`, or by `sku` when it has none; with both, `line_id` counts. With `exchange_id` it is
+    a line that was sent in that exchange, by the name that it was sent with."""
 
     model_config = ConfigDict(json_schema_extra=any_of("line_id", "sku"))
 
     line_id: Id | None = None
     sku: Id | None = None
+    exchange_id: Id | None = None
     quantity: Quantity
 
     @model_validator(mode="after")
@@ -85,7 +87,7 @@ def _all_different(names: Iterable[Hashable]) -> None:
 
 
 def _each_line_once(refs: tuple[LineRef, ...]) -> tuple[LineRef, ...]:
-    _all_different((ref.line_id is None, ref.sku if ref.line_id is None else ref.line_id) for ref in refs)
+    _all_different((ref.line_id is None, ref.sku if ref.line_id is None else ref.line_id, ref.exchange_id) for ref in refs)
     return refs
 
 

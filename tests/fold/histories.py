@@ -34,9 +34,11 @@ class History:
     end: datetime
 
 
-def history(program: Program, seed: int, *, members: int = 2, orders: int = 5, span_days: int = DAYS) -> History:
-    """A random history of a program."""
-    return _Maker(program, seed, span_days).make(members, orders)
+def history(
+    program: Program, seed: int, *, members: int = 2, orders: int = 5, span_days: int = DAYS, later: bool = True
+) -> History:
+    """A random history of a program. `later`: with facts about its facts, which change nothing of the rest."""
+    return _Maker(program, seed, span_days).make(members, orders, later=later)
 
 
 class _Maker:
@@ -118,9 +120,13 @@ class _Maker:
             )
         )
 
-    def make(self, members: int, orders: int) -> History:
+    def make(self, members: int, orders: int, *, later: bool) -> History:
         for number in range(members):
             self.member(f"M{number + 1}", orders)
+        if later:
+            # By numbers of its own, so that a history says what it did before there was any of it.
+            self.rng = Random(f"later {self.seed}")
+            self.tell_more()
         ordered = tuple(sorted(self.events, key=lambda event: event.key))
         return History(self.seed, ordered, self.homes, self.end)
 
@@ -269,6 +275,40 @@ class _Maker:
             self.add(f"{kind}.received", at, **fields, lines=refs)
         if kind == "exchange" and rng.random() < 0.8:
             self.add("exchange.shipped", self.after(at, 5), **fields, lines=[self.line(0)])
+
+    # -- what is told of other facts
+
+    def tell_more(self) -> None:
+        """Facts that are about other facts: told a moment before them, or twice under an id of their own."""
+        for event in tuple(self.events):
+            if self.rng.random() < 0.25:
+                of = getattr(self, f"of_{event.type.replace('.', '_')}", None)
+                if of is not None:
+                    of(json.loads(event.body), event.time)
+
+    def about(self, at: datetime) -> datetime:
+        """An instant around another: seconds before it or after it, or days after it."""
+        rng = self.rng
+        return at + rng.choice([timedelta(seconds=rng.randrange(-90, 90)), timedelta(0), rng.randrange(20) * _DAY])
+
+    def of_shipment_dispatched(self, data: dict[str, Any], at: datetime) -> None:
+        refs = self.rng.choice(["all", data["lines"]])
+        fields = {"order_id": data["order_id"], "shipment_id": data["shipment_id"]}
+        self.add("shipment.delivered", self.about(at), **fields, lines=refs)
+        if self.rng.random() < 0.3:
+            self.add("shipment.dispatched", self.about(at), **fields, lines=refs)
+
+    def of_exchange_shipped(self, data: dict[str, Any], at: datetime) -> None:
+        lines = data["lines"] if self.rng.random() < 0.3 else [self.line(0), self.line(1)]
+        shipment = self.rng.choice([None, "P1", "P2"])
+        self.add("exchange.shipped", self.about(at), **{**data, "lines": lines, "shipment_id": shipment})
+
+    def of_points_held(self, data: dict[str, Any], at: datetime) -> None:
+        self.add("points.released", self.about(at), **data)
+
+    def of_redemption_requested(self, data: dict[str, Any], at: datetime) -> None:
+        fields = {name: data[name] for name in ("member_id", "redemption_id")}
+        self.add("redemption.released", at - timedelta(seconds=self.rng.randrange(90)), **fields)
 
     # -- everything else
 

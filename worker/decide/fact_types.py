@@ -36,7 +36,7 @@ from contracts.events import (
     SubscriptionPointsSet,
     SurveyWon,
 )
-from worker.decide import members, opening, orders, requests, retelling, reversal, rewards, subscriptions
+from worker.decide import hindsight, members, opening, orders, requests, retelling, reversal, rewards, shipments, subscriptions
 from worker.decide.account import Account
 from worker.decide.program import Version
 from worker.decide.state import ItemKey
@@ -44,6 +44,10 @@ from worker.decide.state import ItemKey
 
 def _nothing(data: Any, version: Version | None) -> Iterable[ItemKey]:
     return ()
+
+
+def _brings_nothing(account: Account, data: Any) -> str | None:
+    return None
 
 
 def _always(data: Any) -> bool:
@@ -56,15 +60,17 @@ def _never(data: Any) -> bool:
 
 class FactType(NamedTuple):
     """`handle`: what the event does to an account. `items`: what it names besides its order, under the terms of its time where
-    they are known. `all_open`: whether it asks for every open lot."""
+    they are known. `all_open`: whether it asks for every open lot. `brings`: what stands now, so that what was told before it
+    takes effect."""
 
     handle: Callable[[Account, Any], None]
     all_open: Callable[[Any], bool]
     items: Callable[[Any, Version | None], Iterable[ItemKey]] = _nothing
+    brings: Callable[[Account, Any], str | None] = _brings_nothing
 
 
 def _of_order(data: OrderPlaced, version: Version | None) -> Iterable[ItemKey]:
-    found: list[ItemKey] = [("early", data.order_id)]
+    found: list[ItemKey] = [("early", orders.name_of(data.order_id))]
     if data.redemption_id is not None:
         found.append(("request", f"redemption:{data.redemption_id}"))
     if data.course == "subscription" or data.subscription_id is not None:
@@ -81,8 +87,12 @@ def _of_subscription(data: SubscriptionPointsSet, version: Version | None) -> It
     return found
 
 
+def _of_shipment(data: ShipmentDispatched, version: Version | None) -> Iterable[ItemKey]:
+    return () if data.shipment_id is None else (("early", hindsight.shipment(data.order_id, data.shipment_id)),)
+
+
 def _of_redemption(data: RedemptionRequested | RedemptionReleased, version: Version | None) -> Iterable[ItemKey]:
-    return (("request", f"redemption:{data.redemption_id}"),)
+    return ("request", f"redemption:{data.redemption_id}"), ("early", requests.name_of(data.redemption_id))
 
 
 def _of_reward(data: RewardRequested, version: Version | None) -> Iterable[ItemKey]:
@@ -90,7 +100,8 @@ def _of_reward(data: RewardRequested, version: Version | None) -> Iterable[ItemK
 
 
 def _of_hold(data: PointsHeld | PointsReleased, version: Version | None) -> Iterable[ItemKey]:
-    return (("setting", f"hold:{data.order_id or members.MANUAL_HOLD}"),)
+    name = members.hold_of(data)
+    return ("setting", name), ("early", name)
 
 
 def _of_opening(data: BalanceOpened, version: Version | None) -> Iterable[ItemKey]:
@@ -101,17 +112,31 @@ def _of_review(data: ReviewPosted, version: Version | None) -> Iterable[ItemKey]
     return (("mark", f"bought:{data.sku}"),)
 
 
+def _order_stands(account: Account, data: OrderPlaced) -> str | None:
+    order = account.order(data.order_id)
+    return orders.name_of(data.order_id) if order is not None and order.status == "open" else None
+
+
+def _reservation_stands(account: Account, data: RedemptionRequested) -> str | None:
+    request = account.request("redemption", data.redemption_id)
+    return requests.name_of(data.redemption_id) if request is not None and request.status == "accepted" else None
+
+
+def _hold_stands(account: Account, data: PointsHeld) -> str | None:
+    return members.hold_of(data) if members.is_held(account, data) else None
+
+
 def _uses_points(data: OrderPlaced) -> bool:
     return bool(data.points_used or data.use_all_points or data.redemption_id)
 
 
 # The data's type is the key, so what its row calls is given data of it.
 FACT_TYPES: Final[Mapping[type[Any], FactType]] = {
-    OrderPlaced: FactType(retelling.placed, _uses_points, _of_order),
+    OrderPlaced: FactType(retelling.placed, _uses_points, _of_order, _order_stands),
     OrderPaid: FactType(orders.paid, _never),
     OrderRescheduled: FactType(orders.rescheduled, _never),
-    ShipmentDispatched: FactType(orders.dispatched, _never),
-    ShipmentDelivered: FactType(orders.delivered, _never),
+    ShipmentDispatched: FactType(shipments.dispatched, _never, _of_shipment, shipments.stands),
+    ShipmentDelivered: FactType(shipments.delivered, _never),
     OrderCancelled: FactType(reversal.cancelled, _always),
     ReturnRequested: FactType(reversal.return_requested, _always),
     ReturnReceived: FactType(reversal.return_received, _always),
@@ -126,9 +151,9 @@ FACT_TYPES: Final[Mapping[type[Any], FactType]] = {
     SurveyWon: FactType(members.survey_won, _always),
     ActivityCompleted: FactType(members.activity_completed, _always),
     PointsAdjusted: FactType(members.adjusted, _always),
-    PointsHeld: FactType(members.held, _always, _of_hold),
+    PointsHeld: FactType(members.held, _always, _of_hold, _hold_stands),
     PointsReleased: FactType(members.released, _always, _of_hold),
-    RedemptionRequested: FactType(requests.reservation_requested, _always, _of_redemption),
+    RedemptionRequested: FactType(requests.reservation_requested, _always, _of_redemption, _reservation_stands),
     RedemptionReleased: FactType(requests.reservation_released, _always, _of_redemption),
     RewardRequested: FactType(rewards.requested, _always, _of_reward),
     SubscriptionPointsSet: FactType(subscriptions.points_set, _always, _of_subscription),

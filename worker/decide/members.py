@@ -21,7 +21,7 @@ from contracts.events import (
     SurveyWon,
 )
 from contracts.terms import Activity
-from worker.decide import crediting, expiry, ledger, order_update, orders, purchases, redemption, tiers
+from worker.decide import crediting, early, expiry, ledger, order_update, orders, purchases, redemption, tiers
 from worker.decide.account import Account
 from worker.decide.amounts import fraction
 from worker.decide.conditions import Subject, holds
@@ -254,6 +254,21 @@ def _revoke_all(account: Account, rule: str) -> None:
         account.find("held_not_revoked", None, str(account.head.held))
 
 
+def hold_of(data: PointsHeld | PointsReleased) -> str:
+    """The name of the hold that a fact is about: that of its order, or of points alone."""
+    return _hold_named(data.order_id or MANUAL_HOLD)
+
+
+def _hold_named(name: str) -> str:
+    return f"hold:{name}"
+
+
+def is_held(account: Account, data: PointsHeld | PointsReleased) -> bool:
+    """Whether there is something to release."""
+    order = account.order(data.order_id) if data.order_id is not None else None
+    return (order is not None and order.held) or account.setting(hold_of(data)) is not None
+
+
 def held(account: Account, data: PointsHeld) -> None:
     """Points, or an order's, are set aside by hand (SCO-13, LEN-22). More than there is: what there is, and a finding."""
     rules = account.version.terms.adjustment
@@ -276,24 +291,31 @@ def held(account: Account, data: PointsHeld) -> None:
 
 
 def _add_hold(account: Account, spent: tuple[Spent, ...], rule: str, name: str) -> None:
-    hold = account.setting(f"hold:{name}") or Setting(name=name)
+    hold = account.setting(_hold_named(name)) or Setting(name=_hold_named(name))
     hold = replace(
         hold,
         points=hold.points + sum(each.points for each in spent),
         spent=(*hold.spent, *spent),
         rules=(*hold.rules, *(rule for _ in spent)),
     )
-    account.put("setting", f"hold:{name}", hold)
+    account.put("setting", hold.name, hold)
 
 
 def released(account: Account, data: PointsReleased) -> None:
     """Held points can be used again, by the rule that held them, if they have not lapsed meanwhile."""
-    name = data.order_id or MANUAL_HOLD
     if data.order_id is not None:
         order = orders.live(account, data.order_id)
-        if order is not None and order.held:
+        if order is None:
+            return
+        if order.held:
             order_update.keep(account, replace(order, held=False))
-    hold = account.setting(f"hold:{name}")
+        elif not is_held(account, data):
+            early.keep(account, hold_of(data), "released_without_hold", data.order_id)
+            return
+    elif data.points and not is_held(account, data):
+        early.keep(account, hold_of(data), "released_more_than_held", detail=str(data.points))
+        return
+    hold = account.setting(hold_of(data))
     points = data.points if data.points is not None else (hold.points if hold else 0)
     left = min(points, hold.points if hold else 0)
     if left < points:
@@ -310,4 +332,4 @@ def released(account: Account, data: PointsReleased) -> None:
         if each.points > each.back + n:
             kept.append((replace(each, back=each.back + n), rule))
     hold = replace(hold, points=still, spent=tuple(each for each, _ in kept), rules=tuple(rule for _, rule in kept))
-    account.put("setting", f"hold:{name}", hold if still else None)
+    account.put("setting", hold.name, hold if still else None)

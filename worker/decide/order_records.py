@@ -38,6 +38,7 @@ class OrderLine(Record, frozen=True):
     awaiting: int = 0
     gone: int = 0
     exchange_id: str | None = None  # of the exchange in which it was sent: no points were used on it
+    sent_as: str | None = None  # what the shop calls it, in an exchange
 
     @property
     def replacement(self) -> bool:
@@ -168,6 +169,8 @@ class Order(Kept, frozen=True):
     card_brand: str | None = None
     shipped_at: datetime | None = None  # of the latest shipment
     shipments: tuple[Shipment, ...] = ()  # those that were named and have not arrived as a whole
+    ahead: tuple[Shipment, ...] = ()  # what arrived and nobody has said yet that it left, by the id of its shipment ("" = none)
+    told: dict[str, str] = field(default_factory=dict)  # by what has an id of its own -> digest of what was said of it
     delivered_at: datetime | None = None
     planned_ship_date: date | None = None
     planned_delivery_date: date | None = None

@@ -6,9 +6,11 @@ returns end where one full return ends.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from fractions import Fraction
-from typing import Literal
+from itertools import count
+from typing import Final, Literal
 
 from msgspec.structs import replace
 
@@ -21,12 +23,14 @@ from contracts.events import (
     ReturnReceived,
     ReturnRequested,
 )
+from contracts.events import Line as PlacedLine
 from contracts.terms import UsedPoints
 from worker.decide import exchange, ledger, maturity, order_update, orders, purchases
 from worker.decide.account import Account
 from worker.decide.amounts import part
 from worker.decide.order_records import HandBack, Order, OrderLine, Spent
 from worker.decide.program import Version
+from worker.decide.state import cause_of
 from worker.decide.trace import Detached, Reversing
 
 Kind = Literal["cancel", "return", "exchange"]
@@ -64,30 +68,47 @@ def exchange_shipped(account: Account, data: ExchangeShipped) -> None:
     if order is None:
         return
     version = account.program.named(order.terms)
-    taken = {line.line_id for line in order.lines}
-    told = {line.line_id for line in order.lines if line.exchange_id == data.exchange_id}
-    named = []
-    for key, line in data.keyed_lines():
-        # Under the name that the shop gave it; one of before it, or none at all, is told apart by the exchange.
-        apart = f"{data.exchange_id}:{key}"
-        name = apart if line.line_id is None or (key in taken and key not in told) else key
-        named.append((name, line))
-    if any(key in taken for key, _ in named):
+    content = orders.content_of_lines(data.lines)
+    of_exchange = f"replaced:{cause_of(data.exchange_id, '')}"
+    parcel = f"{of_exchange}{content if data.shipment_id is None else f'#{data.shipment_id}'}"
+    if parcel in order.told:
         account.find("exchange_twice", data.order_id, data.exchange_id)
         return
+    earlier = sum(name.startswith(of_exchange) for name in order.told)
+    named = _named_apart(order, data)
     lines = tuple(
-        replace(orders.line_of(version, key, line), unshipped=0, exchange_id=data.exchange_id)
+        replace(orders.line_of(version, key, line), unshipped=0, exchange_id=data.exchange_id, sent_as=line.line_id)
         for key, line in named
     )
     pieces = {line.line_id: line.quantity for line in lines}
+    suffix = f"@{data.exchange_id}#{earlier + 1}" if earlier else f"@{data.exchange_id}"
     order = replace(
         order,
         lines=(*order.lines, *lines),
         bonus=(*order.bonus, *orders.bonuses(version, named)),
-        portions=(*order.portions, *maturity.open_portions(version, lines, f"@{data.exchange_id}")),
+        portions=(*order.portions, *maturity.open_portions(version, lines, suffix)),
         shipped_at=account.at,
+        told={**order.told, parcel: content},
     )
     order_update.keep(account, maturity.part_off(account, order, "shipment", pieces))
+
+
+def _named_apart(order: Order, data: ExchangeShipped) -> list[tuple[str, PlacedLine]]:
+    """The lines of a replacement under names of their own: what the shop calls them, and what it does not name, or calls as
+    another line, by the exchange and a number."""
+    taken = {line.line_id for line in order.lines}
+    named: list[tuple[str, PlacedLine]] = []
+    for place, line in data.keyed_lines():
+        name = place
+        if line.line_id is None or name in taken:
+            name = f"{data.exchange_id}:{place}"
+            for number in count(1):
+                if name not in taken:
+                    break
+                name = f"{data.exchange_id}:{number}" if line.line_id is None else f"{data.exchange_id}:{place}:{number}"
+        taken.add(name)
+        named.append((name, line))
+    return named
 
 
 def _requested(account: Account, order_id: str, lines: Lines, kind: Kind, reason: str | None) -> None:
@@ -110,7 +131,7 @@ def _received(account: Account, order_id: str, lines: Lines, kind: Kind, reason:
         pieces = room
     else:
         first = {line.line_id: line.awaiting for line in order.lines}
-        pieces = orders.named_pieces(account, order, lines, room, first, _given_up)
+        pieces = orders.named_pieces(account, order, lines, room, first, _given_up(account, order))
     ticked = {line.line_id: min(line.awaiting, pieces.get(line.line_id, 0)) for line in order.lines}
     order = replace(order, lines=tuple(replace(line, awaiting=line.awaiting - ticked[line.line_id]) for line in order.lines))
     rest = {key: n - ticked[key] for key, n in pieces.items() if n > ticked[key]}
@@ -131,14 +152,29 @@ def _reverse(account: Account, order_id: str, lines: Lines, kind: Kind, reason: 
             account.find("nothing_left", order_id)
     else:
         first = {line.line_id: line.unshipped if kind == "cancel" else line.shipped for line in order.lines}
-        pieces = orders.named_pieces(account, order, lines, room, first, _given_up)
+        pieces = orders.named_pieces(account, order, lines, room, first, _given_up(account, order))
     if pieces:
         _take_out(account, order, pieces, kind, reason, awaiting=awaiting)
 
 
-def _given_up(line: OrderLine) -> tuple[bool, bool, Fraction]:
-    """Which of several lines of one product a member gives up first: what replaced another, what earns nothing, the cheaper."""
+def _given_up(account: Account, order: Order) -> Callable[[OrderLine], tuple[object, ...]]:
+    """Which of several lines of one product is given up first, as the terms of the order say."""
+    return _GIVEN_UP[account.program.named(order.terms).terms.reversal.line_by_sku]
+
+
+def _for_the_member(line: OrderLine) -> tuple[object, ...]:
     return not line.replacement, line.earns, Fraction(line.goods, line.quantity)
+
+
+def _for_the_shop(line: OrderLine) -> tuple[object, ...]:
+    return line.replacement, not line.earns, -Fraction(line.goods, line.quantity)
+
+
+def _first(line: OrderLine) -> tuple[object, ...]:
+    return ()
+
+
+_GIVEN_UP: Final = {"for_the_member": _for_the_member, "for_the_shop": _for_the_shop, "first": _first}
 
 
 def _take_out(

@@ -44,7 +44,7 @@ ItemKey = tuple[ItemKind, str]
 
 CLOCK_RANK = 0
 CLOCK_SOURCE = ""  # that of no event, whatever producers call themselves
-FORMAT: Final = 5
+FORMAT: Final = 6
 """The form in which accounts are kept (head, lots, items, before-images). One kept in another is folded anew from its facts when
 it is touched next: raise it whenever a release reads these otherwise than the one before wrote them."""
 FOLD_VERSION: Final = 2
@@ -271,7 +271,7 @@ class Finding(Kept, frozen=True):
 
 
 class EarlyFact(Record, frozen=True):
-    """A fact of before its order, without what named a person; `finding`: as what it is told until it takes effect."""
+    """A fact of before what it is about, without what named a person; `finding`: as what it is told until it takes effect."""
 
     at: datetime
     source: str
@@ -280,10 +280,11 @@ class EarlyFact(Record, frozen=True):
     program: str | None
     body: bytes
     finding: str
+    detail: str = ""
 
 
 class Early(Kept, frozen=True):
-    """Facts about an order that were told for a time at which it did not stand, in the order in which they were folded."""
+    """Facts about one thing that were told for a time at which it did not stand, in the order in which they were folded."""
 
     facts: tuple[EarlyFact, ...]
     due_at: datetime | None = None
