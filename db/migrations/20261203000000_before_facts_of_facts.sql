@@ -37,6 +37,8 @@ SELECT '{
         "erased"},
     "points.held": {"member_id": "erased", "order_id": true, "points": true, "reason": "erased"},
     "points.released": {"member_id": "erased", "order_id": true, "points": true, "reason": "erased"},
+    "points.voided": {"event": {"id": true, "source": true}, "lot": true, "member_id": "erased", "order_id": true,
+        "points": true, "reason": "erased"},
     "redemption.released": {"member_id": "erased", "redemption_id": true},
     "redemption.requested": {"expires_in_seconds": true, "member_id": "erased", "points": true, "redemption_id":
         true, "store": true},

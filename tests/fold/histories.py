@@ -310,6 +310,25 @@ class _Maker:
         fields = {name: data[name] for name in ("member_id", "redemption_id")}
         self.add("redemption.released", at - timedelta(seconds=self.rng.randrange(90)), **fields)
 
+    def of_points_adjusted(self, data: dict[str, Any], at: datetime) -> None:
+        self.voided(data["member_id"], at, event=self.last_of(at))
+
+    of_survey_won = of_review_posted = of_activity_completed = of_member_registered = of_points_adjusted
+
+    def of_order_placed(self, data: dict[str, Any], at: datetime) -> None:
+        if data.get("member_id") is not None and self.rng.random() < 0.5:
+            self.voided(data["member_id"], at + self.rng.randrange(60) * _DAY, order_id=data["order_id"])
+
+    def last_of(self, at: datetime) -> dict[str, str]:
+        """Some event of an instant, as another one names it."""
+        event = self.rng.choice([each for each in self.events if each.time == at])
+        return {"source": event.source, "id": event.id}
+
+    def voided(self, member: str, at: datetime, **what: Any) -> None:
+        points = self.rng.choice([None, None, self.points()])
+        for _ in range(2 if self.rng.random() < 0.2 else 1):
+            self.add("points.voided", self.about(at), member_id=member, points=points, reason="mistake", **what)
+
     # -- everything else
 
     def activity(self, member: str) -> None:

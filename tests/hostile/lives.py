@@ -296,6 +296,13 @@ class _Maker:
 
     _points_released = _points_held
 
+    def _points_voided(self) -> dict[str, Any]:
+        rng = self.rng
+        event = {"source": rng.choice(self.names), "id": f"{rng.randrange(self.count + 1)}{rng.choice(self.names)}"[:200]}
+        lot = rng.choice([f"order:{self.order_id()}/all.regular", self.name(), "/", "a/b~c"])
+        what: dict[str, Any] = rng.choice([{"event": event}, {"order_id": self.order_id()}, {"lot": lot}])
+        return {"member_id": self.member, "points": self.some(max(1, self.points())), "reason": self.name(), **what}
+
     def _reward_requested(self) -> dict[str, Any]:
         sku = self.rng.choice([*self.rewards, self.name()])
         quantity = self.rng.choice([1, 2, QUANTITY_MAX])

@@ -39,7 +39,7 @@ TYPES_IN: Final[Mapping[str, frozenset[str]]] = {
         "commerce.return": "return.requested return.received exchange.requested exchange.received exchange.shipped",
         "commerce.member": "member.registered member.enrolled member.erased",
         "commerce.activity": "review.posted survey.won activity.completed",
-        "loyalty.command": "points.adjusted points.held points.released reward.requested subscription.points-set"
+        "loyalty.command": "points.adjusted points.held points.released points.voided reward.requested subscription.points-set"
         " redemption.requested redemption.released balance.opened",
     }.items()
 }

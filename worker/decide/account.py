@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from contracts.events import Event
 from worker.decide.change import NOTHING, Needs
-from worker.decide.lot_name import lot_name
+from worker.decide.lot_name import is_grant, lot_name
 from worker.decide.order_records import Order
 from worker.decide.program import Program, Version
 from worker.decide.state import (
@@ -373,14 +373,14 @@ class Account:
     # -- replacing
 
     def put_lot(self, lot: Lot) -> None:
-        """Replace a lot (or add it); one with nothing left is dropped."""
+        """Replace a lot (or add it); one of an order with nothing left is dropped."""
         ref = lot.ref
         if ref not in self._before_lots:
             before = self.lots.get(ref)
             if before is None:
                 self._must_know(lot.origin)
             self._before_lots[ref] = before
-        if lot.pending or lot.available or lot.lapsed or lot.revoked:
+        if lot.pending or lot.available or lot.lapsed or lot.revoked or is_grant(lot.origin, lot.part):
             self.lots[ref] = lot
         else:
             self.lots.pop(ref, None)

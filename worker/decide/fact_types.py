@@ -25,6 +25,7 @@ from contracts.events import (
     PointsAdjusted,
     PointsHeld,
     PointsReleased,
+    PointsVoided,
     RedemptionReleased,
     RedemptionRequested,
     ReturnReceived,
@@ -36,10 +37,22 @@ from contracts.events import (
     SubscriptionPointsSet,
     SurveyWon,
 )
-from worker.decide import hindsight, members, opening, orders, requests, retelling, reversal, rewards, shipments, subscriptions
+from worker.decide import (
+    hindsight,
+    members,
+    opening,
+    orders,
+    requests,
+    retelling,
+    reversal,
+    rewards,
+    shipments,
+    subscriptions,
+    voiding,
+)
 from worker.decide.account import Account
 from worker.decide.program import Version
-from worker.decide.state import ItemKey
+from worker.decide.state import ItemKey, cause_of
 
 
 def _nothing(data: Any, version: Version | None) -> Iterable[ItemKey]:
@@ -61,12 +74,13 @@ def _never(data: Any) -> bool:
 class FactType(NamedTuple):
     """`handle`: what the event does to an account. `items`: what it names besides its order, under the terms of its time where
     they are known. `all_open`: whether it asks for every open lot. `brings`: what stands now, so that what was told before it
-    takes effect."""
+    takes effect. `grants`: whether it may grant points by itself, which can be taken back."""
 
     handle: Callable[[Account, Any], None]
     all_open: Callable[[Any], bool]
     items: Callable[[Any, Version | None], Iterable[ItemKey]] = _nothing
     brings: Callable[[Account, Any], str | None] = _brings_nothing
+    grants: bool = False
 
 
 def _of_order(data: OrderPlaced, version: Version | None) -> Iterable[ItemKey]:
@@ -102,6 +116,13 @@ def _of_reward(data: RewardRequested, version: Version | None) -> Iterable[ItemK
 def _of_hold(data: PointsHeld | PointsReleased, version: Version | None) -> Iterable[ItemKey]:
     name = members.hold_of(data)
     return ("setting", name), ("early", name)
+
+
+def _of_voided(data: PointsVoided, version: Version | None) -> Iterable[ItemKey]:
+    if data.event is None:
+        return ()
+    origin = cause_of(data.event.source, data.event.id)
+    return ("early", voiding.name_of(origin)), ("setting", members.promise_of(origin))
 
 
 def _of_opening(data: BalanceOpened, version: Version | None) -> Iterable[ItemKey]:
@@ -143,16 +164,17 @@ FACT_TYPES: Final[Mapping[type[Any], FactType]] = {
     ExchangeRequested: FactType(reversal.exchange_requested, _always),
     ExchangeReceived: FactType(reversal.exchange_received, _always),
     ExchangeShipped: FactType(reversal.exchange_shipped, _always),
-    MemberRegistered: FactType(members.registered, _never),
-    MemberEnrolled: FactType(members.enrolled, _never),
+    MemberRegistered: FactType(members.registered, _never, grants=True),
+    MemberEnrolled: FactType(members.enrolled, _never, grants=True),
     MemberErased: FactType(members.erased, _never),
-    BalanceOpened: FactType(opening.opened, _never, _of_opening),
-    ReviewPosted: FactType(members.review_posted, _never, _of_review),
-    SurveyWon: FactType(members.survey_won, _always),
-    ActivityCompleted: FactType(members.activity_completed, _always),
-    PointsAdjusted: FactType(members.adjusted, _always),
+    BalanceOpened: FactType(opening.opened, _never, _of_opening, grants=True),
+    ReviewPosted: FactType(members.review_posted, _never, _of_review, grants=True),
+    SurveyWon: FactType(members.survey_won, _always, grants=True),
+    ActivityCompleted: FactType(members.activity_completed, _always, grants=True),
+    PointsAdjusted: FactType(members.adjusted, _always, grants=True),
     PointsHeld: FactType(members.held, _always, _of_hold, _hold_stands),
     PointsReleased: FactType(members.released, _always, _of_hold),
+    PointsVoided: FactType(voiding.voided, _always, _of_voided),
     RedemptionRequested: FactType(requests.reservation_requested, _always, _of_redemption, _reservation_stands),
     RedemptionReleased: FactType(requests.reservation_released, _always, _of_redemption),
     RewardRequested: FactType(rewards.requested, _always, _of_reward),

@@ -14,7 +14,7 @@ from traceback import extract_tb
 from typing import Final
 
 from contracts.events import Event
-from worker.decide import clock, early, hindsight, payout
+from worker.decide import clock, early, hindsight, payout, voiding
 from worker.decide.account import Account, Defect, NotLoaded, next_after
 from worker.decide.fact_types import FACT_TYPES
 from worker.decide.state import Moment, clock_moment
@@ -74,6 +74,8 @@ def _handle(account: Account, fact: Event) -> None:
     of_type = FACT_TYPES[type(fact.data)]
     of_type.handle(account, fact.data)
     brought = of_type.brings(account, fact.data)
+    if brought is None and of_type.grants:
+        brought = voiding.name_of(account.cause)
     if brought is not None:
         early.apply(account, brought, fact.order_id, _handle, early.CLOCKS_DIFFER if brought.startswith("hold:") else None)
 

@@ -31,6 +31,7 @@ from worker.decide.state import Grant, Lot, Mark, Setting
 from worker.decide.trace import Cut, Doing
 
 MANUAL_HOLD = "manual"
+ADJUSTMENT = "adjustment"
 _PROMISE = "promise:"
 
 
@@ -156,9 +157,14 @@ def _grant(account: Account, rule: Activity, origin: str, name: str, sku: str | 
 
 def _promise(account: Account, rule: Activity, name: str, sku: str | None, points: int) -> None:
     """Points that are credited some hours later, if the member takes part by then (LEN-28)."""
-    key = f"{_PROMISE}{account.cause}"
+    key = promise_of(account.cause)
     due_at = account.at + timedelta(hours=rule.delay_hours)
     account.add("setting", key, Setting(name=key, values=(rule.id, name, sku or ""), points=points, due_at=due_at))
+
+
+def promise_of(origin: str) -> str:
+    """The name of the setting that promises a grant."""
+    return f"{_PROMISE}{origin}"
 
 
 def promised(setting: Setting) -> str | None:
@@ -208,6 +214,18 @@ def _within_caps(account: Account, points: int) -> int:
     return points
 
 
+def free_caps(account: Account, lot: Lot, points: int) -> None:
+    """Points of an activity that were taken back use up no cap."""
+    version = account.program.at(lot.granted_at)
+    if not any(rule.id == lot.part for rule in version.terms.activities):
+        return
+    for name, cap in crediting.caps_of(version):
+        if "activity" in cap.consumed_by and cap.freed_by_reversal:
+            period = crediting.cap_period(name, cap, version.days.date_of(lot.granted_at).isoformat())
+            left = max(account.head.caps.get(period, 0) - points, 0)
+            account.head = replace(account.head, caps={**account.head.caps, period: left})
+
+
 def adjusted(account: Account, data: PointsAdjusted) -> None:
     """A manual grant or deduction (COM-C8), or the revocation of everything for cause (BEL-20)."""
     rules = account.version.terms.adjustment
@@ -216,7 +234,7 @@ def adjusted(account: Account, data: PointsAdjusted) -> None:
     elif data.points > 0:
         lot = Lot(
             origin=account.cause,
-            part="adjustment",
+            part=ADJUSTMENT,
             kind=data.kind or rules.kind,
             granted_at=account.at,
             points=data.points,

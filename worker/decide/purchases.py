@@ -68,7 +68,7 @@ def goes_with(account: Account, sku: str, grant: Grant) -> None:
 def _take_back(account: Account, grant: Grant, order_id: str) -> None:
     """Points of a grant are revoked, from its own lot first; what has lapsed or was revoked meanwhile is gone already."""
     lot = account.lot(grant.origin, grant.part)
-    left = grant.points
+    left = grant.points if lot is None else max(grant.points - lot.voided, 0)
     if lot is not None:
         gone = min(max(left - lot.available, 0), lot.lapsed + lot.revoked)
         lapsed = min(gone, lot.lapsed)

@@ -103,7 +103,8 @@ def clock_moment(at: datetime) -> Moment:
 
 
 class Lot(Record, frozen=True):
-    """Points of one grant that are still in the account, or were lost by lapse or revoked; a lot that is spent is not kept.
+    """Points of one grant that are still in the account, or were lost by lapse or revoked. One that is spent is kept only where
+    it is no order's, so that the grant can be taken back: what an order granted, the order knows.
 
     `origin` is the order (`order:ID`) or the fact that granted it, `part` tells its lots apart; both name the lot for ever.
     `matures_at` is None until what it waits for has happened, `lapses_at` (after its last day) if the pool or nothing ends it.
@@ -119,6 +120,7 @@ class Lot(Record, frozen=True):
     available: int = 0
     lapsed: int = 0
     revoked: int = 0  # for cause, so that a return of its goods does not take them again
+    voided: int = 0  # of a grant that is no order's: taken back, from here or from elsewhere
     order_id: str | None = None
     matures_at: datetime | None = None
     expires_on: date | None = None

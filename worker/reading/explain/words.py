@@ -91,6 +91,7 @@ CAUSES: Final[Mapping[str, Pair]] = {
     "points.adjusted": ("手動の調整", "Adjustment by hand"),
     "points.held": ("手動の保留", "Hold by hand"),
     "points.released": ("保留の解除", "Hold released"),
+    "points.voided": ("付与の取消", "Grant taken back"),
     "reward.requested": ("景品の申込み", "Reward item requested"),
     "subscription.points-set": ("定期便でのポイント利用設定", "Points set for a subscription"),
     "redemption.requested": ("ポイント利用の申込み", "Use of points requested"),
