@@ -99,6 +99,7 @@ SELECT '{
         "points": true}, "category": true, "discount": true, "line_id": true, "list_price": true, "point_rate":
         true, "quantity": true, "sku": true, "tags": true, "tax": true, "unit_price": true}, "order_id": true,
         "shipment_id": true},
+    "exchange.withdrawn": {"exchange_id": true, "order_id": true},
     "member.enrolled": {"channel": true, "country": true, "member_id": "erased"},
     "member.erased": {"member_id": "erased"},
     "member.registered": {"channel": true, "country": true, "member_id": "erased"},
@@ -113,6 +114,8 @@ SELECT '{
         "redemption_id": true, "shipping_fee": true, "signed_in": true, "store": true, "subscription_id": true,
         "use_all_points": true},
     "order.rescheduled": {"order_id": true, "planned_delivery_date": true, "planned_ship_date": true},
+    "payment.failed": {"amount": true, "lines": {"exchange_id": true, "line_id": true, "quantity": true, "sku":
+        true}, "order_id": true},
     "points.adjusted": {"expires_on": true, "kind": true, "member_id": "erased", "points": true, "reason":
         "erased"},
     "points.held": {"member_id": "erased", "order_id": true, "points": true, "reason": "erased"},
@@ -126,6 +129,7 @@ SELECT '{
         "order_id": true, "reason": true, "return_id": true},
     "return.requested": {"lines": {"exchange_id": true, "line_id": true, "quantity": true, "sku": true},
         "order_id": true, "reason": true, "return_id": true},
+    "return.withdrawn": {"order_id": true, "return_id": true},
     "review.posted": {"member_id": "erased", "order_id": true, "review_id": true, "sku": true},
     "reward.requested": {"member_id": "erased", "quantity": true, "request_id": true, "reward_sku": true},
     "shipment.delivered": {"lines": {"exchange_id": true, "line_id": true, "quantity": true, "sku": true},

@@ -64,6 +64,15 @@ class OrderPaid(Contract):
     order_id: Id
 
 
+class PaymentFailed(Contract):
+    """What was told as the payment of an order did not come, or not in full: the order counts as not paid until it is told again.
+    `amount` with tax, or that of `lines`; without either all of it."""
+
+    order_id: Id
+    amount: Money | None = None
+    lines: LineRefs | None = None
+
+
 class OrderRescheduled(Contract):
     """Planned dates of an order changed; a date that is left out stays as it was."""
 
@@ -111,6 +120,13 @@ class ReturnReceived(_Return):
     """Returned goods arrived. "all": every line not yet cancelled or returned."""
 
 
+class ReturnWithdrawn(Contract):
+    """A return was announced or received by mistake: it is as if it had not been."""
+
+    order_id: Id
+    return_id: Id
+
+
 class _ExchangeOut(Contract):
     order_id: Id
     exchange_id: Id
@@ -123,6 +139,13 @@ class ExchangeRequested(_ExchangeOut):
 
 class ExchangeReceived(_ExchangeOut):
     """The goods that are to be exchanged arrived."""
+
+
+class ExchangeWithdrawn(Contract):
+    """An exchange was asked for or received by mistake, and no replacement has left: it is as if it had not been."""
+
+    order_id: Id
+    exchange_id: Id
 
 
 class ExchangeShipped(Contract):

@@ -310,6 +310,25 @@ class _Maker:
         fields = {name: data[name] for name in ("member_id", "redemption_id")}
         self.add("redemption.released", at - timedelta(seconds=self.rng.randrange(90)), **fields)
 
+    def of_return_received(self, data: dict[str, Any], at: datetime) -> None:
+        fields = {"order_id": data["order_id"], "return_id": data["return_id"]}
+        if self.rng.random() < 0.8:
+            self.add("return.withdrawn", self.about(at), **fields)
+        if self.rng.random() < 0.4:
+            self.add("return.received", self.about(at), **{**data, "lines": self.rng.choice(["all", data["lines"]])})
+
+    of_return_requested = of_return_received
+
+    def of_exchange_received(self, data: dict[str, Any], at: datetime) -> None:
+        self.add("exchange.withdrawn", self.about(at), order_id=data["order_id"], exchange_id=data["exchange_id"])
+
+    of_exchange_requested = of_exchange_received
+
+    def of_order_paid(self, data: dict[str, Any], at: datetime) -> None:
+        self.add("payment.failed", self.about(at), order_id=data["order_id"], amount=self.rng.choice([None, self.points()]))
+        if self.rng.random() < 0.5:
+            self.add("order.paid", self.about(at), order_id=data["order_id"])
+
     def of_points_adjusted(self, data: dict[str, Any], at: datetime) -> None:
         self.voided(data["member_id"], at, event=self.last_of(at))
 

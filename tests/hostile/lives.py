@@ -212,6 +212,9 @@ class _Maker:
     def _order_paid(self) -> dict[str, Any]:
         return {"order_id": self.order_id()}
 
+    def _payment_failed(self) -> dict[str, Any]:
+        return self._of_order(amount=self.some(self.money(MONEY_MAX)))
+
     def _order_rescheduled(self) -> dict[str, Any]:
         return {
             "order_id": self.order_id(),
@@ -235,6 +238,12 @@ class _Maker:
         return self._of_order(return_id=self.some(self.name()), reason=self.some(*self.reasons))
 
     _return_requested = _return_received
+
+    def _return_withdrawn(self) -> dict[str, Any]:
+        return {"order_id": self.order_id(), "return_id": self.name()}
+
+    def _exchange_withdrawn(self) -> dict[str, Any]:
+        return {"order_id": self.order_id(), "exchange_id": self.name()}
 
     def _exchange_received(self) -> dict[str, Any]:
         return self._of_order(exchange_id=self.name())

@@ -33,10 +33,11 @@ from aiokafka.errors import KafkaError
 TYPES_IN: Final[Mapping[str, frozenset[str]]] = {
     topic: frozenset(types.split())
     for topic, types in {
-        "commerce.order": "order.placed order.paid order.rescheduled",
+        "commerce.order": "order.placed order.paid payment.failed order.rescheduled",
         "commerce.shipment": "shipment.dispatched shipment.delivered",
         "commerce.cancel": "order.cancelled",
-        "commerce.return": "return.requested return.received exchange.requested exchange.received exchange.shipped",
+        "commerce.return": "return.requested return.received return.withdrawn exchange.requested exchange.received"
+        " exchange.shipped exchange.withdrawn",
         "commerce.member": "member.registered member.enrolled member.erased",
         "commerce.activity": "review.posted survey.won activity.completed",
         "loyalty.command": "points.adjusted points.held points.released points.voided reward.requested subscription.points-set"

@@ -53,6 +53,16 @@ def apply(
         account.event = told
 
 
+def forgo(account: Account, thing: str, order_id: str | None) -> None:
+    """Facts that were told before a thing have had their effect on it: they are kept no more, and a finding tells both times."""
+    facts, told = account.early(thing), account.event
+    _forget(account, thing, facts)
+    for event in _in_order(facts):
+        account.event = event
+        account.find(f"timed_before_{thing.partition(':')[0]}", order_id, f"{event.type} {event.time.isoformat()}")
+    account.event = told
+
+
 def _forget(account: Account, thing: str, facts: Iterable[EarlyFact]) -> None:
     """Facts of a thing are kept no more, nor what was found about them."""
     findings = [f"{cause_of(each.source, each.id)}:{each.finding}:{each.detail}" for each in facts]

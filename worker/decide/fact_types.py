@@ -15,6 +15,7 @@ from contracts.events import (
     ExchangeReceived,
     ExchangeRequested,
     ExchangeShipped,
+    ExchangeWithdrawn,
     MemberEnrolled,
     MemberErased,
     MemberRegistered,
@@ -22,6 +23,7 @@ from contracts.events import (
     OrderPaid,
     OrderPlaced,
     OrderRescheduled,
+    PaymentFailed,
     PointsAdjusted,
     PointsHeld,
     PointsReleased,
@@ -30,6 +32,7 @@ from contracts.events import (
     RedemptionRequested,
     ReturnReceived,
     ReturnRequested,
+    ReturnWithdrawn,
     ReviewPosted,
     RewardRequested,
     ShipmentDelivered,
@@ -105,6 +108,14 @@ def _of_shipment(data: ShipmentDispatched, version: Version | None) -> Iterable[
     return () if data.shipment_id is None else (("early", hindsight.shipment(data.order_id, data.shipment_id)),)
 
 
+def _of_return(data: ReturnWithdrawn, version: Version | None) -> Iterable[ItemKey]:
+    return (("early", hindsight.of_return(data.order_id, data.return_id)),)
+
+
+def _of_exchange(data: ExchangeWithdrawn, version: Version | None) -> Iterable[ItemKey]:
+    return (("early", hindsight.of_exchange(data.order_id, data.exchange_id)),)
+
+
 def _of_redemption(data: RedemptionRequested | RedemptionReleased, version: Version | None) -> Iterable[ItemKey]:
     return ("request", f"redemption:{data.redemption_id}"), ("early", requests.name_of(data.redemption_id))
 
@@ -155,15 +166,18 @@ def _uses_points(data: OrderPlaced) -> bool:
 FACT_TYPES: Final[Mapping[type[Any], FactType]] = {
     OrderPlaced: FactType(retelling.placed, _uses_points, _of_order, _order_stands),
     OrderPaid: FactType(orders.paid, _never),
+    PaymentFailed: FactType(orders.payment_failed, _never),
     OrderRescheduled: FactType(orders.rescheduled, _never),
     ShipmentDispatched: FactType(shipments.dispatched, _never, _of_shipment, shipments.stands),
     ShipmentDelivered: FactType(shipments.delivered, _never),
     OrderCancelled: FactType(reversal.cancelled, _always),
     ReturnRequested: FactType(reversal.return_requested, _always),
     ReturnReceived: FactType(reversal.return_received, _always),
+    ReturnWithdrawn: FactType(reversal.return_withdrawn, _always, _of_return),
     ExchangeRequested: FactType(reversal.exchange_requested, _always),
     ExchangeReceived: FactType(reversal.exchange_received, _always),
     ExchangeShipped: FactType(reversal.exchange_shipped, _always),
+    ExchangeWithdrawn: FactType(reversal.exchange_withdrawn, _always, _of_exchange),
     MemberRegistered: FactType(members.registered, _never, grants=True),
     MemberEnrolled: FactType(members.enrolled, _never, grants=True),
     MemberErased: FactType(members.erased, _never),

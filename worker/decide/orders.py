@@ -11,17 +11,19 @@ from typing import Any
 from msgspec.structs import replace
 
 from contracts.events import Line as PlacedLine
-from contracts.events import LineRef, LineRefs, OrderPaid, OrderPlaced, OrderRescheduled
+from contracts.events import LineRef, LineRefs, OrderPaid, OrderPlaced, OrderRescheduled, PaymentFailed
 from worker.decide import (
     early,
     exchange,
     expiry,
+    hindsight,
     maturity,
     order_update,
     purchases,
     redemption,
     subscriptions,
     tiers,
+    undoing,
 )
 from worker.decide.account import Account
 from worker.decide.order_records import Bonus, Order, OrderLine
@@ -163,7 +165,7 @@ def live(account: Account, order_id: str) -> Order | None:
 def paid(account: Account, data: OrderPaid) -> None:
     """The payment of an order; a second one changes nothing and is a finding."""
     order = live(account, data.order_id)
-    if order is None:
+    if order is None or not undoing.counts(account, order, hindsight.PAYMENT, hindsight.payment(data.order_id)):
         return
     if order.paid_at is not None:
         account.find("paid_twice", data.order_id)
@@ -171,6 +173,15 @@ def paid(account: Account, data: OrderPaid) -> None:
     rules = account.program.named(order.terms).terms.membership
     late_start = rules.start_judged_at == "payment" and rules.starts_at is not None and account.at < rules.starts_at
     order_update.keep(account, replace(order, paid_at=account.at, earns=order.earns and not late_start))
+
+
+def payment_failed(account: Account, data: PaymentFailed) -> None:
+    """What was told as the payment did not come: the order waits for it as if it had not been told."""
+    order = live(account, data.order_id)
+    if order is not None:
+        # An attempt that failed before the one that came undoes nothing.
+        thing = hindsight.payment(data.order_id)
+        undoing.undo(account, order, hindsight.PAYMENT, thing, "nothing_paid", "", ahead=False)
 
 
 def rescheduled(account: Account, data: OrderRescheduled) -> None:

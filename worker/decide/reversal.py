@@ -18,14 +18,16 @@ from contracts.events import (
     ExchangeReceived,
     ExchangeRequested,
     ExchangeShipped,
+    ExchangeWithdrawn,
     LineRef,
     OrderCancelled,
     ReturnReceived,
     ReturnRequested,
+    ReturnWithdrawn,
 )
 from contracts.events import Line as PlacedLine
 from contracts.terms import UsedPoints
-from worker.decide import exchange, ledger, maturity, order_update, orders, purchases
+from worker.decide import exchange, hindsight, ledger, maturity, order_update, orders, purchases, undoing
 from worker.decide.account import Account
 from worker.decide.amounts import part
 from worker.decide.order_records import HandBack, Order, OrderLine, Spent
@@ -44,22 +46,76 @@ def cancelled(account: Account, data: OrderCancelled) -> None:
 
 def return_requested(account: Account, data: ReturnRequested) -> None:
     """A return is announced; it counts now only where the terms say so (BEL-Q7)."""
-    _requested(account, data.order_id, data.lines, "return", data.reason)
+    if _counts(account, data, "return", "requested", data.return_id):
+        _requested(account, data.order_id, data.lines, "return", data.reason)
 
 
 def return_received(account: Account, data: ReturnReceived) -> None:
     """Returned goods arrived."""
-    _received(account, data.order_id, data.lines, "return", data.reason)
+    if _counts(account, data, "return", "received", data.return_id):
+        _received(account, data.order_id, data.lines, "return", data.reason)
+
+
+def return_withdrawn(account: Account, data: ReturnWithdrawn) -> None:
+    """A return is as if it had not been; one that is told under its id afterwards is a new one."""
+    order = orders.live(account, data.order_id)
+    if order is not None:
+        name, thing = hindsight.undone("return", data.return_id), hindsight.of_return(data.order_id, data.return_id)
+        undoing.undo(account, order, name, thing, "withdrawn_without_return", data.return_id)
 
 
 def exchange_requested(account: Account, data: ExchangeRequested) -> None:
     """An exchange is announced."""
-    _requested(account, data.order_id, data.lines, "exchange", None)
+    if _counts(account, data, "exchange", "requested", data.exchange_id):
+        _requested(account, data.order_id, data.lines, "exchange", None)
 
 
 def exchange_received(account: Account, data: ExchangeReceived) -> None:
     """The goods to be exchanged arrived: they are treated as returned (BEL-10, BEL-14)."""
-    _received(account, data.order_id, data.lines, "exchange", None)
+    if _counts(account, data, "exchange", "received", data.exchange_id):
+        _received(account, data.order_id, data.lines, "exchange", None)
+
+
+def exchange_withdrawn(account: Account, data: ExchangeWithdrawn) -> None:
+    """An exchange is as if it had not been, unless its replacement left before."""
+    order = orders.live(account, data.order_id)
+    if order is None:
+        return
+    if _replaced(order, data.exchange_id):
+        account.find("withdrawn_after_replacement", data.order_id, data.exchange_id)
+        return
+    name, thing = hindsight.undone("exchange", data.exchange_id), hindsight.of_exchange(data.order_id, data.exchange_id)
+    undoing.undo(account, order, name, thing, "withdrawn_without_exchange", data.exchange_id)
+
+
+def _replaced(order: Order, exchange_id: str) -> bool:
+    return any(line.exchange_id == exchange_id for line in order.lines)
+
+
+def _counts(
+    account: Account,
+    data: ReturnRequested | ReturnReceived | ExchangeRequested | ExchangeReceived,
+    kind: Literal["return", "exchange"],
+    how: Literal["requested", "received"],
+    id_: str | None,
+) -> bool:
+    """Whether a return or an exchange counts: its order stands, it is not undone, and it was not told under its id before.
+
+    The goods of one exchange may arrive apart.
+    """
+    order = orders.live(account, data.order_id)
+    if order is None:
+        return False
+    if id_ is None:
+        return True
+    thing = hindsight.of_return(data.order_id, id_) if kind == "return" else hindsight.of_exchange(data.order_id, id_)
+    if not _replaced(order, id_) and not undoing.counts(account, order, hindsight.undone(kind, id_), thing):
+        return False
+    name, content = hindsight.counted(kind, how, id_), orders.content_of_lines(data.lines)
+    if kind == "return" and orders.told_before(account, order, name, content, "return_twice"):
+        return False
+    account.put_order(replace(order, told={**order.told, name: content}))
+    return True
 
 
 def exchange_shipped(account: Account, data: ExchangeShipped) -> None:
