@@ -113,6 +113,8 @@ SELECT '{
         "payment_method": true, "planned_delivery_date": true, "planned_ship_date": true, "points_used": true,
         "redemption_id": true, "shipping_fee": true, "signed_in": true, "store": true, "subscription_id": true,
         "use_all_points": true},
+    "order.reinstated": {"lines": {"exchange_id": true, "line_id": true, "quantity": true, "sku": true},
+        "order_id": true},
     "order.rescheduled": {"order_id": true, "planned_delivery_date": true, "planned_ship_date": true},
     "payment.failed": {"amount": true, "lines": {"exchange_id": true, "line_id": true, "quantity": true, "sku":
         true}, "order_id": true},

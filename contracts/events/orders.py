@@ -105,6 +105,13 @@ class OrderCancelled(Contract):
     lines: LineRefs
 
 
+class OrderReinstated(Contract):
+    """What was cancelled goes on. "all": every line of which something was cancelled."""
+
+    order_id: Id
+    lines: LineRefs = "all"
+
+
 class _Return(Contract):
     order_id: Id
     return_id: Id | None = None

@@ -310,6 +310,15 @@ class _Maker:
         fields = {name: data[name] for name in ("member_id", "redemption_id")}
         self.add("redemption.released", at - timedelta(seconds=self.rng.randrange(90)), **fields)
 
+    def of_order_cancelled(self, data: dict[str, Any], at: datetime) -> None:
+        lines = self.rng.choice(["all", data["lines"]])
+        for _ in range(2 if self.rng.random() < 0.2 else 1):
+            self.add("order.reinstated", self.about(at), order_id=data["order_id"], lines=lines)
+        if self.rng.random() < 0.3:
+            self.add("shipment.dispatched", self.about(at), order_id=data["order_id"], lines="all")
+        if self.rng.random() < 0.3:
+            self.add("order.cancelled", self.about(at), **data)
+
     def of_return_received(self, data: dict[str, Any], at: datetime) -> None:
         fields = {"order_id": data["order_id"], "return_id": data["return_id"]}
         if self.rng.random() < 0.8:

@@ -234,6 +234,8 @@ class _Maker:
     def _order_cancelled(self) -> dict[str, Any]:
         return self._of_order(reason=self.rng.choice(self.reasons))
 
+    _order_reinstated = _of_order
+
     def _return_received(self) -> dict[str, Any]:
         return self._of_order(return_id=self.some(self.name()), reason=self.some(*self.reasons))
 

@@ -19,7 +19,12 @@ from worker.decide.state import Early, EarlyFact, cause_of
 KEPT_MAX: Final = 100
 """So many facts are kept for one thing; what is told before it beyond that stays a finding."""
 CLOCKS_DIFFER: Final = timedelta(hours=1)
-"""So much later something may come to stand and still be what a fact meant that does not name it, as a hold has no id."""
+"""So much later a thing without an id, a hold or a cancel, may come to stand and still be what a fact of before it meant."""
+
+
+def _before(thing: str) -> timedelta | None:
+    """So much earlier what is about a thing may be told; None: however much, for it names the thing by an id."""
+    return CLOCKS_DIFFER if thing.partition(":")[0] in ("hold", "cancel") else None
 
 
 def keep(account: Account, thing: str, finding: str, order_id: str | None = None, detail: str = "") -> None:
@@ -34,14 +39,10 @@ def keep(account: Account, thing: str, finding: str, order_id: str | None = None
         account.put("early", thing, Early((*kept, fact)))
 
 
-def apply(
-    account: Account, thing: str, order_id: str | None, handle: Callable[[Account, Event], None], within: timedelta | None = None
-) -> None:
-    """Let facts that were told before a thing take effect, now that it stands: by rank, then by their own time.
-
-    `within`: only those that were told so shortly before it.
-    """
-    facts = [each for each in account.early(thing) if within is None or each.at >= account.at - within]
+def apply(account: Account, thing: str, order_id: str | None, handle: Callable[[Account, Event], None]) -> None:
+    """Let facts that were told before a thing take effect, now that it stands: by rank, then by their own time."""
+    most = _before(thing)
+    facts = [each for each in account.early(thing) if most is None or each.at >= account.at - most]
     if facts:
         _forget(account, thing, facts)
         told, events = account.event, list(_in_order(facts))

@@ -22,6 +22,7 @@ from contracts.events import (
     OrderCancelled,
     OrderPaid,
     OrderPlaced,
+    OrderReinstated,
     OrderRescheduled,
     PaymentFailed,
     PointsAdjusted,
@@ -45,6 +46,7 @@ from worker.decide import (
     members,
     opening,
     orders,
+    reinstating,
     requests,
     retelling,
     reversal,
@@ -116,6 +118,16 @@ def _of_exchange(data: ExchangeWithdrawn, version: Version | None) -> Iterable[I
     return (("early", hindsight.of_exchange(data.order_id, data.exchange_id)),)
 
 
+def _of_cancel(data: OrderCancelled, version: Version | None) -> Iterable[ItemKey]:
+    return (("early", reinstating.name_of(data.order_id)),)
+
+
+def _cancel_stands(account: Account, data: OrderCancelled) -> str | None:
+    order = account.order(data.order_id)
+    stands = order is not None and order.status == "open" and any(line.cancelled for line in order.lines)
+    return reinstating.name_of(data.order_id) if stands else None
+
+
 def _of_redemption(data: RedemptionRequested | RedemptionReleased, version: Version | None) -> Iterable[ItemKey]:
     return ("request", f"redemption:{data.redemption_id}"), ("early", requests.name_of(data.redemption_id))
 
@@ -167,10 +179,11 @@ FACT_TYPES: Final[Mapping[type[Any], FactType]] = {
     OrderPlaced: FactType(retelling.placed, _uses_points, _of_order, _order_stands),
     OrderPaid: FactType(orders.paid, _never),
     PaymentFailed: FactType(orders.payment_failed, _never),
+    OrderReinstated: FactType(reinstating.reinstated, _always),
     OrderRescheduled: FactType(orders.rescheduled, _never),
     ShipmentDispatched: FactType(shipments.dispatched, _never, _of_shipment, shipments.stands),
     ShipmentDelivered: FactType(shipments.delivered, _never),
-    OrderCancelled: FactType(reversal.cancelled, _always),
+    OrderCancelled: FactType(reversal.cancelled, _always, _of_cancel, _cancel_stands),
     ReturnRequested: FactType(reversal.return_requested, _always),
     ReturnReceived: FactType(reversal.return_received, _always),
     ReturnWithdrawn: FactType(reversal.return_withdrawn, _always, _of_return),

@@ -77,7 +77,7 @@ def _handle(account: Account, fact: Event) -> None:
     if brought is None and of_type.grants:
         brought = voiding.name_of(account.cause)
     if brought is not None:
-        early.apply(account, brought, fact.order_id, _handle, early.CLOCKS_DIFFER if brought.startswith("hold:") else None)
+        early.apply(account, brought, fact.order_id, _handle)
 
 
 def run_clock(account: Account, until: datetime, steps: list[Step]) -> None:

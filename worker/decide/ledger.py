@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
 from msgspec.structs import replace
 
@@ -250,6 +251,15 @@ def give_back(
 def forfeit(account: Account, points: int, rule: str, order_id: str | None) -> None:
     """Used points that a rule does not give back."""
     _post(account, "forfeit", points, "spent", "forfeited", rule, None, order_id)
+
+
+def take_again(
+    account: Account, points: int, source: Literal["forfeited", "lapsed"], rule: str, lot: Lot | None, order_id: str
+) -> None:
+    """Points that were lost to an order are used on it again, because what lost them is taken back."""
+    if lot is not None:
+        account.put_lot(replace(lot, lapsed=lot.lapsed - points))
+    _post(account, "forfeit" if source == "forfeited" else "lapse", points, source, "spent", rule, lot, order_id)
 
 
 def remember_revoked(account: Account, lot: Lot, points: int) -> None:

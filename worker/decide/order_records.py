@@ -17,8 +17,9 @@ class OrderLine(Record, frozen=True):
     """One line of an order (or of a replacement): what was bought, and what has become of the pieces.
 
     Amounts are of the whole line: `goods` ex tax after discount, `tax`. `used`: the points of the order's redemption that sit
-    on this line. Pieces: `unshipped` and not removed, `cancelled`, `returned` (or exchanged), `delivered` and not removed;
-    `awaiting`: taken out at the request of a return and not yet received; `gone`: already out when points were put on the line.
+    on this line. Pieces: `unshipped` and not removed, `cancelled` (of which `refused` had left), `returned` (or exchanged),
+    `delivered` and not removed; `awaiting`: taken out at the request of a return and not yet received; `gone`: already out
+    when points were put on the line.
     """
 
     line_id: str
@@ -33,6 +34,7 @@ class OrderLine(Record, frozen=True):
     earns: bool = True
     used: int = 0
     cancelled: int = 0
+    refused: int = 0
     returned: int = 0
     delivered: int = 0
     awaiting: int = 0
@@ -119,11 +121,19 @@ class Bonus(Record, frozen=True):
 
 
 class HandBack(Record, frozen=True):
-    """Used points on their way back: `points` reach their lots at `at`."""
+    """Used points on their way back: `points` reach their lots at `at`. `cancel`: for a cancel, which may be taken back."""
 
     at: datetime
     points: int
     rule: str
+    cancel: bool = False
+
+
+class CalledOff(Record, frozen=True):
+    """What became of used points because of cancels: lost by a rule, or lapsed because they came back late."""
+
+    forfeited: int = 0
+    lapsed: int = 0
 
 
 class Order(Kept, frozen=True):
@@ -162,6 +172,7 @@ class Order(Kept, frozen=True):
     back: int = 0
     forfeited: int = 0
     due_back: tuple[HandBack, ...] = ()
+    called_off: CalledOff = CalledOff()
     earns: bool = True
     tier: str | None = None
     country: str | None = None  # where the member lived, if the terms ask for it

@@ -260,6 +260,7 @@ def _without(line: OrderLine, n: int, kind: Kind, *, awaiting: bool) -> OrderLin
         line,
         unshipped=line.unshipped - from_unshipped,
         cancelled=line.cancelled + (n if kind == "cancel" else 0),
+        refused=line.refused + (n - from_unshipped if kind == "cancel" else 0),
         returned=line.returned + (0 if kind == "cancel" else n),
         awaiting=line.awaiting + (n if awaiting else 0),
     )
@@ -308,18 +309,21 @@ def _used_points(account: Account, version: Version, order: Order, kind: Kind, r
             account.journal.later[order.order_id, working.at] = account.moment, working
     if order.reserved:
         gone = min(points, order.reserved)
-        order = _return(account, version, order, gone, "held", rule.rule)
+        order = _return(account, version, order, gone, "held", rule.rule, cancel=kind == "cancel")
         order = replace(order, reserved=order.reserved - gone)
         points -= gone
     if not points:
         return order
     if rule.outcome == "forfeited":
         ledger.forfeit(account, points, rule.rule, order.order_id)
-        return replace(order, forfeited=order.forfeited + points, spent=_used_up(order.spent, points))
+        off = order.called_off
+        off = replace(off, forfeited=off.forfeited + points) if kind == "cancel" else off
+        return replace(order, forfeited=order.forfeited + points, spent=_used_up(order.spent, points), called_off=off)
     at = version.days.days_after(account.at, rule.days)
     if at > account.at:
-        return replace(order, due_back=(*order.due_back, HandBack(at=at, points=points, rule=rule.rule)))
-    return _return(account, version, order, points, "spent", rule.rule)
+        later = HandBack(at=at, points=points, rule=rule.rule, cancel=kind == "cancel")
+        return replace(order, due_back=(*order.due_back, later))
+    return _return(account, version, order, points, "spent", rule.rule, cancel=kind == "cancel")
 
 
 def _working(
@@ -354,9 +358,10 @@ def _used_up(spent: tuple[Spent, ...], points: int) -> tuple[Spent, ...]:
 
 
 def _return(
-    account: Account, version: Version, order: Order, points: int, source: Literal["spent", "held"], rule: str
+    account: Account, version: Version, order: Order, points: int, source: Literal["spent", "held"], rule: str, *, cancel: bool
 ) -> Order:
     """Used points go back to the lots they came from, in the order in which they were spent."""
+    lapsed = account.head.lapsed
     spent = _used_up(order.spent, points)
     shares = [(each, marked.back - each.back) for each, marked in zip(order.spent, spent, strict=True) if marked.back > each.back]
     ledger.need_lots(account, version, [each for each, _ in shares], "hand_back")
@@ -365,6 +370,9 @@ def _return(
     left = points - sum(n for _, n in shares)
     if left:
         ledger.give_back_unnamed(account, version, left, source, rule, order.order_id)
+    lapsed = account.head.lapsed - lapsed
+    if cancel and lapsed:
+        order = replace(order, called_off=replace(order.called_off, lapsed=order.called_off.lapsed + lapsed))
     return replace(order, spent=spent, back=order.back + points)
 
 
@@ -374,5 +382,5 @@ def return_due(account: Account, order: Order, at: datetime) -> Order:
     due = [each for each in order.due_back if each.at <= at]
     order = replace(order, due_back=tuple(each for each in order.due_back if each.at > at))
     for each in due:
-        order = _return(account, version, order, each.points, "spent", each.rule)
+        order = _return(account, version, order, each.points, "spent", each.rule, cancel=each.cancel)
     return order
