@@ -73,6 +73,23 @@ class LineRef(Contract):
         return self
 
 
+class RefundLine(Contract):
+    """Money of one line, with tax, by `line_id` or by `sku`, and by `exchange_id` as in other references."""
+
+    model_config = ConfigDict(json_schema_extra=any_of("line_id", "sku"))
+
+    line_id: Id | None = None
+    sku: Id | None = None
+    exchange_id: Id | None = None
+    amount: Money
+
+    @model_validator(mode="after")
+    def _names_a_line(self) -> Self:
+        if self.line_id is None and self.sku is None:
+            raise PydanticCustomError("line_not_named", "should have line_id or sku")
+        return self
+
+
 def _all_different(names: Iterable[Hashable]) -> None:
     seen: set[Hashable] = set()
     for position, name in enumerate(names):

@@ -36,6 +36,8 @@ SELECT '{
     "order.reinstated": {"lines": {"exchange_id": true, "line_id": true, "quantity": true, "sku": true},
         "order_id": true},
     "order.rescheduled": {"order_id": true, "planned_delivery_date": true, "planned_ship_date": true},
+    "payment.charged_back": {"amount": true, "lines": {"exchange_id": true, "line_id": true, "quantity": true,
+        "sku": true}, "order_id": true},
     "payment.failed": {"amount": true, "lines": {"exchange_id": true, "line_id": true, "quantity": true, "sku":
         true}, "order_id": true},
     "points.adjusted": {"expires_on": true, "kind": true, "member_id": "erased", "points": true, "reason":
@@ -47,6 +49,8 @@ SELECT '{
     "redemption.released": {"member_id": "erased", "redemption_id": true},
     "redemption.requested": {"expires_in_seconds": true, "member_id": "erased", "points": true, "redemption_id":
         true, "store": true},
+    "refund.issued": {"amount": true, "lines": {"amount": true, "exchange_id": true, "line_id": true, "sku":
+        true}, "of": true, "order_id": true, "reason": true, "refund_id": true},
     "return.received": {"lines": {"exchange_id": true, "line_id": true, "quantity": true, "sku": true},
         "order_id": true, "reason": true, "return_id": true},
     "return.requested": {"lines": {"exchange_id": true, "line_id": true, "quantity": true, "sku": true},

@@ -319,6 +319,21 @@ class _Maker:
         if self.rng.random() < 0.3:
             self.add("order.cancelled", self.about(at), **data)
 
+    def of_shipment_delivered(self, data: dict[str, Any], at: datetime) -> None:
+        rng, order_id = self.rng, data["order_id"]
+        if rng.random() < 0.4:
+            what = {"lines": data["lines"]} if rng.random() < 0.5 else {"amount": rng.choice([None, self.points() * 10])}
+            self.add("payment.charged_back", self.about(at), order_id=order_id, **what)
+            return
+        amount = rng.choice([1, 550, self.points() * 10])
+        if data["lines"] == "all" or rng.random() < 0.3:
+            what = {"amount": amount, "of": rng.choice(["goods", "goods", "shipping"])}
+        else:
+            named = [{name: value for name, value in each.items() if name != "quantity"} for each in data["lines"]]
+            what = {"lines": [{**each, "amount": amount} for each in named]}
+        for _ in range(2 if rng.random() < 0.2 else 1):
+            self.add("refund.issued", self.about(at), order_id=order_id, refund_id=f"F{rng.randrange(3)}", **what)
+
     def of_return_received(self, data: dict[str, Any], at: datetime) -> None:
         fields = {"order_id": data["order_id"], "return_id": data["return_id"]}
         if self.rng.random() < 0.8:

@@ -215,6 +215,17 @@ class _Maker:
     def _payment_failed(self) -> dict[str, Any]:
         return self._of_order(amount=self.some(self.money(MONEY_MAX)))
 
+    _payment_charged_back = _payment_failed
+
+    def _refund_issued(self) -> dict[str, Any]:
+        rng, order_id = self.rng, self.order_id()
+        named = [{name: line[name] for name in ("line_id", "sku") if name in line} for line in self.lines.get(order_id, [])]
+        lines = [{**each, "amount": self.money(MONEY_MAX)} for each in named[:LINES_MAX]]
+        goods = {"lines": lines} if lines and rng.random() < 0.5 else {"amount": self.money(MONEY_MAX)}
+        fees = {"amount": self.money(MONEY_MAX), "of": rng.choice(["shipping", "other", "goods"])}
+        what = goods if rng.random() < 0.7 else fees
+        return {"order_id": order_id, "refund_id": self.name(), "reason": self.some(self.name()), **what}
+
     def _order_rescheduled(self) -> dict[str, Any]:
         return {
             "order_id": self.order_id(),

@@ -41,6 +41,23 @@ class OrderLine(Record, frozen=True):
     gone: int = 0
     exchange_id: str | None = None  # of the exchange in which it was sent: no points were used on it
     sent_as: str | None = None  # what the shop calls it, in an exchange
+    refunded: int = 0  # money with tax that went back without its goods, spread over all of its pieces
+    settled: int = 0  # money with tax that went back for pieces that are out
+
+    @property
+    def price(self) -> int:
+        """What the line costs with tax."""
+        return self.goods + self.tax
+
+    @property
+    def net_goods(self) -> int:
+        """Its amount ex tax, less what was refunded of it; rounded so that fewer points go."""
+        return self.goods - (self.refunded * self.goods // self.price if self.refunded else 0)
+
+    @property
+    def net_tax(self) -> int:
+        """Its tax, less what was refunded of it."""
+        return self.tax - (self.refunded * self.tax // self.price if self.refunded else 0)
 
     @property
     def replacement(self) -> bool:
@@ -158,6 +175,7 @@ class Order(Kept, frozen=True):
     subscription_id: str | None = None
     currency: str = "JPY"
     fees: int = 0
+    fees_back: int = 0  # of the fees, what was refunded
     payment_method: str = ""
     points_used: int = 0
     fees_used: int = 0  # points that paid shipping and fees, because no goods were left for them

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from contracts.events import Line as PlacedLine
-from contracts.events import LineRef, LineRefs, OrderPaid, OrderPlaced, OrderRescheduled, PaymentFailed
+from contracts.events import LineRef, LineRefs, OrderPaid, OrderPlaced, OrderRescheduled, PaymentFailed, RefundLine
 from worker.decide import (
     early,
     exchange,
@@ -212,7 +212,7 @@ def told_before(account: Account, order: Order, name: str, content: str, finding
     return known is not None
 
 
-def _names(ref: LineRef, line: OrderLine) -> bool:
+def is_named(ref: LineRef | RefundLine, line: OrderLine) -> bool:
     """Whether a reference may mean a line."""
     if ref.exchange_id is not None and line.exchange_id != ref.exchange_id:
         return False
@@ -256,7 +256,7 @@ def named_pieces(
     left, preferred = dict(room), dict(first or {})
     pieces: dict[str, int] = {}
     for ref in refs:
-        lines = [line for line in order.lines if _names(ref, line)]
+        lines = [line for line in order.lines if is_named(ref, line)]
         if not lines:
             account.find("unknown_line", order.order_id, ref.line_id or ref.sku or "")
             continue

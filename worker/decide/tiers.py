@@ -70,13 +70,13 @@ def _worth(version: Version, tiers: Tiers, order: Order) -> int:
     for line in order.lines:
         n = _pieces(tiers, order, line)
         whole = whole and n > 0
-        amount += part(line.goods, n, line.quantity)
+        amount += part(line.net_goods, n, line.quantity)
         if measure.tax == "inclusive":
-            amount += part(line.tax, n, line.quantity)
+            amount += part(line.net_tax, n, line.quantity)
         if measure.points_used == "net":
             amount -= exchange.worth(version, order, part(line.used, n, line.quantity))
     if measure.shipping and whole:
-        amount += order.fees
+        amount += order.fees - order.fees_back
     return exchange.in_program_currency(version, order, max(amount, 0))
 
 
