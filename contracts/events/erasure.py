@@ -20,6 +20,7 @@ _REPLACED: Final[Mapping[str, frozenset[str]]] = {
     "points.adjusted": frozenset({"reason"}),
     "points.held": frozenset({"reason"}),
     "points.released": frozenset({"reason"}),
+    "points.voided": frozenset({"reason"}),
 }
 _LEFT_OUT: Final[Mapping[str, frozenset[str]]] = {"points.adjusted": frozenset({"operator", "reference"})}
 

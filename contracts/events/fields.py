@@ -22,6 +22,7 @@ TAGS_MAX: Final = 50
 BONUSES_MAX: Final = 500
 """Bonus points of one order, over all its lines: each is a grant of its own in what is published about the order."""
 ID_CHARACTERS_MAX: Final = 200
+LOT_CHARACTERS_MAX: Final = 2_000
 HOLD_SECONDS_MAX: Final = 366 * 86_400
 FIRST_DATE: Final = date(1970, 1, 1)
 LAST_DATE: Final = date(2200, 12, 31)
@@ -53,6 +54,9 @@ Id = Annotated[
 
 Text = Annotated[str, Field(min_length=1, max_length=ID_CHARACTERS_MAX, pattern=PRINTABLE_PATTERN)]
 """A code or a short text from an open set (reason, category, payment method, …)."""
+
+LotName = Annotated[str, Field(min_length=1, max_length=LOT_CHARACTERS_MAX, pattern=PRINTABLE_PATTERN)]
+"""The name of a lot, as entries of `loyalty.balance-changed` tell it."""
 
 Currency = Annotated[str, Field(pattern=CURRENCY_PATTERN)]
 """ISO 4217 code."""

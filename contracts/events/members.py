@@ -8,7 +8,19 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from contracts.events.base import Contract, any_of
-from contracts.events.fields import HOLD_SECONDS_MAX, POINTS_MAX, Country, Day, Id, Money, Points, Quantity, SignedPoints, Text
+from contracts.events.fields import (
+    HOLD_SECONDS_MAX,
+    POINTS_MAX,
+    Country,
+    Day,
+    Id,
+    LotName,
+    Money,
+    Points,
+    Quantity,
+    SignedPoints,
+    Text,
+)
 
 OPENED_MAX = 2000
 """Most lots, and most counted amounts, of one opening balance."""
@@ -129,6 +141,36 @@ class PointsHeld(_PointsOrOrder):
 
 class PointsReleased(_PointsOrOrder):
     """Held points, or those of an order, may be used again."""
+
+
+class EventRef(Contract):
+    """Names an event by its `source` and `id`."""
+
+    source: Id
+    id: Id
+
+
+class PointsVoided(Contract):
+    """One grant is taken back, in part or whole: what an event brought, what an order brought, or one lot as entries name it.
+
+    What was spent of it meanwhile is taken from other points, those that last longest first, then below zero. Goods of the order
+    that come back later do not take it again.
+    """
+
+    model_config = ConfigDict(json_schema_extra=any_of("event", "order_id", "lot"))
+
+    member_id: Id
+    event: EventRef | None = None
+    order_id: Id | None = None
+    lot: LotName | None = None
+    points: Annotated[int, Field(ge=1, le=POINTS_MAX)] | None = None
+    reason: Text
+
+    @model_validator(mode="after")
+    def _one_grant(self) -> Self:
+        if sum(each is not None for each in (self.event, self.order_id, self.lot)) != 1:
+            raise PydanticCustomError("one_grant", "should have one of event, order_id and lot")
+        return self
 
 
 class RewardRequested(Contract):

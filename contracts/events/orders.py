@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from contracts.events.base import Contract
-from contracts.events.fields import MONEY_MAX, Currency, Day, Id, Money, Points, Text
-from contracts.events.parts import Line, LineRefs, OrderLines, keyed
+from contracts.events.base import Contract, any_of
+from contracts.events.fields import LINES_MAX, MONEY_MAX, Currency, Day, Id, Money, Points, Text
+from contracts.events.parts import Line, LineRefs, OrderLines, RefundLine, keyed
 
 
 def _member_is_there(fields: dict[str, object]) -> bool:
@@ -64,6 +64,24 @@ class OrderPaid(Contract):
     order_id: Id
 
 
+class PaymentFailed(Contract):
+    """What was told as the payment of an order did not come, or not in full: the order counts as not paid until it is told again.
+    `amount` with tax, or that of `lines`; without either all of it."""
+
+    order_id: Id
+    amount: Money | None = None
+    lines: LineRefs | None = None
+
+
+class PaymentChargedBack(Contract):
+    """Money of an order's payment was taken back by who had paid: an `amount` with tax, what `lines` cost, or all of it. Points
+    earned follow it, points used stay used."""
+
+    order_id: Id
+    amount: Money | None = None
+    lines: LineRefs | None = None
+
+
 class OrderRescheduled(Contract):
     """Planned dates of an order changed; a date that is left out stays as it was."""
 
@@ -96,6 +114,13 @@ class OrderCancelled(Contract):
     lines: LineRefs
 
 
+class OrderReinstated(Contract):
+    """What was cancelled goes on. "all": every line of which something was cancelled."""
+
+    order_id: Id
+    lines: LineRefs = "all"
+
+
 class _Return(Contract):
     order_id: Id
     return_id: Id | None = None
@@ -109,6 +134,35 @@ class ReturnRequested(_Return):
 
 class ReturnReceived(_Return):
     """Returned goods arrived. "all": every line not yet cancelled or returned."""
+
+
+class RefundIssued(Contract):
+    """Money was given back without goods, or for goods that come back: of the order's goods, of lines, of shipping or other fees.
+
+    `amount`, with tax, or `lines`, each with its own; what is refunded of goods that have come back is not taken twice.
+    """
+
+    model_config = ConfigDict(json_schema_extra=any_of("amount", "lines"))
+
+    order_id: Id
+    refund_id: Id
+    amount: Money | None = None
+    lines: Annotated[tuple[RefundLine, ...], Field(min_length=1, max_length=LINES_MAX, fail_fast=True)] | None = None
+    of: Literal["goods", "shipping", "other"] = "goods"
+    reason: Text | None = None
+
+    @model_validator(mode="after")
+    def _amount_or_lines(self) -> Self:
+        if (self.amount is None) == (self.lines is None) or (self.lines is not None and self.of != "goods"):
+            raise PydanticCustomError("amount_or_lines", "should have either amount or, of goods, lines")
+        return self
+
+
+class ReturnWithdrawn(Contract):
+    """A return was announced or received by mistake: it is as if it had not been."""
+
+    order_id: Id
+    return_id: Id
 
 
 class _ExchangeOut(Contract):
@@ -125,11 +179,20 @@ class ExchangeReceived(_ExchangeOut):
     """The goods that are to be exchanged arrived."""
 
 
-class ExchangeShipped(Contract):
-    """The replacement left the warehouse; `lines` are full lines, as in an order."""
+class ExchangeWithdrawn(Contract):
+    """An exchange was asked for or received by mistake, and no replacement has left: it is as if it had not been."""
 
     order_id: Id
     exchange_id: Id
+
+
+class ExchangeShipped(Contract):
+    """The replacement left the warehouse; `lines` are full lines, as in an order. One that goes in several parcels is told in
+    several events: with equal lines they are told apart by `shipment_id`, without it they are one parcel told twice."""
+
+    order_id: Id
+    exchange_id: Id
+    shipment_id: Id | None = None
     lines: OrderLines
 
     def keyed_lines(self) -> tuple[tuple[str, Line], ...]:

@@ -56,13 +56,32 @@ class Line(Contract):
 
 
 class LineRef(Contract):
-    """Names a line of an order by `line_id`, or by `sku` when it has none; with both, `line_id` counts."""
+    """Names a line of an order by `line_id`, or by `sku` when it has none; with both, `line_id` counts. With `exchange_id` it is
+    a line that was sent in that exchange, by the name that it was sent with."""
 
     model_config = ConfigDict(json_schema_extra=any_of("line_id", "sku"))
 
     line_id: Id | None = None
     sku: Id | None = None
+    exchange_id: Id | None = None
     quantity: Quantity
+
+    @model_validator(mode="after")
+    def _names_a_line(self) -> Self:
+        if self.line_id is None and self.sku is None:
+            raise PydanticCustomError("line_not_named", "should have line_id or sku")
+        return self
+
+
+class RefundLine(Contract):
+    """Money of one line, with tax, by `line_id` or by `sku`, and by `exchange_id` as in other references."""
+
+    model_config = ConfigDict(json_schema_extra=any_of("line_id", "sku"))
+
+    line_id: Id | None = None
+    sku: Id | None = None
+    exchange_id: Id | None = None
+    amount: Money
 
     @model_validator(mode="after")
     def _names_a_line(self) -> Self:
@@ -85,7 +104,7 @@ def _all_different(names: Iterable[Hashable]) -> None:
 
 
 def _each_line_once(refs: tuple[LineRef, ...]) -> tuple[LineRef, ...]:
-    _all_different((ref.line_id is None, ref.sku if ref.line_id is None else ref.line_id) for ref in refs)
+    _all_different((ref.line_id is None, ref.sku if ref.line_id is None else ref.line_id, ref.exchange_id) for ref in refs)
     return refs
 
 

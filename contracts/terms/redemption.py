@@ -124,6 +124,13 @@ class Reversal(Part):
 
     `resent_after_cancel`: an order that was cancelled as a whole and is then told again, with the same content, stays cancelled
     with a finding, or goes on as it was; the points that it asks for are decided anew.
+
+    `line_by_sku`: of which of several lines a cancelled or returned piece is that was named by its product alone. For the member:
+    what replaced another, what earns nothing, the cheaper first; for the shop the other way round; or in the order of the lines.
+    That there was a choice is a finding.
+
+    `refunds`: whether points earned, and amounts toward tiers, follow money that is given back without goods. Points used stay
+    used.
     """
 
     used_points: Annotated[tuple[UsedPoints, ...], Field(min_length=1)]
@@ -132,6 +139,8 @@ class Reversal(Part):
     split: Split = Split()
     at: Literal["received", "requested"] = "received"
     resent_after_cancel: Literal["finding", "reinstated"] = "finding"
+    refunds: Literal["earned_follow", "ignored"] = "earned_follow"
+    line_by_sku: Literal["for_the_member", "for_the_shop", "first"] = "for_the_member"
 
 
 class Rewards(Part):

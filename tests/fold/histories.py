@@ -34,9 +34,11 @@ class History:
     end: datetime
 
 
-def history(program: Program, seed: int, *, members: int = 2, orders: int = 5, span_days: int = DAYS) -> History:
-    """A random history of a program."""
-    return _Maker(program, seed, span_days).make(members, orders)
+def history(
+    program: Program, seed: int, *, members: int = 2, orders: int = 5, span_days: int = DAYS, later: bool = True
+) -> History:
+    """A random history of a program. `later`: with facts about its facts, which change nothing of the rest."""
+    return _Maker(program, seed, span_days).make(members, orders, later=later)
 
 
 class _Maker:
@@ -118,9 +120,13 @@ class _Maker:
             )
         )
 
-    def make(self, members: int, orders: int) -> History:
+    def make(self, members: int, orders: int, *, later: bool) -> History:
         for number in range(members):
             self.member(f"M{number + 1}", orders)
+        if later:
+            # By numbers of its own, so that a history says what it did before there was any of it.
+            self.rng = Random(f"later {self.seed}")
+            self.tell_more()
         ordered = tuple(sorted(self.events, key=lambda event: event.key))
         return History(self.seed, ordered, self.homes, self.end)
 
@@ -269,6 +275,102 @@ class _Maker:
             self.add(f"{kind}.received", at, **fields, lines=refs)
         if kind == "exchange" and rng.random() < 0.8:
             self.add("exchange.shipped", self.after(at, 5), **fields, lines=[self.line(0)])
+
+    # -- what is told of other facts
+
+    def tell_more(self) -> None:
+        """Facts that are about other facts: told a moment before them, or twice under an id of their own."""
+        for event in tuple(self.events):
+            if self.rng.random() < 0.25:
+                of = getattr(self, f"of_{event.type.replace('.', '_')}", None)
+                if of is not None:
+                    of(json.loads(event.body), event.time)
+
+    def about(self, at: datetime) -> datetime:
+        """An instant around another: seconds before it or after it, or days after it."""
+        rng = self.rng
+        return at + rng.choice([timedelta(seconds=rng.randrange(-90, 90)), timedelta(0), rng.randrange(20) * _DAY])
+
+    def of_shipment_dispatched(self, data: dict[str, Any], at: datetime) -> None:
+        refs = self.rng.choice(["all", data["lines"]])
+        fields = {"order_id": data["order_id"], "shipment_id": data["shipment_id"]}
+        self.add("shipment.delivered", self.about(at), **fields, lines=refs)
+        if self.rng.random() < 0.3:
+            self.add("shipment.dispatched", self.about(at), **fields, lines=refs)
+
+    def of_exchange_shipped(self, data: dict[str, Any], at: datetime) -> None:
+        lines = data["lines"] if self.rng.random() < 0.3 else [self.line(0), self.line(1)]
+        shipment = self.rng.choice([None, "P1", "P2"])
+        self.add("exchange.shipped", self.about(at), **{**data, "lines": lines, "shipment_id": shipment})
+
+    def of_points_held(self, data: dict[str, Any], at: datetime) -> None:
+        self.add("points.released", self.about(at), **data)
+
+    def of_redemption_requested(self, data: dict[str, Any], at: datetime) -> None:
+        fields = {name: data[name] for name in ("member_id", "redemption_id")}
+        self.add("redemption.released", at - timedelta(seconds=self.rng.randrange(90)), **fields)
+
+    def of_order_cancelled(self, data: dict[str, Any], at: datetime) -> None:
+        lines = self.rng.choice(["all", data["lines"]])
+        for _ in range(2 if self.rng.random() < 0.2 else 1):
+            self.add("order.reinstated", self.about(at), order_id=data["order_id"], lines=lines)
+        if self.rng.random() < 0.3:
+            self.add("shipment.dispatched", self.about(at), order_id=data["order_id"], lines="all")
+        if self.rng.random() < 0.3:
+            self.add("order.cancelled", self.about(at), **data)
+
+    def of_shipment_delivered(self, data: dict[str, Any], at: datetime) -> None:
+        rng, order_id = self.rng, data["order_id"]
+        if rng.random() < 0.4:
+            what = {"lines": data["lines"]} if rng.random() < 0.5 else {"amount": rng.choice([None, self.points() * 10])}
+            self.add("payment.charged_back", self.about(at), order_id=order_id, **what)
+            return
+        amount = rng.choice([1, 550, self.points() * 10])
+        if data["lines"] == "all" or rng.random() < 0.3:
+            what = {"amount": amount, "of": rng.choice(["goods", "goods", "shipping"])}
+        else:
+            named = [{name: value for name, value in each.items() if name != "quantity"} for each in data["lines"]]
+            what = {"lines": [{**each, "amount": amount} for each in named]}
+        for _ in range(2 if rng.random() < 0.2 else 1):
+            self.add("refund.issued", self.about(at), order_id=order_id, refund_id=f"F{rng.randrange(3)}", **what)
+
+    def of_return_received(self, data: dict[str, Any], at: datetime) -> None:
+        fields = {"order_id": data["order_id"], "return_id": data["return_id"]}
+        if self.rng.random() < 0.8:
+            self.add("return.withdrawn", self.about(at), **fields)
+        if self.rng.random() < 0.4:
+            self.add("return.received", self.about(at), **{**data, "lines": self.rng.choice(["all", data["lines"]])})
+
+    of_return_requested = of_return_received
+
+    def of_exchange_received(self, data: dict[str, Any], at: datetime) -> None:
+        self.add("exchange.withdrawn", self.about(at), order_id=data["order_id"], exchange_id=data["exchange_id"])
+
+    of_exchange_requested = of_exchange_received
+
+    def of_order_paid(self, data: dict[str, Any], at: datetime) -> None:
+        self.add("payment.failed", self.about(at), order_id=data["order_id"], amount=self.rng.choice([None, self.points()]))
+        if self.rng.random() < 0.5:
+            self.add("order.paid", self.about(at), order_id=data["order_id"])
+
+    def of_points_adjusted(self, data: dict[str, Any], at: datetime) -> None:
+        self.voided(data["member_id"], at, event=self.last_of(at))
+
+    of_survey_won = of_review_posted = of_activity_completed = of_member_registered = of_points_adjusted
+
+    def of_order_placed(self, data: dict[str, Any], at: datetime) -> None:
+        if data.get("member_id") is not None and self.rng.random() < 0.5:
+            self.voided(data["member_id"], at + self.rng.randrange(60) * _DAY, order_id=data["order_id"])
+
+    def last_of(self, at: datetime) -> dict[str, str]:
+        """Some event of an instant, as another one names it."""
+        event = self.rng.choice([each for each in self.events if each.time == at])
+        return {"source": event.source, "id": event.id}
+
+    def voided(self, member: str, at: datetime, **what: Any) -> None:
+        points = self.rng.choice([None, None, self.points()])
+        for _ in range(2 if self.rng.random() < 0.2 else 1):
+            self.add("points.voided", self.about(at), member_id=member, points=points, reason="mistake", **what)
 
     # -- everything else
 

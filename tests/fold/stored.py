@@ -29,6 +29,7 @@ from worker.decide.change import (
     StoredStep,
 )
 from worker.decide.fold import fold, moment_of
+from worker.decide.lot_name import is_grant
 from worker.decide.order_records import Order
 from worker.decide.program import Program
 from worker.decide.refold import Clock, Late, change_account
@@ -301,7 +302,8 @@ def check_book(book: Book, program: Program) -> None:
     assert head.held >= 0
     for ref, lot in book.lots.items():
         assert min(lot.pending, lot.available, lot.lapsed, lot.revoked) >= 0, ref
-        assert lot.pending + lot.available + lot.lapsed + lot.revoked > 0, ref
+        assert lot.pending + lot.available + lot.lapsed + lot.revoked > 0 or is_grant(lot.origin, lot.part), ref
+        assert 0 <= lot.voided <= lot.points, f"more of {ref} was taken back than was granted"
         assert lot.pending + lot.available + lot.lapsed + lot.revoked <= lot.points, f"{ref} holds more than was granted"
         assert lot.pending == by_lot[ref, "pending"], ref
         # What a credit set off against arrears never reached its lot.

@@ -95,3 +95,26 @@ def test_any_split_takes_and_gives_back_what_leaving_together_does(code: str, se
     for fact in _facts(program, at, _apart(pieces, rng), "P"):
         parts.deliver([fact])
     assert _conserved(parts) == _conserved(whole)
+
+
+@programs
+@settings(tried, max_examples=CONSERVATION_EXAMPLES)
+@given(seed=seeds)
+def test_what_is_cancelled_and_goes_on_holds_what_it_held(code: str, seed: int) -> None:
+    program, rng = as_shipped(code), Random(seed)
+    plain, lines, at = bought(program, Random(seed), checked=False)
+    books, _, _ = bought(program, Random(seed), checked=False)
+    every = [line["line_id"] for line in lines for _ in range(line["quantity"])]
+    for number in range(rng.randrange(1, 4)):
+        gone = _count(iter(rng.sample(every, rng.randrange(1, len(every) + 1))))
+        refs = [{"line_id": line_id, "quantity": n} for line_id, n in gone.items()]
+        when, data = at + timedelta(minutes=number), {"order_id": "O1", "lines": refs}
+        books.deliver([told(program, "order.cancelled", when, f"C{number}", data | {"reason": "out_of_stock"})])
+        back = data if rng.random() < 0.5 else {"order_id": "O1"}
+        books.deliver([told(program, "order.reinstated", when + timedelta(seconds=1), f"G{number}", back)])
+    for each in (books, plain):
+        each.run_clock(at + timedelta(days=200))
+    assert _conserved(books) == _conserved(plain)
+    heads = books.books["M1"].head, plain.books["M1"].head
+    one, other = ((head.available + head.pending, head.held, head.forfeited) for head in heads)
+    assert one == other

@@ -212,6 +212,20 @@ class _Maker:
     def _order_paid(self) -> dict[str, Any]:
         return {"order_id": self.order_id()}
 
+    def _payment_failed(self) -> dict[str, Any]:
+        return self._of_order(amount=self.some(self.money(MONEY_MAX)))
+
+    _payment_charged_back = _payment_failed
+
+    def _refund_issued(self) -> dict[str, Any]:
+        rng, order_id = self.rng, self.order_id()
+        named = [{name: line[name] for name in ("line_id", "sku") if name in line} for line in self.lines.get(order_id, [])]
+        lines = [{**each, "amount": self.money(MONEY_MAX)} for each in named[:LINES_MAX]]
+        goods = {"lines": lines} if lines and rng.random() < 0.5 else {"amount": self.money(MONEY_MAX)}
+        fees = {"amount": self.money(MONEY_MAX), "of": rng.choice(["shipping", "other", "goods"])}
+        what = goods if rng.random() < 0.7 else fees
+        return {"order_id": order_id, "refund_id": self.name(), "reason": self.some(self.name()), **what}
+
     def _order_rescheduled(self) -> dict[str, Any]:
         return {
             "order_id": self.order_id(),
@@ -231,10 +245,18 @@ class _Maker:
     def _order_cancelled(self) -> dict[str, Any]:
         return self._of_order(reason=self.rng.choice(self.reasons))
 
+    _order_reinstated = _of_order
+
     def _return_received(self) -> dict[str, Any]:
         return self._of_order(return_id=self.some(self.name()), reason=self.some(*self.reasons))
 
     _return_requested = _return_received
+
+    def _return_withdrawn(self) -> dict[str, Any]:
+        return {"order_id": self.order_id(), "return_id": self.name()}
+
+    def _exchange_withdrawn(self) -> dict[str, Any]:
+        return {"order_id": self.order_id(), "exchange_id": self.name()}
 
     def _exchange_received(self) -> dict[str, Any]:
         return self._of_order(exchange_id=self.name())
@@ -295,6 +317,13 @@ class _Maker:
         return {"member_id": self.member, "reason": self.name(), **what}
 
     _points_released = _points_held
+
+    def _points_voided(self) -> dict[str, Any]:
+        rng = self.rng
+        event = {"source": rng.choice(self.names), "id": f"{rng.randrange(self.count + 1)}{rng.choice(self.names)}"[:200]}
+        lot = rng.choice([f"order:{self.order_id()}/all.regular", self.name(), "/", "a/b~c"])
+        what: dict[str, Any] = rng.choice([{"event": event}, {"order_id": self.order_id()}, {"lot": lot}])
+        return {"member_id": self.member, "points": self.some(max(1, self.points())), "reason": self.name(), **what}
 
     def _reward_requested(self) -> dict[str, Any]:
         sku = self.rng.choice([*self.rewards, self.name()])

@@ -53,7 +53,27 @@ class Maker:
             self.add(
                 "points.adjusted", max(event.time for event in self.events) + _MINUTE, member_id="M", points="all", reason="fraud"
             )
+        # By numbers of their own, so that a life is what it was before there were any of these.
+        self.rng = Random(f"later {self.code} {rng.random()}")
+        for event in tuple(self.events):
+            self.more(event.type, event.id, json.loads(event.body), event.time)
         return sorted(self.events, key=lambda event: event.key)
+
+    def more(self, type_: str, id_: str, data: dict[str, Any], at: datetime) -> None:
+        """Now and then money goes back without goods, a grant is taken back, or a return is told by mistake."""
+        rng, later = self.rng, self.after(at, 90)
+        if type_ == "points.adjusted" and data["points"] != "all" and data["points"] > 0 and rng.random() < 0.3:
+            points = rng.choice([None, None, rng.randrange(1, 2_000)])
+            event = {"source": "//shop", "id": id_}
+            self.add("points.voided", later, member_id="M", event=event, points=points, reason="mistake")
+        elif type_ == "order.placed" and rng.random() < 0.15:
+            line = rng.choice(data["lines"])
+            refund = {"line_id": line["line_id"], "amount": rng.choice([1, 300, line["unit_price"], rng.randrange(1, 20_000)])}
+            self.add("refund.issued", later, order_id=data["order_id"], refund_id=f"F{len(self.events)}", lines=[refund])
+        elif type_ == "order.placed" and rng.random() < 0.1:
+            told = {"order_id": data["order_id"], "return_id": f"B{len(self.events)}"}
+            self.add("return.received", later, **told, lines="all")
+            self.add("return.withdrawn", later + timedelta(seconds=1), **told)
 
     def instant(self) -> datetime:
         """Any instant, often midnight in Tokyo."""

@@ -69,8 +69,11 @@ class Holding(ABC):
                 grant.points = 0
         left = max(self.available(), 0)
         self.revoked += left
-        self.take_from(self.in_order_of_use(), left)
+        for grant, part in self.take_from(self.in_order_of_use(), left):
+            grant.voided += part
         self.revoked += self.on_hold()
+        for grant, part in self.held:
+            grant.voided += part
         self.held.clear()
 
     # -- reserved

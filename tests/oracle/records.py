@@ -19,8 +19,11 @@ RANKS = (
     ("shipment.dispatched",),
     ("order.cancelled",),
     ("return.received",),
+    ("return.withdrawn",),
     ("exchange.received", "exchange.shipped"),
+    ("refund.issued",),
     ("points.adjusted", "points.held", "points.released"),
+    ("points.voided",),
 )
 
 
@@ -86,6 +89,8 @@ class Grant:
     shipment: int = 0
     lapsed: int = 0
     kept: int = 0
+    cause: str = ""
+    voided: int = 0
 
     def __post_init__(self) -> None:
         self.kept = self.points
@@ -111,6 +116,24 @@ class Line:
     cancelled: int = 0
     returned: int = 0
     used: int = 0
+    money_back: int = 0
+    money_for_gone: int = 0
+
+    def __post_init__(self) -> None:
+        self.full = self.goods
+
+    def refund(self, money: int) -> None:
+        """Money with tax goes back: for pieces that are gone first, then off the price of every piece."""
+        price, kept = self.full + self.tax, self.quantity - self.gone
+        worth = (price - self.money_back) * kept // self.quantity
+        for_gone = min(money, max(price - self.money_back - worth - self.money_for_gone, 0))
+        self.money_for_gone += for_gone
+        off = min(money - for_gone, worth)
+        if off == worth:
+            self.money_back = price
+        elif off:
+            self.money_back += off * self.quantity // kept
+        self.goods = self.full - (self.money_back * self.full // price if price else 0)
 
     def send(self, day: date, parcel: int, pieces: int) -> None:
         """Pieces leave."""

@@ -14,6 +14,12 @@ from tests.oracle.holding import Holding
 from tests.oracle.records import NEVER, Grant, Purchase, Reservation, Told, day_of, line_of, months_later, start_of
 
 
+def _not_withdrawn(events: list[Told]) -> list[Told]:
+    """Events without returns that are withdrawn later, and without what withdraws them."""
+    withdrawn = {event.data["return_id"] for event in events if event.type == "return.withdrawn"}
+    return [event for event in events if event.data.get("return_id") not in withdrawn]
+
+
 class Rules(Holding, ABC):
     """One member of one program, walked through day by day."""
 
@@ -41,16 +47,16 @@ class Rules(Holding, ABC):
         self.revoked = 0
         self.pool_last_day: date | None = None
         self.done: set[str] = set()
+        self.event = ""
 
     # -- the walk
 
     def walk(self, events: list[Told], until: datetime) -> None:
         """Everything up to an instant, in business order; before what happens at an instant comes what the day brings."""
         self.today = day_of(min((event.at for event in events), default=until)) - timedelta(days=1)
-        for event in sorted(events, key=lambda event: event.key):
-            if event.at <= until:
-                self.days_until(event.at)
-                self.take(event)
+        for event in _not_withdrawn(sorted((event for event in events if event.at <= until), key=lambda event: event.key)):
+            self.days_until(event.at)
+            self.take(event)
         self.days_until(until)
 
     def days_until(self, at: datetime) -> None:
@@ -97,6 +103,7 @@ class Rules(Holding, ABC):
         order_id = order.order_id if order is not None else None
         shipment = order.shipments if order is not None else 0
         new = Grant(len(self.grants), kind, self.today, points, usable_on, last, order_id, part, pending, pooled, shipment)
+        new.cause = "" if order is not None else self.event
         self.grants.append(new)
         if self.pools():
             self.pool_last_day = max(self.pool_last_day or date(1, 1, 1), months_later(self.today, 12))
@@ -149,6 +156,7 @@ class Rules(Holding, ABC):
 
     def take(self, event: Told) -> None:
         data = event.data
+        self.event = event.id
         match event.type:
             case "member.registered":
                 first = self.registered is None
@@ -165,6 +173,8 @@ class Rules(Holding, ABC):
                 self.review(data)
             case "points.adjusted":
                 self.adjust(data)
+            case "points.voided":
+                self.void(data["event"]["id"], data.get("points", 10**12))
             case "points.held":
                 self.hold(data["points"])
             case "points.released":
@@ -202,6 +212,19 @@ class Rules(Holding, ABC):
             )
         else:
             self.take_from(self.in_order_of_use(), -points)
+
+    def void(self, event: str, points: int) -> None:
+        """What an event granted is taken back: from there, else from what lasts longest, but for what has lapsed of it."""
+        for grant in [each for each in self.grants if each.cause == event]:
+            gone = min(points, grant.kept - grant.voided)
+            points -= gone
+            grant.voided += gone
+            lapsed = min(max(gone - grant.points, 0), grant.lapsed)
+            grant.lapsed -= lapsed
+            self.revoked += gone - lapsed
+            rest = [each for each in self.in_order_of_use() if each is not grant]
+            rest.sort(key=lambda each: self.last_day(each) or NEVER, reverse=True)
+            self.take_from([grant, *rest], gone - lapsed)
 
     def place(self, at: datetime, data: dict[str, Any]) -> None:
         lines = [line_of(each) for each in data["lines"]]
@@ -272,6 +295,11 @@ class Rules(Holding, ABC):
     def follow(self, order: Purchase, type_: str, data: dict[str, Any]) -> None:
         order.shipments += type_ in ("shipment.dispatched", "exchange.shipped")
         order.touched = set()
+        if type_ == "refund.issued":
+            for each in data["lines"]:
+                next(line for line in order.lines if line.name == each["line_id"]).refund(each["amount"])
+            self.settle(order)
+            return
         if type_ == "exchange.shipped":
             for each in data["lines"]:
                 new = line_of(each, f"{data['exchange_id']}:")

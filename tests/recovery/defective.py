@@ -6,7 +6,7 @@ from zlib import crc32
 
 from contracts.events import ShipmentDispatched
 from worker.__main__ import main
-from worker.decide import orders
+from worker.decide import shipments
 from worker.decide.account import Account
 from worker.decide.fact_types import FACT_TYPES
 
@@ -19,7 +19,7 @@ def cannot_be_folded(order_id: str) -> bool:
 def _dispatched(account: Account, data: ShipmentDispatched) -> None:
     if cannot_be_folded(data.order_id):
         raise ValueError(f"what a defect says may hold anything: {data.order_id}")
-    orders.dispatched(account, data)
+    shipments.dispatched(account, data)
 
 
 if __name__ == "__main__":

@@ -33,13 +33,15 @@ from aiokafka.errors import KafkaError
 TYPES_IN: Final[Mapping[str, frozenset[str]]] = {
     topic: frozenset(types.split())
     for topic, types in {
-        "commerce.order": "order.placed order.paid order.rescheduled",
+        "commerce.order": "order.placed order.paid payment.failed payment.charged_back order.rescheduled"
+        " order.reinstated",
         "commerce.shipment": "shipment.dispatched shipment.delivered",
         "commerce.cancel": "order.cancelled",
-        "commerce.return": "return.requested return.received exchange.requested exchange.received exchange.shipped",
+        "commerce.return": "return.requested return.received return.withdrawn refund.issued exchange.requested"
+        " exchange.received exchange.shipped exchange.withdrawn",
         "commerce.member": "member.registered member.enrolled member.erased",
         "commerce.activity": "review.posted survey.won activity.completed",
-        "loyalty.command": "points.adjusted points.held points.released reward.requested subscription.points-set"
+        "loyalty.command": "points.adjusted points.held points.released points.voided reward.requested subscription.points-set"
         " redemption.requested redemption.released balance.opened",
     }.items()
 }

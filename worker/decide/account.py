@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Final, NoReturn, TypeVar
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from contracts.events import Event
 from worker.decide.change import NOTHING, Needs
-from worker.decide.lot_name import lot_name
+from worker.decide.lot_name import is_grant, lot_name
 from worker.decide.order_records import Order
 from worker.decide.program import Program, Version
 from worker.decide.state import (
@@ -75,15 +75,16 @@ class Defect(Exception):
 class Account:
     """The working copy of one account.
 
-    `needs` says what the rows were loaded for: of that, what is not here is not there. Whatever else is read or replaced raises
-    NotLoaded, but rows that the open step itself makes, named after its cause. `complete`: everything is here.
-    Decisions already taken are in `decided`; the ones taken in this run are added to it, unless `told_only`: then what is not in
-    it waits, as in the ledger that took them. `certainty`: how far all topics have been read (None: everything was), `began`: the
-    snapshots since which facts wait already. `overdrawing`: facts whose redemption would leave less than nothing at a later
-    instant already folded, so they count as not covered. `overtaken`: facts that wait no longer, for their order was told
-    again and is covered as told then; those that this run finds are in `overtaking`. `paid_until`: up to here `decided` has all
-    that was paid out in money. `journal`: where the fold notes its working, if anyone asks. `at`: the instant of the open step;
-    there is none before the first `begin`.
+    `needs` says what the rows were loaded for: of that, what is not here is not there. Whatever else is read or replaced
+    raises NotLoaded, but rows that the open step itself makes, named after its cause. `complete`: everything is here.
+    Decisions already taken are in `decided`; the ones taken in this run are added to it, unless `told_only`: then what is not
+    in it waits, as in the ledger that took them. `certainty`: how far all topics have been read (None: everything was),
+    `began`: the snapshots since which facts wait already. `overdrawing`: facts whose redemption would leave less than nothing
+    at a later instant already folded, so they count as not covered. `overtaken`: facts that wait no longer, for their order
+    was told again and is covered as told then; those that this run finds are in `overtaking`. `paid_until`: up to here
+    `decided` has all that was paid out in money. `journal`: where the fold notes its working, if anyone asks. `turning`:
+    facts to be folded by which earlier ones may be read otherwise, by what they are about. `at`: the instant of the open
+    step; there is none before the first `begin`.
     """
 
     __slots__ = (
@@ -117,6 +118,7 @@ class Account:
         "program",
         "tier_move",
         "told_only",
+        "turning",
     )
 
     def __init__(
@@ -146,6 +148,7 @@ class Account:
         self.overtaking: set[tuple[str, str]] = set()
         self.paid_until: datetime | None = None
         self.journal: Trace | None = None
+        self.turning: Mapping[str, Sequence[Event]] = {}
         self.moment: Moment | None = None
         self.at: datetime
         self._version: Version
@@ -344,9 +347,9 @@ class Account:
         """Whether something that counts once has happened."""
         return self.mark(name) is not None
 
-    def early(self, order_id: str) -> tuple[EarlyFact, ...]:
-        """Facts that were told before the order of that id, and wait for it to stand."""
-        found = self._find("early", order_id)
+    def early(self, thing: str) -> tuple[EarlyFact, ...]:
+        """Facts that were told before the thing of that name, and wait for it to stand."""
+        found = self._find("early", thing)
         assert found is None or isinstance(found, Early)
         return found.facts if found is not None else ()
 
@@ -370,14 +373,14 @@ class Account:
     # -- replacing
 
     def put_lot(self, lot: Lot) -> None:
-        """Replace a lot (or add it); one with nothing left is dropped."""
+        """Replace a lot (or add it); one of an order with nothing left is dropped."""
         ref = lot.ref
         if ref not in self._before_lots:
             before = self.lots.get(ref)
             if before is None:
                 self._must_know(lot.origin)
             self._before_lots[ref] = before
-        if lot.pending or lot.available or lot.lapsed or lot.revoked:
+        if lot.pending or lot.available or lot.lapsed or lot.revoked or is_grant(lot.origin, lot.part):
             self.lots[ref] = lot
         else:
             self.lots.pop(ref, None)

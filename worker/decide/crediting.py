@@ -46,6 +46,20 @@ def _fix_tiers(account: Account, version: Version, order: Order) -> Order:
     return replace(order, portions=portions)
 
 
+def void(account: Account, order: Order, points: int, rule: str, only: str | None = None) -> tuple[Order, int]:
+    """Take points back that an order holds, those that were granted last first. `only`: of the lot of this part.
+
+    They are not granted again, and what comes back of the order later takes the less. Returns the order, and how many points it
+    was.
+    """
+    version, left = account.program.named(order.terms), points
+    for source in earning.sources(version, order):
+        each = _Source(account, version, order, source, set())
+        left -= each.void(left, rule, only)
+        order = each.settled()
+    return order, points - left
+
+
 class _Source:
     """One earning source of one order, while its portions are brought to what they should hold.
 
@@ -83,9 +97,33 @@ class _Source:
         self._date()
         if journal is not None:
             journal.working = None
-        if self.holds == before:
-            return self.order
+        return self.order if self.holds == before else self.settled()
+
+    def settled(self) -> Order:
+        """The order with what its portions hold now."""
         return replace(self.order, portions=tuple(map(self._with_points, self.order.portions)))
+
+    def void(self, points: int, rule: str, only: str | None) -> int:
+        """Take up to so many points back that portions hold, and remember that they may not hold them again."""
+        left = points
+        for portion in reversed(earning.in_turn(self.order)):
+            gone = min(left, self.holds[portion.key]) if only in (None, self._part(portion)) else 0
+            if gone:
+                self._take_back(portion, gone, rule)
+                self.holds[portion.key] -= gone
+                left -= gone
+                # What still waits may part, and each part holds the less; what is parted is cut alone.
+                alone = portion.triggered_at is not None
+                same = [portion] if alone else [each for each in self.order.portions if each.root == portion.root]
+                limit = self._limit("void" if alone else "order", portion)
+                self.order = replace(
+                    self.order, allowed={**self.order.allowed, limit: sum(self.holds[each.key] for each in same)}
+                )
+        return points - left
+
+    def _part(self, portion: Portion) -> str:
+        """The part by which the lot of a portion is named."""
+        return f"{portion.key}.{self.source.id}"
 
     def _with_points(self, portion: Portion) -> Portion:
         """The portion with what it holds now."""
@@ -113,7 +151,7 @@ class _Source:
         for portion in earning.in_turn(self.order) if left else self.order.portions:
             points = earned[portion.key] if self._shown(portion) else 0
             if left:
-                limits = [limit for limit in (self._limit("order", portion), self._limit("grant", portion)) if limit in left]
+                limits = [limit for limit in (self._limit(by, portion) for by in ("order", "grant", "void")) if limit in left]
                 points = min([points, *(left[limit] for limit in limits)])
                 left.update((limit, left[limit] - points) for limit in limits)
             keep = rules.available if self._matured(portion) else rules.pending
@@ -233,9 +271,13 @@ class _Source:
                 self.holds[key] -= gone
                 left -= gone
 
-    def _take_back(self, portion: Portion, points: int) -> None:
-        """Void what is pending, then revoke from the portion's own lot, the order's, the others, then below zero (COM-Q6)."""
+    def _take_back(self, portion: Portion, points: int, cause: str | None = None) -> None:
+        """Void what is pending, then revoke from the portion's own lot, the order's, the others, then below zero (COM-Q6).
+
+        `cause`: the rule by which they are taken back for cause: then from the other lots that last longest, and in full.
+        """
         account, rules = self.account, self.version.terms.reversal.earned_points
+        rule = cause or rules.rule
         self._free_caps(portion, points)
         lot = account.lot(f"order:{self.order.order_id}", f"{portion.key}.{self.source.id}")
         left = points
@@ -243,7 +285,7 @@ class _Source:
         if lot is not None:
             pending = min(left, lot.pending)
             if pending:
-                ledger.void(account, lot, pending, rules.rule)
+                ledger.void(account, lot, pending, rule)
                 left -= pending
                 lot = account.lot(lot.origin, lot.part)
         if lot is not None:
@@ -261,7 +303,9 @@ class _Source:
         if not left:
             return
         covered = own[0].available if own else 0
-        if covered < left:
+        if cause is not None:
+            own += [each for each in ledger.longest_first(account.open_lots()) if not own or each.ref != own[0].ref]
+        elif covered < left:
             mine = [each for each in account.open_lots() if each.order_id == self.order.order_id and each.available]
             known = {lot.ref for lot in own}
             own += [each for each in ledger.in_spend_order(account, self.version, mine) if each.ref not in known]
@@ -272,7 +316,7 @@ class _Source:
                     self.working.written_off += short
                 left -= short
         if left:
-            ledger.take(account, self.version, left, "revoke", "revoked", rules.rule, self.order.order_id, own)
+            ledger.take(account, self.version, left, "revoke", "revoked", rule, self.order.order_id, own)
 
     # -- caps
 
@@ -282,7 +326,7 @@ class _Source:
 
     def _limit(self, dated_by: str, portion: Portion) -> str:
         """The name under which a cut is remembered: by its order date for all that parts from a portion, else for it alone."""
-        return f"{portion.root if dated_by == 'order' else f'{portion.key}@grant'}/{self.source.id}"
+        return f"{portion.root if dated_by == 'order' else f'{portion.key}@{dated_by}'}/{self.source.id}"
 
     def _within_caps(self, portion: Portion, points: int, dated_by: str | None = None) -> int:
         """How many of these points the caps allow; they use the room up. A cut stays with the order (LEN-Q6, LEN-Q7)."""

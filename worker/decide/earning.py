@@ -111,9 +111,9 @@ def _base(version: Version, order: Order, line: OrderLine, pieces: int) -> Base:
     if not pieces:
         return _NOTHING
     earning = version.terms.earning
-    amount = part(line.goods, pieces, line.quantity)
+    amount = part(line.net_goods, pieces, line.quantity)
     if earning.tax == "inclusive":
-        amount += part(line.tax, pieces, line.quantity)
+        amount += part(line.net_tax, pieces, line.quantity)
     if earning.fees == "earn" and order.fees:
         amount += part(_fees_of(order, line), pieces, line.quantity)
     if exchange.by_line(version, order):
@@ -125,7 +125,7 @@ def _base(version: Version, order: Order, line: OrderLine, pieces: int) -> Base:
 def _fees_of(order: Order, line: OrderLine) -> int:
     """A line's share of the order's fees: by amounts with tax over the ordered goods that earn."""
     lines = [each for each in order.lines if each.earns and not each.replacement]
-    shares = spread(order.fees, [each.goods + each.tax for each in lines])
+    shares = spread(order.fees - order.fees_back, [each.goods + each.tax for each in lines])
     return next((share for each, share in zip(lines, shares, strict=True) if each.line_id == line.line_id), 0)
 
 

@@ -15,20 +15,27 @@ from contracts.events import (
     ExchangeReceived,
     ExchangeRequested,
     ExchangeShipped,
+    ExchangeWithdrawn,
     MemberEnrolled,
     MemberErased,
     MemberRegistered,
     OrderCancelled,
     OrderPaid,
     OrderPlaced,
+    OrderReinstated,
     OrderRescheduled,
+    PaymentChargedBack,
+    PaymentFailed,
     PointsAdjusted,
     PointsHeld,
     PointsReleased,
+    PointsVoided,
     RedemptionReleased,
     RedemptionRequested,
+    RefundIssued,
     ReturnReceived,
     ReturnRequested,
+    ReturnWithdrawn,
     ReviewPosted,
     RewardRequested,
     ShipmentDelivered,
@@ -36,14 +43,32 @@ from contracts.events import (
     SubscriptionPointsSet,
     SurveyWon,
 )
-from worker.decide import members, opening, orders, requests, retelling, reversal, rewards, subscriptions
+from worker.decide import (
+    hindsight,
+    members,
+    opening,
+    orders,
+    refunds,
+    reinstating,
+    requests,
+    retelling,
+    reversal,
+    rewards,
+    shipments,
+    subscriptions,
+    voiding,
+)
 from worker.decide.account import Account
 from worker.decide.program import Version
-from worker.decide.state import ItemKey
+from worker.decide.state import ItemKey, cause_of
 
 
 def _nothing(data: Any, version: Version | None) -> Iterable[ItemKey]:
     return ()
+
+
+def _brings_nothing(account: Account, data: Any) -> str | None:
+    return None
 
 
 def _always(data: Any) -> bool:
@@ -56,15 +81,18 @@ def _never(data: Any) -> bool:
 
 class FactType(NamedTuple):
     """`handle`: what the event does to an account. `items`: what it names besides its order, under the terms of its time where
-    they are known. `all_open`: whether it asks for every open lot."""
+    they are known. `all_open`: whether it asks for every open lot. `brings`: what stands now, so that what was told before it
+    takes effect. `grants`: whether it may grant points by itself, which can be taken back."""
 
     handle: Callable[[Account, Any], None]
     all_open: Callable[[Any], bool]
     items: Callable[[Any, Version | None], Iterable[ItemKey]] = _nothing
+    brings: Callable[[Account, Any], str | None] = _brings_nothing
+    grants: bool = False
 
 
 def _of_order(data: OrderPlaced, version: Version | None) -> Iterable[ItemKey]:
-    found: list[ItemKey] = [("early", data.order_id)]
+    found: list[ItemKey] = [("early", orders.name_of(data.order_id))]
     if data.redemption_id is not None:
         found.append(("request", f"redemption:{data.redemption_id}"))
     if data.course == "subscription" or data.subscription_id is not None:
@@ -81,8 +109,30 @@ def _of_subscription(data: SubscriptionPointsSet, version: Version | None) -> It
     return found
 
 
+def _of_shipment(data: ShipmentDispatched, version: Version | None) -> Iterable[ItemKey]:
+    return () if data.shipment_id is None else (("early", hindsight.shipment(data.order_id, data.shipment_id)),)
+
+
+def _of_return(data: ReturnWithdrawn, version: Version | None) -> Iterable[ItemKey]:
+    return (("early", hindsight.of_return(data.order_id, data.return_id)),)
+
+
+def _of_exchange(data: ExchangeWithdrawn, version: Version | None) -> Iterable[ItemKey]:
+    return (("early", hindsight.of_exchange(data.order_id, data.exchange_id)),)
+
+
+def _of_cancel(data: OrderCancelled, version: Version | None) -> Iterable[ItemKey]:
+    return (("early", reinstating.name_of(data.order_id)),)
+
+
+def _cancel_stands(account: Account, data: OrderCancelled) -> str | None:
+    order = account.order(data.order_id)
+    stands = order is not None and order.status == "open" and any(line.cancelled for line in order.lines)
+    return reinstating.name_of(data.order_id) if stands else None
+
+
 def _of_redemption(data: RedemptionRequested | RedemptionReleased, version: Version | None) -> Iterable[ItemKey]:
-    return (("request", f"redemption:{data.redemption_id}"),)
+    return ("request", f"redemption:{data.redemption_id}"), ("early", requests.name_of(data.redemption_id))
 
 
 def _of_reward(data: RewardRequested, version: Version | None) -> Iterable[ItemKey]:
@@ -90,7 +140,15 @@ def _of_reward(data: RewardRequested, version: Version | None) -> Iterable[ItemK
 
 
 def _of_hold(data: PointsHeld | PointsReleased, version: Version | None) -> Iterable[ItemKey]:
-    return (("setting", f"hold:{data.order_id or members.MANUAL_HOLD}"),)
+    name = members.hold_of(data)
+    return ("setting", name), ("early", name)
+
+
+def _of_voided(data: PointsVoided, version: Version | None) -> Iterable[ItemKey]:
+    if data.event is None:
+        return ()
+    origin = cause_of(data.event.source, data.event.id)
+    return ("early", voiding.name_of(origin)), ("setting", members.promise_of(origin))
 
 
 def _of_opening(data: BalanceOpened, version: Version | None) -> Iterable[ItemKey]:
@@ -101,34 +159,55 @@ def _of_review(data: ReviewPosted, version: Version | None) -> Iterable[ItemKey]
     return (("mark", f"bought:{data.sku}"),)
 
 
+def _order_stands(account: Account, data: OrderPlaced) -> str | None:
+    order = account.order(data.order_id)
+    return orders.name_of(data.order_id) if order is not None and order.status == "open" else None
+
+
+def _reservation_stands(account: Account, data: RedemptionRequested) -> str | None:
+    request = account.request("redemption", data.redemption_id)
+    return requests.name_of(data.redemption_id) if request is not None and request.status == "accepted" else None
+
+
+def _hold_stands(account: Account, data: PointsHeld) -> str | None:
+    return members.hold_of(data) if members.is_held(account, data) else None
+
+
 def _uses_points(data: OrderPlaced) -> bool:
     return bool(data.points_used or data.use_all_points or data.redemption_id)
 
 
 # The data's type is the key, so what its row calls is given data of it.
 FACT_TYPES: Final[Mapping[type[Any], FactType]] = {
-    OrderPlaced: FactType(retelling.placed, _uses_points, _of_order),
+    OrderPlaced: FactType(retelling.placed, _uses_points, _of_order, _order_stands),
     OrderPaid: FactType(orders.paid, _never),
+    PaymentFailed: FactType(orders.payment_failed, _never),
+    PaymentChargedBack: FactType(refunds.charged_back, _always),
+    OrderReinstated: FactType(reinstating.reinstated, _always),
     OrderRescheduled: FactType(orders.rescheduled, _never),
-    ShipmentDispatched: FactType(orders.dispatched, _never),
-    ShipmentDelivered: FactType(orders.delivered, _never),
-    OrderCancelled: FactType(reversal.cancelled, _always),
+    ShipmentDispatched: FactType(shipments.dispatched, _never, _of_shipment, shipments.stands),
+    ShipmentDelivered: FactType(shipments.delivered, _never),
+    OrderCancelled: FactType(reversal.cancelled, _always, _of_cancel, _cancel_stands),
     ReturnRequested: FactType(reversal.return_requested, _always),
     ReturnReceived: FactType(reversal.return_received, _always),
+    RefundIssued: FactType(refunds.issued, _always),
+    ReturnWithdrawn: FactType(reversal.return_withdrawn, _always, _of_return),
     ExchangeRequested: FactType(reversal.exchange_requested, _always),
     ExchangeReceived: FactType(reversal.exchange_received, _always),
     ExchangeShipped: FactType(reversal.exchange_shipped, _always),
-    MemberRegistered: FactType(members.registered, _never),
-    MemberEnrolled: FactType(members.enrolled, _never),
+    ExchangeWithdrawn: FactType(reversal.exchange_withdrawn, _always, _of_exchange),
+    MemberRegistered: FactType(members.registered, _never, grants=True),
+    MemberEnrolled: FactType(members.enrolled, _never, grants=True),
     MemberErased: FactType(members.erased, _never),
-    BalanceOpened: FactType(opening.opened, _never, _of_opening),
-    ReviewPosted: FactType(members.review_posted, _never, _of_review),
-    SurveyWon: FactType(members.survey_won, _always),
-    ActivityCompleted: FactType(members.activity_completed, _always),
-    PointsAdjusted: FactType(members.adjusted, _always),
-    PointsHeld: FactType(members.held, _always, _of_hold),
+    BalanceOpened: FactType(opening.opened, _never, _of_opening, grants=True),
+    ReviewPosted: FactType(members.review_posted, _never, _of_review, grants=True),
+    SurveyWon: FactType(members.survey_won, _always, grants=True),
+    ActivityCompleted: FactType(members.activity_completed, _always, grants=True),
+    PointsAdjusted: FactType(members.adjusted, _always, grants=True),
+    PointsHeld: FactType(members.held, _always, _of_hold, _hold_stands),
     PointsReleased: FactType(members.released, _always, _of_hold),
-    RedemptionRequested: FactType(requests.reservation_requested, _always, _of_redemption),
+    PointsVoided: FactType(voiding.voided, _always, _of_voided),
+    RedemptionRequested: FactType(requests.reservation_requested, _always, _of_redemption, _reservation_stands),
     RedemptionReleased: FactType(requests.reservation_released, _always, _of_redemption),
     RewardRequested: FactType(rewards.requested, _always, _of_reward),
     SubscriptionPointsSet: FactType(subscriptions.points_set, _always, _of_subscription),

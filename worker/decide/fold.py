@@ -13,8 +13,8 @@ from pathlib import PurePath
 from traceback import extract_tb
 from typing import Final
 
-from contracts.events import Event, OrderPlaced
-from worker.decide import clock, early, payout
+from contracts.events import Event
+from worker.decide import clock, early, hindsight, payout, voiding
 from worker.decide.account import Account, Defect, NotLoaded, next_after
 from worker.decide.fact_types import FACT_TYPES
 from worker.decide.state import Moment, clock_moment
@@ -42,10 +42,9 @@ def fold(account: Account, facts: Iterable[Event], until: datetime | None = None
     NotLoaded when rows are missing (the account is then to be loaded and folded anew) and Defect when the fold broke its rules.
     """
     steps: list[Step] = []
-    for fact in facts:
-        told = account.decided.get((fact.source, fact.id))
-        if told is not None and told.withdraws:
-            continue
+    counting = [fact for fact in facts if not _is_withdrawn(account, fact)]
+    account.turning = hindsight.turning(counting)
+    for fact in counting:
         run_clock(account, fact.time, steps)
         steps.append(_apply(account, fact))
     if until is not None:
@@ -53,12 +52,15 @@ def fold(account: Account, facts: Iterable[Event], until: datetime | None = None
     return steps
 
 
+def _is_withdrawn(account: Account, fact: Event) -> bool:
+    told = account.decided.get((fact.source, fact.id))
+    return told is not None and told.withdraws
+
+
 def _apply(account: Account, fact: Event) -> Step:
     account.begin(moment_of(fact), fact)
     try:
         _handle(account, fact)
-        if isinstance(fact.data, OrderPlaced):
-            early.apply(account, fact.data.order_id, _handle)
         payout.look(account)
     except (NotLoaded, Defect):
         raise
@@ -68,7 +70,14 @@ def _apply(account: Account, fact: Event) -> Step:
 
 
 def _handle(account: Account, fact: Event) -> None:
-    FACT_TYPES[type(fact.data)].handle(account, fact.data)
+    """Do what a fact does, then what was told before that which it has brought to stand."""
+    of_type = FACT_TYPES[type(fact.data)]
+    of_type.handle(account, fact.data)
+    brought = of_type.brings(account, fact.data)
+    if brought is None and of_type.grants:
+        brought = voiding.name_of(account.cause)
+    if brought is not None:
+        early.apply(account, brought, fact.order_id, _handle)
 
 
 def run_clock(account: Account, until: datetime, steps: list[Step]) -> None:

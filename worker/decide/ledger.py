@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
 from msgspec.structs import replace
 
 from contracts.counting import counted
 from worker.decide import expiry
 from worker.decide.account import Account
-from worker.decide.lot_name import hand_back_part
+from worker.decide.lot_name import hand_back_part, is_grant
 from worker.decide.order_records import Spent
 from worker.decide.program import Version
 from worker.decide.state import Bucket, Entry, Lot, Reason
@@ -146,6 +147,12 @@ def in_spend_order(account: Account, version: Version, lots: Sequence[Lot] | Non
     return sorted(found, key=lambda lot: (lot.granted_at, lot.ref), reverse=True)
 
 
+def longest_first(lots: Iterable[Lot]) -> list[Lot]:
+    """Lots with available points, those that last longest first."""
+    found = [lot for lot in lots if lot.available]
+    return sorted(found, key=lambda lot: (lot.lapses_at or _LAST, lot.granted_at, lot.ref), reverse=True)
+
+
 def take(
     account: Account,
     version: Version,
@@ -246,10 +253,22 @@ def forfeit(account: Account, points: int, rule: str, order_id: str | None) -> N
     _post(account, "forfeit", points, "spent", "forfeited", rule, None, order_id)
 
 
+def take_again(
+    account: Account, points: int, source: Literal["forfeited", "lapsed"], rule: str, lot: Lot | None, order_id: str
+) -> None:
+    """Points that were lost to an order are used on it again, because what lost them is taken back."""
+    if lot is not None:
+        account.put_lot(replace(lot, lapsed=lot.lapsed - points))
+    _post(account, "forfeit" if source == "forfeited" else "lapse", points, source, "spent", rule, lot, order_id)
+
+
 def remember_revoked(account: Account, lot: Lot, points: int) -> None:
-    """Note in the lot of an order that points of it were revoked for cause: a return of its goods does not take them again."""
+    """Note in a lot that points of it were revoked for cause: a return of its goods, or of what it goes with, does not take them
+    again."""
     if lot.order_id is not None:
         account.put_lot(replace(lot, revoked=lot.revoked + points))
+    elif is_grant(lot.origin, lot.part):
+        account.put_lot(replace(lot, voided=lot.voided + points))
 
 
 def revoke_held(account: Account, points: int, rule: str) -> None:

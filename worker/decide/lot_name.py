@@ -15,6 +15,7 @@ NAME_BYTES_MAX: Final = 300
 _BEGINNING: Final = 40
 _DIGITS: Final = 64
 _HAND_BACK: Final = "~"
+_ORDER: Final = "order:"
 
 
 def bounded(name: str) -> str:
@@ -33,6 +34,16 @@ def bounded(name: str) -> str:
 def hand_back_part(part: str, cause: str) -> str:
     """The part of the lot into which a cause hands points of another one back: named by that cause alone, not by earlier ones."""
     return f"{part.partition(_HAND_BACK)[0]}{_HAND_BACK}{cause}"
+
+
+def order_origin(order_id: str) -> str:
+    """The origin of the lots of an order."""
+    return f"{_ORDER}{order_id}"
+
+
+def is_grant(origin: str, part: str) -> bool:
+    """Whether a lot of that name is what a fact granted: not an order's, and not points that came back beside it."""
+    return not origin.startswith(_ORDER) and _HAND_BACK not in part
 
 
 def lot_name(origin: str, part: str) -> str:

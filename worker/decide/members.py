@@ -21,7 +21,7 @@ from contracts.events import (
     SurveyWon,
 )
 from contracts.terms import Activity
-from worker.decide import crediting, expiry, ledger, order_update, orders, purchases, redemption, tiers
+from worker.decide import crediting, early, expiry, ledger, order_update, orders, purchases, redemption, tiers
 from worker.decide.account import Account
 from worker.decide.amounts import fraction
 from worker.decide.conditions import Subject, holds
@@ -31,6 +31,7 @@ from worker.decide.state import Grant, Lot, Mark, Setting
 from worker.decide.trace import Cut, Doing
 
 MANUAL_HOLD = "manual"
+ADJUSTMENT = "adjustment"
 _PROMISE = "promise:"
 
 
@@ -156,9 +157,14 @@ def _grant(account: Account, rule: Activity, origin: str, name: str, sku: str | 
 
 def _promise(account: Account, rule: Activity, name: str, sku: str | None, points: int) -> None:
     """Points that are credited some hours later, if the member takes part by then (LEN-28)."""
-    key = f"{_PROMISE}{account.cause}"
+    key = promise_of(account.cause)
     due_at = account.at + timedelta(hours=rule.delay_hours)
     account.add("setting", key, Setting(name=key, values=(rule.id, name, sku or ""), points=points, due_at=due_at))
+
+
+def promise_of(origin: str) -> str:
+    """The name of the setting that promises a grant."""
+    return f"{_PROMISE}{origin}"
 
 
 def promised(setting: Setting) -> str | None:
@@ -208,6 +214,18 @@ def _within_caps(account: Account, points: int) -> int:
     return points
 
 
+def free_caps(account: Account, lot: Lot, points: int) -> None:
+    """Points of an activity that were taken back use up no cap."""
+    version = account.program.at(lot.granted_at)
+    if not any(rule.id == lot.part for rule in version.terms.activities):
+        return
+    for name, cap in crediting.caps_of(version):
+        if "activity" in cap.consumed_by and cap.freed_by_reversal:
+            period = crediting.cap_period(name, cap, version.days.date_of(lot.granted_at).isoformat())
+            left = max(account.head.caps.get(period, 0) - points, 0)
+            account.head = replace(account.head, caps={**account.head.caps, period: left})
+
+
 def adjusted(account: Account, data: PointsAdjusted) -> None:
     """A manual grant or deduction (COM-C8), or the revocation of everything for cause (BEL-20)."""
     rules = account.version.terms.adjustment
@@ -216,7 +234,7 @@ def adjusted(account: Account, data: PointsAdjusted) -> None:
     elif data.points > 0:
         lot = Lot(
             origin=account.cause,
-            part="adjustment",
+            part=ADJUSTMENT,
             kind=data.kind or rules.kind,
             granted_at=account.at,
             points=data.points,
@@ -254,6 +272,21 @@ def _revoke_all(account: Account, rule: str) -> None:
         account.find("held_not_revoked", None, str(account.head.held))
 
 
+def hold_of(data: PointsHeld | PointsReleased) -> str:
+    """The name of the hold that a fact is about: that of its order, or of points alone."""
+    return _hold_named(data.order_id or MANUAL_HOLD)
+
+
+def _hold_named(name: str) -> str:
+    return f"hold:{name}"
+
+
+def is_held(account: Account, data: PointsHeld | PointsReleased) -> bool:
+    """Whether there is something to release."""
+    order = account.order(data.order_id) if data.order_id is not None else None
+    return (order is not None and order.held) or account.setting(hold_of(data)) is not None
+
+
 def held(account: Account, data: PointsHeld) -> None:
     """Points, or an order's, are set aside by hand (SCO-13, LEN-22). More than there is: what there is, and a finding."""
     rules = account.version.terms.adjustment
@@ -276,24 +309,31 @@ def held(account: Account, data: PointsHeld) -> None:
 
 
 def _add_hold(account: Account, spent: tuple[Spent, ...], rule: str, name: str) -> None:
-    hold = account.setting(f"hold:{name}") or Setting(name=name)
+    hold = account.setting(_hold_named(name)) or Setting(name=_hold_named(name))
     hold = replace(
         hold,
         points=hold.points + sum(each.points for each in spent),
         spent=(*hold.spent, *spent),
         rules=(*hold.rules, *(rule for _ in spent)),
     )
-    account.put("setting", f"hold:{name}", hold)
+    account.put("setting", hold.name, hold)
 
 
 def released(account: Account, data: PointsReleased) -> None:
     """Held points can be used again, by the rule that held them, if they have not lapsed meanwhile."""
-    name = data.order_id or MANUAL_HOLD
     if data.order_id is not None:
         order = orders.live(account, data.order_id)
-        if order is not None and order.held:
+        if order is None:
+            return
+        if order.held:
             order_update.keep(account, replace(order, held=False))
-    hold = account.setting(f"hold:{name}")
+        elif not is_held(account, data):
+            early.keep(account, hold_of(data), "released_without_hold", data.order_id)
+            return
+    elif data.points and not is_held(account, data):
+        early.keep(account, hold_of(data), "released_more_than_held", detail=str(data.points))
+        return
+    hold = account.setting(hold_of(data))
     points = data.points if data.points is not None else (hold.points if hold else 0)
     left = min(points, hold.points if hold else 0)
     if left < points:
@@ -310,4 +350,4 @@ def released(account: Account, data: PointsReleased) -> None:
         if each.points > each.back + n:
             kept.append((replace(each, back=each.back + n), rule))
     hold = replace(hold, points=still, spent=tuple(each for each, _ in kept), rules=tuple(rule for _, rule in kept))
-    account.put("setting", f"hold:{name}", hold if still else None)
+    account.put("setting", hold.name, hold if still else None)

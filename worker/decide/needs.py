@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from contracts.events import Event
+from worker.decide import voiding
 from worker.decide.change import Needs
 from worker.decide.fact_types import FACT_TYPES
 from worker.decide.program import Program
-from worker.decide.state import ItemKey
+from worker.decide.state import ItemKey, cause_of
 
 ROUNDS_MAX = 500
 """Every round loads what the one before found missing, nearly always all of it; more than this is a defect."""
@@ -31,5 +32,7 @@ def needs(facts: Iterable[Event], program: Program | None = None) -> Needs:
             items.add(("order", order_id))
             origins.add(f"order:{order_id}")
         items.update(of_type.items(fact.data, None if program is None else program.at(fact.time)))
+        if of_type.grants:
+            items.add(("early", voiding.name_of(cause_of(fact.source, fact.id))))
         all_open = all_open or of_type.all_open(fact.data)
     return Needs(frozenset(items), frozenset(origins), all_open)

@@ -15,6 +15,7 @@ from worker.decide.account import Account
 from worker.decide.state import Lot, Mark
 
 MARK = "balance.opened"
+PART = "opening"
 
 
 def opened(account: Account, data: BalanceOpened) -> None:
@@ -47,7 +48,7 @@ def _take_over(account: Account, opened_lot: OpenedLot, number: int) -> None:
     rules = account.version.terms.adjustment
     lot = Lot(
         origin=account.cause,
-        part=f"opening{number}",
+        part=f"{PART}{number}",
         kind=opened_lot.kind or rules.kind,
         granted_at=account.at,
         points=opened_lot.points,

@@ -17,8 +17,9 @@ class OrderLine(Record, frozen=True):
     """One line of an order (or of a replacement): what was bought, and what has become of the pieces.
 
     Amounts are of the whole line: `goods` ex tax after discount, `tax`. `used`: the points of the order's redemption that sit
-    on this line. Pieces: `unshipped` and not removed, `cancelled`, `returned` (or exchanged), `delivered` and not removed;
-    `awaiting`: taken out at the request of a return and not yet received; `gone`: already out when points were put on the line.
+    on this line. Pieces: `unshipped` and not removed, `cancelled` (of which `refused` had left), `returned` (or exchanged),
+    `delivered` and not removed; `awaiting`: taken out at the request of a return and not yet received; `gone`: already out
+    when points were put on the line.
     """
 
     line_id: str
@@ -33,11 +34,30 @@ class OrderLine(Record, frozen=True):
     earns: bool = True
     used: int = 0
     cancelled: int = 0
+    refused: int = 0
     returned: int = 0
     delivered: int = 0
     awaiting: int = 0
     gone: int = 0
     exchange_id: str | None = None  # of the exchange in which it was sent: no points were used on it
+    sent_as: str | None = None  # what the shop calls it, in an exchange
+    refunded: int = 0  # money with tax that went back without its goods, spread over all of its pieces
+    settled: int = 0  # money with tax that went back for pieces that are out
+
+    @property
+    def price(self) -> int:
+        """What the line costs with tax."""
+        return self.goods + self.tax
+
+    @property
+    def net_goods(self) -> int:
+        """Its amount ex tax, less what was refunded of it; rounded so that fewer points go."""
+        return self.goods - (self.refunded * self.goods // self.price if self.refunded else 0)
+
+    @property
+    def net_tax(self) -> int:
+        """Its tax, less what was refunded of it."""
+        return self.tax - (self.refunded * self.tax // self.price if self.refunded else 0)
 
     @property
     def replacement(self) -> bool:
@@ -118,11 +138,19 @@ class Bonus(Record, frozen=True):
 
 
 class HandBack(Record, frozen=True):
-    """Used points on their way back: `points` reach their lots at `at`."""
+    """Used points on their way back: `points` reach their lots at `at`. `cancel`: for a cancel, which may be taken back."""
 
     at: datetime
     points: int
     rule: str
+    cancel: bool = False
+
+
+class CalledOff(Record, frozen=True):
+    """What became of used points because of cancels: lost by a rule, or lapsed because they came back late."""
+
+    forfeited: int = 0
+    lapsed: int = 0
 
 
 class Order(Kept, frozen=True):
@@ -147,6 +175,7 @@ class Order(Kept, frozen=True):
     subscription_id: str | None = None
     currency: str = "JPY"
     fees: int = 0
+    fees_back: int = 0  # of the fees, what was refunded
     payment_method: str = ""
     points_used: int = 0
     fees_used: int = 0  # points that paid shipping and fees, because no goods were left for them
@@ -161,6 +190,7 @@ class Order(Kept, frozen=True):
     back: int = 0
     forfeited: int = 0
     due_back: tuple[HandBack, ...] = ()
+    called_off: CalledOff = CalledOff()
     earns: bool = True
     tier: str | None = None
     country: str | None = None  # where the member lived, if the terms ask for it
@@ -168,6 +198,8 @@ class Order(Kept, frozen=True):
     card_brand: str | None = None
     shipped_at: datetime | None = None  # of the latest shipment
     shipments: tuple[Shipment, ...] = ()  # those that were named and have not arrived as a whole
+    ahead: tuple[Shipment, ...] = ()  # what arrived and nobody has said yet that it left, by the id of its shipment ("" = none)
+    told: dict[str, str] = field(default_factory=dict)  # by what has an id of its own -> digest of what was said of it
     delivered_at: datetime | None = None
     planned_ship_date: date | None = None
     planned_delivery_date: date | None = None

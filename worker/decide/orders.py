@@ -1,30 +1,32 @@
-"""Facts about an order: placed, paid, rescheduled, shipped, delivered. Reversals are in `reversal`."""
+"""Facts about an order: placed, paid, rescheduled, and the pieces that others name. Shipments are in `shipments`, reversals in
+`reversal`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
 from hashlib import blake2b
 from typing import Any
 
 from msgspec.structs import replace
 
 from contracts.events import Line as PlacedLine
-from contracts.events import LineRef, OrderPaid, OrderPlaced, OrderRescheduled, ShipmentDelivered, ShipmentDispatched
+from contracts.events import LineRef, LineRefs, OrderPaid, OrderPlaced, OrderRescheduled, PaymentFailed, RefundLine
 from worker.decide import (
     early,
     exchange,
     expiry,
-    ledger,
+    hindsight,
     maturity,
     order_update,
     purchases,
     redemption,
-    rewards,
     subscriptions,
     tiers,
+    undoing,
 )
 from worker.decide.account import Account
-from worker.decide.order_records import Bonus, Order, OrderLine, Shipment
+from worker.decide.order_records import Bonus, Order, OrderLine
 from worker.decide.program import Version
 
 
@@ -146,11 +148,16 @@ def _earns(account: Account, data: OrderPlaced) -> bool:
     )
 
 
+def name_of(order_id: str) -> str:
+    """What facts told before an order are kept under."""
+    return f"order:{order_id}"
+
+
 def live(account: Account, order_id: str) -> Order | None:
     """The order that a fact is about, if anything can happen to it; where it does not stand (yet), the fact is kept for it."""
     order = account.order(order_id)
     if order is None or order.status == "rejected":
-        early.keep(account, order_id, "unknown_order" if order is None else "order_rejected")
+        early.keep(account, name_of(order_id), "unknown_order" if order is None else "order_rejected", order_id)
         return None
     return order if order.status == "open" else None
 
@@ -158,7 +165,7 @@ def live(account: Account, order_id: str) -> Order | None:
 def paid(account: Account, data: OrderPaid) -> None:
     """The payment of an order; a second one changes nothing and is a finding."""
     order = live(account, data.order_id)
-    if order is None:
+    if order is None or not undoing.counts(account, order, hindsight.PAYMENT, hindsight.payment(data.order_id)):
         return
     if order.paid_at is not None:
         account.find("paid_twice", data.order_id)
@@ -166,6 +173,15 @@ def paid(account: Account, data: OrderPaid) -> None:
     rules = account.program.named(order.terms).terms.membership
     late_start = rules.start_judged_at == "payment" and rules.starts_at is not None and account.at < rules.starts_at
     order_update.keep(account, replace(order, paid_at=account.at, earns=order.earns and not late_start))
+
+
+def payment_failed(account: Account, data: PaymentFailed) -> None:
+    """What was told as the payment did not come: the order waits for it as if it had not been told."""
+    order = live(account, data.order_id)
+    if order is not None:
+        # An attempt that failed before the one that came undoes nothing.
+        thing = hindsight.payment(data.order_id)
+        undoing.undo(account, order, hindsight.PAYMENT, thing, "nothing_paid", "", ahead=False)
 
 
 def rescheduled(account: Account, data: OrderRescheduled) -> None:
@@ -180,6 +196,48 @@ def rescheduled(account: Account, data: OrderRescheduled) -> None:
                 planned_delivery_date=data.planned_delivery_date or order.planned_delivery_date,
             ),
         )
+
+
+def content_of_lines(lines: LineRefs | tuple[PlacedLine, ...]) -> str:
+    """A digest of what a fact says of lines."""
+    said = lines if isinstance(lines, str) else "".join(each.model_dump_json() for each in lines)
+    return content_of(said.encode())
+
+
+def told_before(account: Account, order: Order, name: str, content: str, finding: str) -> bool:
+    """Whether something of an order was told under its own id already, which is a finding: it counts as it was told first."""
+    known = order.told.get(name)
+    if known is not None:
+        account.find(finding, order.order_id, f"{name}, {'same' if known == content else 'other'} lines")
+    return known is not None
+
+
+def is_named(ref: LineRef | RefundLine, line: OrderLine) -> bool:
+    """Whether a reference may mean a line."""
+    if ref.exchange_id is not None and line.exchange_id != ref.exchange_id:
+        return False
+    if ref.line_id is None:
+        return line.sku == ref.sku
+    return line.line_id == ref.line_id or (ref.exchange_id is not None and line.sent_as == ref.line_id)
+
+
+def _choice(lines: list[OrderLine], wanted: int, left: Mapping[str, int], preferred: Mapping[str, int]) -> bool:
+    """Whether pieces may be of one line or of another that is worth something else."""
+    for limits in (preferred, left):
+        room = [line for line in lines if min(left[line.line_id], limits.get(line.line_id, 0))]
+        covered = sum(min(left[line.line_id], limits.get(line.line_id, 0)) for line in room)
+        if wanted < covered:
+            return len({_worth(line) for line in room}) > 1
+        wanted -= covered
+        if not wanted:
+            return False
+    return False
+
+
+def _worth(line: OrderLine) -> tuple[object, ...]:
+    """What makes a piece of a line worth something else than a piece of another line of its product."""
+    a_piece = Fraction(line.goods, line.quantity), Fraction(line.tax, line.quantity), Fraction(line.used, line.quantity)
+    return *a_piece, line.category, line.tags, line.point_rate, line.earns, line.replacement
 
 
 def named_pieces(
@@ -198,16 +256,15 @@ def named_pieces(
     left, preferred = dict(room), dict(first or {})
     pieces: dict[str, int] = {}
     for ref in refs:
-        if ref.line_id is not None:
-            lines = [line for line in order.lines if line.line_id == ref.line_id]
-        else:
-            lines = [line for line in order.lines if line.sku == ref.sku]
-            if by_sku is not None:
-                lines.sort(key=by_sku)
+        lines = [line for line in order.lines if is_named(ref, line)]
         if not lines:
             account.find("unknown_line", order.order_id, ref.line_id or ref.sku or "")
             continue
         wanted = ref.quantity
+        if ref.line_id is None and by_sku is not None:
+            lines.sort(key=by_sku)
+            if _choice(lines, wanted, left, preferred):
+                account.find("line_chosen", order.order_id, ref.sku or "")
         for line, limits in [*((line, preferred) for line in lines), *((line, left) for line in lines)]:
             key = line.line_id
             n = min(wanted, left[key], limits.get(key, 0))
@@ -219,88 +276,3 @@ def named_pieces(
         if wanted:
             account.find("more_than_left", order.order_id, f"{ref.line_id or ref.sku} {wanted}")
     return pieces
-
-
-def dispatched(account: Account, data: ShipmentDispatched) -> None:
-    """Goods left: their portions part from the rest, and points set aside for the order are spent."""
-    order = live(account, data.order_id)
-    if order is None:
-        return
-    room = {line.line_id: line.unshipped for line in order.lines}
-    pieces = {key: n for key, n in room.items() if n} if data.lines == "all" else named_pieces(account, order, data.lines, room)
-    if not pieces:
-        # What was delivered before anybody said that it had left, left then.
-        if data.lines == "all" and not any(line.delivered for line in order.lines):
-            account.find("nothing_to_ship", data.order_id)
-        return
-    order = _ship(account, order, pieces)
-    if data.shipment_id is not None and account.program.named(order.terms).follows_deliveries:
-        order = replace(order, shipments=(*order.shipments, Shipment(data.shipment_id, pieces)))
-    order_update.keep(account, order)
-
-
-def _ship(account: Account, order: Order, pieces: Mapping[str, int]) -> Order:
-    """The order after some of its pieces left."""
-    order = subscriptions.take_set(account, order)
-    rewards.ship(account, order)
-    lines = tuple(replace(line, unshipped=line.unshipped - pieces.get(line.line_id, 0)) for line in order.lines)
-    order = replace(order, lines=lines, shipped_at=account.at)
-    if order.reserved:
-        ledger.capture(account, order.reserved, account.program.named(order.terms).terms.redemption.rule, order.order_id)
-        order = replace(order, reserved=0)
-    return maturity.part_off(account, order, "shipment", pieces)
-
-
-def delivered(account: Account, data: ShipmentDelivered) -> None:
-    """Goods arrived: of a named shipment, of the lines named, or else everything that has shipped, and if nothing has, all.
-
-    Some carriers tell the delivery only, or before the dispatch: what arrived has left.
-    """
-    order = live(account, data.order_id)
-    if order is None:
-        return
-    pieces = _arrived(account, order, data)
-    if not pieces:
-        return
-    unshipped = {line.line_id: pieces.get(line.line_id, 0) - (line.shipped - line.delivered) for line in order.lines}
-    left_now = {key: n for key, n in unshipped.items() if n > 0}
-    if left_now:
-        order = _ship(account, order, left_now)
-    lines = tuple(replace(line, delivered=line.delivered + pieces.get(line.line_id, 0)) for line in order.lines)
-    order = replace(order, lines=lines, delivered_at=account.at, shipments=_still_under_way(order.shipments, pieces, data))
-    order_update.keep(account, maturity.part_off(account, order, "delivery", pieces))
-
-
-def _arrived(account: Account, order: Order, data: ShipmentDelivered) -> dict[str, int]:
-    """The pieces of a delivery, by line."""
-    named = [each for each in order.shipments if each.shipment_id == data.shipment_id]
-    if named:
-        room = {line.line_id: line.shipped - line.delivered for line in order.lines}
-        room = {key: min(n, sum(each.pieces.get(key, 0) for each in named)) for key, n in room.items()}
-    else:
-        shipped = {line.line_id: line.shipped - line.delivered for line in order.lines}
-        nothing_left = not any(line.shipped for line in order.lines)
-        room = shipped if data.lines == "all" and not nothing_left else {
-            line.line_id: line.kept - line.delivered for line in order.lines
-        }
-        if data.shipment_id is not None and data.lines == "all":
-            # Of a shipment that nobody told by its id: not what left under another one.
-            for other in order.shipments:
-                room = {key: max(n - other.pieces.get(key, 0), 0) for key, n in room.items()}
-    if data.lines == "all":
-        return {key: n for key, n in room.items() if n}
-    return named_pieces(account, order, data.lines, room, {line.line_id: line.shipped - line.delivered for line in order.lines})
-
-
-def _still_under_way(shipments: tuple[Shipment, ...], pieces: Mapping[str, int], data: ShipmentDelivered) -> tuple[Shipment, ...]:
-    """The named shipments without what arrived: of the one named, else of the first that has it."""
-    left = dict(pieces)
-    found: list[Shipment] = []
-    for each in shipments:
-        if data.shipment_id is None or each.shipment_id == data.shipment_id:
-            gone = {key: min(n, left.get(key, 0)) for key, n in each.pieces.items()}
-            left = {key: n - gone.get(key, 0) for key, n in left.items()}
-            each = replace(each, pieces={key: n - gone[key] for key, n in each.pieces.items() if n > gone[key]})  # noqa: PLW2901
-        if each.pieces:
-            found.append(each)
-    return tuple(found)

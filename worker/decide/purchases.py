@@ -41,6 +41,14 @@ def remember(account: Account, order: Order) -> None:
         account.put("mark", name, replace(earlier, orders=earlier.orders + 1))
 
 
+def remember_again(account: Account, before: Order, after: Order) -> None:
+    """Note which products an order bought that it had bought no more. What their reviews had brought stays taken back."""
+    bought = set(_bought(before))
+    for name, mark in _marks(account, after, [sku for sku in _bought(after) if sku not in bought]):
+        earlier = mark or Mark(at=account.at)
+        account.put("mark", name, replace(earlier, orders=earlier.orders + 1))
+
+
 def forget(account: Account, before: Order, after: Order) -> None:
     """Note that an order bought some products no more, because what was left of them was cancelled."""
     bought = set(_bought(after))
@@ -68,7 +76,7 @@ def goes_with(account: Account, sku: str, grant: Grant) -> None:
 def _take_back(account: Account, grant: Grant, order_id: str) -> None:
     """Points of a grant are revoked, from its own lot first; what has lapsed or was revoked meanwhile is gone already."""
     lot = account.lot(grant.origin, grant.part)
-    left = grant.points
+    left = grant.points if lot is None else max(grant.points - lot.voided, 0)
     if lot is not None:
         gone = min(max(left - lot.available, 0), lot.lapsed + lot.revoked)
         lapsed = min(gone, lot.lapsed)

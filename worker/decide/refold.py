@@ -18,7 +18,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from contracts.events import Event
-from worker.decide import messages
+from worker.decide import hindsight, messages
 from worker.decide.account import Account
 from worker.decide.change import EVERYTHING, AccountChange, History, Loaded, PostedEntry, StoredStep
 from worker.decide.fold import fold, moment_of
@@ -125,6 +125,9 @@ def change_account(
     head = row.head if row is not None else blank()
     ordered = sorted(facts, key=lambda fact: fact.key) if len(facts) > 1 else list(facts)
     since = going_back(head, ordered, clock, withdrawn)
+    turned = hindsight.back_to(ordered, withdrawn, loaded.items)
+    if turned is not None:
+        since = turned if since is None else min(since, turned)
     if since is not None and (history is None or history.since > since):
         # Without a history, or with one that another worker's change has made too short meanwhile.
         raise Late(since)

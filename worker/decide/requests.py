@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from contracts.events import RedemptionReleased, RedemptionRequested
-from worker.decide import ledger, redemption
+from worker.decide import early, ledger, redemption
 from worker.decide.account import Account
 from worker.decide.state import Decision, Request, RequestType
 
@@ -42,6 +42,11 @@ def stands(account: Account, request: Request, verdict: Decision | None, *, offe
         account.put_request(replace(request, status="rejected", reason=verdict.reason))
         return False
     return True
+
+
+def name_of(redemption_id: str) -> str:
+    """What facts told before a reservation are kept under."""
+    return f"reservation:{redemption_id}"
 
 
 def reservation_requested(account: Account, data: RedemptionRequested) -> None:
@@ -87,7 +92,10 @@ def _against(account: Account, data: RedemptionRequested) -> str | None:
 def reservation_released(account: Account, data: RedemptionReleased) -> None:
     """A reservation is given up."""
     request = account.request("redemption", data.redemption_id)
-    if request is None or request.status != "accepted":
+    if request is None:
+        early.keep(account, name_of(data.redemption_id), "release_without_reservation", detail=data.redemption_id)
+        return
+    if request.status != "accepted":
         account.find("release_without_reservation", None, data.redemption_id)
         return
     _give_back(account, request, "released")

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from contracts.events import OrderPlaced
 from worker.decide import maturity, order_update, orders, purchases, redemption, reversal, tiers
 from worker.decide.account import Account
-from worker.decide.order_records import Order, OrderLine, Portion
+from worker.decide.order_records import CalledOff, Order, OrderLine, Portion
 from worker.decide.program import Version
 
 _ANY_TIME: Final = datetime.max.replace(tzinfo=UTC)
@@ -59,6 +59,7 @@ def _go_on(account: Account, version: Version, known: Order, data: OrderPlaced) 
         lines=lines,
         portions=(*portions, *(each for each in known.portions if each.parted_from is not None)),
         detached=known.points_used,
+        called_off=CalledOff(),
         shipped_at=None,
         shipments=(),
         delivered_at=None,
@@ -86,7 +87,7 @@ def _pay(account: Account, order: Order, points: int) -> Order:
 
 
 def _not_cancelled(line: OrderLine) -> OrderLine:
-    return replace(line, unshipped=line.quantity, cancelled=0, delivered=0, awaiting=0, used=0, gone=0)
+    return replace(line, unshipped=line.quantity, cancelled=0, refused=0, delivered=0, awaiting=0, used=0, gone=0)
 
 
 def _waiting_again(fresh: Portion, known: tuple[Portion, ...]) -> Portion:

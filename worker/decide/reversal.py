@@ -6,9 +6,11 @@ returns end where one full return ends.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from fractions import Fraction
-from typing import Literal
+from itertools import count
+from typing import Final, Literal
 
 from msgspec.structs import replace
 
@@ -16,17 +18,21 @@ from contracts.events import (
     ExchangeReceived,
     ExchangeRequested,
     ExchangeShipped,
+    ExchangeWithdrawn,
     LineRef,
     OrderCancelled,
     ReturnReceived,
     ReturnRequested,
+    ReturnWithdrawn,
 )
+from contracts.events import Line as PlacedLine
 from contracts.terms import UsedPoints
-from worker.decide import exchange, ledger, maturity, order_update, orders, purchases
+from worker.decide import exchange, hindsight, ledger, maturity, order_update, orders, purchases, undoing
 from worker.decide.account import Account
 from worker.decide.amounts import part
 from worker.decide.order_records import HandBack, Order, OrderLine, Spent
 from worker.decide.program import Version
+from worker.decide.state import cause_of
 from worker.decide.trace import Detached, Reversing
 
 Kind = Literal["cancel", "return", "exchange"]
@@ -40,22 +46,76 @@ def cancelled(account: Account, data: OrderCancelled) -> None:
 
 def return_requested(account: Account, data: ReturnRequested) -> None:
     """A return is announced; it counts now only where the terms say so (BEL-Q7)."""
-    _requested(account, data.order_id, data.lines, "return", data.reason)
+    if _counts(account, data, "return", "requested", data.return_id):
+        _requested(account, data.order_id, data.lines, "return", data.reason)
 
 
 def return_received(account: Account, data: ReturnReceived) -> None:
     """Returned goods arrived."""
-    _received(account, data.order_id, data.lines, "return", data.reason)
+    if _counts(account, data, "return", "received", data.return_id):
+        _received(account, data.order_id, data.lines, "return", data.reason)
+
+
+def return_withdrawn(account: Account, data: ReturnWithdrawn) -> None:
+    """A return is as if it had not been; one that is told under its id afterwards is a new one."""
+    order = orders.live(account, data.order_id)
+    if order is not None:
+        name, thing = hindsight.undone("return", data.return_id), hindsight.of_return(data.order_id, data.return_id)
+        undoing.undo(account, order, name, thing, "withdrawn_without_return", data.return_id)
 
 
 def exchange_requested(account: Account, data: ExchangeRequested) -> None:
     """An exchange is announced."""
-    _requested(account, data.order_id, data.lines, "exchange", None)
+    if _counts(account, data, "exchange", "requested", data.exchange_id):
+        _requested(account, data.order_id, data.lines, "exchange", None)
 
 
 def exchange_received(account: Account, data: ExchangeReceived) -> None:
     """The goods to be exchanged arrived: they are treated as returned (BEL-10, BEL-14)."""
-    _received(account, data.order_id, data.lines, "exchange", None)
+    if _counts(account, data, "exchange", "received", data.exchange_id):
+        _received(account, data.order_id, data.lines, "exchange", None)
+
+
+def exchange_withdrawn(account: Account, data: ExchangeWithdrawn) -> None:
+    """An exchange is as if it had not been, unless its replacement left before."""
+    order = orders.live(account, data.order_id)
+    if order is None:
+        return
+    if _replaced(order, data.exchange_id):
+        account.find("withdrawn_after_replacement", data.order_id, data.exchange_id)
+        return
+    name, thing = hindsight.undone("exchange", data.exchange_id), hindsight.of_exchange(data.order_id, data.exchange_id)
+    undoing.undo(account, order, name, thing, "withdrawn_without_exchange", data.exchange_id)
+
+
+def _replaced(order: Order, exchange_id: str) -> bool:
+    return any(line.exchange_id == exchange_id for line in order.lines)
+
+
+def _counts(
+    account: Account,
+    data: ReturnRequested | ReturnReceived | ExchangeRequested | ExchangeReceived,
+    kind: Literal["return", "exchange"],
+    how: Literal["requested", "received"],
+    id_: str | None,
+) -> bool:
+    """Whether a return or an exchange counts: its order stands, it is not undone, and it was not told under its id before.
+
+    The goods of one exchange may arrive apart.
+    """
+    order = orders.live(account, data.order_id)
+    if order is None:
+        return False
+    if id_ is None:
+        return True
+    thing = hindsight.of_return(data.order_id, id_) if kind == "return" else hindsight.of_exchange(data.order_id, id_)
+    if not _replaced(order, id_) and not undoing.counts(account, order, hindsight.undone(kind, id_), thing):
+        return False
+    name, content = hindsight.counted(kind, how, id_), orders.content_of_lines(data.lines)
+    if kind == "return" and orders.told_before(account, order, name, content, "return_twice"):
+        return False
+    account.put_order(replace(order, told={**order.told, name: content}))
+    return True
 
 
 def exchange_shipped(account: Account, data: ExchangeShipped) -> None:
@@ -64,30 +124,47 @@ def exchange_shipped(account: Account, data: ExchangeShipped) -> None:
     if order is None:
         return
     version = account.program.named(order.terms)
-    taken = {line.line_id for line in order.lines}
-    told = {line.line_id for line in order.lines if line.exchange_id == data.exchange_id}
-    named = []
-    for key, line in data.keyed_lines():
-        # Under the name that the shop gave it; one of before it, or none at all, is told apart by the exchange.
-        apart = f"{data.exchange_id}:{key}"
-        name = apart if line.line_id is None or (key in taken and key not in told) else key
-        named.append((name, line))
-    if any(key in taken for key, _ in named):
+    content = orders.content_of_lines(data.lines)
+    of_exchange = f"replaced:{cause_of(data.exchange_id, '')}"
+    parcel = f"{of_exchange}{content if data.shipment_id is None else f'#{data.shipment_id}'}"
+    if parcel in order.told:
         account.find("exchange_twice", data.order_id, data.exchange_id)
         return
+    earlier = sum(name.startswith(of_exchange) for name in order.told)
+    named = _named_apart(order, data)
     lines = tuple(
-        replace(orders.line_of(version, key, line), unshipped=0, exchange_id=data.exchange_id)
+        replace(orders.line_of(version, key, line), unshipped=0, exchange_id=data.exchange_id, sent_as=line.line_id)
         for key, line in named
     )
     pieces = {line.line_id: line.quantity for line in lines}
+    suffix = f"@{data.exchange_id}#{earlier + 1}" if earlier else f"@{data.exchange_id}"
     order = replace(
         order,
         lines=(*order.lines, *lines),
         bonus=(*order.bonus, *orders.bonuses(version, named)),
-        portions=(*order.portions, *maturity.open_portions(version, lines, f"@{data.exchange_id}")),
+        portions=(*order.portions, *maturity.open_portions(version, lines, suffix)),
         shipped_at=account.at,
+        told={**order.told, parcel: content},
     )
     order_update.keep(account, maturity.part_off(account, order, "shipment", pieces))
+
+
+def _named_apart(order: Order, data: ExchangeShipped) -> list[tuple[str, PlacedLine]]:
+    """The lines of a replacement under names of their own: what the shop calls them, and what it does not name, or calls as
+    another line, by the exchange and a number."""
+    taken = {line.line_id for line in order.lines}
+    named: list[tuple[str, PlacedLine]] = []
+    for place, line in data.keyed_lines():
+        name = place
+        if line.line_id is None or name in taken:
+            name = f"{data.exchange_id}:{place}"
+            for number in count(1):
+                if name not in taken:
+                    break
+                name = f"{data.exchange_id}:{number}" if line.line_id is None else f"{data.exchange_id}:{place}:{number}"
+        taken.add(name)
+        named.append((name, line))
+    return named
 
 
 def _requested(account: Account, order_id: str, lines: Lines, kind: Kind, reason: str | None) -> None:
@@ -110,7 +187,7 @@ def _received(account: Account, order_id: str, lines: Lines, kind: Kind, reason:
         pieces = room
     else:
         first = {line.line_id: line.awaiting for line in order.lines}
-        pieces = orders.named_pieces(account, order, lines, room, first, _given_up)
+        pieces = orders.named_pieces(account, order, lines, room, first, _given_up(account, order))
     ticked = {line.line_id: min(line.awaiting, pieces.get(line.line_id, 0)) for line in order.lines}
     order = replace(order, lines=tuple(replace(line, awaiting=line.awaiting - ticked[line.line_id]) for line in order.lines))
     rest = {key: n - ticked[key] for key, n in pieces.items() if n > ticked[key]}
@@ -131,14 +208,29 @@ def _reverse(account: Account, order_id: str, lines: Lines, kind: Kind, reason: 
             account.find("nothing_left", order_id)
     else:
         first = {line.line_id: line.unshipped if kind == "cancel" else line.shipped for line in order.lines}
-        pieces = orders.named_pieces(account, order, lines, room, first, _given_up)
+        pieces = orders.named_pieces(account, order, lines, room, first, _given_up(account, order))
     if pieces:
         _take_out(account, order, pieces, kind, reason, awaiting=awaiting)
 
 
-def _given_up(line: OrderLine) -> tuple[bool, bool, Fraction]:
-    """Which of several lines of one product a member gives up first: what replaced another, what earns nothing, the cheaper."""
+def _given_up(account: Account, order: Order) -> Callable[[OrderLine], tuple[object, ...]]:
+    """Which of several lines of one product is given up first, as the terms of the order say."""
+    return _GIVEN_UP[account.program.named(order.terms).terms.reversal.line_by_sku]
+
+
+def _for_the_member(line: OrderLine) -> tuple[object, ...]:
     return not line.replacement, line.earns, Fraction(line.goods, line.quantity)
+
+
+def _for_the_shop(line: OrderLine) -> tuple[object, ...]:
+    return line.replacement, not line.earns, -Fraction(line.goods, line.quantity)
+
+
+def _first(line: OrderLine) -> tuple[object, ...]:
+    return ()
+
+
+_GIVEN_UP: Final = {"for_the_member": _for_the_member, "for_the_shop": _for_the_shop, "first": _first}
 
 
 def _take_out(
@@ -168,6 +260,7 @@ def _without(line: OrderLine, n: int, kind: Kind, *, awaiting: bool) -> OrderLin
         line,
         unshipped=line.unshipped - from_unshipped,
         cancelled=line.cancelled + (n if kind == "cancel" else 0),
+        refused=line.refused + (n - from_unshipped if kind == "cancel" else 0),
         returned=line.returned + (0 if kind == "cancel" else n),
         awaiting=line.awaiting + (n if awaiting else 0),
     )
@@ -216,18 +309,21 @@ def _used_points(account: Account, version: Version, order: Order, kind: Kind, r
             account.journal.later[order.order_id, working.at] = account.moment, working
     if order.reserved:
         gone = min(points, order.reserved)
-        order = _return(account, version, order, gone, "held", rule.rule)
+        order = _return(account, version, order, gone, "held", rule.rule, cancel=kind == "cancel")
         order = replace(order, reserved=order.reserved - gone)
         points -= gone
     if not points:
         return order
     if rule.outcome == "forfeited":
         ledger.forfeit(account, points, rule.rule, order.order_id)
-        return replace(order, forfeited=order.forfeited + points, spent=_used_up(order.spent, points))
+        off = order.called_off
+        off = replace(off, forfeited=off.forfeited + points) if kind == "cancel" else off
+        return replace(order, forfeited=order.forfeited + points, spent=_used_up(order.spent, points), called_off=off)
     at = version.days.days_after(account.at, rule.days)
     if at > account.at:
-        return replace(order, due_back=(*order.due_back, HandBack(at=at, points=points, rule=rule.rule)))
-    return _return(account, version, order, points, "spent", rule.rule)
+        later = HandBack(at=at, points=points, rule=rule.rule, cancel=kind == "cancel")
+        return replace(order, due_back=(*order.due_back, later))
+    return _return(account, version, order, points, "spent", rule.rule, cancel=kind == "cancel")
 
 
 def _working(
@@ -262,9 +358,10 @@ def _used_up(spent: tuple[Spent, ...], points: int) -> tuple[Spent, ...]:
 
 
 def _return(
-    account: Account, version: Version, order: Order, points: int, source: Literal["spent", "held"], rule: str
+    account: Account, version: Version, order: Order, points: int, source: Literal["spent", "held"], rule: str, *, cancel: bool
 ) -> Order:
     """Used points go back to the lots they came from, in the order in which they were spent."""
+    lapsed = account.head.lapsed
     spent = _used_up(order.spent, points)
     shares = [(each, marked.back - each.back) for each, marked in zip(order.spent, spent, strict=True) if marked.back > each.back]
     ledger.need_lots(account, version, [each for each, _ in shares], "hand_back")
@@ -273,6 +370,9 @@ def _return(
     left = points - sum(n for _, n in shares)
     if left:
         ledger.give_back_unnamed(account, version, left, source, rule, order.order_id)
+    lapsed = account.head.lapsed - lapsed
+    if cancel and lapsed:
+        order = replace(order, called_off=replace(order.called_off, lapsed=order.called_off.lapsed + lapsed))
     return replace(order, spent=spent, back=order.back + points)
 
 
@@ -282,5 +382,5 @@ def return_due(account: Account, order: Order, at: datetime) -> Order:
     due = [each for each in order.due_back if each.at <= at]
     order = replace(order, due_back=tuple(each for each in order.due_back if each.at > at))
     for each in due:
-        order = _return(account, version, order, each.points, "spent", each.rule)
+        order = _return(account, version, order, each.points, "spent", each.rule, cancel=each.cancel)
     return order

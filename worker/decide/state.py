@@ -44,7 +44,7 @@ ItemKey = tuple[ItemKind, str]
 
 CLOCK_RANK = 0
 CLOCK_SOURCE = ""  # that of no event, whatever producers call themselves
-FORMAT: Final = 5
+FORMAT: Final = 6
 """The form in which accounts are kept (head, lots, items, before-images). One kept in another is folded anew from its facts when
 it is touched next: raise it whenever a release reads these otherwise than the one before wrote them."""
 FOLD_VERSION: Final = 2
@@ -103,7 +103,8 @@ def clock_moment(at: datetime) -> Moment:
 
 
 class Lot(Record, frozen=True):
-    """Points of one grant that are still in the account, or were lost by lapse or revoked; a lot that is spent is not kept.
+    """Points of one grant that are still in the account, or were lost by lapse or revoked. One that is spent is kept only where
+    it is no order's, so that the grant can be taken back: what an order granted, the order knows.
 
     `origin` is the order (`order:ID`) or the fact that granted it, `part` tells its lots apart; both name the lot for ever.
     `matures_at` is None until what it waits for has happened, `lapses_at` (after its last day) if the pool or nothing ends it.
@@ -119,6 +120,7 @@ class Lot(Record, frozen=True):
     available: int = 0
     lapsed: int = 0
     revoked: int = 0  # for cause, so that a return of its goods does not take them again
+    voided: int = 0  # of a grant that is no order's: taken back, from here or from elsewhere
     order_id: str | None = None
     matures_at: datetime | None = None
     expires_on: date | None = None
@@ -271,7 +273,7 @@ class Finding(Kept, frozen=True):
 
 
 class EarlyFact(Record, frozen=True):
-    """A fact of before its order, without what named a person; `finding`: as what it is told until it takes effect."""
+    """A fact of before what it is about, without what named a person; `finding`: as what it is told until it takes effect."""
 
     at: datetime
     source: str
@@ -280,10 +282,11 @@ class EarlyFact(Record, frozen=True):
     program: str | None
     body: bytes
     finding: str
+    detail: str = ""
 
 
 class Early(Kept, frozen=True):
-    """Facts about an order that were told for a time at which it did not stand, in the order in which they were folded."""
+    """Facts about one thing that were told for a time at which it did not stand, in the order in which they were folded."""
 
     facts: tuple[EarlyFact, ...]
     due_at: datetime | None = None

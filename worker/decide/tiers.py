@@ -70,13 +70,13 @@ def _worth(version: Version, tiers: Tiers, order: Order) -> int:
     for line in order.lines:
         n = _pieces(tiers, order, line)
         whole = whole and n > 0
-        amount += part(line.goods, n, line.quantity)
+        amount += part(line.net_goods, n, line.quantity)
         if measure.tax == "inclusive":
-            amount += part(line.tax, n, line.quantity)
+            amount += part(line.net_tax, n, line.quantity)
         if measure.points_used == "net":
             amount -= exchange.worth(version, order, part(line.used, n, line.quantity))
     if measure.shipping and whole:
-        amount += order.fees
+        amount += order.fees - order.fees_back
     return exchange.in_program_currency(version, order, max(amount, 0))
 
 
@@ -133,17 +133,21 @@ def count(account: Account, order: Order) -> Order:
     return order
 
 
-def count_points(account: Account, points: int, of: Literal["activity", "adjustment"]) -> None:
-    """Points that come from no order count on the day of their grant, where points of that origin are what is measured."""
+def count_points(
+    account: Account, points: int, of: Literal["activity", "adjustment"], granted_at: datetime | None = None
+) -> None:
+    """Points that come from no order count on the day of their grant (now, if it is not given), where points of that origin are
+    what is measured. Below zero: those that were taken back."""
     version = account.version
     tiers = version.terms.tiers
     if tiers is None or tiers.measure.of != "points" or of not in tiers.measure.points_from:
         return
     start(account, version)
-    bucket = bucket_of(version, tiers, version.days.date_of(account.at))
-    _forget_lost(account, version, tiers)
+    bucket = bucket_of(version, tiers, version.days.date_of(granted_at or account.at))
+    if points > 0:
+        _forget_lost(account, version, tiers)
     add(account, bucket, points)
-    judge(account, version, "more", bucket)
+    judge(account, version, "more" if points > 0 else "less", bucket)
 
 
 def _recount(counted: Mapping[str, int], worth: int, bucket: str) -> dict[str, int]:

@@ -7,14 +7,23 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from contracts.events import EVENT_TYPES, CountedAmount, OpenedLot
+from contracts.events import EVENT_TYPES, CountedAmount, EventRef, OpenedLot, RefundLine
 from contracts.events.base import Contract
 from contracts.events.fields import COUNTRY_PATTERN, CURRENCY_PATTERN, DATE_PATTERN, ID_PATTERN, PRINTABLE_PATTERN, RATE_PATTERN
 from contracts.events.parts import BonusPoints, Line, LineRef
 from worker.decode.record import BrokenRecordError
 
-MONEY_FIELDS: Final = frozenset({"unit_price", "discount", "tax", "list_price", "shipping_fee", "other_fees"})
-_MODELS: Final[tuple[type[Contract], ...]] = (*EVENT_TYPES.values(), Line, LineRef, BonusPoints, OpenedLot, CountedAmount)
+MONEY_FIELDS: Final = frozenset({"unit_price", "discount", "tax", "list_price", "shipping_fee", "other_fees", "amount"})
+_MODELS: Final[tuple[type[Contract], ...]] = (
+    *EVENT_TYPES.values(),
+    Line,
+    LineRef,
+    BonusPoints,
+    OpenedLot,
+    CountedAmount,
+    EventRef,
+    RefundLine,
+)
 FIELDS: Final = frozenset(name for model in _MODELS for name in model.model_fields)
 """Every name of a field of data: only these may be told, as any other was made by whoever sent it."""
 _PATTERNS: Final = {

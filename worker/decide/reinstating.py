@@ -1,0 +1,165 @@
+"""What was cancelled goes on: the pieces wait again, points used sit on them again, and they earn as they would have.
+
+The order keeps its date, its terms and its payment. Points that were on their way back, lost by a rule, or lapsed only because
+they came back late count as there; where the rest is not there, the whole is refused with a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from contracts.events import OrderReinstated
+from worker.decide import early, ledger, maturity, order_update, orders, purchases, reversal, tiers
+from worker.decide.account import Account
+from worker.decide.lot_name import bounded
+from worker.decide.order_records import HandBack, Order, OrderLine, Portion, Spent
+from worker.decide.program import Version
+
+
+def name_of(order_id: str) -> str:
+    """What is kept under that takes a cancel back and was told before it."""
+    return f"cancel:{order_id}"
+
+
+def reinstated(account: Account, data: OrderReinstated) -> None:
+    """Pieces that were cancelled go on; of none it waits for a cancel that is told a moment later."""
+    order = orders.live(account, data.order_id)
+    if order is None:
+        return
+    room = {line.line_id: line.cancelled for line in order.lines}
+    if not any(room.values()):
+        early.keep(account, name_of(data.order_id), "nothing_to_reinstate", data.order_id)
+        return
+    if data.lines == "all":
+        pieces = {key: n for key, n in room.items() if n}
+    else:
+        pieces = orders.named_pieces(account, order, data.lines, room)
+    if not pieces:
+        return
+    version = account.program.named(order.terms)
+    sent = {line.line_id: max(pieces.get(line.line_id, 0) - (line.cancelled - line.refused), 0) for line in order.lines}
+    lines = tuple(_again(line, pieces.get(line.line_id, 0), sent[line.line_id]) for line in order.lines)
+    after = replace(order, lines=lines, portions=_with_pieces(account, version, order, pieces, sent))
+    paid = _pay_again(account, version, after)
+    if paid is None:
+        account.find("reinstatement_not_covered", data.order_id)
+        return
+    purchases.remember_again(account, order, paid)
+    if not any(line.kept for line in order.lines):
+        tiers.ordered(account, paid, again=True)
+    order_update.keep(account, paid)
+
+
+def _again(line: OrderLine, n: int, sent: int) -> OrderLine:
+    waits = line.unshipped + n - sent
+    return replace(line, cancelled=line.cancelled - n, refused=line.refused - sent, unshipped=waits) if n else line
+
+
+def _with_pieces(
+    account: Account, version: Version, order: Order, pieces: Mapping[str, int], sent: Mapping[str, int]
+) -> tuple[Portion, ...]:
+    """The portions with pieces that are there again: what had left in the last one that left, the rest where it waits."""
+    portions = list(order.portions)
+    for line in order.lines:
+        root = _root_of(version, order, line)
+        gone = [index for index, each in enumerate(portions) if each.root == root and each.triggered_at is not None]
+        left = pieces.get(line.line_id, 0)
+        back = sent[line.line_id] if gone else 0
+        if back:
+            _put(portions, max(gone, key=lambda index: (portions[index].triggered_at or account.at, index)), line.line_id, back)
+            left -= back
+        if left:
+            waiting = [index for index, each in enumerate(portions) if each.root == root and each.triggered_at is None]
+            if not waiting:
+                waiting = [len(portions)]
+                portions.append(Portion(key=bounded(f"{root}@{account.cause}"), pieces={}, parted_from=root))
+            _put(portions, waiting[0], line.line_id, left)
+    return tuple(portions)
+
+
+def _put(portions: list[Portion], index: int, line_id: str, n: int) -> None:
+    portion = portions[index]
+    portions[index] = replace(portion, pieces={**portion.pieces, line_id: portion.pieces.get(line_id, 0) + n})
+
+
+def _root_of(version: Version, order: Order, line: OrderLine) -> str:
+    """The key of the portion in which a line began."""
+    own = bounded(line.line_id) if version.terms.maturity.by == "line" and not line.replacement else maturity.WHOLE
+    roots = [each.root for each in order.portions if line.line_id in each.pieces]
+    return next(iter(roots), own)
+
+
+def _pay_again(account: Account, version: Version, order: Order) -> Order | None:
+    """The order with points on its goods again that had come off them; None: they are not there."""
+    points = (order.points_used - order.standing) - reversal.detached(version, order)
+    if points <= 0:
+        return order
+    account.need_all_open()
+    due, coming = _not_coming(order.due_back, points)
+    lost = min(points - coming, order.called_off.forfeited)
+    late = _lapsed_late(account, order, min(points - coming - lost, order.called_off.lapsed))
+    rest = points - coming - lost - sum(n for _, n in late)
+    if rest > max(account.head.available, 0):
+        return None
+    rule = version.terms.redemption.rule
+    if lost:
+        ledger.take_again(account, lost, "forfeited", rule, None, order.order_id)
+    for each, n in late:
+        lot = account.lot(each.origin, each.part)
+        assert lot is not None
+        ledger.take_again(account, n, "lapsed", rule, lot, order.order_id)
+    lapsed = sum(n for _, n in late)
+    off = order.called_off
+    order = replace(
+        order,
+        due_back=due,
+        forfeited=order.forfeited - lost,
+        back=order.back - lapsed - rest,
+        called_off=replace(off, forfeited=off.forfeited - lost, lapsed=off.lapsed - lapsed),
+        spent=_standing_again(order.spent, lost + lapsed),
+    )
+    if not rest:
+        return order
+    if version.terms.redemption.taken_at == "shipment" and order.shipped_at is None:
+        spent = ledger.hold(account, version, rest, "reserve", rule, order.order_id)
+        return replace(order, spent=(*order.spent, *spent), reserved=order.reserved + rest)
+    return replace(order, spent=(*order.spent, *ledger.take(account, version, rest, "redeem", "spent", rule, order.order_id)))
+
+
+def _not_coming(due_back: tuple[HandBack, ...], points: int) -> tuple[tuple[HandBack, ...], int]:
+    """What is on its way back without points of cancels that stay on the goods, the last ones first; and how many those are."""
+    left, kept = points, []
+    for each in reversed(due_back):
+        n = min(left, each.points) if each.cancel else 0
+        left -= n
+        if each.points > n:
+            kept.append(replace(each, points=each.points - n))
+    return tuple(reversed(kept)), points - left
+
+
+def _lapsed_late(account: Account, order: Order, points: int) -> list[tuple[Spent, int]]:
+    """Points of the order that lapsed as they came back, by what they were spent from."""
+    account.need(origins=[each.origin for each in order.spent] if points else ())
+    left, found = points, []
+    seen: dict[str, int] = {}
+    for each in reversed(order.spent):
+        lot = account.lot(each.origin, each.part) if left else None
+        if lot is not None:
+            n = min(left, each.back, lot.lapsed - seen.get(lot.ref, 0))
+            if n > 0:
+                seen[lot.ref] = seen.get(lot.ref, 0) + n
+                found.append((each, n))
+                left -= n
+    return found
+
+
+def _standing_again(spent: tuple[Spent, ...], points: int) -> tuple[Spent, ...]:
+    """Points of lots that were marked as not to be given back, and are to be again: those marked last first."""
+    left, marked = points, []
+    for each in reversed(spent):
+        n = min(left, each.back)
+        left -= n
+        marked.append(replace(each, back=each.back - n) if n else each)
+    return tuple(reversed(marked))
