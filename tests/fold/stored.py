@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from contracts.events import Event, OrderPlaced
 from tests.fold.histories import History as Life
-from worker.decide.account import Account, next_after
+from worker.decide.account import Account
 from worker.decide.change import (
     EVERYTHING,
     AccountChange,
@@ -29,6 +29,7 @@ from worker.decide.change import (
     StoredStep,
 )
 from worker.decide.fold import fold, moment_of
+from worker.decide.instants import next_after
 from worker.decide.lot_name import is_grant
 from worker.decide.order_records import Order
 from worker.decide.program import Program

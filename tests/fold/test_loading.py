@@ -12,7 +12,8 @@ from contracts.events import Event
 from tests.fold.stored import StoredAccounts
 from tests.fold.variants import as_shipped
 from tests.rules.story import Story, instant, line
-from worker.decide.account import Account, Defect
+from worker.decide.account import Account
+from worker.decide.errors import Defect
 from worker.decide.program import Program
 from worker.decide.state import Certainty, Request
 from worker.decide.statement import statement

@@ -23,8 +23,9 @@ from tests.fold.histories import History, history
 from tests.fold.stored import Book, StoredAccounts, write
 from tests.fold.test_returns import told
 from tests.fold.variants import as_shipped, values_of, variant
-from worker.decide.account import Account, NotLoaded
+from worker.decide.account import Account
 from worker.decide.change import EVERYTHING, AccountChange, Loaded, Needs
+from worker.decide.errors import NotLoaded
 from worker.decide.program import Program
 from worker.decide.refold import Clock
 from worker.decide.state import Head, Lot, Mark, blank, clock_moment

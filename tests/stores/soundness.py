@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from tests.stores.memory_tables import Account, Tables
-from worker.decide.account import next_after
+from worker.decide.instants import next_after
 from worker.decide.state import CLOCK_RANK, CLOCK_SOURCE
 from worker.persist import Violation
 

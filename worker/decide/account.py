@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import chain
-from typing import Final, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 from msgspec.structs import replace
 
 from contracts.events import Event
 from worker.decide.change import NOTHING, Needs
+from worker.decide.errors import Defect, NotLoaded
+from worker.decide.instants import due_of, next_after
 from worker.decide.lot_name import is_grant, lot_name
 from worker.decide.order_records import Order
 from worker.decide.program import Program, Version
@@ -39,37 +41,6 @@ from worker.decide.step import Answer, Notice, Step, TierMove
 from worker.decide.trace import Trace
 
 _I = TypeVar("_I", Order, Request, Setting)
-TICK: Final = timedelta(microseconds=1)
-
-
-def next_after(last: Moment, due: datetime) -> datetime:
-    """When the clock does what is due: what became due in the past (terms that changed, a date worked out late) comes right after
-    the last moment, so that steps stay in business order and no two have the same moment."""
-    return due if due > last.at else last.at + TICK
-
-
-def _due(row: Lot | Item) -> datetime | None:
-    """The next instant at which the clock changes a row."""
-    if not isinstance(row, Lot):
-        return row.due_at
-    due = row.matures_at if row.pending else None
-    if row.available:
-        for at in (row.lapses_at, row.notice_at):
-            if at is not None and (due is None or at < due):
-                due = at
-    return due
-
-
-class NotLoaded(Exception):
-    """The fold needs rows that were not loaded: load these as well and fold again."""
-
-    def __init__(self, *, all_open: bool = False, items: Iterable[ItemKey] = (), origins: Iterable[str] = ()) -> None:
-        self.needs = Needs(frozenset(items), frozenset(origins), all_open)
-        super().__init__(f"not loaded: {self.needs}")
-
-
-class Defect(Exception):
-    """The fold broke one of its own rules: our fault, never the record's. The account is fenced."""
 
 
 class Account:
@@ -260,15 +231,15 @@ class Account:
         """The earliest instant at which a row has something due. Every row is looked at the first time, and when one that had it
         was touched; else only those that the step touched can be earlier, so that an account with many lots stays quick."""
         rows = chain(self._before_lots.values(), self._before_items.values())
-        if not self._rows_known or any(_due(row) == self._rows_due for row in rows if row is not None):
+        if not self._rows_known or any(due_of(row) == self._rows_due for row in rows if row is not None):
             self._rows_known = True
-            return min(filter(None, map(_due, chain(self.lots.values(), self.items.values()))), default=None)
+            return min(filter(None, map(due_of, chain(self.lots.values(), self.items.values()))), default=None)
         first = self._rows_due
         return min(self._touched_due() if first is None else (first, *self._touched_due()), default=None)
 
     def _touched_due(self) -> list[datetime]:
         """When the rows that the open step touched have something due."""
-        lots = (_due(self.lots[ref]) for ref in self._before_lots if ref in self.lots)
+        lots = (due_of(self.lots[ref]) for ref in self._before_lots if ref in self.lots)
         items = (item.due_at for item in map(self.items.get, self._before_items) if item is not None)
         return [due for due in chain(lots, items) if due is not None]
 

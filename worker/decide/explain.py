@@ -16,7 +16,8 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from contracts.events import Event
-from worker.decide.account import Account, Defect
+from worker.decide.account import Account
+from worker.decide.errors import Defect
 from worker.decide.fold import fold, moment_of
 from worker.decide.order_records import Order
 from worker.decide.program import Program

@@ -15,8 +15,10 @@ from typing import Final
 
 from contracts.events import Event
 from worker.decide import clock, early, hindsight, payout, voiding
-from worker.decide.account import Account, Defect, NotLoaded, next_after
+from worker.decide.account import Account
+from worker.decide.errors import Defect, NotLoaded
 from worker.decide.fact_types import FACT_TYPES
+from worker.decide.instants import next_after
 from worker.decide.state import Moment, clock_moment
 from worker.decide.step import Step
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from contracts.events import Event
-from worker.decide.account import NotLoaded
 from worker.decide.change import NOTHING, Needs
+from worker.decide.errors import NotLoaded
 from worker.decide.needs import needs
 from worker.decide.program import Program
 from worker.decide.refold import Late

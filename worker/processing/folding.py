@@ -18,10 +18,10 @@ from msgspec.structs import replace
 from contracts.counting import counted
 from contracts.events import Event
 from worker import metrics
-from worker.decide.account import Defect, NotLoaded
 from worker.decide.arrivals import change_by
 from worker.decide.change import FORGOTTEN, AccountChange, AccountRow, History, Loaded, Wanted, nameless
 from worker.decide.deduplication import Deduplicated, deduplicate
+from worker.decide.errors import Defect, NotLoaded
 from worker.decide.fold import defect_of
 from worker.decide.load_request import LoadRequest
 from worker.decide.needs import ROUNDS_MAX

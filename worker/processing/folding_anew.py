@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Final
 
 from contracts.events import Event
-from worker.decide.account import Defect
 from worker.decide.change import AccountChange, AccountRow, Refold
+from worker.decide.errors import Defect
 from worker.decide.fold import defect_of
 from worker.decide.program import Program
 from worker.decide.rebuild import Kept, rebuild_account

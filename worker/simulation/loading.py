@@ -9,8 +9,8 @@ from typing import Protocol
 from uuid import UUID
 
 from contracts.events import Event
-from worker.decide.account import Defect, NotLoaded
 from worker.decide.change import AccountChange, History, Loaded, Needs
+from worker.decide.errors import Defect, NotLoaded
 from worker.decide.load_request import LoadRequest
 from worker.decide.needs import ROUNDS_MAX
 from worker.decide.program import Program

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from worker.decide.account import Defect
 from worker.decide.change import AccountChange, Wanted
+from worker.decide.errors import Defect
 from worker.decide.program import Program
 from worker.decide.refold import Clock
 from worker.decide.state import Certainty, is_current

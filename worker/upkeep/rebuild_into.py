@@ -12,8 +12,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
-from worker.decide.account import Defect
 from worker.decide.change import FORGOTTEN, AccountChange, Loaded
+from worker.decide.errors import Defect
 from worker.decide.fold import defect_of
 from worker.decide.program import Program
 from worker.decide.refold import Clock, change_account, net

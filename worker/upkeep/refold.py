@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from worker.decide.account import Defect
 from worker.decide.change import AccountChange, Refold
+from worker.decide.errors import Defect
 from worker.decide.program import Program
 from worker.decide.refold import Clock
 from worker.decide.state import Bucket, Reason

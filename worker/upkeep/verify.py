@@ -14,7 +14,8 @@ from uuid import UUID
 import msgspec
 
 from contracts.counting import counted
-from worker.decide.account import Account, Defect
+from worker.decide.account import Account
+from worker.decide.errors import Defect
 from worker.decide.fold import fold, moment_of
 from worker.decide.program import Program
 from worker.decide.refold import net
