@@ -133,9 +133,9 @@ def test_a_planted_function_is_run_by_whoever_imported_it(mutants: Mutants) -> N
 
 
 def test_a_planted_table_is_the_one_that_is_read(mutants: Mutants) -> None:
-    change = "WAITS: 'not_a_member' -> 'not_a_member~'"
-    assert "not_a_member" in redemption.WAITS
-    assert _planted(mutants, "redemption", change, lambda: "not_a_member" not in redemption.WAITS)
+    change = "FINAL: 'reward_not_offered' -> 'reward_not_offered~'"
+    assert "reward_not_offered" in redemption.FINAL
+    assert _planted(mutants, "redemption", change, lambda: "reward_not_offered" not in redemption.FINAL)
 
 
 def test_what_was_worked_out_before_is_forgotten_when_a_mutant_is_planted(mutants: Mutants) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from itertools import permutations
 
@@ -13,6 +14,7 @@ from tests.pipeline.harness import Harness
 from worker.decide.order_records import Order
 
 EARLIER, LATER = NOW - 2 * HOUR, NOW - HOUR
+DECIDED = "loyalty.redemption-decided"
 
 
 async def _delivered(records: tuple[Raw, ...], size: int) -> Harness:
@@ -68,3 +70,6 @@ async def test_a_promise_stands_where_a_telling_from_before_it_is_not_covered() 
         ("promised", "accepted"),
         ("before", "rejected"),
     }
+    # One wish, one verdict: the world is told of the one that stands alone.
+    told = [json.loads(each.value or b"") for each in harness.store.tables.outbox.values() if each.topic == DECIDED]
+    assert [(each["order_id"], each["decision"]) for each in told] == [("A", "accepted")]

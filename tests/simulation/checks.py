@@ -17,7 +17,6 @@ from tests.simulation.stages import Stage
 from tests.simulation.world import Home, Message, Said, World
 from tests.stores.memory_tables import Account
 from worker.decide.change import Message as Told
-from worker.decide.redemption import WAITS
 from worker.decide.state import SNAPSHOTS_AWAITED, blank
 from worker.persist import Partition
 from worker.persist.identity import account_id
@@ -26,8 +25,13 @@ from worker.upkeep.verify import of_account
 KEY = b"a key of the simulation, 32 bytes"
 INDEX_BYTES_MAX = 2_600
 """The longest key that an index of Postgres takes, less what lies beside it."""
-INDEX_BYTES_MAX = 2_600
-"""The longest key that an index of Postgres takes, less what lies beside it."""
+TURNED_BY_NEWS = frozenset(
+    {
+        *("not_a_member", "unknown_order", "unknown_redemption", "redemption_ended", "redemption_mismatch", "deadline_passed"),
+        "insufficient_points",
+    }
+)
+"""Refusals that news of what was before may turn, by the contract."""
 
 
 class Chain:
@@ -72,7 +76,7 @@ class Promise:
                     self._accepted.add((change.account_id, order))
             for decision in change.decisions:
                 key = (decision.source, decision.id)
-                if decision.reason not in WAITS or (change.account_id, self._orders[key] or "") in self._accepted:
+                if decision.reason not in TURNED_BY_NEWS or (change.account_id, self._orders[key] or "") in self._accepted:
                     continue
                 assert key in waited, f"{key} was refused when it was first folded"
                 unread = [place for place, end in self._before[key].items() if (chain.next.get(place) or 0) < end]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -58,14 +58,27 @@ def of_refold(
     moved = _tier_move(program, before, change.head, steps, at)
     if moved is not None:
         teller.tier(moved[0], moved[1])
+    promised = {_wish(answer) for step in steps for answer in step.answers if _accepted_before(answer, new)}
     for step in steps:
         for answer in step.answers:
-            if (answer.decision.source, answer.decision.id) in new:
+            key = (answer.decision.source, answer.decision.id)
+            # What was accepted for a wish stands, whatever an earlier telling of it comes to: one wish, one verdict.
+            if key in new and not (answer.decision.verdict == "rejected" and _wish(answer) in promised):
                 teller.decided(answer, step.moment.at, step.event)
         if before.last is None or step.moment > before.last:
             for notice in step.notices:
                 teller.expiring(notice, step.moment.at)
     return teller.messages if rows or len(teller.messages) > 1 else []
+
+
+def _wish(answer: Answer) -> tuple[str | None, str | None, str | None]:
+    """What a verdict is about, however often it was told."""
+    return answer.order_id, answer.request_id, answer.redemption_id
+
+
+def _accepted_before(answer: Answer, new: Collection[tuple[str, str]]) -> bool:
+    """Whether the world was told before that a wish is accepted."""
+    return answer.decision.verdict == "accepted" and (answer.decision.source, answer.decision.id) not in new
 
 
 def _tier_move(

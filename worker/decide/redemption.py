@@ -1,16 +1,17 @@
 """Paying with points: whether an order may, how many, which lots, and on which lines the points sit.
 
-A verdict that the world has been told is read, never taken again. Accepting does not wait; a refusal that news might still
-turn (a registration, points, a reservation under way) waits until all has been read that was there before it came.
+A verdict that the world has been told is read, never taken again. Accepting does not wait, unless how many points are used hangs
+on how many are there. A refusal waits until all has been read that was there before the wish came, unless the wish and the terms
+alone say it.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from contracts.events import OrderPlaced
+from contracts.events import OrderPlaced, RejectionReason
 from worker.decide import exchange, expiry, ledger
 from worker.decide.account import Account
 from worker.decide.amounts import part, spread_within
@@ -19,14 +20,30 @@ from worker.decide.program import Version
 from worker.decide.state import Decision, Request
 from worker.decide.step import Answer
 
-WAITS = frozenset({"not_a_member", "unknown_order", "unknown_redemption", "insufficient_points"})
+FINAL: Final[frozenset[RejectionReason]] = frozenset(
+    {
+        "store_not_eligible",
+        "channel_not_eligible",
+        "reward_not_offered",
+        "below_minimum",
+        "above_maximum",
+        "not_a_multiple",
+        "line_not_redeemable",
+        "exceeds_payable",
+        "full_redemption_payment_method",
+        "remaining_below_payment_minimum",
+    }
+)
+"""Reasons that news of what was before cannot turn: the number of points asked for, the order and the terms say them."""
 
 
 class Finding(NamedTuple):
-    """What a check came to: how many points, and the first reason against it."""
+    """What a check came to: how many points, and the first reason against it. `by_balance`: with more points there it would be
+    more of them, so whatever is found may be turned by news."""
 
     points: int
     reason: str | None
+    by_balance: bool = False
 
 
 def is_member(account: Account) -> bool:
@@ -119,21 +136,31 @@ def _check_reserved(account: Account, version: Version, order: Order, data: Orde
 def _check_all(version: Version, order: Order, covered: int) -> Finding:
     """Use everything: as many as are there, the order takes, and one order may use (SCO-23)."""
     rules = version.terms.redemption
-    most = [max(covered, 0), exchange.points_for(version, order, _limit(version, order))]
+    most = exchange.points_for(version, order, _limit(version, order))
     if rules.maximum is not None:
-        most.append(rules.maximum)
-    points = min(most) // rules.unit * rules.unit
+        most = min(most, rules.maximum)
+    points = min(max(covered, 0), most) // rules.unit * rules.unit
+    by_balance = points < most // rules.unit * rules.unit
     if points < rules.minimum and rules.use_all_below_minimum == "refused" and (points or rules.minimum > 1):
-        return Finding(points, "below_minimum")
-    return _check_payment(version, order, points) if points else Finding(0, None)
+        return Finding(points, "below_minimum", by_balance)
+    found = _check_payment(version, order, points) if points else Finding(0, None)
+    return found._replace(by_balance=by_balance)
 
 
 def check_amount(version: Version, order: Order, points: int, covered: int) -> Finding:
     """Whether an order may use so many points, of which so many are there."""
     rules = version.terms.redemption
     if rules.uncovered == "clipped":
-        most = [points, max(covered, 0), exchange.points_for(version, order, _limit(version, order))]
+        most = [points, exchange.points_for(version, order, _limit(version, order))]
         points = min(most if rules.maximum is None else [*most, rules.maximum])
+        if max(covered, 0) < points:
+            return _check_fixed(version, order, max(covered, 0), covered)._replace(by_balance=True)
+    return _check_fixed(version, order, points, covered)
+
+
+def _check_fixed(version: Version, order: Order, points: int, covered: int) -> Finding:
+    """As above, of a number of points that is used as a whole or not at all."""
+    rules = version.terms.redemption
     if points < rules.minimum:
         return Finding(points, "below_minimum")
     if rules.maximum is not None and points > rules.maximum:
@@ -191,10 +218,11 @@ def verdict_on(account: Account, source: str, id_: str, found: Finding) -> Decis
     told = account.decided.get(key)
     if told is not None:
         return told
-    points, reason = found
+    points, reason = found.points, found.reason
     if reason is None and key in account.overdrawing:
         reason = "insufficient_points"
-    if account.told_only or (reason in WAITS and not account.certain and key not in account.overtaken):
+    turned_by_news = found.by_balance or (reason is not None and reason not in FINAL)
+    if account.told_only or (turned_by_news and not account.certain and key not in account.overtaken):
         return None
     verdict = Decision(source=source, id=id_, verdict="rejected" if reason else "accepted", points=points, reason=reason)
     account.decided[key] = verdict
@@ -208,7 +236,8 @@ def covered(account: Account, order: Order, data: OrderPlaced, set_aside: int = 
     if told is not None:
         return told.verdict == "accepted"
     new = not account.told_only and key not in account.overdrawing
-    return new and check(account, order, data, set_aside).reason is None
+    found = check(account, order, data, set_aside)
+    return new and found.reason is None and not found.by_balance
 
 
 def answer(

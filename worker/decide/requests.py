@@ -12,11 +12,11 @@ from worker.decide.account import Account
 from worker.decide.state import Decision, Request, RequestType
 
 
-def decide(account: Account, reason: str | None, points: int) -> Decision | None:
+def decide(account: Account, found: redemption.Finding) -> Decision | None:
     """The verdict on the request of the open step: as it was told, or taken now; None while it must wait."""
     event = account.event
     assert event is not None
-    return redemption.verdict_on(account, event.source, event.id, redemption.Finding(points, reason))
+    return redemption.verdict_on(account, event.source, event.id, found)
 
 
 def made_before(account: Account, type_: RequestType, request_id: str, order_id: str | None = None) -> bool:
@@ -54,7 +54,7 @@ def reservation_requested(account: Account, data: RedemptionRequested) -> None:
     if made_before(account, "redemption", data.redemption_id):
         return
     rules = account.version.terms.redemption
-    verdict = decide(account, _against(account, data), data.points)
+    verdict = decide(account, redemption.Finding(data.points, _against(account, data)))
     seconds = min(data.expires_in_seconds or rules.two_step.hold_seconds, rules.two_step.hold_seconds_max)
     ends_at = account.at + timedelta(seconds=seconds)
     request = Request(

@@ -21,7 +21,7 @@ def requested(account: Account, data: RewardRequested) -> None:
     rules = version.terms.rewards
     price = rules.items.get(data.reward_sku) if rules is not None else None
     points = (price or 0) * data.quantity
-    verdict = requests.decide(account, _against(account, price, points), points)
+    verdict = requests.decide(account, redemption.Finding(points, _against(account, price, points)))
     request = Request(
         request_id=data.request_id,
         type="reward",

@@ -43,7 +43,7 @@ def points_set(account: Account, data: SubscriptionPointsSet) -> None:
     found = redemption.Finding(data.points, target.against)
     if found.reason is None and data.points:
         found = _check(account, target, data.points, earlier)
-    verdict = requests.decide(account, found.reason, found.points)
+    verdict = requests.decide(account, found)
     request = Request(
         request_id=data.request_id,
         type="subscription",
