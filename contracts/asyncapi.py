@@ -21,7 +21,10 @@ _BINARY: Final = "application/json"
 _STRUCTURED: Final = "application/cloudevents+json"
 _KEY_IN: Final = {"type": "string", "description": "Order id or member id, or none: any keying gives the same ledger."}
 _KEY_OUT: Final = {"type": "string", "pattern": "^[^:]+:.+$", "description": "program:member_id"}
-_KEY_DLQ: Final = {"description": "The record's own key, byte for byte."}
+_KEY_DLQ: Final = {"description": "The record's own key, byte for byte; of an event that was kept before, its order id."}
+_VALUE_DLQ: Final = """\
+The value byte for byte; empty with a pointer. An event that was kept before it is refused (it waited for its order, or a \
+second program's order of the same id has come) is written anew in structured mode; where its record stood, the headers say."""
 _ABOUT: Final = """\
 What the points ledger reads from commerce systems and what it tells everyone downstream.
 
@@ -130,6 +133,6 @@ def _dead_letter() -> Document:
             "required": [name for name in about if name not in (HEADER_PATH, HEADER_POINTER)],
             "properties": {name: {"type": "string", "description": text} for name, text in about.items()},
         },
-        "payload": {"description": "The value byte for byte; empty with a pointer."},
+        "payload": {"description": _VALUE_DLQ},
         "bindings": _kafka(_KEY_DLQ),
     }
