@@ -18,6 +18,7 @@ from tests.simulation.world import Home, Message, Said, World
 from tests.stores.memory_tables import Account
 from worker.decide.change import Message as Told
 from worker.decide.state import SNAPSHOTS_AWAITED, blank
+from worker.decode import Record
 from worker.persist import Partition
 from worker.persist.identity import account_id
 from worker.upkeep.verify import of_account
@@ -200,6 +201,16 @@ def check_nothing_lost(stage: Stage, delivered: Collection[Delivered]) -> int:
     return sum(map(fates.dead, delivered)) + made_again
 
 
+def _made_anew(record: Record) -> tuple[str, str] | None:
+    """Source and id of an event that was kept before it was refused: its record is written anew, with the event's own time."""
+    if record.headers != (("content-type", b"application/cloudevents+json"),):
+        return None
+    told = json.loads(record.value or b"{}")
+    if "time" not in told or int(datetime.fromisoformat(told["time"]).timestamp() * 1000) != record.timestamp_ms:
+        return None
+    return told["source"], told["id"]
+
+
 class _Fates:
     """What became of messages, beside what should."""
 
@@ -214,8 +225,7 @@ class _Fates:
                 self._facts[key] = (of, fact)
         self._waits = set(stage.tables.parked)
         self._routes = stage.tables.routes
-        again = [letter.record for letter in stage.tables.dead_letters.values() if letter.record.offset < 0]
-        self._made_again = {(told["source"], told["id"]) for told in (json.loads(record.value or b"{}") for record in again)}
+        self._made_anew = {_made_anew(letter.record) for letter in stage.tables.dead_letters.values()}
         self._contents: dict[tuple[str, str], set[bytes]] = defaultdict(set)
         self._come: dict[str, dict[str, tuple[int, Home | None]]] = defaultdict(dict)
         for each in sorted(delivered, key=lambda each: each.number):
@@ -240,7 +250,7 @@ class _Fates:
         come = self._come_of(said) if said.of_any else []
         if len(come) > 1:
             withdrawn = (said.source, said.id) in self._withdrawn
-            told = dead or withdrawn or (said.source, said.id) in self._made_again
+            told = dead or withdrawn or (said.source, said.id) in self._made_anew
             assert told, f"{who} could be about several orders, and is no dead letter"
             return dead
         home = (come[0][1] if come else None) if said.of_any else said.home
