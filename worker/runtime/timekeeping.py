@@ -66,6 +66,7 @@ class Timekeeper:
         self._leads = False
         self._watermark: datetime | None = None
         self._look_again_seconds: float | None = None
+        self._passed = -1
         self.share = 1.0
         self.problem = ""
 
@@ -77,8 +78,8 @@ class Timekeeper:
                 if time.monotonic() >= next_turn:
                     next_turn = time.monotonic() + self._options.period_seconds
                     await self.turn()
-                else:
-                    await self._look()
+                elif await self._look():
+                    self._tell()
                 self.problem = ""
             except StoreError as error:
                 self._look_again_seconds = None
@@ -111,18 +112,25 @@ class Timekeeper:
         if self._watermark is not None:
             metrics.watermark_seconds.set(self._watermark.timestamp())
         await self._look()
+        self._tell()
 
-    async def _look(self) -> None:
-        """Follow the ends (the lease holder), and let be decided what is known now."""
+    async def _look(self) -> bool:
+        """Follow the ends (the lease holder); whether more is passed than at the last look, so that more may be decided."""
         known = await self._store.snapshots()
+        passed = known.certainty.passed
         if self._leads:
-            known = await self._follow_ends(known)
+            known, passed = await self._follow_ends(known)
         self._look_again_seconds = look_again_seconds(known.open, known.now) if known.waited_for else None
+        before, self._passed = self._passed, passed
+        return passed != before
+
+    def _tell(self) -> None:
         if self._watermark is not None:
             self._on_watermark(self._watermark)
 
-    async def _follow_ends(self, known: Snapshots) -> Snapshots:
-        """Take the next snapshots of all ends while a redemption waits to know more, and say which of them are passed.
+    async def _follow_ends(self, known: Snapshots) -> tuple[Snapshots, int]:
+        """Take the next snapshots of all ends while a redemption waits to know more, and say which of them are passed: returns
+        those that are open, and the newest that is passed.
 
         As many as one awaits at once: where everything is read as it comes, it is decided in this round.
         """
@@ -137,4 +145,5 @@ class Timekeeper:
             passed = newest_passed(known.open, await self._store.positions(), known.now, wait)
             if passed is not None:
                 await self._store.pass_snapshots(passed)
-        return known
+                return known, passed
+        return known, known.certainty.passed
