@@ -57,10 +57,14 @@ class Unreadable(dict[UUID, str]):
 
 def event_of(row: Row) -> Event:
     """The input event of a row of `fact` or `parked`."""
-    origin = None if row["topic"] is None else Origin(row["topic"], row["partition"], row["record_offset"])
     return Event.from_stored(
-        row["source"], row["id"], row["type"], row["business_at"], row["program"], row["traceparent"], row["body"], origin
+        row["source"], row["id"], row["type"], row["business_at"], row["program"], row["traceparent"], row["body"], origin_of(row)
     )
+
+
+def origin_of(row: Row) -> Origin | None:
+    """The record that a row of `fact` or `parked` came in; None: it came in none."""
+    return None if row["topic"] is None else Origin(row["topic"], row["partition"], row["record_offset"])
 
 
 def lot_of(row: Row) -> Lot:

@@ -10,7 +10,7 @@ from uuid import UUID
 from contracts.events import Origin
 from worker.decide.change import nameless
 from worker.persist.accounts import columns
-from worker.persist.encoding import Row
+from worker.persist.encoding import origin_of
 from worker.persist.link import Link
 
 FactName = tuple[UUID, str, str]
@@ -40,7 +40,7 @@ class FactOrigin:
 async def kept_facts(link: Link, names: Collection[FactName]) -> Mapping[FactName, KeptFact]:
     """Those of the facts that are kept."""
     rows = await link.fetch("kept_facts", *columns(sorted(names))) if names else ()
-    return {(row["account_id"], row["source"], row["id"]): KeptFact(row["digest"], _origin(row)) for row in rows}
+    return {(row["account_id"], row["source"], row["id"]): KeptFact(row["digest"], origin_of(row)) for row in rows}
 
 
 async def letters_at(link: Link, origins: Collection[Origin]) -> set[Origin]:
@@ -61,12 +61,8 @@ async def origins_after(link: Link, after: FactName, limit: int) -> Sequence[Fac
         FactOrigin(
             (row["account_id"], row["source"], row["id"]),
             row["type"],
-            _origin(row),
+            origin_of(row),
             row["member_id"] == nameless(row["account_id"]),
         )
         for row in await link.fetch("origins_after", *after, limit)
     ]
-
-
-def _origin(row: Row) -> Origin | None:
-    return None if row["topic"] is None else Origin(row["topic"], row["partition"], row["record_offset"])
