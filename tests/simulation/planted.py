@@ -26,7 +26,7 @@ from worker.decide.step import Step
 from worker.persist import Move, Position
 from worker.persist.encoding import cloudevents_headers
 from worker.persist.rows import OutboxRow
-from worker.processing import folding, pipeline
+from worker.processing import delivery, folding, pipeline
 from worker.processing.routing import Home, home_of
 from worker.programs.catalogue import OUTSIDE, Refusal
 from worker.publish.relay import Relay
@@ -164,7 +164,7 @@ def followers_taken_by_orders_outside() -> AbstractContextManager[Any]:
             return Home(OUTSIDE, None)
         return home_of(owners, program, alone=alone)
 
-    return patch.object(pipeline, "home_of", home)
+    return patch.object(delivery, "home_of", home)
 
 
 def own_clock_gone_by() -> AbstractContextManager[Any]:
