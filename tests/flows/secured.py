@@ -1,4 +1,7 @@
-"""A Kafka and a Postgres that let in only who has certificate and password: SASL over TLS, a made-up authority for both."""
+"""A Kafka and a Postgres that let in only who has certificate and password: SASL over TLS, a made-up authority for both.
+
+On Kafka everybody but the broker itself may do what was granted, and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, and imported there without saying so
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
     AdminClient,
+    ResourcePatternType,
+    ResourceType,
     ScramCredentialInfo,
     ScramMechanism,
     UserScramCredentialUpsertion,
 )
 
+from contracts.events import DLQ_SUFFIX, TOPICS_IN, TOPICS_OUT
 from worker.local import LocalKafka, LocalPostgres
 from worker.local.sql import execute
 
@@ -71,6 +81,8 @@ def secured_kafka(directory: Path, authority: Authority) -> LocalKafka:
         settings={
             # The listener keeps its name, so that the port is the usual one.
             "listener.security.protocol.map": "PLAINTEXT:SASL_SSL,CONTROLLER:PLAINTEXT",
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": "User:broker;User:ANONYMOUS",  # the controller's door asks for no name
             "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
             "sasl.mechanism.inter.broker.protocol": "PLAIN",
             "listener.name.plaintext.plain.sasl.jaas.config": plain,
@@ -87,8 +99,52 @@ def secured_kafka(directory: Path, authority: Authority) -> LocalKafka:
 
 def let_in(kafka: LocalKafka, authority: Authority, user: str) -> None:
     """Give a user a password for SCRAM, in both strengths."""
+    admin = _admin(kafka, authority)
+    for mechanism in (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512):
+        wanted = UserScramCredentialUpsertion(user, ScramCredentialInfo(mechanism, SCRAM_ROUNDS), PASSWORD.encode())
+        (done,) = admin.alter_user_scram_credentials([wanted]).values()
+        done.result(ACL_SECONDS)
+
+
+def grant(kafka: LocalKafka, authority: Authority, *rights: AclBinding) -> None:
+    """Give rights beside those that are there."""
+    admin = _admin(kafka, authority)  # kept until it is done
+    for done in admin.create_acls(list(rights)).values():
+        done.result(ACL_SECONDS)
+
+
+def take_back(kafka: LocalKafka, authority: Authority, *rights: AclBinding) -> None:
+    """Take rights away that were given."""
+    same = [
+        AclBindingFilter(
+            each.restype, each.name, each.resource_pattern_type, each.principal, each.host, each.operation, each.permission_type
+        )
+        for each in rights
+    ]
+    admin = _admin(kafka, authority)
+    for done in admin.delete_acls(same).values():
+        done.result(ACL_SECONDS)
+
+
+def right(user: str, operation: str, name: str, on: ResourceType = ResourceType.TOPIC) -> AclBinding:
+    """That a user may do something with what has this name."""
+    whole, may = ResourcePatternType.LITERAL, AclPermissionType.ALLOW
+    return AclBinding(on, name, whole, f"User:{user}", "*", AclOperation[operation.upper()], may)
+
+
+def rights_of_a_worker(user: str, group: str) -> list[AclBinding]:
+    """What `deploy/README.md` says that a worker needs."""
+    out = [*TOPICS_OUT, *(name + DLQ_SUFFIX for name in TOPICS_IN)]
+    return [
+        *(right(user, operation, name) for name in TOPICS_IN for operation in ("read", "describe")),
+        *(right(user, operation, name) for name in out for operation in ("write", "describe")),
+        right(user, "read", group, ResourceType.GROUP),
+    ]
+
+
+def _admin(kafka: LocalKafka, authority: Authority) -> AdminClient:
     certificate, key = authority.issue("admin", "admin")
-    admin = AdminClient(
+    return AdminClient(
         {
             "bootstrap.servers": kafka.bootstrap,
             "security.protocol": "SASL_SSL",
@@ -100,10 +156,6 @@ def let_in(kafka: LocalKafka, authority: Authority, user: str) -> None:
             "ssl.key.location": str(key),
         }
     )
-    for mechanism in (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512):
-        wanted = UserScramCredentialUpsertion(user, ScramCredentialInfo(mechanism, SCRAM_ROUNDS), PASSWORD.encode())
-        (done,) = admin.alter_user_scram_credentials([wanted]).values()
-        done.result(ACL_SECONDS)
 
 
 def secure(postgres: LocalPostgres, authority: Authority, users: Mapping[str, bool]) -> None:

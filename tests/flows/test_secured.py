@@ -12,16 +12,28 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from tests.flows.secured import KEY_PASSWORD, PASSWORD, Authority, let_in, secure, secured_kafka
+from tests.flows.secured import (
+    KEY_PASSWORD,
+    PASSWORD,
+    Authority,
+    grant,
+    let_in,
+    right,
+    rights_of_a_worker,
+    secure,
+    secured_kafka,
+    take_back,
+)
 from tests.flows.system import System, until
 from tests.parts.missing import cannot_run
 from worker.cli.examination import examine
-from worker.local import LocalPostgres, find_binaries
+from worker.local import LocalKafka, LocalPostgres, find_binaries
 from worker.local.kafka_jars import missing as jars_missing
 from worker.local.sql import execute
 from worker.settings import load
 
 WAIT_SECONDS = 60.0
+GROUP = "group"
 EXAMPLE = Path(__file__).parents[2] / "contracts" / "examples" / "in" / "points.adjusted--grant.json"
 
 
@@ -35,30 +47,39 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture(scope="module")
-def secured(authority: Authority) -> Iterator[System]:
-    """A service on a Kafka and a Postgres of its own; the settings are those of a worker that is let in."""
+def kafka(authority: Authority) -> Iterator[LocalKafka]:
+    """A Kafka of its own, where a worker named `points` is let in, with the rights that it needs and no others."""
     if why := jars_missing():
         cannot_run("a Kafka with TLS", why, "install Java 17 and Maven")
+    kafka = secured_kafka(authority.directory.parent / "kafka", authority)
+    try:
+        kafka.start()
+        let_in(kafka, authority, "points")
+        grant(kafka, authority, *rights_of_a_worker("points", GROUP))
+        yield kafka
+    finally:
+        kafka.stop()
+        kafka.remove_data()
+
+
+@pytest.fixture(scope="module")
+def secured(authority: Authority, kafka: LocalKafka) -> Iterator[System]:
+    """A service on that Kafka and a Postgres of its own; the settings are those of a worker that is let in."""
     if (programs := find_binaries(15)) is None:  # the embedded Postgres 18 is built without TLS
         cannot_run("a Postgres with TLS", "no server programs of version 15", "install Debian's package postgresql-15")
     directory = authority.directory.parent
-    kafka = secured_kafka(directory / "kafka", authority)
     postgres = LocalPostgres(directory / "postgres", programs)
     system = System("", "", "", directory)
     try:
         postgres.start()
         execute(postgres.dsn(), "CREATE DATABASE loyalty")
         secure(postgres, authority, {"postgres": False, "points_worker": True})
-        kafka.start()
-        let_in(kafka, authority, "points")
         system.bootstrap = kafka.bootstrap
         system.dsn = f"postgresql://points_worker@127.0.0.1:{postgres.port}/loyalty"
         system.settings = _settings(authority, directory)
         yield system
     finally:
         system.stop_workers()
-        kafka.stop()
-        kafka.remove_data()
         postgres.stop()
         postgres.remove_data()
 
@@ -95,7 +116,9 @@ async def test_an_event_goes_through_servers_that_want_certificates_and_password
 ) -> None:
     owner = secured.dsn.replace("points_worker@", "postgres@")
     await secured.command("migrate", LOYALTY_POSTGRES_DSN=owner)
-    await secured.command("topics", "create", "--partitions", "1")
+    await secured.command(
+        "topics", "create", "--partitions", "1", LOYALTY_KAFKA_SASL_MECHANISM="PLAIN", LOYALTY_KAFKA_SASL_USER="broker"
+    )
     for name, value in secured.environment.items():
         if name.startswith("LOYALTY_"):
             monkeypatch.setenv(name, value)
@@ -109,7 +132,9 @@ async def test_an_event_goes_through_servers_that_want_certificates_and_password
             change.setenv("LOYALTY_KAFKA_SASL_USER", user)
             assert await _wrong() == {}
 
-    options = load().kafka.client_options("test")
+    with monkeypatch.context() as change:
+        _be_the_broker(change)
+        options = load().kafka.client_options("test")
     async with asyncio.timeout(WAIT_SECONDS), AIOKafkaProducer(**options) as producer:
         await producer.send_and_wait("loyalty.command", EXAMPLE.read_bytes())
     worker = secured.start_worker("w1")
@@ -127,6 +152,42 @@ async def test_an_event_goes_through_servers_that_want_certificates_and_password
     await until(ended, WAIT_SECONDS, "the worker ends")
     assert worker.stop_signal is signal.SIGTERM
     assert worker.stop() == 0
+
+
+def _be_the_broker(change: pytest.MonkeyPatch) -> None:
+    """Who may do everything."""
+    change.setenv("LOYALTY_KAFKA_SASL_MECHANISM", "PLAIN")
+    change.setenv("LOYALTY_KAFKA_SASL_USER", "broker")
+
+
+async def _writers(change: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What the doctor says of who may write, to a user who may see ACLs."""
+    _be_the_broker(change)
+    return [(check.result, check.found) for check in await examine() if check.what == "who may write"]
+
+
+async def test_whoever_may_write_where_only_the_worker_or_the_back_office_should_is_named(
+    secured: System, kafka: LocalKafka, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in secured.environment.items():
+        if name.startswith("LOYALTY_"):
+            monkeypatch.setenv(name, value)
+    assert [check.found for check in await examine() if check.what == "who may write"] == [
+        "not known: this user may not see ACLs"
+    ]
+    grant(kafka, authority, right("desk", "write", "loyalty.command"))
+    ((result, found),) = await _writers(monkeypatch)
+    assert result == "ok"
+    assert "loyalty.command: User:desk" in found
+    assert "commerce.order: superusers alone" in found
+    open_doors = [right("*", "write", "commerce.order"), right("desk", "all", "loyalty.balance-changed")]
+    grant(kafka, authority, *open_doors)
+    assert await _writers(monkeypatch) == [
+        ("warn", "everybody may write to commerce.order"),
+        ("warn", "not only the worker publishes: loyalty.balance-changed: User:desk, User:points"),
+    ]
+    take_back(kafka, authority, *open_doors)
+    assert [result for result, _ in await _writers(monkeypatch)] == ["ok"]
 
 
 async def test_a_wrong_authority_certificate_or_password_is_told_in_words(

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from contracts.counting import counted
 from contracts.events import DLQ_SUFFIX, TOPICS_IN
 from db.migrate import applied, migrations, schema_version
+from worker.cli.acl_checks import writers
 from worker.cli.checks import WAIT_SECONDS, Check, Result
 from worker.cli.kafka_checks import gaps, out_settings
 from worker.cli.topics import wanted_topics
@@ -76,7 +77,7 @@ async def _kafka(settings: KafkaSettings) -> list[Check]:
                 await admin.start()
             wanted = wanted_topics(settings, 1)
             described = {each["topic"]: each for each in await admin.describe_topics(list(wanted))}
-            meant = await out_settings(admin, settings)
+            meant = [*await out_settings(admin, settings), *await writers(admin, settings)]
     except (KafkaError, OSError, TimeoutError) as error:
         return [Check("kafka", "fail", f"{settings.bootstrap}: {said[-1] if said else _words(error)}", to_do)]
     finally:

@@ -106,8 +106,10 @@ class KafkaSettings(Group):
 
     def plain_text_to(self) -> str | None:
         """A broker that is not local and is spoken to in plain text; None: there is none."""
-        if self.security_protocol.endswith("SSL"):
-            return None
+        return None if self.security_protocol.endswith("SSL") else self.far_host()
+
+    def far_host(self) -> str | None:
+        """A broker that is not local; None: there is none."""
         hosts = (each.rpartition(":")[0] for each in self.bootstrap.split(","))
         return next((host for host in hosts if not _is_local(host)), None)
 
