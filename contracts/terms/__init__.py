@@ -27,7 +27,7 @@ from contracts.terms.earning import (
     Trigger,
 )
 from contracts.terms.program import Amendment, ProgramFile, Terms
-from contracts.terms.published import Alternative, Case, Question, Rule
+from contracts.terms.published import Alternative, Case, Question, Rule, ShopWords
 from contracts.terms.redemption import (
     Adjustment,
     BackExpiry,
@@ -111,6 +111,7 @@ __all__ = [
     "Rounding",
     "Rule",
     "RuleId",
+    "ShopWords",
     "Split",
     "Stores",
     "Subscription",

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from contracts.terms.activities import Activity
 from contracts.terms.earning import Calendar, Earning, Expiry, Maturity, Membership
-from contracts.terms.published import Case, Question, Rule
+from contracts.terms.published import Case, Question, Rule, ShopWords
 from contracts.terms.redemption import Adjustment, PayOut, Redemption, Reversal, Rewards
 from contracts.terms.tiers import Tiers
 from contracts.terms.values import Code, DecimalText, Instant, Part, RuleId, Text
@@ -24,6 +24,7 @@ class Terms(Part):
 
     program: Code
     name: Text
+    words: ShopWords = ShopWords()
     effective_from: Instant
     zone: str = "Asia/Tokyo"
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "JPY"

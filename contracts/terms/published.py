@@ -9,6 +9,24 @@ from pydantic import model_validator
 from contracts.terms.values import Name, Part, RuleId, Text
 
 
+class ShopWords(Part):
+    """What the shop calls things, where explanations should not use the usual words.
+
+    What points are called that are `pending` (granted, not usable yet), `available`, `held` (set aside), `spent`, `lapsed`,
+    `forfeited` (used, and not given back) and `revoked` (taken back); what a `tier` is called; and asking for a `reward` item.
+    """
+
+    pending: Text | None = None
+    available: Text | None = None
+    held: Text | None = None
+    spent: Text | None = None
+    lapsed: Text | None = None
+    forfeited: Text | None = None
+    revoked: Text | None = None
+    tier: Text | None = None
+    reward: Text | None = None
+
+
 class Rule(Part):
     """One rule of the published terms: where it stands, what it says in our words, and which parameters carry it out.
 

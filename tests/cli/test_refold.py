@@ -271,7 +271,7 @@ def test_explaining_tells_what_was_put_right_and_claims_nothing_of_how_it_was_wo
     version = state.FOLD_VERSION
     for language, title, line in (
         ("en", "Calculation put right, undone: 1 point granted, not usable yet", f"by version {version} of the calculation"),
-        ("ja", "計算の訂正（取り消し）：1ポイント付与（まだ使えません）", f"今の計算方法（第{version}版）"),
+        ("ja", "計算の訂正（取り消し）：1ポイント付与（付与待ち）", f"今の計算方法（第{version}版）"),
     ):
         asked = ("member", "explain", "lenovo-pro", "LP-101", "--lang", language, "-o", "json")
         postings = run(*asked, environment=older.environment).json["postings"]

@@ -9,6 +9,7 @@ import pytest
 
 from tests.explain.story import ExplainedStory
 from tests.rules.story import line, pieces
+from worker.programs.terms_file import read, shipped, text_of, versions
 from worker.reading.explain import LANGUAGES, page, text
 from worker.reading.explain.words import ANY_TITLE, BUCKETS, CAUSES, EVENTS, LABELS, LINES, ROUNDING, TITLES
 
@@ -25,11 +26,11 @@ def test_the_base_amount_the_rate_and_the_rounding_are_told() -> None:
     story.order("A", "2024-03-01", line(12_345))
     assert (
         story.how("123 points granted, not usable yet", "2024-03-02")[0]
-        == "12,345 yen × 1% = 123.45, rounded down: 123 (tier Pro)"
+        == "12,345 yen × 1% = 123.45, rounded down: 123 (rank Pro)"
     )
     assert (
-        story.how("123ポイント付与（まだ使えません）", "2024-03-02", "ja")[0]
-        == "12,345円 × 1% = 123.45 → 切り捨て 123 (ランク Pro)"
+        story.how("123ポイント付与（付与待ち）", "2024-03-02", "ja")[0]
+        == "12,345円 × 1% = 123.45 → 切り捨て 123 (会員ランク Pro)"
     )
 
 
@@ -68,7 +69,7 @@ def test_a_cap_tells_its_limit_what_was_used_and_the_room_left() -> None:
     story.order("A", "2024-03-01", line(49_995_000))
     story.order("B", "2024-03-02", line(12_345))
     assert story.how("50 points granted, not usable yet", "2024-03-03") == [
-        "12,345 yen × 1% = 123.45, rounded down: 123 (tier Pro)",
+        "12,345 yen × 1% = 123.45, rounded down: 123 (rank Pro)",
         "the goods bring 123; held so far 0; difference +123",
         "limit 500,000 for 2024, used before 499,950: of 123 there was room for 50",
         "from the grant of 2024-03-02 (regular), its last day is known once it is known when they can be used",
@@ -96,7 +97,7 @@ def test_a_return_tells_pieces_points_on_the_line_and_what_comes_back() -> None:
     ]
     (taken,) = [each for each in story.told("2026-01-11").postings if each.reason == "revoke"]
     assert taken.how[:2] == (
-        "8,000 yen holds 200 yen in full 40 times: 40 × 1 = 40 (tier S0)",
+        "8,000 yen holds 200 yen in full 40 times: 40 × 1 = 40 (stage S0)",
         "the goods bring 40; held so far 55; difference -15",
     )
     assert (taken.rule.id, taken.rule.says) == ("BEL-09", "Points issued for returned goods are cancelled.")
@@ -108,7 +109,7 @@ def test_a_campaign_is_named() -> None:
     double = {"id": "spring", "rule": "LEN-11", "effect": "multiply", "times": "2", "when": {"since": "2024-03-01"}}
     story = lenovo(earning__campaigns=[double])
     story.order("A", "2024-03-01", line(10_000))
-    assert story.how("200 points granted, not usable yet", "2024-03-02")[0] == "10,000 yen × 2% = 200 (tier Pro, campaign spring)"
+    assert story.how("200 points granted, not usable yet", "2024-03-02")[0] == "10,000 yen × 2% = 200 (rank Pro, campaign spring)"
 
 
 def test_a_correction_tells_what_came_late_and_what_it_changed() -> None:
@@ -132,10 +133,10 @@ def test_a_correction_tells_what_came_late_and_what_it_changed() -> None:
         "came late: Cancel of order A (of 2026-01-10 12:00)",
     )
     assert len(corrected.how) == 2
-    assert corrected.how[0] == "10,000 yen holds 200 yen in full 50 times: 50 × 1 = 50 (tier S0)"
+    assert corrected.how[0] == "10,000 yen holds 200 yen in full 50 times: 50 × 1 = 50 (stage S0)"
     assert corrected.recorded_at.startswith("2026-02-01")
     (first,) = [each for each in story.told("2026-02-02").postings if not each.correction]
-    assert first.how[0] == "20,000 yen holds 200 yen in full 100 times: 100 × 1 = 100 (tier S0)"
+    assert first.how[0] == "20,000 yen holds 200 yen in full 100 times: 100 × 1 = 100 (stage S0)"
 
 
 def test_a_correction_of_what_lies_before_other_facts_names_those_alone_that_came_late() -> None:
@@ -222,4 +223,53 @@ def test_both_languages_have_the_same_places_for_values() -> None:
 
 
 def places(pattern: str) -> set[str]:
-    return {part.split("}")[0].partition(":")[0] for part in pattern.split("{")[1:]}
+    """Values that a text takes. Names of the shop's (`…_word`) may be in one language alone."""
+    names = {part.split("}")[0].partition(":")[0] for part in pattern.split("{")[1:]}
+    return {name for name in names if not name.endswith("_word")}
+
+
+def test_things_are_called_what_the_shop_calls_them() -> None:
+    scolar = ExplainedStory("scolar")
+    scolar.registered("2026-01-01")
+    scolar.order("A", "2026-01-03", line(10_000))
+    assert scolar.how("100ポイント付与（有効待ち）", "2026-01-04", "ja")[0].endswith("(ステージ Member)")
+    told = scolar.told("2026-01-04", "ja")
+    assert told.as_json()["words"] == {"available": "利用可能", "pending": "有効待ち", "held": "保留・取り置き"}
+    assert "利用可能 500　有効待ち 100　保留・取り置き 0" in text(told)
+    assert "<dt>有効待ち</dt><dd>100</dd>" in page(told)
+    scolar.cancelled("A", "2026-01-05")
+    assert scolar.told("2026-01-06", "ja").postings[-1].title == "有効待ちの100ポイント無効"
+    ansage = ExplainedStory("ansage")
+    ansage.registered("2026-01-01")
+    ansage.adjusted(800, "2026-01-02")
+    ansage.tell("reward.requested", "2026-01-03", member_id="M1", request_id="R", reward_sku="CUTTING_BOARD", quantity=1)
+    assert {posting.cause for posting in ansage.told("2026-01-04", "ja").postings} == {
+        "手動の調整",
+        "ポイント対象商品との交換",
+    }
+
+
+def spoken(code: str) -> list[str]:
+    """What the rules and cases of a program say in Japanese."""
+    found: list[str] = []
+    for version in versions(read(text_of(shipped()[code]))):
+        found += [rule.says.ja for rule in version.rules]
+        found += [case.says.ja for case in version.cases]
+    return found
+
+
+POLITE = ("です", "ます", "ません", "ました")
+
+
+@pytest.mark.parametrize("code", shipped())
+def test_rules_and_cases_speak_to_members_politely(code: str) -> None:
+    for said in spoken(code):
+        for sentence in filter(None, said.split("。")):
+            assert sentence.rstrip("）").endswith(POLITE), sentence
+
+
+def test_words_that_members_should_not_read_are_not_used() -> None:
+    texts = [ja for words in (TITLES, BUCKETS, CAUSES, EVENTS, LINES, LABELS) for ja, _ in words.values()]
+    texts += [said for code in shipped() for said in spoken(code)]
+    for word in ("定め。", "没収", "口座", "請求せず", "希望", "共同購入", "再販", "代わりの品", "活動"):
+        assert [each for each in texts if word in each] == [], word

@@ -51,8 +51,8 @@ def _page(told: Told, words: Words) -> Iterator[str]:
     order = f" · {words.label('order', order=told.order_id)}" if told.order_id is not None else ""
     yield f'<p class="who">{escape(who + order)}</p>'
     yield '<dl class="balances">'
-    for bucket, points in (("available", told.available), ("pending", told.pending), ("held", told.held)):
-        yield f"<div><dt>{escape(words.bucket(bucket))}</dt><dd>{points:,}</dd></div>"
+    for bucket, points in told.balances:
+        yield f"<div><dt>{escape(told.words[bucket])}</dt><dd>{points:,}</dd></div>"
     yield "</dl>"
     yield from (f'<p class="note">{escape(note)}</p>' for note in told.notes)
     if not told.postings:

@@ -72,7 +72,8 @@ class PostingTold:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An account explained in one language. Balances are those at `at`; `notes`: what is to be said of all of it."""
+    """An account explained in one language. Balances are those at `at`; `words`: what the program calls them; `notes`: what is to
+    be said of all of it."""
 
     language: Language
     program: str
@@ -84,8 +85,14 @@ class Told:
     pending: int
     held: int
     tier: str | None
+    words: dict[str, str]
     notes: tuple[str, ...]
     postings: tuple[PostingTold, ...]
+
+    @property
+    def balances(self) -> tuple[tuple[str, int], ...]:
+        """The buckets that members see, and what is in them."""
+        return ("available", self.available), ("pending", self.pending), ("held", self.held)
 
     def as_json(self) -> dict[str, Any]:
         """As it is printed: dates as text."""
@@ -100,7 +107,7 @@ def tell(
 ) -> Told:
     """Tell an explanation; with `order_id`, only what belongs to that order (and the points it used)."""
     version = program.at(at)
-    words = Words(language)
+    words = Words(language, version.terms.words)
     head = explanation.account.head
     teller = _Teller(words, explanation.events)
     available, pending, held = explanation.balances
@@ -116,6 +123,7 @@ def tell(
         pending=pending,
         held=held,
         tier=head.tier.name if head.tier else version.lowest_tier,
+        words={bucket: words.bucket(bucket) for bucket in ("available", "pending", "held")},
         notes=() if explanation.settled else (words.label("unsettled"),),
         postings=tuple(teller.posting(each) for each in chosen),
     )

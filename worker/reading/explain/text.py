@@ -18,7 +18,7 @@ def _lines(told: Told, words: Words) -> Iterator[str]:
     yield words.label("member", member=told.member_id, at=told.at)
     if told.order_id is not None:
         yield words.label("order", order=told.order_id)
-    yield words.label("balance", available=told.available, pending=told.pending, held=told.held)
+    yield words.label("between").join(f"{told.words[bucket]} {points:,}" for bucket, points in told.balances)
     for note in told.notes:
         yield f"! {note}"
     if not told.postings:

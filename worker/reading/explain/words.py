@@ -8,28 +8,35 @@ from typing import Final, Literal
 
 from contracts.counting import counted
 from contracts.currencies import MINOR_DIGITS
+from contracts.terms import ShopWords
 
 Language = Literal["ja", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = ("ja", "en")
 
 Pair = tuple[str, str]
-"""Japanese and English. In English `{n:point}` counts: "1 point", "2 points"; `{n:point is|points are}` says both forms."""
+"""Japanese and English. In English `{n:point}` counts: "1 point", "2 points"; `{n:point is|points are}` says both forms.
+
+`{pending_word}` and the like: what the shop calls a bucket, a tier, or asking for a reward item.
+"""
 
 TITLES: Final[Mapping[tuple[str, str, str], Pair]] = {
-    ("earn", "granted", "pending"): ("{n}ポイント付与（まだ使えません）", "{n:point} granted, not usable yet"),
-    ("earn", "granted", "available"): ("{n}ポイント付与（すぐ使えます）", "{n:point} granted, usable at once"),
+    ("earn", "granted", "pending"): ("{n}ポイント付与（{pending_word}）", "{n:point} granted, not usable yet"),
+    ("earn", "granted", "available"): ("{n}ポイント付与（すぐに使えます）", "{n:point} granted, usable at once"),
     ("open", "granted", "available"): ("{n}ポイント繰越", "{n:point} taken over from before"),
-    ("open", "granted", "pending"): ("{n}ポイント繰越（まだ使えません）", "{n:point} taken over from before, not usable yet"),
+    ("open", "granted", "pending"): ("{n}ポイント繰越（{pending_word}）", "{n:point} taken over from before, not usable yet"),
     ("mature", "pending", "available"): ("{n}ポイントが使えるようになりました", "{n:point} became usable"),
     ("split", "pending", "granted"): ("{n}ポイントを別の付与日へ移動", "{n:point} moved to another date"),
-    ("split", "granted", "pending"): ("{n}ポイントは別の付与日まで利用開始待ち", "{n:point waits|points wait} for another date"),
-    ("lapse", "available", "lapsed"): ("{n}ポイント失効", "{n:point} lapsed"),
+    ("split", "granted", "pending"): (
+        "{n}ポイントは別の付与日まで{pending_word}です",
+        "{n:point waits|points wait} for another date",
+    ),
+    ("lapse", "available", "lapsed"): ("{n}ポイントが失効しました", "{n:point} lapsed"),
     ("lapse", "spent", "lapsed"): (
-        "使った{n}ポイントは戻る時に期限切れ",
+        "使った{n}ポイントは、期限を過ぎていたため戻らずに失効しました",
         "{n:used point} had lapsed before coming back",
     ),
     ("lapse", "held", "lapsed"): (
-        "取り置きの{n}ポイントは戻る時に期限切れ",
+        "取り置いた{n}ポイントは、期限を過ぎていたため戻らずに失効しました",
         "{n:point} set aside had lapsed before being let go",
     ),
     ("redeem", "available", "spent"): ("{n}ポイント利用", "{n:point} used"),
@@ -41,16 +48,19 @@ TITLES: Final[Mapping[tuple[str, str, str], Pair]] = {
     ("hand_back", "spent", "available"): ("使った{n}ポイントが戻りました", "{n:used point} came back"),
     ("hand_back", "held", "available"): ("取り置いた{n}ポイントが戻りました", "{n:point} set aside came back"),
     ("forfeit", "spent", "forfeited"): ("使った{n}ポイントは戻りません", "{n:used point is|used points are} lost"),
-    ("forfeit", "forfeited", "spent"): ("没収された{n}ポイントを再び利用", "{n:lost point is|lost points are} used again"),
+    ("forfeit", "forfeited", "spent"): ("失効した{n}ポイントを再び利用", "{n:lost point is|lost points are} used again"),
     ("lapse", "lapsed", "spent"): ("失効した{n}ポイントを再び利用", "{n:lapsed point is|lapsed points are} used again"),
-    ("void", "pending", "revoked"): ("使える前の{n}ポイントを取消", "{n:point} taken back before the first day of use"),
-    ("revoke", "available", "revoked"): ("{n}ポイントを取消", "{n:point} taken back"),
-    ("revoke", "held", "revoked"): ("保留・取り置きの{n}ポイントを取消", "{n:point} set aside taken back"),
+    ("void", "pending", "revoked"): (
+        "{pending_word}の{n}ポイント{revoked_word}",
+        "{n:point} taken back before the first day of use",
+    ),
+    ("revoke", "available", "revoked"): ("{n}ポイント{revoked_word}", "{n:point} taken back"),
+    ("revoke", "held", "revoked"): ("{held_word}の{n}ポイント{revoked_word}", "{n:point} set aside taken back"),
     ("adjust", "adjusted", "available"): ("{n}ポイントを手動で付与", "{n:point} granted by hand"),
     ("adjust", "available", "adjusted"): ("{n}ポイントを手動で減算", "{n:point} deducted by hand"),
     ("hold", "available", "held"): ("{n}ポイントを保留", "{n:point} held"),
-    ("release", "held", "available"): ("{n}ポイントの保留・取り置きを解除", "{n:point} released"),
-    ("pay_out", "available", "spent"): ("{n}ポイントを支払い", "{n:point} paid out"),
+    ("release", "held", "available"): ("{n}ポイントの{held_word}を解除", "{n:point} released"),
+    ("pay_out", "available", "spent"): ("{n}ポイントを払い出し", "{n:point} paid out"),
 }
 """What a movement is called, by its reason and buckets."""
 ANY_TITLE: Final[Pair] = ("{n}ポイントが{source}から{target}へ", "{n:point} moved from {source} to {target}")
@@ -66,7 +76,7 @@ BUCKETS: Final[Mapping[str, Pair]] = {
     "granted": ("付与", "granted"),
     "spent": ("利用済み", "used"),
     "lapsed": ("失効", "lapsed"),
-    "forfeited": ("没収", "forfeited"),
+    "forfeited": ("失効（戻らないポイント）", "forfeited"),
     "revoked": ("取消", "taken back"),
     "adjusted": ("手動", "by hand"),
 }
@@ -86,25 +96,27 @@ CAUSES: Final[Mapping[str, Pair]] = {
     "refund.issued": ("注文 {id} の返金", "Refund of order {id}"),
     "return.withdrawn": ("注文 {id} の返品の取りやめ", "Return of order {id} withdrawn"),
     "exchange.requested": ("注文 {id} の交換申込み", "Exchange of order {id} requested"),
-    "exchange.received": ("注文 {id} の交換品到着", "Goods of order {id} to be exchanged received"),
-    "exchange.shipped": ("注文 {id} の代わりの品の出荷", "Replacement for order {id} shipped"),
+    "exchange.received": ("注文 {id} の交換元商品（返品商品）の到着", "Goods of order {id} to be exchanged received"),
+    "exchange.shipped": ("注文 {id} の交換品の出荷", "Replacement for order {id} shipped"),
     "exchange.withdrawn": ("注文 {id} の交換の取りやめ", "Exchange of order {id} withdrawn"),
     "member.registered": ("会員登録", "Registration"),
     "member.enrolled": ("プログラムへの参加", "Joining the program"),
     "member.erased": ("会員情報の消去", "Erasure of the member"),
     "review.posted": ("レビューの投稿", "Review posted"),
     "survey.won": ("アンケートの当選", "Prize of a survey"),
-    "activity.completed": ("活動の完了", "Activity completed"),
+    "activity.completed": ("対象アクションの完了", "Activity completed"),
     "balance.opened": ("開始残高", "Opening balance"),
     "points.adjusted": ("手動の調整", "Adjustment by hand"),
     "points.held": ("手動の保留", "Hold by hand"),
     "points.released": ("保留の解除", "Hold released"),
     "points.voided": ("付与の取消", "Grant taken back"),
-    "reward.requested": ("景品の申込み", "Reward item requested"),
+    "reward.requested": ("{reward_word}", "{reward_word}"),
     "subscription.points-set": ("定期便でのポイント利用設定", "Points set for a subscription"),
     "redemption.requested": ("ポイント利用の申込み", "Use of points requested"),
     "redemption.released": ("ポイント利用の取りやめ", "Use of points given up"),
 }
+REWARD: Final[Pair] = ("景品の申込み", "Reward item requested")
+TIER: Final[Pair] = ("ランク", "tier")
 CLOCK: Final[Pair] = ("期日の到来", "The date had come")
 
 EVENTS: Final[Mapping[str, Pair]] = {
@@ -118,7 +130,7 @@ LINES: Final[Mapping[str, Pair]] = {
     "share_exact": ("{amount} × {rate} = {points}", "{amount} × {rate} = {points}"),
     "share": ("{amount} × {rate} = {exact} → {rounding} {points}", "{amount} × {rate} = {exact}, {rounding}: {points}"),
     "per": (
-        "{amount} ÷ {unit}ごと = {full}回 × {each} = {points}",
+        "{amount}：{unit}ごとに{each}ポイント × {full} = {points}",
         "{amount} holds {unit} in full {full:time}: {full} × {each} = {points}",
     ),
     "sum": ("合計 {points}", "together {points}"),
@@ -127,27 +139,27 @@ LINES: Final[Mapping[str, Pair]] = {
         "of which earlier parts of the order hold {before}; this part {points}",
     ),
     "taken_off": ("うち返品分 {before}、残り {points}", "less {before} for what came back: {points}"),
-    "tier": ("ランク {tier}", "tier {tier}"),
+    "tier": ("{tier_word} {tier}", "{tier_word} {tier}"),
     "campaign": ("キャンペーン {names}", "campaign {names}"),
     "bonus": (
         "商品のボーナス {bonus} のうち {of}個中{pieces}個分 = {points}",
         "{bonus:bonus point} of the product, for {pieces} of {of:piece}: {points}",
     ),
     "earns": (
-        "この品に付くのは {earned}、これまで {held}、差 {change}",
+        "この商品に付くのは {earned}、これまで {held}、差 {change}",
         "the goods bring {earned}; held so far {held}; difference {change}",
     ),
     "earns_less": (
-        "この品に付くのは {earned}、定めにより {should}、これまで {held}、差 {change}",
+        "この商品に付くのは {earned}、規約により {should}、これまで {held}、差 {change}",
         "the goods bring {earned}, of which the terms leave {should}; held so far {held}; difference {change}",
     ),
     "cap": (
-        "{period} の上限 {limit}、それまでに {used}、希望 {wanted} のうち残り枠 {allowed}",
+        "{period} の上限 {limit}、それまでに {used}、付与対象 {wanted} のうち残り枠 {allowed}",
         "limit {limit} for {period}, used before {used}: of {wanted} there was room for {allowed}",
     ),
     "lapsed": ("うち {n} はすでに失効", "{n} of them had lapsed already"),
     "revoked": ("うち {n} はすでに取消し済み", "{n} of them had been revoked already"),
-    "written_off": ("うち {n} は請求せず", "{n} of them had been spent; that is not claimed"),
+    "written_off": ("うち {n} は利用済みのため差し引かず", "{n} of them had been spent; that is not claimed"),
     "parts": ("全部で {n}、ここはそのうち {points}", "{n} in all, of which {points} here"),
     "line": (
         "{line}：{quantity}個中{gone}個、割り当て {used} → {detached}",
@@ -156,15 +168,15 @@ LINES: Final[Mapping[str, Pair]] = {
     "by_cash": ("現金を先に返す計算で {detached}", "cash is refunded first: {detached}"),
     "by_points": ("ポイントを先に返す計算で {detached}", "points are refunded first: {detached}"),
     "done": ("合計 {detached}、すでに処理 {done}、今回 {rest}", "{detached} in all, {done} dealt with before: {rest} now"),
-    "later": ("うち {n} は {date} に戻る", "{n} of them due back on {date}"),
+    "later": ("うち {n} は {date} に戻ります", "{n} of them due back on {date}"),
     "times": ("{each} × {times} = {amount}", "{each} × {times} = {amount}"),
     "each": ("{each}ポイント", "{each:point}"),
     "matures": ("{date} から：{event}（{happened}）の{days}日後", "from {date}: {days:day} after {event} ({happened})"),
     "matures_at_once": ("{date} から：{event}（{happened}）のとき", "from {date}: at {event} ({happened})"),
     "last_day": ("使える最後の日 {date} が過ぎました", "the last day, {date}, is over"),
     "pooled": ("残高全体の期限が過ぎました", "the last day of the whole balance is over"),
-    "asked": ("注文で指定 {n}", "the order asked to use {n}"),
-    "all_asked": ("注文で全額を指定", "the order asked to use all points"),
+    "asked": ("注文で指定：{n}ポイント", "the order asked to use {n}"),
+    "all_asked": ("注文ですべてのポイントを利用", "the order asked to use all points"),
     "all_lot": ("この付与分の残りすべて", "all that was left of this grant"),
     "no_lot": ("あてるポイントがなく、残高から引きます", "no points were left to take it from: the balance goes down"),
     "since": ("{at} の{cause}から待っていた分です", "on their way since {at}: {cause}"),
@@ -199,17 +211,17 @@ LABELS: Final[Mapping[str, Pair]] = {
     "title": ("{program}：ポイントの説明", "{program}: points explained"),
     "member": ("会員 {member}、{at} 現在", "Member {member}, as of {at}"),
     "order": ("注文 {order}", "Order {order}"),
-    "balance": (
-        "利用可能 {available}　利用開始待ち {pending}　保留・取り置き {held}",
-        "available {available}, pending {pending}, set aside {held}",
-    ),
+    "between": ("　", ", "),
     "nothing": ("ポイントの動きはありません。", "No points have moved."),
     "unsettled": (
         "後から登録された規約による訂正は、まだ記帳されていません。",
         "What terms registered since change about it is not posted yet.",
     ),
-    "rule": ("定め", "Rule"),
+    "rule": ("規約", "Rule"),
 }
+
+
+_USUAL: Final = ShopWords()
 
 
 class _Number(int):
@@ -225,15 +237,21 @@ def _number(value: object) -> object:
 
 
 class Words:
-    """One language's words."""
+    """One language's words. `shop`: what the program calls things otherwise than others do."""
 
-    def __init__(self, language: Language) -> None:
+    def __init__(self, language: Language, shop: ShopWords = _USUAL) -> None:
         self.language = language
         self._place = LANGUAGES.index(language)
+        usual = {**BUCKETS, "tier": TIER, "reward": REWARD}
+        own = {name: getattr(shop, name) for name in type(shop).model_fields}
+        self._names = {
+            f"{name}_word": pair[self._place] if (text := own.get(name)) is None else text.told(language)
+            for name, pair in usual.items()
+        }
 
     def of(self, pair: Pair, /, **values: object) -> str:
         """A text with its values in place."""
-        return pair[self._place].format(**{name: _number(value) for name, value in values.items()})
+        return pair[self._place].format(**self._names, **{name: _number(value) for name, value in values.items()})
 
     def line(self, name: str, /, **values: object) -> str:
         """One line of a working."""
@@ -245,7 +263,7 @@ class Words:
 
     def bucket(self, name: str) -> str:
         """What a bucket is called."""
-        return self.of(BUCKETS[name])
+        return self._names[f"{name}_word"]
 
     def money(self, amount: int, currency: str) -> str:
         """An amount of a currency, given in its minor unit."""
