@@ -346,12 +346,12 @@ def check_used(book: Book, net: Mapping[str, int], program: Program) -> None:
     orders = [item for item in book.items.values() if isinstance(item, Order)]
     spent = held = 0
     for order in orders:
-        gone = order.back + order.forfeited + sum(each.points for each in order.due_back)
-        assert gone <= order.points_used, order.order_id
+        gone = order.used.back + order.used.forfeited + sum(each.points for each in order.used.due_back)
+        assert gone <= order.used.points, order.order_id
         if order.status == "open" and not any(line.kept for line in order.lines):
-            assert gone == order.points_used, f"{order.order_id}: nothing is kept, and points are still used on it"
-        spent += order.points_used - order.back - order.forfeited - order.reserved
-        held += order.reserved
+            assert gone == order.used.points, f"{order.order_id}: nothing is kept, and points are still used on it"
+        spent += order.used.points - order.used.back - order.used.forfeited - order.used.reserved
+        held += order.used.reserved
     if program.versions[0].terms.rewards is None and program.versions[0].terms.redemption.subscription is None:
         held += sum(item.points for (_, key), item in book.items.items() if isinstance(item, Setting) and key.startswith("hold:"))
         for item in book.items.values():

@@ -48,7 +48,7 @@ def _mature(account: Account) -> None:
         version, rule = account.version, lot.rule
         if lot.order_id is not None:
             order = account.order(lot.order_id)
-            if order is not None and order.held:
+            if order is not None and order.earning.held:
                 account.put_lot(replace(lot, matures_at=None))
                 continue
             if order is not None:

@@ -284,7 +284,7 @@ def _hold_named(name: str) -> str:
 def is_held(account: Account, data: PointsHeld | PointsReleased) -> bool:
     """Whether there is something to release."""
     order = account.order(data.order_id) if data.order_id is not None else None
-    return (order is not None and order.held) or account.setting(hold_of(data)) is not None
+    return (order is not None and order.earning.held) or account.setting(hold_of(data)) is not None
 
 
 def held(account: Account, data: PointsHeld) -> None:
@@ -293,7 +293,7 @@ def held(account: Account, data: PointsHeld) -> None:
     if data.order_id is not None:
         order = orders.live(account, data.order_id)
         if order is not None:
-            account.put_order(replace(order, held=True))
+            account.put_order(replace(order, earning=replace(order.earning, held=True)))
             mine = [lot for lot in account.open_lots() if lot.order_id == order.order_id]
             # In an order of its own, not as the lots were loaded: a part that is released goes to the first of them.
             for lot in ledger.in_spend_order(account, account.version, mine):
@@ -325,8 +325,8 @@ def released(account: Account, data: PointsReleased) -> None:
         order = orders.live(account, data.order_id)
         if order is None:
             return
-        if order.held:
-            order_update.keep(account, replace(order, held=False))
+        if order.earning.held:
+            order_update.keep(account, replace(order, earning=replace(order.earning, held=False)))
         elif not is_held(account, data):
             early.keep(account, hold_of(data), "released_without_hold", data.order_id)
             return

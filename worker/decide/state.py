@@ -44,7 +44,7 @@ ItemKey = tuple[ItemKind, str]
 
 CLOCK_RANK = 0
 CLOCK_SOURCE = ""  # that of no event, whatever producers call themselves
-FORMAT: Final = 6
+FORMAT: Final = 7
 """The form in which accounts are kept (head, lots, items, before-images). One kept in another is folded anew from its facts when
 it is touched next: raise it whenever a release reads these otherwise than the one before wrote them."""
 FOLD_VERSION: Final = 2
