@@ -380,7 +380,7 @@ class Account:
         """Replace a request."""
         self.put("request", f"{request.type}:{request.request_id}", request)
 
-    def find(self, code: str, order_id: str | None = None, detail: str = "") -> None:
+    def note_finding(self, code: str, order_id: str | None = None, detail: str = "") -> None:
         """Keep as a finding that something did not fit."""
         self.add("finding", f"{self.cause}:{code}:{detail}", Finding(code=code, at=self.at, order_id=order_id, detail=detail))
 

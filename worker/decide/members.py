@@ -109,7 +109,7 @@ def _earn(
                 _grant(account, rule, account.cause, name, sku, amount)
             return
     if event not in ("member.registered", "member.enrolled"):
-        account.find("activity_not_offered", None, activity or event)
+        account.note_finding("activity_not_offered", None, activity or event)
 
 
 def _once(account: Account, rule: Activity, reference: str, sku: str | None, order_id: str | None) -> str:
@@ -129,13 +129,13 @@ def _grant(account: Account, rule: Activity, origin: str, name: str, sku: str | 
     """Credit an activity's points now, if the member takes part and it has not counted yet."""
     head = account.head
     if rule.event != "member.registered" and not redemption.is_member(account):
-        account.find("activity_without_membership", None, rule.id)
+        account.note_finding("activity_without_membership", None, rule.id)
         return
     if rule.countries and head.country is not None and head.country not in rule.countries:
-        account.find("activity_elsewhere", None, rule.id)
+        account.note_finding("activity_elsewhere", None, rule.id)
         return
     if rule.bought and sku is not None and not purchases.is_bought(account, sku):
-        account.find("activity_without_purchase", None, f"{rule.id}:{sku}")
+        account.note_finding("activity_without_purchase", None, f"{rule.id}:{sku}")
         return
     if name:
         if account.marked(name):
@@ -246,7 +246,7 @@ def adjusted(account: Account, data: PointsAdjusted) -> None:
     elif data.points < 0:
         account.need_all_open()
         if -data.points > max(account.head.available, 0):
-            account.find("adjusted_below_zero", None, str(data.points))
+            account.note_finding("adjusted_below_zero", None, str(data.points))
         ledger.take(account, account.version, -data.points, "adjust", "adjusted", rules.rule)
 
 
@@ -269,7 +269,7 @@ def _revoke_all(account: Account, rule: str) -> None:
             ledger.remember_revoked(account, ledger.lot_of(account, each), each.points - each.back)
         account.put("setting", f"hold:{MANUAL_HOLD}", None)
     if account.head.held:
-        account.find("held_not_revoked", None, str(account.head.held))
+        account.note_finding("held_not_revoked", None, str(account.head.held))
 
 
 def hold_of(data: PointsHeld | PointsReleased) -> str:
@@ -303,7 +303,7 @@ def held(account: Account, data: PointsHeld) -> None:
     account.need_all_open()
     points = min(data.points or 0, max(account.head.available, 0))
     if points < (data.points or 0):
-        account.find("held_more_than_available", None, str((data.points or 0) - points))
+        account.note_finding("held_more_than_available", None, str((data.points or 0) - points))
     if points:
         _add_hold(account, ledger.hold(account, account.version, points, "hold", rules.rule), rules.rule, MANUAL_HOLD)
 
@@ -337,7 +337,7 @@ def released(account: Account, data: PointsReleased) -> None:
     points = data.points if data.points is not None else (hold.points if hold else 0)
     left = min(points, hold.points if hold else 0)
     if left < points:
-        account.find("released_more_than_held", data.order_id, str(points - left))
+        account.note_finding("released_more_than_held", data.order_id, str(points - left))
     if hold is None or not left:
         return
     still, kept = hold.points - left, []

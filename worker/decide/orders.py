@@ -48,7 +48,7 @@ def placed(account: Account, data: OrderPlaced) -> None:
         if order.content.asks and redemption.covered(account, order, data, set_aside):
             # Accepting does not wait: what the first telling still hoped for comes too late.
             account.overtaking.add((known.source, known.id))
-        account.find("order_twice", data.order_id, "while the first waits")
+        account.note_finding("order_twice", data.order_id, "while the first waits")
         return
     if order.content.asks:
         verdict = redemption.decide(account, order, data, set_aside)
@@ -67,7 +67,7 @@ def placed(account: Account, data: OrderPlaced) -> None:
     elif kept is not None:
         order = subscriptions.use_kept(account, kept, order)
     if exchange.rate_of(version, order) is None:
-        account.find("no_exchange_rate", order.order_id, order.payment.currency)
+        account.note_finding("no_exchange_rate", order.order_id, order.payment.currency)
     order = replace(order, portions=maturity.open_portions(version, order.lines))
     expiry.prolong(account, version, "order")
     purchases.remember(account, order)
@@ -174,7 +174,7 @@ def paid(account: Account, data: OrderPaid) -> None:
     if order is None or not undoing.counts(account, order, hindsight.PAYMENT, hindsight.payment(data.order_id)):
         return
     if order.payment.paid_at is not None:
-        account.find("paid_twice", data.order_id)
+        account.note_finding("paid_twice", data.order_id)
         return
     rules = account.program.named(order.terms).terms.membership
     late_start = rules.start_judged_at == "payment" and rules.starts_at is not None and account.at < rules.starts_at
@@ -214,7 +214,7 @@ def told_before(account: Account, order: Order, name: str, content: str, finding
     """Whether something of an order was told under its own id already, which is a finding: it counts as it was told first."""
     known = order.told.get(name)
     if known is not None:
-        account.find(finding, order.order_id, f"{name}, {'same' if known == content else 'other'} lines")
+        account.note_finding(finding, order.order_id, f"{name}, {'same' if known == content else 'other'} lines")
     return known is not None
 
 
@@ -264,13 +264,13 @@ def named_pieces(
     for ref in refs:
         lines = [line for line in order.lines if is_named(ref, line)]
         if not lines:
-            account.find("unknown_line", order.order_id, ref.line_id or ref.sku or "")
+            account.note_finding("unknown_line", order.order_id, ref.line_id or ref.sku or "")
             continue
         wanted = ref.quantity
         if ref.line_id is None and by_sku is not None:
             lines.sort(key=by_sku)
             if _choice(lines, wanted, left, preferred):
-                account.find("line_chosen", order.order_id, ref.sku or "")
+                account.note_finding("line_chosen", order.order_id, ref.sku or "")
         for line, limits in [*((line, preferred) for line in lines), *((line, left) for line in lines)]:
             key = line.line_id
             n = min(wanted, left[key], limits.get(key, 0))
@@ -280,5 +280,5 @@ def named_pieces(
                 pieces[key] = pieces.get(key, 0) + n
                 wanted -= n
         if wanted:
-            account.find("more_than_left", order.order_id, f"{ref.line_id or ref.sku} {wanted}")
+            account.note_finding("more_than_left", order.order_id, f"{ref.line_id or ref.sku} {wanted}")
     return pieces

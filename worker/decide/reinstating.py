@@ -44,7 +44,7 @@ def reinstated(account: Account, data: OrderReinstated) -> None:
     after = replace(order, lines=lines, portions=_with_pieces(account, version, order, pieces, sent))
     paid = _pay_again(account, version, after)
     if paid is None:
-        account.find("reinstatement_not_covered", data.order_id)
+        account.note_finding("reinstatement_not_covered", data.order_id)
         return
     purchases.remember_again(account, order, paid)
     if not any(line.kept for line in order.lines):

@@ -34,7 +34,7 @@ def placed(account: Account, data: OrderPlaced) -> None:
         _go_on(account, version, known, data)
         return
     content = "same content" if same else "other content"
-    account.find("order_twice", data.order_id, f"{content}, after its cancel" if cancelled else content)
+    account.note_finding("order_twice", data.order_id, f"{content}, after its cancel" if cancelled else content)
 
 
 def _cancelled_as_a_whole(order: Order) -> bool:

@@ -82,7 +82,7 @@ def exchange_withdrawn(account: Account, data: ExchangeWithdrawn) -> None:
     if order is None:
         return
     if _replaced(order, data.exchange_id):
-        account.find("withdrawn_after_replacement", data.order_id, data.exchange_id)
+        account.note_finding("withdrawn_after_replacement", data.order_id, data.exchange_id)
         return
     name, thing = hindsight.undone("exchange", data.exchange_id), hindsight.of_exchange(data.order_id, data.exchange_id)
     undoing.undo(account, order, name, thing, "withdrawn_without_exchange", data.exchange_id)
@@ -128,7 +128,7 @@ def exchange_shipped(account: Account, data: ExchangeShipped) -> None:
     of_exchange = f"replaced:{cause_of(data.exchange_id, '')}"
     parcel = f"{of_exchange}{content if data.shipment_id is None else f'#{data.shipment_id}'}"
     if parcel in order.told:
-        account.find("exchange_twice", data.order_id, data.exchange_id)
+        account.note_finding("exchange_twice", data.order_id, data.exchange_id)
         return
     earlier = sum(name.startswith(of_exchange) for name in order.told)
     named = _named_apart(order, data)
@@ -205,7 +205,7 @@ def _reverse(account: Account, order_id: str, lines: Lines, kind: Kind, reason: 
     if lines == "all":
         pieces = {key: n for key, n in room.items() if n}
         if not pieces:
-            account.find("nothing_left", order_id)
+            account.note_finding("nothing_left", order_id)
     else:
         first = {line.line_id: line.unshipped if kind == "cancel" else line.shipped for line in order.lines}
         pieces = orders.named_pieces(account, order, lines, room, first, _given_up(account, order))

@@ -36,7 +36,7 @@ def dispatched(account: Account, data: ShipmentDispatched) -> None:
     if data.lines == "all":
         pieces = {key: n for key, n in room.items() if n}
         if not pieces and not any(line.delivered for line in order.lines):
-            account.find("nothing_to_ship", data.order_id)
+            account.note_finding("nothing_to_ship", data.order_id)
     else:
         room = {key: n + gone.get(key, 0) for key, n in room.items()}
         gone, pieces = _apart(orders.named_pieces(account, order, data.lines, room, gone), gone)
@@ -106,7 +106,7 @@ def delivered(account: Account, data: ShipmentDelivered) -> None:
             return
         content, told = orders.content_of_lines(data.lines), order.told.get(hindsight.arrived(data.shipment_id), "")
         if content in told.split():
-            account.find("delivery_twice", data.order_id, data.shipment_id)
+            account.note_finding("delivery_twice", data.order_id, data.shipment_id)
             return
         # The parts of a shipment may arrive apart.
         order = replace(order, told={**order.told, hindsight.arrived(data.shipment_id): f"{told} {content}".strip()})

@@ -208,7 +208,7 @@ def take_set(account: Account, order: Order) -> Order:
 def _tell_cut(account: Account, order: Order, points: int) -> None:
     """Keep as a finding that an order could not use all that was set for it."""
     if points > 0:
-        account.find("setting_cut", order.order_id, str(points))
+        account.note_finding("setting_cut", order.order_id, str(points))
 
 
 def at_cut_off(account: Account, order: Order) -> Order:

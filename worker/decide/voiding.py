@@ -34,7 +34,7 @@ def voided(account: Account, data: PointsVoided) -> None:
     if gone is None:
         return
     if not gone or (data.points is not None and gone < data.points):
-        account.find("voided_more_than_granted", data.order_id, str(data.points - gone) if data.points else "")
+        account.note_finding("voided_more_than_granted", data.order_id, str(data.points - gone) if data.points else "")
 
 
 def _of_order(account: Account, order_id: str, points: int, only: str | None) -> int | None:
