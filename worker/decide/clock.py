@@ -7,7 +7,7 @@ from datetime import date
 
 from msgspec.structs import replace
 
-from worker.decide import expiry, ledger, members, order_update, payout, requests, reversal, reviews, subscriptions
+from worker.decide import expiry, ledger, members, order_update, payout, requests, reversal, subscriptions, tier_reviews
 from worker.decide.account import Account
 from worker.decide.step import Notice
 
@@ -21,7 +21,7 @@ def tick(account: Account) -> None:
     account.need(origins=filter(None, map(members.promised, settings)))
     for setting in settings:
         members.keep_promise(account, setting)
-    reviews.review_due(account)
+    tier_reviews.review_due(account)
     for request in account.due_requests(account.at):
         requests.end_due(account, request, account.at)
     payout.pay(account)
