@@ -33,7 +33,7 @@ from worker.decide.instants import next_after
 from worker.decide.lot_name import is_grant
 from worker.decide.order_records import Order
 from worker.decide.program import Program
-from worker.decide.refold import Clock, Late, change_account
+from worker.decide.refold import Clock, Late, compute_change
 from worker.decide.state import (
     Certainty,
     Decision,
@@ -189,9 +189,9 @@ class StoredAccounts:
     def _fold_whole(self, book: Book, facts: list[Event], clock: Clock, told: Sequence[Decision]) -> AccountChange | None:
         arguments = (self.program, book.account_id, book.member_id, book.load(EVERYTHING), facts, clock)
         try:
-            return change_account(*arguments, told=told)
+            return compute_change(*arguments, told=told)
         except Late as late:
-            return change_account(*arguments, history=book.history(late.since), told=told)
+            return compute_change(*arguments, history=book.history(late.since), told=told)
 
 
 def write(book: Book, change: AccountChange) -> None:

@@ -99,7 +99,7 @@ class _Work:
         return account
 
 
-def change_account(
+def compute_change(
     program: Program,
     account_id: UUID,
     member_id: str,

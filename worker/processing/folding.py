@@ -26,7 +26,7 @@ from worker.decide.fold import defect_of
 from worker.decide.load_request import LoadRequest
 from worker.decide.needs import ROUNDS_MAX
 from worker.decide.rebuild import BEGINNING
-from worker.decide.refold import Clock, Late, change_account
+from worker.decide.refold import Clock, Late, compute_change
 from worker.decide.state import Decision, Moment, blank, withdrawal
 from worker.log import get_logger
 from worker.persist.api import Batch
@@ -205,7 +205,7 @@ class Folding:
 
             def fold(fresh: Sequence[Event], told: Sequence[Decision], after: Moment | None) -> AccountChange | None:
                 told, fresh = (*loaded.told, *told), _kept_of(fresh, row)
-                return change_account(
+                return compute_change(
                     *given, fresh, clock, history, told=told, after=after, withdrawn=task.withdrawn, epoch=self._epoch
                 )
 

@@ -14,7 +14,7 @@ from worker.decide.errors import Defect, NotLoaded
 from worker.decide.load_request import LoadRequest
 from worker.decide.needs import ROUNDS_MAX
 from worker.decide.program import Program
-from worker.decide.refold import Clock, Late, change_account
+from worker.decide.refold import Clock, Late, compute_change
 from worker.decide.state import Decision, Moment
 
 
@@ -41,7 +41,7 @@ def change_of(
             asked.facts(history.facts, program)
         at_hand = loaded or rows.load(asked.needs)
         try:
-            return change_account(program, rows.account_id, rows.member_id, at_hand, facts, clock, history, told=told)
+            return compute_change(program, rows.account_id, rows.member_id, at_hand, facts, clock, history, told=told)
         except (NotLoaded, Late) as raised:
             asked.more(raised)
             loaded = None
