@@ -37,6 +37,7 @@ from worker.decide.refold import Clock, Late, compute_change
 from worker.decide.state import (
     Certainty,
     Decision,
+    Earmark,
     Entry,
     Head,
     Item,
@@ -44,7 +45,6 @@ from worker.decide.state import (
     Lot,
     Moment,
     Request,
-    Setting,
     awaited_by,
     blank,
 )
@@ -353,7 +353,7 @@ def check_used(book: Book, net: Mapping[str, int], program: Program) -> None:
         spent += order.used.points - order.used.back - order.used.forfeited - order.used.reserved
         held += order.used.reserved
     if program.versions[0].terms.rewards is None and program.versions[0].terms.redemption.subscription is None:
-        held += sum(item.points for (_, key), item in book.items.items() if isinstance(item, Setting) and key.startswith("hold:"))
+        held += sum(item.points for (_, key), item in book.items.items() if isinstance(item, Earmark) and key.startswith("hold:"))
         for item in book.items.values():
             if isinstance(item, Request) and item.type == "redemption" and item.status == "accepted":
                 held += item.points

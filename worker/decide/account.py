@@ -23,6 +23,7 @@ from worker.decide.state import (
     Decision,
     Early,
     EarlyFact,
+    Earmark,
     Entry,
     Finding,
     Head,
@@ -33,14 +34,13 @@ from worker.decide.state import (
     Mark,
     Moment,
     Request,
-    Setting,
     Waiting,
     cause_of,
 )
 from worker.decide.step import Answer, Notice, Step, TierMove
 from worker.decide.trace import Trace
 
-_I = TypeVar("_I", Order, Request, Setting)
+_I = TypeVar("_I", Order, Request, Earmark)
 
 
 class Account:
@@ -297,16 +297,16 @@ class Account:
         assert found is None or isinstance(found, Request)
         return found
 
-    def setting(self, name: str) -> Setting | None:
-        """The setting of that name, if the account has it."""
-        found = self._find("setting", name)
-        assert found is None or isinstance(found, Setting)
+    def earmark(self, name: str) -> Earmark | None:
+        """The earmark of that name, if the account has it."""
+        found = self._find("earmark", name)
+        assert found is None or isinstance(found, Earmark)
         return found
 
-    def settings(self) -> list[Setting]:
-        """Every setting of a complete account."""
+    def earmarks(self) -> list[Earmark]:
+        """Every earmark of a complete account."""
         assert self.complete
-        return [item for item in self.items.values() if isinstance(item, Setting)]
+        return [item for item in self.items.values() if isinstance(item, Earmark)]
 
     def mark(self, name: str) -> Mark | None:
         """The mark of that name, if what it is of has happened."""
@@ -337,9 +337,9 @@ class Account:
         """Requests with something due at or before an instant, by id. Raises NotLoaded."""
         return [item for item in self._due_items("request", at) if isinstance(item, Request)]
 
-    def due_settings(self, at: datetime) -> list[Setting]:
-        """Settings with something due at or before an instant, by name. Raises NotLoaded."""
-        return [item for item in self._due_items("setting", at) if isinstance(item, Setting)]
+    def due_earmarks(self, at: datetime) -> list[Earmark]:
+        """Earmarks with something due at or before an instant, by name. Raises NotLoaded."""
+        return [item for item in self._due_items("earmark", at) if isinstance(item, Earmark)]
 
     # -- replacing
 

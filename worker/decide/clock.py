@@ -17,10 +17,10 @@ def tick(account: Account) -> None:
     _lapse(account)
     _mature(account)
     _orders(account)
-    settings = account.due_settings(account.at)
-    account.need(origins=filter(None, map(members.promised, settings)))
-    for setting in settings:
-        members.keep_promise(account, setting)
+    earmarks = account.due_earmarks(account.at)
+    account.need(origins=filter(None, map(members.promised, earmarks)))
+    for earmark in earmarks:
+        members.keep_promise(account, earmark)
     tier_reviews.review_due(account)
     for request in account.due_requests(account.at):
         requests.end_due(account, request, account.at)

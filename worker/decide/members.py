@@ -27,7 +27,7 @@ from worker.decide.amounts import fraction
 from worker.decide.conditions import Subject, holds
 from worker.decide.lot_name import lot_name
 from worker.decide.order_records import Spent
-from worker.decide.state import Grant, Lot, Mark, Setting
+from worker.decide.state import Earmark, Grant, Lot, Mark
 from worker.decide.trace import Cut, Doing
 
 MANUAL_HOLD = "manual"
@@ -159,29 +159,29 @@ def _promise(account: Account, rule: Activity, name: str, sku: str | None, point
     """Points that are credited some hours later, if the member takes part by then (LEN-28)."""
     key = promise_of(account.cause)
     due_at = account.at + timedelta(hours=rule.delay_hours)
-    account.add("setting", key, Setting(name=key, values=(rule.id, name, sku or ""), points=points, due_at=due_at))
+    account.add("earmark", key, Earmark(name=key, values=(rule.id, name, sku or ""), points=points, due_at=due_at))
 
 
 def promise_of(origin: str) -> str:
-    """The name of the setting that promises a grant."""
+    """The name of the earmark that promises a grant."""
     return f"{_PROMISE}{origin}"
 
 
-def promised(setting: Setting) -> str | None:
-    """The grant that a setting promises, as its lots will be called; None: it is something else."""
-    return setting.name.removeprefix(_PROMISE) if setting.name.startswith(_PROMISE) else None
+def promised(earmark: Earmark) -> str | None:
+    """The grant that an earmark promises, as its lots will be called; None: it is something else."""
+    return earmark.name.removeprefix(_PROMISE) if earmark.name.startswith(_PROMISE) else None
 
 
-def keep_promise(account: Account, setting: Setting) -> None:
+def keep_promise(account: Account, earmark: Earmark) -> None:
     """The clock's part: an activity's points whose hours have passed are credited."""
-    origin = promised(setting)
+    origin = promised(earmark)
     if origin is None:
         return
-    account.put("setting", setting.name, None)
-    rule_id, name, sku = setting.values
+    account.put("earmark", earmark.name, None)
+    rule_id, name, sku = earmark.values
     for rule in account.version.terms.activities:
         if rule.id == rule_id:
-            _grant(account, rule, origin, name, sku or None, setting.points)
+            _grant(account, rule, origin, name, sku or None, earmark.points)
 
 
 def _multiplied(account: Account, rule: Activity, points: int, sku: str | None) -> int:
@@ -252,7 +252,7 @@ def adjusted(account: Account, data: PointsAdjusted) -> None:
 
 def _revoke_all(account: Account, rule: str) -> None:
     account.need_all_open()
-    hold = account.setting(f"hold:{MANUAL_HOLD}")
+    hold = account.earmark(f"hold:{MANUAL_HOLD}")
     ledger.need_lots(account, account.version, hold.spent if hold is not None else (), "revoke")
     for lot in sorted(account.open_lots(), key=lambda lot: lot.ref):
         if lot.pending:
@@ -267,7 +267,7 @@ def _revoke_all(account: Account, rule: str) -> None:
         ledger.revoke_held(account, hold.points, rule)
         for each in hold.spent:
             ledger.remember_revoked(account, ledger.lot_of(account, each), each.points - each.back)
-        account.put("setting", f"hold:{MANUAL_HOLD}", None)
+        account.put("earmark", f"hold:{MANUAL_HOLD}", None)
     if account.head.held:
         account.note_finding("held_not_revoked", None, str(account.head.held))
 
@@ -284,7 +284,7 @@ def _hold_named(name: str) -> str:
 def is_held(account: Account, data: PointsHeld | PointsReleased) -> bool:
     """Whether there is something to release."""
     order = account.order(data.order_id) if data.order_id is not None else None
-    return (order is not None and order.earning.held) or account.setting(hold_of(data)) is not None
+    return (order is not None and order.earning.held) or account.earmark(hold_of(data)) is not None
 
 
 def held(account: Account, data: PointsHeld) -> None:
@@ -309,14 +309,14 @@ def held(account: Account, data: PointsHeld) -> None:
 
 
 def _add_hold(account: Account, spent: tuple[Spent, ...], rule: str, name: str) -> None:
-    hold = account.setting(_hold_named(name)) or Setting(name=_hold_named(name))
+    hold = account.earmark(_hold_named(name)) or Earmark(name=_hold_named(name))
     hold = replace(
         hold,
         points=hold.points + sum(each.points for each in spent),
         spent=(*hold.spent, *spent),
         rules=(*hold.rules, *(rule for _ in spent)),
     )
-    account.put("setting", hold.name, hold)
+    account.put("earmark", hold.name, hold)
 
 
 def released(account: Account, data: PointsReleased) -> None:
@@ -333,7 +333,7 @@ def released(account: Account, data: PointsReleased) -> None:
     elif data.points and not is_held(account, data):
         early.keep(account, hold_of(data), "released_more_than_held", detail=str(data.points))
         return
-    hold = account.setting(hold_of(data))
+    hold = account.earmark(hold_of(data))
     points = data.points if data.points is not None else (hold.points if hold else 0)
     left = min(points, hold.points if hold else 0)
     if left < points:
@@ -350,4 +350,4 @@ def released(account: Account, data: PointsReleased) -> None:
         if each.points > each.back + n:
             kept.append((replace(each, back=each.back + n), rule))
     hold = replace(hold, points=still, spent=tuple(each for each, _ in kept), rules=tuple(rule for _, rule in kept))
-    account.put("setting", hold.name, hold if still else None)
+    account.put("earmark", hold.name, hold if still else None)

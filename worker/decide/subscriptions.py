@@ -16,7 +16,7 @@ from worker.decide import deliveries, expiry, ledger, order_update, redemption, 
 from worker.decide.account import Account
 from worker.decide.order_records import Order, Spent
 from worker.decide.program import Version
-from worker.decide.state import Reason, Request, Setting
+from worker.decide.state import Earmark, Reason, Request
 
 _NAME: Final = "points:"
 
@@ -109,7 +109,7 @@ def _earlier(account: Account, target: _Target) -> Request | None:
         return None
     if target.order is not None:
         return account.request("subscription", target.order.used.setting) if target.order.used.setting else None
-    kept = account.setting(target.name)
+    kept = account.earmark(target.name)
     return account.request("subscription", kept.values[0]) if kept else None
 
 
@@ -232,8 +232,8 @@ def _keep_for_next(account: Account, rules: Subscription, name: str, request: Re
         account.need_all_open()
         spent = _less(account, account.version, spent, -change, "held", rules.rule, None)
     account.put_request(replace(request, spent=spent))
-    setting = Setting(name=name, values=(request.request_id,), points=request.points) if request.points else None
-    account.put("setting", name, setting)
+    earmark = Earmark(name=name, values=(request.request_id,), points=request.points) if request.points else None
+    account.put("earmark", name, earmark)
 
 
 def kept_for(account: Account, order: Order) -> Request | None:
@@ -241,7 +241,7 @@ def kept_for(account: Account, order: Order) -> Request | None:
     rules = account.version.terms.redemption.subscription
     if rules is None or not by_subscription(order):
         return None
-    kept = account.setting(setting_name(order.content.subscription_id))
+    kept = account.earmark(setting_name(order.content.subscription_id))
     request = account.request("subscription", kept.values[0]) if kept else None
     if request is None or not deliveries.in_time(account, order, rules.deadline, request.made_at):
         return None
@@ -259,8 +259,8 @@ def set_aside(account: Account, request: Request | None) -> int:
 
 def all_set_aside(account: Account) -> int:
     """Points that all settings hold which wait for their orders, of a complete account."""
-    waiting = [setting for setting in account.settings() if setting.name.startswith(_NAME)]
-    return sum(set_aside(account, account.request("subscription", setting.values[0])) for setting in waiting)
+    waiting = [each for each in account.earmarks() if each.name.startswith(_NAME)]
+    return sum(set_aside(account, account.request("subscription", each.values[0])) for each in waiting)
 
 
 def free(account: Account, request: Request, order: Order) -> None:
@@ -270,7 +270,7 @@ def free(account: Account, request: Request, order: Order) -> None:
     account.need_all_open()
     _less(account, version, request.spent, set_aside(account, request), "held", rules.rule, None)
     account.put_request(replace(request, status="released", spent=(), order_id=order.order_id))
-    account.put("setting", setting_name(order.content.subscription_id), None)
+    account.put("earmark", setting_name(order.content.subscription_id), None)
 
 
 def use_kept(account: Account, request: Request, order: Order) -> Order:
@@ -278,7 +278,7 @@ def use_kept(account: Account, request: Request, order: Order) -> Order:
     version = account.program.named(order.terms)
     rules = version.terms.redemption.subscription
     assert rules is not None
-    account.put("setting", setting_name(order.content.subscription_id), None)
+    account.put("earmark", setting_name(order.content.subscription_id), None)
     points = redemption.at_most(version, order, request.points)
     _tell_cut(account, order, request.points - points)
     held = set_aside(account, request)
