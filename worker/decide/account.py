@@ -53,7 +53,7 @@ class Account:
     `began`: the snapshots since which facts wait already. `overdrawing`: facts whose redemption would leave less than nothing
     at a later instant already folded, so they count as not covered. `overtaken`: facts that wait no longer, for their order
     was told again and is covered as told then; those that this run finds are in `overtaking`. `paid_until`: up to here
-    `decided` has all that was paid out in money. `journal`: where the fold notes its working, if anyone asks. `turning`:
+    `decided` has all that was paid out in money. `trace`: where the fold notes its working, if anyone asks. `turning`:
     facts to be folded by which earlier ones may be read otherwise, by what they are about. `at`: the instant of the open
     step; there is none before the first `begin`.
     """
@@ -78,7 +78,6 @@ class Account:
         "event",
         "head",
         "items",
-        "journal",
         "lots",
         "moment",
         "notices",
@@ -89,6 +88,7 @@ class Account:
         "program",
         "tier_move",
         "told_only",
+        "trace",
         "turning",
     )
 
@@ -118,7 +118,7 @@ class Account:
         self.overtaken: set[tuple[str, str]] = set()
         self.overtaking: set[tuple[str, str]] = set()
         self.paid_until: datetime | None = None
-        self.journal: Trace | None = None
+        self.trace: Trace | None = None
         self.turning: Mapping[str, Sequence[Event]] = {}
         self.moment: Moment | None = None
         self.at: datetime

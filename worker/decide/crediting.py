@@ -79,11 +79,11 @@ class _Source:
 
     def reconcile(self) -> Order:
         """Split, revoke or grant until the portions hold what they should; then date what matures."""
-        journal = self.account.journal
+        trace = self.account.trace
         if not any(self.holds.values()) and not any(map(self._shown, self.order.portions)):
             return self.order
-        if journal is not None:
-            self.working = journal.working = Settling(self.order.order_id, self.source.id, self.source.rule)
+        if trace is not None:
+            self.working = trace.working = Settling(self.order.order_id, self.source.id, self.source.rule)
         wanted = self._wanted()
         before = dict(self.holds)
         if wanted != before:
@@ -96,8 +96,8 @@ class _Source:
         if net < 0:
             self._grant(over)
         self._date()
-        if journal is not None:
-            journal.working = None
+        if trace is not None:
+            trace.working = None
         return self.order if self.holds == before else self.settled()
 
     def settled(self) -> Order:
@@ -342,8 +342,8 @@ class _Source:
             crosses = cap.crossing == "full" and used - self.order.earning.capped.get(period, 0) < cap.points
             if "purchase" in cap.refuses and points > room and not crosses:
                 self._cut(cap, portion, room, before=dated_by is None)
-                if self.account.journal is not None:
-                    self.account.journal.cap(Cut(cap.rule, period, cap.points, used, points, room))
+                if self.account.trace is not None:
+                    self.account.trace.cap(Cut(cap.rule, period, cap.points, used, points, room))
                 points = room
         if points:
             for period in periods:

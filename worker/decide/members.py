@@ -141,9 +141,9 @@ def _grant(account: Account, rule: Activity, origin: str, name: str, sku: str | 
         if account.marked(name):
             return
         account.put("mark", name, Mark(at=account.at))
-    if account.journal is not None:
-        each, times = account.journal.multiplied.get(origin, (points, ()))
-        account.journal.working = Doing(rule.id, each, times, points)
+    if account.trace is not None:
+        each, times = account.trace.multiplied.get(origin, (points, ()))
+        account.trace.working = Doing(rule.id, each, times, points)
     points = _within_caps(account, points)
     if points:
         lot = Lot(origin=origin, part=rule.id, kind=rule.kind, granted_at=account.at, points=points, rule=rule.rule)
@@ -151,8 +151,8 @@ def _grant(account: Account, rule: Activity, origin: str, name: str, sku: str | 
         tiers.count_points(account, points, "activity")
         if rule.bought and sku is not None and rule.order_cancelled == "revoked":
             purchases.goes_with(account, sku, Grant(origin, rule.id, points, rule.rule))
-    if account.journal is not None:
-        account.journal.working = None
+    if account.trace is not None:
+        account.trace.working = None
 
 
 def _promise(account: Account, rule: Activity, name: str, sku: str | None, points: int) -> None:
@@ -193,8 +193,8 @@ def _multiplied(account: Account, rule: Activity, points: int, sku: str | None) 
             top, bottom = fraction(row.times)
             numerator, denominator = numerator * top, denominator * bottom
             applied.append(row.times)
-    if account.journal is not None:
-        account.journal.multiplied[account.cause] = points, tuple(applied)
+    if account.trace is not None:
+        account.trace.multiplied[account.cause] = points, tuple(applied)
     return points * numerator // denominator
 
 
@@ -207,8 +207,8 @@ def _within_caps(account: Account, points: int) -> int:
         used = account.head.caps.get(period, 0)
         if "activity" in cap.refuses:
             allowed = min(points, max(cap.points - used, 0))
-            if account.journal is not None and allowed < points:
-                account.journal.cap(Cut(cap.rule, period, cap.points, used, points, allowed))
+            if account.trace is not None and allowed < points:
+                account.trace.cap(Cut(cap.rule, period, cap.points, used, points, allowed))
             points = allowed
         account.head = replace(account.head, caps={**account.head.caps, period: used + points})
     return points

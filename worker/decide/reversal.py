@@ -246,8 +246,8 @@ def _take_out(
     if kind == "cancel":
         purchases.forget(account, before, order)
     order = _used_points(account, version, order, kind, reason)
-    if account.journal is not None:
-        account.journal.working = None
+    if account.trace is not None:
+        account.trace.working = None
     order_update.keep(account, order)
 
 
@@ -303,10 +303,10 @@ def _used_points(account: Account, version: Version, order: Order, kind: Kind, r
     if points <= 0:
         return order
     rule = _rule(version, kind, reason)
-    if account.journal is not None:
-        account.journal.working = working = _working(account, version, order, kind, reason, points, rule)
+    if account.trace is not None:
+        account.trace.working = working = _working(account, version, order, kind, reason, points, rule)
         if working.later and account.moment is not None:
-            account.journal.later[order.order_id, working.at] = account.moment, working
+            account.trace.later[order.order_id, working.at] = account.moment, working
     if order.used.reserved:
         gone = min(points, order.used.reserved)
         order = _return(account, version, order, gone, "held", rule.rule, cancel=kind == "cancel")
