@@ -189,9 +189,9 @@ class StoredAccounts:
     def _fold_whole(self, book: Book, facts: list[Event], clock: Clock, told: Sequence[Decision]) -> AccountChange | None:
         arguments = (self.program, book.account_id, book.member_id, book.load(EVERYTHING), facts, clock)
         try:
-            return compute_change(*arguments, told=told)
+            return compute_change(*arguments, announced=told)
         except Late as late:
-            return compute_change(*arguments, history=book.history(late.since), told=told)
+            return compute_change(*arguments, history=book.history(late.since), announced=told)
 
 
 def write(book: Book, change: AccountChange) -> None:

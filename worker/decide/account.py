@@ -48,8 +48,8 @@ class Account:
 
     `needs` says what the rows were loaded for: of that, what is not here is not there. Whatever else is read or replaced
     raises NotLoaded, but rows that the open step itself makes, named after its cause. `complete`: everything is here.
-    Decisions already taken are in `decided`; the ones taken in this run are added to it, unless `told_only`: then what is not
-    in it waits, as in the ledger that took them. `certainty`: how far all topics have been read (None: everything was),
+    Decisions already taken are in `decided`; the ones taken in this run are added to it, unless `announced_only`: then what is
+    not in it waits, as in the ledger that took them. `certainty`: how far all topics have been read (None: everything was),
     `began`: the snapshots since which facts wait already. `overdrawing`: facts whose redemption would leave less than nothing
     at a later instant already folded, so they count as not covered. `overtaken`: facts that wait no longer, for their order
     was told again and is covered as told then; those that this run finds are in `overtaking`. `paid_until`: up to here
@@ -68,6 +68,7 @@ class Account:
         "_rows_known",
         "_version",
         "all_open",
+        "announced_only",
         "answers",
         "at",
         "began",
@@ -87,7 +88,6 @@ class Account:
         "paid_until",
         "program",
         "tier_move",
-        "told_only",
         "trace",
         "turning",
     )
@@ -113,7 +113,7 @@ class Account:
         self.decided: dict[tuple[str, str], Decision] = {}
         self.certainty: Certainty | None = None
         self.began: Mapping[Moment, int] = {}
-        self.told_only = False
+        self.announced_only = False
         self.overdrawing: set[tuple[str, str]] = set()
         self.overtaken: set[tuple[str, str]] = set()
         self.overtaking: set[tuple[str, str]] = set()
@@ -198,7 +198,7 @@ class Account:
         """The next instant at which the clock changes something. In a narrow account only rows of this step can be new."""
         head = self.head
         if self.all_open:
-            self._rows_due = self._wide_due()
+            self._rows_due = self._all_open_due()
             instants = [] if self._rows_due is None else [self._rows_due]
         else:
             instants = [] if head.clock_due_at is None else [head.clock_due_at]
@@ -227,7 +227,7 @@ class Account:
                 return ahead
         return any(lot.pooled and lot.available for lot in self.open_lots())
 
-    def _wide_due(self) -> datetime | None:
+    def _all_open_due(self) -> datetime | None:
         """The earliest instant at which a row has something due. Every row is looked at the first time, and when one that had it
         was touched; else only those that the step touched can be earlier, so that an account with many lots stays quick."""
         rows = chain(self._before_lots.values(), self._before_items.values())

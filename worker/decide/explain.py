@@ -156,7 +156,7 @@ def trace_of(
 ) -> tuple[Account, Trace]:
     """An account folded from nothing by facts up to an instant and the verdicts given, with the working of every movement."""
     account = Account(program, blank(), {}, {}, complete=True)
-    account.told_only = True
+    account.announced_only = True
     account.decided.update({(each.source, each.id): each for each in decisions})
     account.trace = trace = Trace()
     fold(account, sorted((fact for fact in facts if fact.time <= until), key=moment_of), until)

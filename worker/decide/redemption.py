@@ -222,7 +222,7 @@ def verdict_on(account: Account, source: str, id_: str, found: Finding) -> Decis
     if reason is None and key in account.overdrawing:
         reason = "insufficient_points"
     turned_by_news = found.by_balance or (reason is not None and reason not in FINAL)
-    if account.told_only or (turned_by_news and not account.certain and key not in account.overtaken):
+    if account.announced_only or (turned_by_news and not account.certain and key not in account.overtaken):
         return None
     verdict = Decision(source=source, id=id_, verdict="rejected" if reason else "accepted", points=points, reason=reason)
     account.decided[key] = verdict
@@ -235,7 +235,7 @@ def covered(account: Account, order: Order, data: OrderPlaced, set_aside: int = 
     told = account.decided.get(key)
     if told is not None:
         return told.verdict == "accepted"
-    new = not account.told_only and key not in account.overdrawing
+    new = not account.announced_only and key not in account.overdrawing
     found = check(account, order, data, set_aside)
     return new and found.reason is None and not found.by_balance
 

@@ -98,7 +98,7 @@ def _built(dossier: Dossier, catalogue: Catalogue, epoch: int, certainty: Certai
             Loaded(None),
             dossier.facts,
             clock,
-            told=dossier.decisions,
+            announced=dossier.decisions,
             waiting=row.head.waiting,
             epoch=epoch,
         )
