@@ -93,7 +93,7 @@ class Folding:
         self._epoch = epoch
 
     async def fold(self, batch: Batch, tasks: Sequence[Task], clock: Clock) -> Folded:
-        """Fold and win all of them; the caller writes the changes."""
+        """Fold all of them and compare and set their revisions; the caller writes the changes."""
         changes: list[AccountChange] = []
         refused: list[Event] = []
         open_tasks = list(tasks)
