@@ -1,8 +1,8 @@
 """What the fold does with each type of event: its handler, and the rows that it asks for beforehand.
 
-One row for each type of `contracts.events.types`; `tests/fold/test_fact_types.py` says that none is missing. The rows of an account
-that are named are a first guess, told from the fact alone, that is right nearly always: what turns out to be missing beyond it is
-loaded, and the fact folded again.
+One row for each type of `contracts.events.types`; `tests/fold/test_fact_types.py` says that none is missing. The rows of an
+account that are named are a first guess, told from the fact alone, that is right nearly always: what turns out to be missing
+beyond it is loaded, and the fact folded again.
 """
 
 from __future__ import annotations
