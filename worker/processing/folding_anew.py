@@ -68,8 +68,10 @@ def folded_anew(
     refold: Refold | None = None,
     withdrawn: Sequence[Event] = (),
 ) -> AccountChange:
-    """The account as its facts say, and `fresh` ones that are to be kept with it, under verdicts on them that were `announced`,
-    and without those that are `withdrawn` now. `after`, `refold`: as for `rebuild_account`. Raises Defect, whatever goes wrong."""
+    """The account as its facts say, and `fresh` ones that are to be kept with it, under verdicts on them that were `announced`.
+
+    Facts that are `withdrawn` now are left out. `after`, `refold`: as for `rebuild_account`. Raises Defect, whatever goes wrong.
+    """
     assert dossier.row is not None
     if dossier.unreadable is not None:
         raise Defect(f"there is {dossier.unreadable}")
