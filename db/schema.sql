@@ -602,7 +602,7 @@ WITH (fillfactor='85', autovacuum_vacuum_scale_factor='0.05');
 -- Name: TABLE item; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON TABLE public.item IS 'Orders, requests, settings, marks and findings of an account; doc is JSON, due_at when the clock has to look.';
+COMMENT ON TABLE public.item IS 'Orders, requests, earmarks, marks, findings and early facts of an account; doc is JSON, due_at when the clock has to look.';
 
 
 --
@@ -1323,4 +1323,5 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261202000000'),
     ('20261203000000'),
     ('20261204000000'),
-    ('20261205000000');
+    ('20261205000000'),
+    ('20261208000000');

@@ -14,7 +14,7 @@ from worker.decide.account import Account
 from worker.decide.fold import fold
 from worker.decide.order_records import Order
 from worker.decide.program import Program
-from worker.decide.state import blank
+from worker.decide.state import Item, blank
 from worker.programs.terms_file import load, shipped
 
 SEEDS = range(40)
@@ -28,8 +28,13 @@ def _nameless(event: Event) -> Event:
 def _folded(program: Program, events: list[Event]) -> tuple[object, ...]:
     account = Account(program, blank(), {}, {}, complete=True)
     steps = fold(account, events)
-    items = {key: replace(item, content="") if isinstance(item, Order) else item for key, item in account.items.items()}
+    items = {key: _without_digest(item) for key, item in account.items.items()}
     return account.head, account.lots, items, account.decided, [step.entries for step in steps]
+
+
+def _without_digest(item: Item) -> Item:
+    """An order said the person's name too, so the digest of what it said differs."""
+    return replace(item, content=replace(item.content, digest="")) if isinstance(item, Order) else item
 
 
 @pytest.mark.parametrize("code", shipped())

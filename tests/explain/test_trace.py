@@ -12,7 +12,7 @@ from hypothesis import given
 from tests.fold.examples import batches, draw, programs, seeds, tried
 from tests.fold.histories import History
 from tests.fold.stored import StoredAccounts
-from worker.decide.explain import Explained, Known, Posting, explain, journal_of
+from worker.decide.explain import Explained, Known, Posting, explain, trace_of
 from worker.decide.program import Program
 from worker.decide.state import Entry
 from worker.decide.trace import Doing, Noted, Reversing, Settling
@@ -98,8 +98,8 @@ def test_every_posted_entry_is_explained_and_the_parts_add_up(code: str, seed: i
         assert len(found.postings) == len(scribe.postings[member])
         for each in found.postings:
             assert_explained(each)
-        _, journal = journal_of(program, book.facts.values(), decisions, life.end)
-        assert_adds_up(journal.noted)
+        _, trace = trace_of(program, book.facts.values(), decisions, life.end)
+        assert_adds_up(trace.noted)
 
 
 @programs
@@ -110,7 +110,7 @@ def test_noting_the_working_changes_nothing(code: str, seed: int) -> None:
     scribe = Scribe(program)
     scribe.deliver(life, rng)
     for member, book in scribe.books.books.items():
-        account, _ = journal_of(program, book.facts.values(), book.decisions.values(), life.end)
+        account, _ = trace_of(program, book.facts.values(), book.decisions.values(), life.end)
         assert account.lots == book.lots
         assert (account.head.available, account.head.pending) == (book.head.available, book.head.pending)
         explained = explain(program, scribe.facts[member], list(book.decisions.values()), scribe.postings[member], life.end)

@@ -33,10 +33,11 @@ from worker.decide.instants import next_after
 from worker.decide.lot_name import is_grant
 from worker.decide.order_records import Order
 from worker.decide.program import Program
-from worker.decide.refold import Clock, Late, change_account
+from worker.decide.refold import Clock, Late, compute_change
 from worker.decide.state import (
     Certainty,
     Decision,
+    Earmark,
     Entry,
     Head,
     Item,
@@ -44,7 +45,6 @@ from worker.decide.state import (
     Lot,
     Moment,
     Request,
-    Setting,
     awaited_by,
     blank,
 )
@@ -189,9 +189,9 @@ class StoredAccounts:
     def _fold_whole(self, book: Book, facts: list[Event], clock: Clock, told: Sequence[Decision]) -> AccountChange | None:
         arguments = (self.program, book.account_id, book.member_id, book.load(EVERYTHING), facts, clock)
         try:
-            return change_account(*arguments, told=told)
+            return compute_change(*arguments, announced=told)
         except Late as late:
-            return change_account(*arguments, history=book.history(late.since), told=told)
+            return compute_change(*arguments, history=book.history(late.since), announced=told)
 
 
 def write(book: Book, change: AccountChange) -> None:
@@ -346,14 +346,14 @@ def check_used(book: Book, net: Mapping[str, int], program: Program) -> None:
     orders = [item for item in book.items.values() if isinstance(item, Order)]
     spent = held = 0
     for order in orders:
-        gone = order.back + order.forfeited + sum(each.points for each in order.due_back)
-        assert gone <= order.points_used, order.order_id
+        gone = order.used.back + order.used.forfeited + sum(each.points for each in order.used.due_back)
+        assert gone <= order.used.points, order.order_id
         if order.status == "open" and not any(line.kept for line in order.lines):
-            assert gone == order.points_used, f"{order.order_id}: nothing is kept, and points are still used on it"
-        spent += order.points_used - order.back - order.forfeited - order.reserved
-        held += order.reserved
+            assert gone == order.used.points, f"{order.order_id}: nothing is kept, and points are still used on it"
+        spent += order.used.points - order.used.back - order.used.forfeited - order.used.reserved
+        held += order.used.reserved
     if program.versions[0].terms.rewards is None and program.versions[0].terms.redemption.subscription is None:
-        held += sum(item.points for (_, key), item in book.items.items() if isinstance(item, Setting) and key.startswith("hold:"))
+        held += sum(item.points for (_, key), item in book.items.items() if isinstance(item, Earmark) and key.startswith("hold:"))
         for item in book.items.values():
             if isinstance(item, Request) and item.type == "redemption" and item.status == "accepted":
                 held += item.points

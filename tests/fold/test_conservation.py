@@ -71,12 +71,12 @@ def _conserved(books: StoredAccounts) -> tuple[int, ...]:
     book = books.books["M1"]
     order = book.items["order", "O1"]
     assert isinstance(order, Order)
-    off = order.points_used - order.standing
-    assert 0 <= off <= order.points_used
-    assert order.credited >= 0
+    off = order.used.points - order.used.standing
+    assert 0 <= off <= order.used.points
+    assert order.earning.credited >= 0
     if not any(line.kept for line in order.lines):
-        assert off == order.points_used, "goods are all gone, and points still sit on them"
-    return off, order.credited, *(line.kept for line in order.lines)
+        assert off == order.used.points, "goods are all gone, and points still sit on them"
+    return off, order.earning.credited, *(line.kept for line in order.lines)
 
 
 @programs

@@ -46,6 +46,6 @@ def test_which_points_of_an_order_are_set_aside_first_does_not_depend_on_how_its
         account.begin(Moment(at=told.time, rank=1, source=told.source, id=told.id), told)
         assert isinstance(told.data, PointsHeld)
         members.held(account, told.data)
-        kept.append(account.setting("hold:A"))
+        kept.append(account.earmark("hold:A"))
     assert kept[0] == kept[1]
     assert kept[0] is not None

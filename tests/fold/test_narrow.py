@@ -154,7 +154,7 @@ def test_a_row_that_was_not_loaded_is_neither_read_nor_replaced() -> None:
     assert not all_open.marked("asked for")
     all_open.put("mark", "asked for", Mark(at))
     all_open.put_lot(replace(lot, origin=all_open.cause))
-    all_open.find("something_odd")
+    all_open.note_finding("something_odd")
     narrow = Account(as_shipped("scolar"), blank(), {}, {}, Needs(origins=frozenset({"order:A"})))
     narrow.begin(clock_moment(at))
     assert narrow.lot("order:A", "1") is None

@@ -65,6 +65,6 @@ def test_an_order_that_goes_on_is_folded_the_same_however_it_is_delivered(code: 
         books.run_clock(life.end)
         compare_all(books, life, life.end)
         for item in (item for book in books.books.values() for item in book.items.values() if isinstance(item, Order)):
-            off = item.points_used - item.standing
-            assert 0 <= off <= item.points_used
-            assert item.credited >= 0
+            off = item.used.points - item.used.standing
+            assert 0 <= off <= item.used.points
+            assert item.earning.credited >= 0

@@ -64,9 +64,10 @@ def _outcome(books: StoredAccounts) -> tuple[int, ...]:
     book = books.books["M1"]
     order = book.items["order", "O1"]
     assert isinstance(order, Order)
-    assert order.due_back == ()
+    assert order.used.due_back == ()
     head = book.head
-    return head.available, head.pending, head.held, head.lapsed, head.forfeited, order.back, order.forfeited, order.credited
+    used, credited = order.used, order.earning.credited
+    return head.available, head.pending, head.held, head.lapsed, head.forfeited, used.back, used.forfeited, credited
 
 
 @programs
@@ -102,7 +103,7 @@ def test_an_order_returned_as_a_whole_leaves_nothing_earned_where_points_are_tak
     books.run_clock(_LATER)
     order = books.books["M1"].items["order", "O1"]
     assert isinstance(order, Order)
-    assert order.back + order.forfeited == order.points_used
+    assert order.used.back + order.used.forfeited == order.used.points
     rules = program.versions[0].terms.reversal.earned_points
     if (rules.pending, rules.available) == ("void", "revoke"):
-        assert order.credited == 0
+        assert order.earning.credited == 0

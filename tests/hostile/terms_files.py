@@ -180,7 +180,7 @@ def judge_values(values: dict[str, Any]) -> str:
     except TermsError as error:
         _judge(error)
         return "loaded"
-    return "publishable"
+    return "valid"
 
 
 def _judge(error: TermsError) -> None:

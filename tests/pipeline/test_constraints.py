@@ -48,15 +48,15 @@ DEFECTS: dict[str, Callable[[AccountChange], None]] = {
 
 def planted(defect: Callable[[AccountChange], None], members: set[str]) -> AbstractContextManager[Any]:
     """The fold makes something wrong of these members' facts."""
-    change_account = refold.change_account
+    compute_change = refold.compute_change
 
     def wrong(*arguments: Any, **more: Any) -> AccountChange | None:
-        change = change_account(*arguments, **more)
+        change = compute_change(*arguments, **more)
         if change is not None and change.member_id in members:
             defect(change)
         return change
 
-    return patch.object(folding, "change_account", wrong)
+    return patch.object(folding, "compute_change", wrong)
 
 
 def on(store: PostgresStore) -> Harness:

@@ -37,7 +37,7 @@ async def test_the_first_telling_by_its_time_stands_in_every_order_of_delivery(f
         harness = await _delivered((gift("M", 5, "gift", time=EARLIER - HOUR), *sequence), size)
         dossier = await harness.dossier("M")
         (placed,) = [item for item in dossier.items.values() if isinstance(item, Order)]
-        assert (placed.id, placed.placed_at, placed.fees) == ("first", EARLIER, 0)
+        assert (placed.id, placed.placed_at, placed.payment.fees) == ("first", EARLIER, 0)
         says = await harness.statement("M")
         assert [(each.order_id, each.points_used) for each in says.orders] == [("A", 5)]
         (finding,) = says.findings

@@ -102,23 +102,23 @@ def test_a_delivery_that_is_told_twice_under_its_id_arrives_once() -> None:
 # -- releases
 
 
-def test_points_released_a_second_before_they_are_held_can_be_used() -> None:
+def released_and_held(released: str, held: str) -> Statement:
+    """A gift of 300 points, of which 100 are released at one instant and held at another."""
     facts = (
         fact("points.adjusted", "2024-08-01 09:00:00", points=300, reason="gift"),
-        fact("points.released", "2024-08-01 09:59:59", points=100, reason="fine"),
-        fact("points.held", "2024-08-01 10:00:00", points=100, reason="look"),
+        fact("points.released", released, points=100, reason="fine"),
+        fact("points.held", held, points=100, reason="look"),
     )
-    says = in_any_order("belle-maison", facts, "2024-08-02")
+    return in_any_order("belle-maison", facts, "2024-08-03")
+
+
+def test_points_released_a_second_before_they_are_held_can_be_used() -> None:
+    says = released_and_held("2024-08-01 09:59:59", "2024-08-01 10:00:00")
     assert (says.available, says.on_hold, codes(says)) == (300, 0, ["timed_before_hold"])
 
 
 def test_a_release_of_nothing_lets_nothing_go_that_is_held_a_day_later() -> None:
-    facts = (
-        fact("points.adjusted", "2024-08-01 09:00:00", points=300, reason="gift"),
-        fact("points.released", "2024-08-01 10:00:00", points=100, reason="fine"),
-        fact("points.held", "2024-08-02 10:00:00", points=100, reason="look"),
-    )
-    says = in_any_order("belle-maison", facts, "2024-08-03")
+    says = released_and_held("2024-08-01 10:00:00", "2024-08-02 10:00:00")
     assert (says.available, says.on_hold, codes(says)) == (200, 100, ["released_more_than_held"])
 
 

@@ -77,13 +77,19 @@ def test_where_its_points_were_spent_elsewhere_it_stays_cancelled_as_a_whole() -
     assert story.findings("2024-08-05") == ["reinstatement_not_covered"]
 
 
-def test_points_on_their_way_back_stay() -> None:
-    story = Story("ansage")
+def called_off(code: str, points: int) -> Story:
+    """A member with so many points, who used 600 of them on an order that is cancelled the day after."""
+    story = Story(code)
     story.registered("2024-03-01")
     story.enrolled("2024-03-01")
-    story.adjusted(600 - story.at("2024-03-01").available, "2024-03-02")
+    story.adjusted(points - story.at("2024-03-01").available, "2024-03-02")
     story.order("A", "2024-04-01", line(10_000), points_used=600)
     story.cancelled("A", "2024-04-02")
+    return story
+
+
+def test_points_on_their_way_back_stay() -> None:
+    story = called_off("ansage", 600)
     assert story.at("2024-04-03").due_back == 600
     story.tell("order.reinstated", "2024-04-04", order_id="A")
     now = story.at("2024-05-30")
@@ -91,12 +97,7 @@ def test_points_on_their_way_back_stay() -> None:
 
 
 def test_what_the_cancel_forfeited_is_used_again() -> None:
-    story = Story("puppy")
-    story.registered("2024-03-01")
-    story.enrolled("2024-03-01")
-    story.adjusted(1_000 - story.at("2024-03-01").available, "2024-03-02")
-    story.order("A", "2024-04-01", line(10_000), points_used=600)
-    story.cancelled("A", "2024-04-02")
+    story = called_off("puppy", 1_000)
     assert story.at("2024-04-03").forfeited_total == 600
     story.tell("order.reinstated", "2024-04-04", order_id="A")
     assert (story.at("2024-04-05").forfeited_total, story.at("2024-04-05").available) == (0, 400)

@@ -181,7 +181,7 @@ def plain_fold_accepts_what_waits() -> AbstractContextManager[Any]:
     """Whoever folds an account to check it takes verdicts that the ledger did not take."""
 
     def deciding(account: Account, facts: Sequence[Event], until: datetime | None) -> list[Step]:
-        account.told_only = False
+        account.announced_only = False
         return fold.fold(account, facts, until)
 
     return patch.object(verify, "fold", deciding)

@@ -122,7 +122,7 @@ def _plain(answer: Loaded | History) -> dict[str, Any]:
 
 
 def _listed(name: str, value: Any) -> Any:
-    if name == "told":
+    if name == "announced":
         return sorted(value, key=lambda each: (each.source, each.id))
     return list(value) if isinstance(value, list | tuple) and not isinstance(value, Moment) else value
 
@@ -150,7 +150,7 @@ class Alike:
     def __init__(self, one: Store, other: Store, seed: int) -> None:
         self.stores = (one, other)
         self.requests = 0
-        self.kinds: dict[str, int] = {"narrow": 0, "all open": 0, "closed lots": 0, "history": 0, "dossier": 0, "told": 0}
+        self.kinds: dict[str, int] = {"narrow": 0, "all open": 0, "closed lots": 0, "history": 0, "dossier": 0, "announced": 0}
         self._seeds = count(seed)
 
     async def play(self, requests: int) -> None:
@@ -204,7 +204,7 @@ class Alike:
         for each in wanted:
             found = loaded[each.account_id]
             self.kinds["all open" if each.needs.all_open else "narrow"] += 1
-            self.kinds["told"] += bool(found["told"])
+            self.kinds["announced"] += bool(found["announced"])
             self.kinds["closed lots"] += each.needs.all_open and any(
                 not lot.pending + lot.available for lot in found["lots"].values()
             )

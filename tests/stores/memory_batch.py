@@ -166,7 +166,7 @@ class MemoryBatch:
         found = {w.account_id: self._load(w, (names or {}).get(w.account_id)) for w in wanted}
         for (account_id, _, _), decision in self._tables.announced.items():
             if account_id in found:
-                found[account_id].told = [*found[account_id].told, decision]
+                found[account_id].announced = [*found[account_id].announced, decision]
         return found
 
     def _load(self, wanted: Wanted, name: tuple[str, str] | None) -> Loaded:

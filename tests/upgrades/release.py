@@ -17,7 +17,7 @@ DUMPS = Path(__file__).parent / "dumps"
 PACKAGES = ("worker", "contracts", "db")
 COLUMN = "20990101000000"
 INDEX = "20990101000001"
-NEXT_FORMAT = 7
+NEXT_FORMAT = FORMAT + 1
 _MIGRATIONS = {
     f"{COLUMN}_before_note.sql": """-- migrate:up
 

@@ -6,14 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from worker.cli import balances, rebuilding, refolding, restoring
+from worker.cli import rebuilding, refolding, restoring, taking_over
 from worker.cli.examples import example
 from worker.cli.ledger_verify import verify
 from worker.cli.output import Format, Output, show, to_json
 
 app = typer.Typer(no_args_is_help=True, help="The ledger as a whole.")
 
-app.command(name="open", epilog=example("ledger open"))(balances.open_accounts)
+app.command(name="open", epilog=example("ledger open"))(taking_over.open_accounts)
 app.command(name="verify", epilog=example("ledger verify"))(verify)
 app.command(name="rebuild", epilog=example("ledger rebuild"))(rebuilding.rebuild)
 app.command(name="refold", epilog=example("ledger refold"))(refolding.refold)

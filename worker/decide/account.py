@@ -23,6 +23,7 @@ from worker.decide.state import (
     Decision,
     Early,
     EarlyFact,
+    Earmark,
     Entry,
     Finding,
     Head,
@@ -33,14 +34,13 @@ from worker.decide.state import (
     Mark,
     Moment,
     Request,
-    Setting,
     Waiting,
     cause_of,
 )
 from worker.decide.step import Answer, Notice, Step, TierMove
 from worker.decide.trace import Trace
 
-_I = TypeVar("_I", Order, Request, Setting)
+_I = TypeVar("_I", Order, Request, Earmark)
 
 
 class Account:
@@ -48,12 +48,12 @@ class Account:
 
     `needs` says what the rows were loaded for: of that, what is not here is not there. Whatever else is read or replaced
     raises NotLoaded, but rows that the open step itself makes, named after its cause. `complete`: everything is here.
-    Decisions already taken are in `decided`; the ones taken in this run are added to it, unless `told_only`: then what is not
-    in it waits, as in the ledger that took them. `certainty`: how far all topics have been read (None: everything was),
+    Decisions already taken are in `decided`; the ones taken in this run are added to it, unless `announced_only`: then what is
+    not in it waits, as in the ledger that took them. `certainty`: how far all topics have been read (None: everything was),
     `began`: the snapshots since which facts wait already. `overdrawing`: facts whose redemption would leave less than nothing
     at a later instant already folded, so they count as not covered. `overtaken`: facts that wait no longer, for their order
     was told again and is covered as told then; those that this run finds are in `overtaking`. `paid_until`: up to here
-    `decided` has all that was paid out in money. `journal`: where the fold notes its working, if anyone asks. `turning`:
+    `decided` has all that was paid out in money. `trace`: where the fold notes its working, if anyone asks. `turning`:
     facts to be folded by which earlier ones may be read otherwise, by what they are about. `at`: the instant of the open
     step; there is none before the first `begin`.
     """
@@ -68,6 +68,7 @@ class Account:
         "_rows_known",
         "_version",
         "all_open",
+        "announced_only",
         "answers",
         "at",
         "began",
@@ -78,7 +79,6 @@ class Account:
         "event",
         "head",
         "items",
-        "journal",
         "lots",
         "moment",
         "notices",
@@ -88,7 +88,7 @@ class Account:
         "paid_until",
         "program",
         "tier_move",
-        "told_only",
+        "trace",
         "turning",
     )
 
@@ -113,12 +113,12 @@ class Account:
         self.decided: dict[tuple[str, str], Decision] = {}
         self.certainty: Certainty | None = None
         self.began: Mapping[Moment, int] = {}
-        self.told_only = False
+        self.announced_only = False
         self.overdrawing: set[tuple[str, str]] = set()
         self.overtaken: set[tuple[str, str]] = set()
         self.overtaking: set[tuple[str, str]] = set()
         self.paid_until: datetime | None = None
-        self.journal: Trace | None = None
+        self.trace: Trace | None = None
         self.turning: Mapping[str, Sequence[Event]] = {}
         self.moment: Moment | None = None
         self.at: datetime
@@ -198,7 +198,7 @@ class Account:
         """The next instant at which the clock changes something. In a narrow account only rows of this step can be new."""
         head = self.head
         if self.all_open:
-            self._rows_due = self._wide_due()
+            self._rows_due = self._all_open_due()
             instants = [] if self._rows_due is None else [self._rows_due]
         else:
             instants = [] if head.clock_due_at is None else [head.clock_due_at]
@@ -227,7 +227,7 @@ class Account:
                 return ahead
         return any(lot.pooled and lot.available for lot in self.open_lots())
 
-    def _wide_due(self) -> datetime | None:
+    def _all_open_due(self) -> datetime | None:
         """The earliest instant at which a row has something due. Every row is looked at the first time, and when one that had it
         was touched; else only those that the step touched can be earlier, so that an account with many lots stays quick."""
         rows = chain(self._before_lots.values(), self._before_items.values())
@@ -297,16 +297,16 @@ class Account:
         assert found is None or isinstance(found, Request)
         return found
 
-    def setting(self, name: str) -> Setting | None:
-        """The setting of that name, if the account has it."""
-        found = self._find("setting", name)
-        assert found is None or isinstance(found, Setting)
+    def earmark(self, name: str) -> Earmark | None:
+        """The earmark of that name, if the account has it."""
+        found = self._find("earmark", name)
+        assert found is None or isinstance(found, Earmark)
         return found
 
-    def settings(self) -> list[Setting]:
-        """Every setting of a complete account."""
+    def earmarks(self) -> list[Earmark]:
+        """Every earmark of a complete account."""
         assert self.complete
-        return [item for item in self.items.values() if isinstance(item, Setting)]
+        return [item for item in self.items.values() if isinstance(item, Earmark)]
 
     def mark(self, name: str) -> Mark | None:
         """The mark of that name, if what it is of has happened."""
@@ -337,9 +337,9 @@ class Account:
         """Requests with something due at or before an instant, by id. Raises NotLoaded."""
         return [item for item in self._due_items("request", at) if isinstance(item, Request)]
 
-    def due_settings(self, at: datetime) -> list[Setting]:
-        """Settings with something due at or before an instant, by name. Raises NotLoaded."""
-        return [item for item in self._due_items("setting", at) if isinstance(item, Setting)]
+    def due_earmarks(self, at: datetime) -> list[Earmark]:
+        """Earmarks with something due at or before an instant, by name. Raises NotLoaded."""
+        return [item for item in self._due_items("earmark", at) if isinstance(item, Earmark)]
 
     # -- replacing
 
@@ -380,7 +380,7 @@ class Account:
         """Replace a request."""
         self.put("request", f"{request.type}:{request.request_id}", request)
 
-    def find(self, code: str, order_id: str | None = None, detail: str = "") -> None:
+    def note_finding(self, code: str, order_id: str | None = None, detail: str = "") -> None:
         """Keep as a finding that something did not fit."""
         self.add("finding", f"{self.cause}:{code}:{detail}", Finding(code=code, at=self.at, order_id=order_id, detail=detail))
 

@@ -49,7 +49,7 @@ class AccountRow(Struct, frozen=True):
 
 
 class Needs(Struct, frozen=True):
-    """Rows of one account: items by name; all lots, open or not, of grants by their origin; `wide`: every open lot and every
+    """Rows of one account: items by name; all lots, open or not, of grants by their origin; `all_open`: every open lot and every
     item with something due as well; `complete`: everything that there is.
 
     What is asked for of a store, and said of what was loaded: a row that belongs to it and is not at hand is not there.
@@ -90,7 +90,7 @@ class Loaded(Struct):
 
     `needs`: the rows that it was loaded for. Whoever loads says it, so that nobody takes for absent what was never looked for.
     `seen` holds the digest of each asked-for fact that is stored already; `lots` by lot name; `items` by (kind, key).
-    `told`: verdicts that the world was told before the database was restored to an earlier moment. `unreadable`: which row
+    `announced`: verdicts that the world was told before the database was restored to an earlier moment. `unreadable`: which row
     could not be read, so that nothing can be gone on from (None: all could).
     """
 
@@ -99,7 +99,7 @@ class Loaded(Struct):
     seen: Mapping[tuple[str, str], bytes] = field(default_factory=dict)
     lots: dict[str, Lot] = field(default_factory=dict)
     items: dict[ItemKey, Item] = field(default_factory=dict)
-    told: Sequence[Decision] = ()
+    announced: Sequence[Decision] = ()
     unreadable: str | None = None
 
 

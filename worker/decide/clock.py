@@ -7,7 +7,7 @@ from datetime import date
 
 from msgspec.structs import replace
 
-from worker.decide import expiry, ledger, members, order_update, payout, requests, reversal, reviews, subscriptions
+from worker.decide import expiry, ledger, members, order_update, payout, requests, reversal, subscriptions, tier_reviews
 from worker.decide.account import Account
 from worker.decide.step import Notice
 
@@ -17,11 +17,11 @@ def tick(account: Account) -> None:
     _lapse(account)
     _mature(account)
     _orders(account)
-    settings = account.due_settings(account.at)
-    account.need(origins=filter(None, map(members.promised, settings)))
-    for setting in settings:
-        members.keep_promise(account, setting)
-    reviews.review_due(account)
+    earmarks = account.due_earmarks(account.at)
+    account.need(origins=filter(None, map(members.promised, earmarks)))
+    for earmark in earmarks:
+        members.keep_promise(account, earmark)
+    tier_reviews.review_due(account)
     for request in account.due_requests(account.at):
         requests.end_due(account, request, account.at)
     payout.pay(account)
@@ -48,7 +48,7 @@ def _mature(account: Account) -> None:
         version, rule = account.version, lot.rule
         if lot.order_id is not None:
             order = account.order(lot.order_id)
-            if order is not None and order.held:
+            if order is not None and order.earning.held:
                 account.put_lot(replace(lot, matures_at=None))
                 continue
             if order is not None:

@@ -53,12 +53,12 @@ def _bought(when: When, order: Order | None, line: OrderLine | None, sku: str | 
     if order is None or line is None:
         return not when.skus or sku in when.skus
     return (
-        (not when.courses or order.course in when.courses)
-        and (not when.stores or order.store in when.stores)
-        and (not when.channels or order.channel in when.channels)
+        (not when.courses or order.content.course in when.courses)
+        and (not when.stores or order.content.store in when.stores)
+        and (not when.channels or order.content.channel in when.channels)
         and (not when.skus or line.sku in when.skus)
         and (not when.categories or line.category in when.categories)
         and (not when.tags or not set(when.tags).isdisjoint(line.tags))
-        and (not when.payment_methods or order.payment_method in when.payment_methods)
-        and (not when.card_brands or order.card_brand in when.card_brands)
+        and (not when.payment_methods or order.payment.method in when.payment_methods)
+        and (not when.card_brands or order.payment.card_brand in when.card_brands)
     )

@@ -27,8 +27,9 @@ def settle(account: Account, order: Order) -> Order:
     order = _fix_tiers(account, version, order)
     for source in earning.sources(version, order):
         order = _Source(account, version, order, source, undated).reconcile()
-    credited = order.written_off + sum([sum(portion.points.values()) for portion in order.portions])
-    return order if credited == order.credited else replace(order, credited=credited)
+    earned = order.earning
+    credited = earned.written_off + sum([sum(portion.points.values()) for portion in order.portions])
+    return order if credited == earned.credited else replace(order, earning=replace(earned, credited=credited))
 
 
 def _fix_tiers(account: Account, version: Version, order: Order) -> Order:
@@ -78,11 +79,11 @@ class _Source:
 
     def reconcile(self) -> Order:
         """Split, revoke or grant until the portions hold what they should; then date what matures."""
-        journal = self.account.journal
+        trace = self.account.trace
         if not any(self.holds.values()) and not any(map(self._shown, self.order.portions)):
             return self.order
-        if journal is not None:
-            self.working = journal.working = Settling(self.order.order_id, self.source.id, self.source.rule)
+        if trace is not None:
+            self.working = trace.working = Settling(self.order.order_id, self.source.id, self.source.rule)
         wanted = self._wanted()
         before = dict(self.holds)
         if wanted != before:
@@ -95,8 +96,8 @@ class _Source:
         if net < 0:
             self._grant(over)
         self._date()
-        if journal is not None:
-            journal.working = None
+        if trace is not None:
+            trace.working = None
         return self.order if self.holds == before else self.settled()
 
     def settled(self) -> Order:
@@ -116,9 +117,7 @@ class _Source:
                 alone = portion.triggered_at is not None
                 same = [portion] if alone else [each for each in self.order.portions if each.root == portion.root]
                 limit = self._limit("void" if alone else "order", portion)
-                self.order = replace(
-                    self.order, allowed={**self.order.allowed, limit: sum(self.holds[each.key] for each in same)}
-                )
+                self._allow(limit, sum(self.holds[each.key] for each in same))
         return points - left
 
     def _part(self, portion: Portion) -> str:
@@ -145,7 +144,7 @@ class _Source:
         terms: list[Term] | None = [] if self.working is not None else None
         earned = earning.desired(self.account.program, self.order, self.source, self.account.at, terms)
         rules = self.version.terms.reversal.earned_points
-        left = dict(self.order.allowed)
+        left = dict(self.order.earning.allowed)
         wanted: dict[str, int] = {}
         # In turn, so that a cut falls on what has not shipped: what shipped would else rise when the rest is cancelled.
         for portion in earning.in_turn(self.order) if left else self.order.portions:
@@ -163,15 +162,8 @@ class _Source:
     def _note(self, working: Settling, terms: list[Term], earned: Mapping[str, int], wanted: Mapping[str, int]) -> None:
         working.terms = tuple(terms)
         working.shares = tuple(
-            Share(
-                each.key,
-                tuple(each.pieces.items()),
-                earned[each.key],
-                wanted[each.key],
-                self.holds[each.key],
-                each.matures_at,
-            )
-            for each in self.order.portions
+            Share(key, tuple(each.pieces.items()), earned[key], wanted[key], self.holds[key], each.matures_at)
+            for key, each in ((each.key, each) for each in self.order.portions)
         )
 
     # -- lots
@@ -195,10 +187,10 @@ class _Source:
 
     def _dated(self, lot: Lot, portion: Portion) -> Lot:
         """The lot with its dates. Points that were held past their date are granted when they are released (LEN-22)."""
-        if portion.matures_at is None or (self._matured(portion) and self.order.held):
+        if portion.matures_at is None or (self._matured(portion) and self.order.earning.held):
             return lot
         granted_at = max(portion.matures_at, self.account.at) if lot.pending else portion.matures_at
-        fixed = self.order.bonus[self.source.bonus].expires_on if self.source.bonus >= 0 else None
+        fixed = self.order.earning.bonus[self.source.bonus].expires_on if self.source.bonus >= 0 else None
         return replace(expiry.dated(self.version, lot, granted_at, fixed), matures_at=portion.matures_at)
 
     def _split(self, wanted: dict[str, int]) -> None:
@@ -227,7 +219,7 @@ class _Source:
             if lot is None or not lot.pending:
                 continue
             due = portion.matures_at <= self.account.at
-            if due and self.order.held:
+            if due and self.order.earning.held:
                 continue  # it waits for its release, and the clock has nothing to do with it until then
             if lot.matures_at != portion.matures_at:
                 lot = self._dated(lot, portion)
@@ -254,7 +246,7 @@ class _Source:
             if allowed:
                 lot = self._lot(portion)
                 lot = replace(lot, points=lot.points + allowed)
-                if self._matured(portion) and not self.order.held:
+                if self._matured(portion) and not self.order.earning.held:
                     ledger.credit(self.account, self.version, lot, allowed)
                 else:
                     ledger.credit_pending(self.account, self.version, lot, allowed)
@@ -311,7 +303,8 @@ class _Source:
             own += [each for each in ledger.in_spend_order(account, self.version, mine) if each.ref not in known]
             if rules.shortfall == "write_off":
                 short = left - min(left, max(account.head.available, 0))
-                self.order = replace(self.order, written_off=self.order.written_off + short)
+                earned = self.order.earning
+                self.order = replace(self.order, earning=replace(earned, written_off=earned.written_off + short))
                 if self.working is not None:
                     self.working.written_off += short
                 left -= short
@@ -339,11 +332,11 @@ class _Source:
             used = self.account.head.caps.get(period, 0)
             room = max(cap.points - used, 0)
             # What this order itself used up does not make it a purchase after the limit was reached.
-            crosses = cap.crossing == "full" and used - self.order.capped.get(period, 0) < cap.points
+            crosses = cap.crossing == "full" and used - self.order.earning.capped.get(period, 0) < cap.points
             if "purchase" in cap.refuses and points > room and not crosses:
                 self._cut(cap, portion, room, before=dated_by is None)
-                if self.account.journal is not None:
-                    self.account.journal.cap(Cut(cap.rule, period, cap.points, used, points, room))
+                if self.account.trace is not None:
+                    self.account.trace.cap(Cut(cap.rule, period, cap.points, used, points, room))
                 points = room
         if points:
             for period in periods:
@@ -356,7 +349,12 @@ class _Source:
             [each.key for each in self.order.portions if each.root == portion.root] if cap.dated_by == "order" else [portion.key]
         )
         holding = sum(self.holds[key] for key in same) if before else 0
-        self.order = replace(self.order, allowed={**self.order.allowed, self._limit(cap.dated_by, portion): holding + room})
+        self._allow(self._limit(cap.dated_by, portion), holding + room)
+
+    def _allow(self, limit: str, points: int) -> None:
+        """Keep under a limit's name the most points that may be held."""
+        earned = self.order.earning
+        self.order = replace(self.order, earning=replace(earned, allowed={**earned.allowed, limit: points}))
 
     def _cap_by_date_of_grant(self) -> None:
         """Points shown before their date was known come under the cap of that date once it is (LEN-Q5)."""
@@ -374,14 +372,15 @@ class _Source:
     def _use_cap(self, period: str, points: int) -> None:
         head = self.account.head
         self.account.head = replace(head, caps={**head.caps, period: head.caps.get(period, 0) + points})
-        capped = self.order.capped
-        self.order = replace(self.order, capped={**capped, period: capped.get(period, 0) + points})
+        earned = self.order.earning
+        capped = {**earned.capped, period: earned.capped.get(period, 0) + points}
+        self.order = replace(self.order, earning=replace(earned, capped=capped))
 
     def _free_caps(self, portion: Portion, points: int) -> None:
         for name, cap in caps_of(self.version):
             period = self._period(name, cap, portion)
             uncounted = cap.dated_by == "grant" and self._is_fresh(portion)
-            used = self.order.capped.get(period or "", 0)
+            used = self.order.earning.capped.get(period or "", 0)
             if period is not None and used and cap.freed_by_reversal and not uncounted:
                 self._use_cap(period, -min(points, used))
 

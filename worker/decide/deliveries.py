@@ -27,7 +27,7 @@ def follow(account: Account, order: Order) -> None:
 
 def planned(order: Order, deadline: Deadline) -> date | None:
     """The planned date that a deadline is counted from; None if the shop did not name it."""
-    return order.planned_ship_date if deadline.before == "planned_ship_date" else order.planned_delivery_date
+    return order.delivery.planned_ship_date if deadline.before == "planned_ship_date" else order.delivery.planned_delivery_date
 
 
 def cut_off(account: Account, order: Order, deadline: Deadline) -> datetime | None:

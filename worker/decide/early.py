@@ -29,7 +29,7 @@ def _before(thing: str) -> timedelta | None:
 
 def keep(account: Account, thing: str, finding: str, order_id: str | None = None, detail: str = "") -> None:
     """Keep the open step's fact for a thing that does not stand, with a finding that goes when it takes effect."""
-    account.find(finding, order_id, detail)
+    account.note_finding(finding, order_id, detail)
     event = account.event
     assert event is not None
     kept = account.early(thing)
@@ -49,7 +49,7 @@ def apply(account: Account, thing: str, order_id: str | None, handle: Callable[[
         hindsight.add(account, events)
         for event in events:
             account.event = event
-            account.find(f"timed_before_{thing.partition(':')[0]}", order_id, f"{event.type} {event.time.isoformat()}")
+            account.note_finding(f"timed_before_{thing.partition(':')[0]}", order_id, f"{event.type} {event.time.isoformat()}")
             handle(account, event)
         account.event = told
 
@@ -60,7 +60,7 @@ def forgo(account: Account, thing: str, order_id: str | None) -> None:
     _forget(account, thing, facts)
     for event in _in_order(facts):
         account.event = event
-        account.find(f"timed_before_{thing.partition(':')[0]}", order_id, f"{event.type} {event.time.isoformat()}")
+        account.note_finding(f"timed_before_{thing.partition(':')[0]}", order_id, f"{event.type} {event.time.isoformat()}")
     account.event = told
 
 

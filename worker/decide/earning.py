@@ -37,10 +37,10 @@ class Source(NamedTuple):
 def sources(version: Version, order: Order) -> tuple[Source, ...]:
     """Everything that may earn for an order."""
     earning = version.terms.earning
-    if not order.bonus or earning.bonus_points != "granted":
+    if not order.earning.bonus or earning.bonus_points != "granted":
         return _components(version)
     rule = earning.bonus_rule or earning.rule
-    brought = (Source(f"bonus{n}", bonus.kind, rule, None, bonus=n - 1) for n, bonus in enumerate(order.bonus, 1))
+    brought = (Source(f"bonus{n}", bonus.kind, rule, None, bonus=n - 1) for n, bonus in enumerate(order.earning.bonus, 1))
     return (*_components(version), *brought)
 
 
@@ -57,7 +57,7 @@ def _source(component: Component) -> Source:
 
 def subject_of(order: Order, line: OrderLine, tier: str | None, at: datetime) -> Subject:
     """What conditions are asked of for a line of an order, under a level and on a date."""
-    return Subject(at, tier, order.country, order, line)
+    return Subject(at, tier, order.earning.country, order, line)
 
 
 def _times(rates: Rates, text: str) -> Rates:
@@ -114,7 +114,7 @@ def _base(version: Version, order: Order, line: OrderLine, pieces: int) -> Base:
     amount = part(line.net_goods, pieces, line.quantity)
     if earning.tax == "inclusive":
         amount += part(line.net_tax, pieces, line.quantity)
-    if earning.fees == "earn" and order.fees:
+    if earning.fees == "earn" and order.payment.fees:
         amount += part(_fees_of(order, line), pieces, line.quantity)
     if exchange.by_line(version, order):
         amount = exchange.in_program_currency(version, order, amount)
@@ -125,7 +125,7 @@ def _base(version: Version, order: Order, line: OrderLine, pieces: int) -> Base:
 def _fees_of(order: Order, line: OrderLine) -> int:
     """A line's share of the order's fees: by amounts with tax over the ordered goods that earn."""
     lines = [each for each in order.lines if each.earns and not each.replacement]
-    shares = spread(order.fees - order.fees_back, [each.goods + each.tax for each in lines])
+    shares = spread(order.payment.net_fees, [each.goods + each.tax for each in lines])
     return next((share for each, share in zip(lines, shares, strict=True) if each.line_id == line.line_id), 0)
 
 
@@ -150,9 +150,9 @@ def _amount(version: Version, order: Order, base: Base) -> int:
     """The amount that rates apply to: in the program's currency, without what points paid where the terms take that off."""
     terms = version.terms
     amount = base.money
-    if terms.earning.points_used == "net_spread" and order.points_used:
-        total = sum(line.goods + line.tax for line in order.lines) + order.fees
-        amount = amount * max(total - exchange.worth(version, order, order.points_used), 0) // total if total else 0
+    if terms.earning.points_used == "net_spread" and order.used.points:
+        total = sum(line.goods + line.tax for line in order.lines) + order.payment.fees
+        amount = amount * max(total - exchange.worth(version, order, order.used.points), 0) // total if total else 0
     if not exchange.by_line(version, order):
         amount = exchange.in_program_currency(version, order, amount)
     return max(amount - exchange.worth_at_home(version, base.used), 0) if base.used else max(amount, 0)
@@ -185,9 +185,9 @@ def desired(program: Program, order: Order, source: Source, at: datetime, workin
     """Points that each portion should hold from one source, by portion key, before caps. `working`: where to note how."""
     version = program.named(order.terms)
     wanted = {portion.key: 0 for portion in order.portions}
-    if not order.earns or order.status != "open":
+    if not order.earning.earns or order.status != "open":
         return wanted
-    if version.terms.earning.points_used == "none_if_used" and order.points_used:
+    if version.terms.earning.points_used == "none_if_used" and order.used.points:
         return wanted
     if source.component is None:
         _add_bonus(order, source, wanted, working)
@@ -199,7 +199,7 @@ def desired(program: Program, order: Order, source: Source, at: datetime, workin
 
 
 def _add_bonus(order: Order, source: Source, wanted: dict[str, int], working: list[Term] | None) -> None:
-    bonus = order.bonus[source.bonus]
+    bonus = order.earning.bonus[source.bonus]
     line = next(line for line in order.lines if line.line_id == bonus.line_id)
     if not line.earns:
         return
@@ -233,7 +233,7 @@ def _add_unit(
     bases = _returned(own, order, source, [line for key, line in lines.items() if only is None or key in only])
     given = {rates: points_for(own, order, rates, base) for rates, base in bases.items()}
     for portion in portions:
-        tier = order.tier if earning.tier_at == "order" or portion.tier is None else portion.tier
+        tier = order.earning.tier if earning.tier_at == "order" or portion.tier is None else portion.tier
         dated = order.placed_at if by_order else (portion.matures_at or at)
         version = own if by_order else program.at(dated)
         rated = source if by_order else _same(version, source)
@@ -273,7 +273,7 @@ def _returned(version: Version, order: Order, source: Source, lines: Iterable[Or
         # What was cancelled before it was shown as earned takes nothing back.
         gone = line.returned + (line.cancelled if version.terms.maturity.shown == "order" else 0)
         if gone:
-            rates = rates_of(version, source, order, line, order.tier, order.placed_at)
+            rates = rates_of(version, source, order, line, order.earning.tier, order.placed_at)
             money = _base(version, order, line, line.quantity).money - _base(version, order, line, line.quantity - gone).money
             used = line.detached if version.terms.earning.points_used == "net" else 0
             found[rates] = _plus(found.get(rates, _NOTHING), Base(money, used), _NOTHING)

@@ -18,14 +18,14 @@ def digits_of(version: Version, currency: str) -> int | None:
 def rate_of(version: Version, order: Order) -> tuple[int, int] | None:
     """Minor units of the program's currency for one minor unit of the order's, as a fraction: what is pinned for the latest date
     up to the order's. None: there is no rate, or nobody knows what a minor unit is."""
-    if order.currency == version.terms.currency:
+    if order.payment.currency == version.terms.currency:
         return 1, 1
     exchange = version.terms.earning.exchange
     if exchange is None:
         return None
     day = version.days.date_of(order.placed_at)
-    known = [(since, rate) for since, rate in exchange.rates.get(order.currency, {}).items() if since <= day]
-    units, own = digits_of(version, order.currency), digits_of(version, version.terms.currency)
+    known = [(since, rate) for since, rate in exchange.rates.get(order.payment.currency, {}).items() if since <= day]
+    units, own = digits_of(version, order.payment.currency), digits_of(version, version.terms.currency)
     if not known or units is None or own is None:
         return None
     numerator, denominator = fraction(max(known)[1])
@@ -34,7 +34,7 @@ def rate_of(version: Version, order: Order) -> tuple[int, int] | None:
 
 def in_program_currency(version: Version, order: Order, amount: int) -> int:
     """An amount of the order's currency in the program's; 0 without a rate."""
-    if order.currency == version.terms.currency:
+    if order.payment.currency == version.terms.currency:
         return amount
     rate, exchange = rate_of(version, order), version.terms.earning.exchange
     if rate is None or exchange is None:
@@ -45,7 +45,7 @@ def in_program_currency(version: Version, order: Order, amount: int) -> int:
 def by_line(version: Version, order: Order) -> bool:
     """Whether each line of the order is converted, and rounded, on its own."""
     exchange = version.terms.earning.exchange
-    return exchange is not None and exchange.rounding == "line_floor" and order.currency != version.terms.currency
+    return exchange is not None and exchange.rounding == "line_floor" and order.payment.currency != version.terms.currency
 
 
 def _point(version: Version, order: Order) -> tuple[int, int] | None:

@@ -129,7 +129,7 @@ class _Fold:
     account: Account
     noted: dict[_Name, list[Noted]]
     sums: Counter[_Name]
-    journal: Trace
+    trace: Trace
 
     def gives(self, sums: Mapping[_Name, int], until: datetime) -> bool:
         """Whether it comes to all that was posted about moments up to an instant."""
@@ -151,26 +151,26 @@ class _Fold:
         return row
 
 
-def journal_of(
+def trace_of(
     program: Program, facts: Iterable[Event], decisions: Iterable[Decision], until: datetime
 ) -> tuple[Account, Trace]:
     """An account folded from nothing by facts up to an instant and the verdicts given, with the working of every movement."""
     account = Account(program, blank(), {}, {}, complete=True)
-    account.told_only = True
+    account.announced_only = True
     account.decided.update({(each.source, each.id): each for each in decisions})
-    account.journal = journal = Trace()
+    account.trace = trace = Trace()
     fold(account, sorted((fact for fact in facts if fact.time <= until), key=moment_of), until)
-    return account, journal
+    return account, trace
 
 
 def _folded(program: Program, facts: Iterable[Event], decisions: Iterable[Decision], until: datetime) -> _Fold:
-    account, journal = journal_of(program, facts, decisions, until)
+    account, trace = trace_of(program, facts, decisions, until)
     noted: dict[_Name, list[Noted]] = defaultdict(list)
     sums: Counter[_Name] = Counter()
-    for each in journal.noted:
+    for each in trace.noted:
         noted[_name(each.moment, each.entry)].append(each)
         sums[_name(each.moment, each.entry)] += _signed(each.entry)
-    return _Fold(program, account, noted, sums, journal)
+    return _Fold(program, account, noted, sums, trace)
 
 
 class _Folds:
@@ -289,7 +289,7 @@ def _explained(
         lot=row.lot if row is not None else None,
         working=row.working if row is not None else None,
         order=order if isinstance(order, Order) else None,
-        since=folded.journal.later.get((order_id, posting.moment.at)) if order_id is not None and returning else None,
+        since=folded.trace.later.get((order_id, posting.moment.at)) if order_id is not None and returning else None,
         change=change,
         program=folded.program,
         known=known,

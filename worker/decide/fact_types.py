@@ -1,7 +1,8 @@
 """What the fold does with each type of event: its handler, and the rows that it asks for beforehand.
 
-One row for each type of `contracts.events.types`. The rows of an account that are named are a first guess, told from the fact
-alone, that is right nearly always: what turns out to be missing beyond it is loaded, and the fact folded again.
+One row for each type of `contracts.events.types`; `tests/fold/test_fact_types.py` says that none is missing. The rows of an
+account that are named are a first guess, told from the fact alone, that is right nearly always: what turns out to be missing
+beyond it is loaded, and the fact folded again.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ def _of_order(data: OrderPlaced, version: Version | None) -> Iterable[ItemKey]:
     if data.redemption_id is not None:
         found.append(("request", f"redemption:{data.redemption_id}"))
     if data.course == "subscription" or data.subscription_id is not None:
-        found.append(("setting", subscriptions.setting_name(data.subscription_id)))
+        found.append(("earmark", subscriptions.setting_name(data.subscription_id)))
     if version is not None and version.remembers_bought:
         found += [("mark", f"bought:{line.sku}") for line in data.lines]
     return found
@@ -105,7 +106,7 @@ def _of_order(data: OrderPlaced, version: Version | None) -> Iterable[ItemKey]:
 def _of_subscription(data: SubscriptionPointsSet, version: Version | None) -> Iterable[ItemKey]:
     found: list[ItemKey] = [("request", f"subscription:{data.request_id}")]
     if data.subscription_id is not None:
-        found.append(("setting", subscriptions.setting_name(data.subscription_id)))
+        found.append(("earmark", subscriptions.setting_name(data.subscription_id)))
     return found
 
 
@@ -141,14 +142,14 @@ def _of_reward(data: RewardRequested, version: Version | None) -> Iterable[ItemK
 
 def _of_hold(data: PointsHeld | PointsReleased, version: Version | None) -> Iterable[ItemKey]:
     name = members.hold_of(data)
-    return ("setting", name), ("early", name)
+    return ("earmark", name), ("early", name)
 
 
 def _of_voided(data: PointsVoided, version: Version | None) -> Iterable[ItemKey]:
     if data.event is None:
         return ()
     origin = cause_of(data.event.source, data.event.id)
-    return ("early", voiding.name_of(origin)), ("setting", members.promise_of(origin))
+    return ("early", voiding.name_of(origin)), ("earmark", members.promise_of(origin))
 
 
 def _of_opening(data: BalanceOpened, version: Version | None) -> Iterable[ItemKey]:

@@ -126,7 +126,7 @@ def _turned(order: Order, data: Any) -> bool:
     if isinstance(data, ShipmentDispatched):
         return data.shipment_id is not None and arrived(data.shipment_id) in order.told
     if isinstance(data, PaymentFailed):
-        return order.paid_at is not None
+        return order.payment.paid_at is not None
     if isinstance(data, ReturnWithdrawn):
         return any(counted("return", how, data.return_id) in order.told for how in ("requested", "received"))
     if isinstance(data, ExchangeWithdrawn):

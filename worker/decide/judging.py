@@ -1,6 +1,6 @@
 """Judging tiers: the amount of a judgement's period, the occasions on which it is made, and the standing that each gives.
 
-Pure functions of the terms and of the amounts that count; `tiers` and `reviews` put in force what they say.
+Pure functions of the terms and of the amounts that count; `tiers` and `tier_reviews` put in force what they say.
 """
 
 from __future__ import annotations

@@ -54,8 +54,8 @@ def _post(
         order_id=order_id,
     )
     account.entries.append(entry)
-    if account.journal is not None and account.moment is not None:
-        account.journal.posted(account.moment, entry, lot)
+    if account.trace is not None and account.moment is not None:
+        account.trace.posted(account.moment, entry, lot)
 
 
 _KEPT = frozenset({"pending", "available", "held", "lapsed", "forfeited", "revoked"})

@@ -75,12 +75,12 @@ def _happened(order: Order, event: str, portion: Portion, *, parts: bool) -> dat
     if event == "order":
         return order.placed_at
     if event == "payment":
-        return order.paid_at
+        return order.payment.paid_at
     if parts:
         return portion.triggered_at
     if event == "shipment":
-        return None if any(line.unshipped for line in order.lines) else order.shipped_at
-    return None if any(line.delivered < line.kept for line in order.lines) else order.delivered_at
+        return None if any(line.unshipped for line in order.lines) else order.delivery.shipped_at
+    return None if any(line.delivered < line.kept for line in order.lines) else order.delivery.delivered_at
 
 
 def date_portions(account: Account, order: Order) -> Order:

@@ -27,7 +27,7 @@ from worker.decide.amounts import fraction
 from worker.decide.conditions import Subject, holds
 from worker.decide.lot_name import lot_name
 from worker.decide.order_records import Spent
-from worker.decide.state import Grant, Lot, Mark, Setting
+from worker.decide.state import Earmark, Grant, Lot, Mark
 from worker.decide.trace import Cut, Doing
 
 MANUAL_HOLD = "manual"
@@ -109,7 +109,7 @@ def _earn(
                 _grant(account, rule, account.cause, name, sku, amount)
             return
     if event not in ("member.registered", "member.enrolled"):
-        account.find("activity_not_offered", None, activity or event)
+        account.note_finding("activity_not_offered", None, activity or event)
 
 
 def _once(account: Account, rule: Activity, reference: str, sku: str | None, order_id: str | None) -> str:
@@ -129,21 +129,21 @@ def _grant(account: Account, rule: Activity, origin: str, name: str, sku: str | 
     """Credit an activity's points now, if the member takes part and it has not counted yet."""
     head = account.head
     if rule.event != "member.registered" and not redemption.is_member(account):
-        account.find("activity_without_membership", None, rule.id)
+        account.note_finding("activity_without_membership", None, rule.id)
         return
     if rule.countries and head.country is not None and head.country not in rule.countries:
-        account.find("activity_elsewhere", None, rule.id)
+        account.note_finding("activity_elsewhere", None, rule.id)
         return
     if rule.bought and sku is not None and not purchases.is_bought(account, sku):
-        account.find("activity_without_purchase", None, f"{rule.id}:{sku}")
+        account.note_finding("activity_without_purchase", None, f"{rule.id}:{sku}")
         return
     if name:
         if account.marked(name):
             return
         account.put("mark", name, Mark(at=account.at))
-    if account.journal is not None:
-        each, times = account.journal.multiplied.get(origin, (points, ()))
-        account.journal.working = Doing(rule.id, each, times, points)
+    if account.trace is not None:
+        each, times = account.trace.multiplied.get(origin, (points, ()))
+        account.trace.working = Doing(rule.id, each, times, points)
     points = _within_caps(account, points)
     if points:
         lot = Lot(origin=origin, part=rule.id, kind=rule.kind, granted_at=account.at, points=points, rule=rule.rule)
@@ -151,37 +151,37 @@ def _grant(account: Account, rule: Activity, origin: str, name: str, sku: str | 
         tiers.count_points(account, points, "activity")
         if rule.bought and sku is not None and rule.order_cancelled == "revoked":
             purchases.goes_with(account, sku, Grant(origin, rule.id, points, rule.rule))
-    if account.journal is not None:
-        account.journal.working = None
+    if account.trace is not None:
+        account.trace.working = None
 
 
 def _promise(account: Account, rule: Activity, name: str, sku: str | None, points: int) -> None:
     """Points that are credited some hours later, if the member takes part by then (LEN-28)."""
     key = promise_of(account.cause)
     due_at = account.at + timedelta(hours=rule.delay_hours)
-    account.add("setting", key, Setting(name=key, values=(rule.id, name, sku or ""), points=points, due_at=due_at))
+    account.add("earmark", key, Earmark(name=key, values=(rule.id, name, sku or ""), points=points, due_at=due_at))
 
 
 def promise_of(origin: str) -> str:
-    """The name of the setting that promises a grant."""
+    """The name of the earmark that promises a grant."""
     return f"{_PROMISE}{origin}"
 
 
-def promised(setting: Setting) -> str | None:
-    """The grant that a setting promises, as its lots will be called; None: it is something else."""
-    return setting.name.removeprefix(_PROMISE) if setting.name.startswith(_PROMISE) else None
+def promised(earmark: Earmark) -> str | None:
+    """The grant that an earmark promises, as its lots will be called; None: it is something else."""
+    return earmark.name.removeprefix(_PROMISE) if earmark.name.startswith(_PROMISE) else None
 
 
-def keep_promise(account: Account, setting: Setting) -> None:
+def keep_promise(account: Account, earmark: Earmark) -> None:
     """The clock's part: an activity's points whose hours have passed are credited."""
-    origin = promised(setting)
+    origin = promised(earmark)
     if origin is None:
         return
-    account.put("setting", setting.name, None)
-    rule_id, name, sku = setting.values
+    account.put("earmark", earmark.name, None)
+    rule_id, name, sku = earmark.values
     for rule in account.version.terms.activities:
         if rule.id == rule_id:
-            _grant(account, rule, origin, name, sku or None, setting.points)
+            _grant(account, rule, origin, name, sku or None, earmark.points)
 
 
 def _multiplied(account: Account, rule: Activity, points: int, sku: str | None) -> int:
@@ -193,8 +193,8 @@ def _multiplied(account: Account, rule: Activity, points: int, sku: str | None) 
             top, bottom = fraction(row.times)
             numerator, denominator = numerator * top, denominator * bottom
             applied.append(row.times)
-    if account.journal is not None:
-        account.journal.multiplied[account.cause] = points, tuple(applied)
+    if account.trace is not None:
+        account.trace.multiplied[account.cause] = points, tuple(applied)
     return points * numerator // denominator
 
 
@@ -207,8 +207,8 @@ def _within_caps(account: Account, points: int) -> int:
         used = account.head.caps.get(period, 0)
         if "activity" in cap.refuses:
             allowed = min(points, max(cap.points - used, 0))
-            if account.journal is not None and allowed < points:
-                account.journal.cap(Cut(cap.rule, period, cap.points, used, points, allowed))
+            if account.trace is not None and allowed < points:
+                account.trace.cap(Cut(cap.rule, period, cap.points, used, points, allowed))
             points = allowed
         account.head = replace(account.head, caps={**account.head.caps, period: used + points})
     return points
@@ -246,13 +246,13 @@ def adjusted(account: Account, data: PointsAdjusted) -> None:
     elif data.points < 0:
         account.need_all_open()
         if -data.points > max(account.head.available, 0):
-            account.find("adjusted_below_zero", None, str(data.points))
+            account.note_finding("adjusted_below_zero", None, str(data.points))
         ledger.take(account, account.version, -data.points, "adjust", "adjusted", rules.rule)
 
 
 def _revoke_all(account: Account, rule: str) -> None:
     account.need_all_open()
-    hold = account.setting(f"hold:{MANUAL_HOLD}")
+    hold = account.earmark(f"hold:{MANUAL_HOLD}")
     ledger.need_lots(account, account.version, hold.spent if hold is not None else (), "revoke")
     for lot in sorted(account.open_lots(), key=lambda lot: lot.ref):
         if lot.pending:
@@ -267,9 +267,9 @@ def _revoke_all(account: Account, rule: str) -> None:
         ledger.revoke_held(account, hold.points, rule)
         for each in hold.spent:
             ledger.remember_revoked(account, ledger.lot_of(account, each), each.points - each.back)
-        account.put("setting", f"hold:{MANUAL_HOLD}", None)
+        account.put("earmark", f"hold:{MANUAL_HOLD}", None)
     if account.head.held:
-        account.find("held_not_revoked", None, str(account.head.held))
+        account.note_finding("held_not_revoked", None, str(account.head.held))
 
 
 def hold_of(data: PointsHeld | PointsReleased) -> str:
@@ -284,7 +284,7 @@ def _hold_named(name: str) -> str:
 def is_held(account: Account, data: PointsHeld | PointsReleased) -> bool:
     """Whether there is something to release."""
     order = account.order(data.order_id) if data.order_id is not None else None
-    return (order is not None and order.held) or account.setting(hold_of(data)) is not None
+    return (order is not None and order.earning.held) or account.earmark(hold_of(data)) is not None
 
 
 def held(account: Account, data: PointsHeld) -> None:
@@ -293,7 +293,7 @@ def held(account: Account, data: PointsHeld) -> None:
     if data.order_id is not None:
         order = orders.live(account, data.order_id)
         if order is not None:
-            account.put_order(replace(order, held=True))
+            account.put_order(replace(order, earning=replace(order.earning, held=True)))
             mine = [lot for lot in account.open_lots() if lot.order_id == order.order_id]
             # In an order of its own, not as the lots were loaded: a part that is released goes to the first of them.
             for lot in ledger.in_spend_order(account, account.version, mine):
@@ -303,20 +303,20 @@ def held(account: Account, data: PointsHeld) -> None:
     account.need_all_open()
     points = min(data.points or 0, max(account.head.available, 0))
     if points < (data.points or 0):
-        account.find("held_more_than_available", None, str((data.points or 0) - points))
+        account.note_finding("held_more_than_available", None, str((data.points or 0) - points))
     if points:
         _add_hold(account, ledger.hold(account, account.version, points, "hold", rules.rule), rules.rule, MANUAL_HOLD)
 
 
 def _add_hold(account: Account, spent: tuple[Spent, ...], rule: str, name: str) -> None:
-    hold = account.setting(_hold_named(name)) or Setting(name=_hold_named(name))
+    hold = account.earmark(_hold_named(name)) or Earmark(name=_hold_named(name))
     hold = replace(
         hold,
         points=hold.points + sum(each.points for each in spent),
         spent=(*hold.spent, *spent),
         rules=(*hold.rules, *(rule for _ in spent)),
     )
-    account.put("setting", hold.name, hold)
+    account.put("earmark", hold.name, hold)
 
 
 def released(account: Account, data: PointsReleased) -> None:
@@ -325,19 +325,19 @@ def released(account: Account, data: PointsReleased) -> None:
         order = orders.live(account, data.order_id)
         if order is None:
             return
-        if order.held:
-            order_update.keep(account, replace(order, held=False))
+        if order.earning.held:
+            order_update.keep(account, replace(order, earning=replace(order.earning, held=False)))
         elif not is_held(account, data):
             early.keep(account, hold_of(data), "released_without_hold", data.order_id)
             return
     elif data.points and not is_held(account, data):
         early.keep(account, hold_of(data), "released_more_than_held", detail=str(data.points))
         return
-    hold = account.setting(hold_of(data))
+    hold = account.earmark(hold_of(data))
     points = data.points if data.points is not None else (hold.points if hold else 0)
     left = min(points, hold.points if hold else 0)
     if left < points:
-        account.find("released_more_than_held", data.order_id, str(points - left))
+        account.note_finding("released_more_than_held", data.order_id, str(points - left))
     if hold is None or not left:
         return
     still, kept = hold.points - left, []
@@ -350,4 +350,4 @@ def released(account: Account, data: PointsReleased) -> None:
         if each.points > each.back + n:
             kept.append((replace(each, back=each.back + n), rule))
     hold = replace(hold, points=still, spent=tuple(each for each, _ in kept), rules=tuple(rule for _, rule in kept))
-    account.put("setting", hold.name, hold if still else None)
+    account.put("earmark", hold.name, hold if still else None)

@@ -21,7 +21,7 @@ PART = "opening"
 def opened(account: Account, data: BalanceOpened) -> None:
     """The standing of a member elsewhere becomes the one here; a second opening changes nothing and is a finding."""
     if account.marked(MARK):
-        account.find("opened_twice")
+        account.note_finding("opened_twice")
         return
     account.put("mark", MARK, Mark(at=account.at))
     _join(account, data)
@@ -63,7 +63,7 @@ def _stand(account: Account, data: BalanceOpened) -> None:
     version, terms = account.version, account.version.terms.tiers
     if terms is None:
         if data.tier is not None or data.counted:
-            account.find("tier_not_offered", None, data.tier or "")
+            account.note_finding("tier_not_offered", None, data.tier or "")
         return
     tiers.start(account, version)
     for counted in data.counted:
@@ -75,7 +75,7 @@ def _stand(account: Account, data: BalanceOpened) -> None:
         account.head = replace(account.head, tier=replace(tier, last_counted_on=last))
     known = data.tier is not None and any(level.name == data.tier for level in terms.levels)
     if data.tier is not None and not known:
-        account.find("tier_not_offered", None, data.tier)
+        account.note_finding("tier_not_offered", None, data.tier)
     if known:
         tiers.set_level(account, terms, judging.index_of(terms, data.tier or ""), version.terms.adjustment.rule)
         account.head = replace(account.head, tier_due_at=judging.next_change(version, account.head, account.at))

@@ -153,12 +153,115 @@ class CalledOff(Record, frozen=True):
     lapsed: int = 0
 
 
-class Order(Kept, frozen=True):
-    """One order: its content, the verdict on the points used in it, and what has been credited for it.
+class Content(Record, frozen=True):
+    """What an order said of itself besides its lines and its price, never changed afterwards.
 
-    `status`: `open`; `waiting` (its redemption is not decided yet); `rejected` (as sent: nothing moves). `points_used` is what
-    was taken (0 until accepted); `back`, `forfeited` and what is due back never exceed it. `content`: digest, to tell a
-    repeat of the order from another one under the same id.
+    `digest`: of all that it said, to tell a repeat of it from another order under the same id. `asks`: whether it asked to use
+    points, `redemption_id`: those of a reservation.
+    """
+
+    digest: str = ""
+    store: str = ""
+    channel: str = "web"
+    course: str = "one_off"
+    subscription_id: str | None = None
+    asks: bool = False
+    redemption_id: str | None = None
+
+
+class Payment(Record, frozen=True):
+    """What an order costs besides its lines, and how it is paid, in its currency. `fees_back`: of the fees, what was refunded."""
+
+    currency: str = "JPY"
+    fees: int = 0
+    fees_back: int = 0
+    method: str = ""
+    card_brand: str | None = None
+    paid_at: datetime | None = None
+
+    @property
+    def net_fees(self) -> int:
+        """The fees less what was refunded of them."""
+        return self.fees - self.fees_back
+
+
+class PointsUsed(Record, frozen=True):
+    """The points that pay for an order, and what has become of them.
+
+    `points`: what was taken (0 until accepted); `back`, `forfeited` and what is due back never exceed it. `on_fees`: of them,
+    what pays shipping and fees, because no goods were left for it. `reserved`: set aside for the order and not yet spent.
+    `detached`: what came off the order before the lines' own was put there. `setting`: the request that set points in advance,
+    `to_take`: those of them that are taken later.
+    """
+
+    points: int = 0
+    on_fees: int = 0
+    reserved: int = 0
+    detached: int = 0
+    back: int = 0
+    forfeited: int = 0
+    spent: tuple[Spent, ...] = ()
+    due_back: tuple[HandBack, ...] = ()
+    called_off: CalledOff = CalledOff()
+    setting: str | None = None
+    to_take: int = 0
+
+    @property
+    def standing(self) -> int:
+        """Points that neither went back, nor are on their way, nor are lost."""
+        return self.points - self.back - self.forfeited - sum(each.points for each in self.due_back)
+
+
+class Earning(Record, frozen=True):
+    """What an order earns by, and what it has earned; the points themselves are in its portions.
+
+    `country`: where the member lived, if the terms ask for it. `held`: its points do not mature until they are released.
+    `allowed`: by portion and source the most points that it may hold, where a cap cut it; `capped`: by cap and period the points
+    of this order that use it up. `written_off`: points that should have been revoked and could not, so they stay `credited`.
+    """
+
+    earns: bool = True
+    tier: str | None = None
+    country: str | None = None
+    bonus: tuple[Bonus, ...] = ()
+    held: bool = False
+    allowed: dict[str, int] = field(default_factory=dict)
+    capped: dict[str, int] = field(default_factory=dict)
+    credited: int = 0
+    written_off: int = 0
+
+
+class TierCount(Record, frozen=True):
+    """What an order counts for toward the tiers: amounts by bucket of the window. `at`: when what it has come to will count.
+
+    `judged`: whether it has counted as a purchase.
+    """
+
+    amounts: dict[str, int] = field(default_factory=dict)
+    judged: bool = False
+    at: datetime | None = None
+
+
+class Delivery(Record, frozen=True):
+    """How far the goods of an order are on their way.
+
+    `shipped_at`: of the latest shipment. `shipments`: those that were named and have not arrived as a whole. `ahead`: what has
+    arrived and nobody has said yet that it left, by the id of its shipment ("" = none).
+    """
+
+    planned_ship_date: date | None = None
+    planned_delivery_date: date | None = None
+    shipped_at: datetime | None = None
+    delivered_at: datetime | None = None
+    shipments: tuple[Shipment, ...] = ()
+    ahead: tuple[Shipment, ...] = ()
+
+
+class Order(Kept, frozen=True):
+    """One order: what was bought, by line and as it matures, and beside it a record for each thing that happens to it.
+
+    `status`: `open`; `waiting` (its redemption is not decided yet); `rejected` (as sent, for a `reason`: nothing moves). `told`:
+    by what has an id of its own, a digest of what was said of it.
     """
 
     order_id: str
@@ -167,55 +270,14 @@ class Order(Kept, frozen=True):
     placed_at: datetime
     terms: str
     lines: tuple[OrderLine, ...]
-    status: Literal["open", "waiting", "rejected"] = "open"
-    content: str = ""
-    store: str = ""
-    channel: str = "web"
-    course: str = "one_off"
-    subscription_id: str | None = None
-    currency: str = "JPY"
-    fees: int = 0
-    fees_back: int = 0  # of the fees, what was refunded
-    payment_method: str = ""
-    points_used: int = 0
-    fees_used: int = 0  # points that paid shipping and fees, because no goods were left for them
-    asks: bool = False  # whether it asked to use points
-    reserved: int = 0  # points set aside for it and not yet spent
-    reason: str | None = None
-    redemption_id: str | None = None
-    spent: tuple[Spent, ...] = ()
-    setting: str | None = None  # the request that set its points in advance
-    to_take: int = 0  # points set in advance that are taken later
-    detached: int = 0  # used points that came off it before the lines' own were put there
-    back: int = 0
-    forfeited: int = 0
-    due_back: tuple[HandBack, ...] = ()
-    called_off: CalledOff = CalledOff()
-    earns: bool = True
-    tier: str | None = None
-    country: str | None = None  # where the member lived, if the terms ask for it
-    paid_at: datetime | None = None
-    card_brand: str | None = None
-    shipped_at: datetime | None = None  # of the latest shipment
-    shipments: tuple[Shipment, ...] = ()  # those that were named and have not arrived as a whole
-    ahead: tuple[Shipment, ...] = ()  # what arrived and nobody has said yet that it left, by the id of its shipment ("" = none)
-    told: dict[str, str] = field(default_factory=dict)  # by what has an id of its own -> digest of what was said of it
-    delivered_at: datetime | None = None
-    planned_ship_date: date | None = None
-    planned_delivery_date: date | None = None
     portions: tuple[Portion, ...] = ()
-    bonus: tuple[Bonus, ...] = ()
-    allowed: dict[str, int] = field(default_factory=dict)  # portion / source -> most points it may hold, where a cap cut it
-    capped: dict[str, int] = field(default_factory=dict)  # cap and period -> points of this order that use it up
-    counted: dict[str, int] = field(default_factory=dict)  # tier bucket -> amount counted toward tiers
-    judged: bool = False  # whether it has counted as a purchase for the tiers
-    count_at: datetime | None = None  # when what it has come to will count
-    credited: int = 0
-    written_off: int = 0  # points that should have been revoked and could not, so they stay credited
-    held: bool = False
+    status: Literal["open", "waiting", "rejected"] = "open"
+    reason: str | None = None
+    content: Content = Content()
+    payment: Payment = Payment()
+    used: PointsUsed = PointsUsed()
+    earning: Earning = Earning()
+    counted: TierCount = TierCount()
+    delivery: Delivery = Delivery()
+    told: dict[str, str] = field(default_factory=dict)
     due_at: datetime | None = None
-
-    @property
-    def standing(self) -> int:
-        """Used points that neither went back, nor are on their way, nor are lost."""
-        return self.points_used - self.back - self.forfeited - sum(each.points for each in self.due_back)

@@ -22,14 +22,14 @@ def keep(account: Account, order: Order) -> None:
 
 def _due_at(account: Account, order: Order) -> datetime | None:
     terms = account.program.named(order.terms).terms
-    instants = [each.at for each in order.due_back]
-    if order.count_at is not None:
-        instants.append(order.count_at)
+    instants = [each.at for each in order.used.due_back]
+    if order.counted.at is not None:
+        instants.append(order.counted.at)
     # What is worth another number at maturity than before it must be looked at again then.
     if terms.maturity.shown == "never" or terms.earning.tier_at == "maturity" or terms.earning.rate_date == "credit":
         instants.extend(each.matures_at for each in order.portions if each.matures_at and each.matures_at > account.at)
     setting = terms.redemption.subscription
-    if order.to_take and setting is not None and setting.taken_at == "cut_off":
+    if order.used.to_take and setting is not None and setting.taken_at == "cut_off":
         end = deliveries.cut_off(account, order, setting.deadline)
         if end is not None:
             instants.append(max(end, account.at))

@@ -26,7 +26,7 @@ from worker.decide import (
     undoing,
 )
 from worker.decide.account import Account
-from worker.decide.order_records import Bonus, Order, OrderLine
+from worker.decide.order_records import Bonus, Content, Delivery, Earning, Order, OrderLine, Payment
 from worker.decide.program import Version
 
 
@@ -45,12 +45,12 @@ def placed(account: Account, data: OrderPlaced) -> None:
     kept = subscriptions.kept_for(account, order)
     set_aside = subscriptions.set_aside(account, kept)
     if known is not None and known.status == "waiting":
-        if order.asks and redemption.covered(account, order, data, set_aside):
+        if order.content.asks and redemption.covered(account, order, data, set_aside):
             # Accepting does not wait: what the first telling still hoped for comes too late.
             account.overtaking.add((known.source, known.id))
-        account.find("order_twice", data.order_id, "while the first waits")
+        account.note_finding("order_twice", data.order_id, "while the first waits")
         return
-    if order.asks:
+    if order.content.asks:
         verdict = redemption.decide(account, order, data, set_aside)
         if verdict is None:
             account.put_order(replace(order, status="waiting"))
@@ -58,7 +58,8 @@ def placed(account: Account, data: OrderPlaced) -> None:
             return
         redemption.answer(account, verdict, order_id=order.order_id)
         if verdict.verdict == "rejected":
-            account.put_order(replace(order, status="rejected", reason=verdict.reason, earns=False))
+            refused = replace(order.earning, earns=False)
+            account.put_order(replace(order, status="rejected", reason=verdict.reason, earning=refused))
             return
         if kept is not None:
             subscriptions.free(account, kept, order)
@@ -66,7 +67,7 @@ def placed(account: Account, data: OrderPlaced) -> None:
     elif kept is not None:
         order = subscriptions.use_kept(account, kept, order)
     if exchange.rate_of(version, order) is None:
-        account.find("no_exchange_rate", order.order_id, order.currency)
+        account.note_finding("no_exchange_rate", order.order_id, order.payment.currency)
     order = replace(order, portions=maturity.open_portions(version, order.lines))
     expiry.prolong(account, version, "order")
     purchases.remember(account, order)
@@ -78,32 +79,37 @@ def _order(account: Account, data: OrderPlaced) -> Order:
     event, version = account.event, account.version
     assert event is not None
     lines = tuple(line_of(version, key, line) for key, line in data.keyed_lines())
-    order = Order(
+    return Order(
         order_id=data.order_id,
         source=event.source,
         id=event.id,
         placed_at=event.time,
         terms=version.id,
         lines=lines,
-        content=content_of(event.body),
-        store=data.store,
-        channel=data.channel,
-        course=data.course,
-        subscription_id=data.subscription_id,
-        currency=data.currency,
-        fees=data.shipping_fee + data.other_fees,
-        payment_method=data.payment_method,
-        card_brand=data.card_brand,
-        redemption_id=data.redemption_id,
-        planned_ship_date=data.planned_ship_date,
-        planned_delivery_date=data.planned_delivery_date,
-        bonus=bonuses(version, data.keyed_lines()),
-        earns=_earns(account, data),
-        country=account.head.country if version.reads_country else None,
-        held=version.terms.maturity.release == "manual",
-        asks=bool(data.points_used or data.use_all_points or data.redemption_id is not None),
+        content=Content(
+            digest=content_of(event.body),
+            store=data.store,
+            channel=data.channel,
+            course=data.course,
+            subscription_id=data.subscription_id,
+            asks=bool(data.points_used or data.use_all_points or data.redemption_id is not None),
+            redemption_id=data.redemption_id,
+        ),
+        payment=Payment(
+            currency=data.currency,
+            fees=data.shipping_fee + data.other_fees,
+            method=data.payment_method,
+            card_brand=data.card_brand,
+        ),
+        earning=Earning(
+            earns=_earns(account, data),
+            tier=tiers.current(account, lines),
+            country=account.head.country if version.reads_country else None,
+            bonus=bonuses(version, data.keyed_lines()),
+            held=version.terms.maturity.release == "manual",
+        ),
+        delivery=Delivery(planned_ship_date=data.planned_ship_date, planned_delivery_date=data.planned_delivery_date),
     )
-    return replace(order, tier=tiers.current(account, order))
 
 
 def line_of(version: Version, key: str, line: PlacedLine) -> OrderLine:
@@ -167,12 +173,14 @@ def paid(account: Account, data: OrderPaid) -> None:
     order = live(account, data.order_id)
     if order is None or not undoing.counts(account, order, hindsight.PAYMENT, hindsight.payment(data.order_id)):
         return
-    if order.paid_at is not None:
-        account.find("paid_twice", data.order_id)
+    if order.payment.paid_at is not None:
+        account.note_finding("paid_twice", data.order_id)
         return
     rules = account.program.named(order.terms).terms.membership
     late_start = rules.start_judged_at == "payment" and rules.starts_at is not None and account.at < rules.starts_at
-    order_update.keep(account, replace(order, paid_at=account.at, earns=order.earns and not late_start))
+    if late_start:
+        order = replace(order, earning=replace(order.earning, earns=False))
+    order_update.keep(account, replace(order, payment=replace(order.payment, paid_at=account.at)))
 
 
 def payment_failed(account: Account, data: PaymentFailed) -> None:
@@ -188,14 +196,12 @@ def rescheduled(account: Account, data: OrderRescheduled) -> None:
     """New planned dates."""
     order = live(account, data.order_id)
     if order is not None:
-        order_update.keep(
-            account,
-            replace(
-                order,
-                planned_ship_date=data.planned_ship_date or order.planned_ship_date,
-                planned_delivery_date=data.planned_delivery_date or order.planned_delivery_date,
-            ),
+        delivery = replace(
+            order.delivery,
+            planned_ship_date=data.planned_ship_date or order.delivery.planned_ship_date,
+            planned_delivery_date=data.planned_delivery_date or order.delivery.planned_delivery_date,
         )
+        order_update.keep(account, replace(order, delivery=delivery))
 
 
 def content_of_lines(lines: LineRefs | tuple[PlacedLine, ...]) -> str:
@@ -208,7 +214,7 @@ def told_before(account: Account, order: Order, name: str, content: str, finding
     """Whether something of an order was told under its own id already, which is a finding: it counts as it was told first."""
     known = order.told.get(name)
     if known is not None:
-        account.find(finding, order.order_id, f"{name}, {'same' if known == content else 'other'} lines")
+        account.note_finding(finding, order.order_id, f"{name}, {'same' if known == content else 'other'} lines")
     return known is not None
 
 
@@ -258,13 +264,13 @@ def named_pieces(
     for ref in refs:
         lines = [line for line in order.lines if is_named(ref, line)]
         if not lines:
-            account.find("unknown_line", order.order_id, ref.line_id or ref.sku or "")
+            account.note_finding("unknown_line", order.order_id, ref.line_id or ref.sku or "")
             continue
         wanted = ref.quantity
         if ref.line_id is None and by_sku is not None:
             lines.sort(key=by_sku)
             if _choice(lines, wanted, left, preferred):
-                account.find("line_chosen", order.order_id, ref.sku or "")
+                account.note_finding("line_chosen", order.order_id, ref.sku or "")
         for line, limits in [*((line, preferred) for line in lines), *((line, left) for line in lines)]:
             key = line.line_id
             n = min(wanted, left[key], limits.get(key, 0))
@@ -274,5 +280,5 @@ def named_pieces(
                 pieces[key] = pieces.get(key, 0) + n
                 wanted -= n
         if wanted:
-            account.find("more_than_left", order.order_id, f"{ref.line_id or ref.sku} {wanted}")
+            account.note_finding("more_than_left", order.order_id, f"{ref.line_id or ref.sku} {wanted}")
     return pieces

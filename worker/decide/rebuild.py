@@ -66,7 +66,7 @@ def rebuild_account(
     """
     row, last = kept.row, kept.row.head.last
     recorded = {(each.source, each.id): each for each in kept.decisions}
-    told = {(each.source, each.id): each for each in (*kept.announced, *kept.withdrawals)} | recorded
+    announced = {(each.source, each.id): each for each in (*kept.announced, *kept.withdrawals)} | recorded
     facts = sorted((*kept.facts, *fresh), key=lambda fact: fact.key)
     folded = max((each for each in (last, after) if each is not None), default=None)
     until = max((at for at in (clock.until, folded.at if folded is not None else None) if at is not None), default=None)
@@ -75,10 +75,10 @@ def rebuild_account(
         account = Account(program, blank(), {}, {}, complete=True)
         account.certainty = clock.certainty
         account.began = dict(row.head.waiting)
-        account.told_only = refold is not None
+        account.announced_only = refold is not None
         return account
 
-    account, steps = fold_covered(begin, facts, until, told, folded)
+    account, steps = fold_covered(begin, facts, until, announced, folded)
     new = account.decided.keys() - recorded.keys()
     change = AccountChange(
         account_id=row.account_id,

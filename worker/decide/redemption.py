@@ -88,8 +88,8 @@ def _ceilings(version: Version, order: Order) -> _Ceilings:
     rule = version.terms.redemption.not_redeemable
     excluded = goods - lines
     if excluded == 0:
-        return _Ceilings(goods + order.fees, goods, goods + order.fees)
-    return _Ceilings(goods + order.fees, goods, 0 if rule is not None and rule.mixed == "refuse" else lines)
+        return _Ceilings(goods + order.payment.fees, goods, goods + order.payment.fees)
+    return _Ceilings(goods + order.payment.fees, goods, 0 if rule is not None and rule.mixed == "refuse" else lines)
 
 
 def _limit(version: Version, order: Order) -> int:
@@ -107,9 +107,9 @@ def check(account: Account, order: Order, data: OrderPlaced, set_aside: int = 0)
     asked = data.points_used
     if not is_member(account):
         return Finding(asked, "not_a_member")
-    if not takes_points(version, order.store):
+    if not takes_points(version, order.content.store):
         return Finding(asked, "store_not_eligible")
-    if rules.channels and order.channel not in rules.channels:
+    if rules.channels and order.content.channel not in rules.channels:
         return Finding(asked, "channel_not_eligible")
     if exchange.rate_of(version, order) is None:
         return Finding(asked, "exceeds_payable")
@@ -128,7 +128,7 @@ def _check_reserved(account: Account, version: Version, order: Order, data: Orde
     points = data.points_used or request.points
     if request.status != "accepted":
         return Finding(points, "redemption_ended")
-    if points != request.points or (request.store and request.store != order.store):
+    if points != request.points or (request.store and request.store != order.content.store):
         return Finding(points, "redemption_mismatch")
     return check_amount(version, order, points, points)
 
@@ -193,13 +193,13 @@ def _check_payment(version: Version, order: Order, points: int) -> Finding:
     rules = version.terms.redemption
     amount, ceilings = exchange.worth(version, order, points), _ceilings(version, order)
     if rules.full is not None and amount >= (ceilings.goods if rules.full.of == "goods" else ceilings.payable):
-        if order.payment_method not in rules.full.payment_methods:
+        if order.payment.method not in rules.full.payment_methods:
             return Finding(points, "full_redemption_payment_method")
         return Finding(points, None)
     left = (ceilings.goods if rules.minimum_left_of == "goods" else ceilings.payable) - amount
     for row in rules.minimum_left:
-        fits = not row.payment_methods or order.payment_method in row.payment_methods
-        if fits and (not row.card_brands or order.card_brand in row.card_brands):
+        fits = not row.payment_methods or order.payment.method in row.payment_methods
+        if fits and (not row.card_brands or order.payment.card_brand in row.card_brands):
             if left < row.amount:
                 return Finding(points, "remaining_below_payment_minimum")
             break
@@ -222,7 +222,7 @@ def verdict_on(account: Account, source: str, id_: str, found: Finding) -> Decis
     if reason is None and key in account.overdrawing:
         reason = "insufficient_points"
     turned_by_news = found.by_balance or (reason is not None and reason not in FINAL)
-    if account.told_only or (turned_by_news and not account.certain and key not in account.overtaken):
+    if account.announced_only or (turned_by_news and not account.certain and key not in account.overtaken):
         return None
     verdict = Decision(source=source, id=id_, verdict="rejected" if reason else "accepted", points=points, reason=reason)
     account.decided[key] = verdict
@@ -235,7 +235,7 @@ def covered(account: Account, order: Order, data: OrderPlaced, set_aside: int = 
     told = account.decided.get(key)
     if told is not None:
         return told.verdict == "accepted"
-    new = not account.told_only and key not in account.overdrawing
+    new = not account.announced_only and key not in account.overdrawing
     found = check(account, order, data, set_aside)
     return new and found.reason is None and not found.by_balance
 
@@ -263,13 +263,13 @@ def put_on_lines(version: Version, order: Order, points: int) -> Order:
     limits = [exchange.to_cover(version, order, room) for room in can]
     on_lines = points
     if weights_of == "with_shipping":
-        total = sum(can) + order.fees
+        total = sum(can) + order.payment.fees
         on_lines = points * sum(can) // total if total else 0
     shares, left = spread_within(on_lines, weights, limits)
     lines = tuple(
         replace(line, used=share, gone=line.quantity - line.kept) for line, share in zip(order.lines, shares, strict=True)
     )
-    return replace(order, lines=lines, points_used=points, fees_used=left + points - on_lines)
+    return replace(order, lines=lines, used=replace(order.used, points=points, on_fees=left + points - on_lines))
 
 
 def take(account: Account, order: Order, points: int) -> Order:
@@ -279,17 +279,18 @@ def take(account: Account, order: Order, points: int) -> Order:
     order = put_on_lines(version, order, points)
     if not points:
         return order
-    if order.redemption_id is not None:
-        request = account.request("redemption", order.redemption_id)
+    if order.content.redemption_id is not None:
+        request = account.request("redemption", order.content.redemption_id)
         if request is not None and request.status == "accepted":
-            return replace(order, spent=_capture(account, version, request, order))
+            return replace(order, used=replace(order.used, spent=_capture(account, version, request, order)))
     if rules.taken_at == "shipment":
         spent = ledger.hold(account, version, points, "reserve", rules.rule, order.order_id)
-        order = replace(order, spent=spent, reserved=points)
+        used = replace(order.used, spent=spent, reserved=points)
     else:
-        order = replace(order, spent=ledger.take(account, version, points, "redeem", "spent", rules.rule, order.order_id))
+        spent = ledger.take(account, version, points, "redeem", "spent", rules.rule, order.order_id)
+        used = replace(order.used, spent=spent)
     expiry.prolong(account, version, "use")
-    return order
+    return replace(order, used=used)
 
 
 def _capture(account: Account, version: Version, request: Request, order: Order) -> tuple[Spent, ...]:

@@ -42,7 +42,7 @@ from worker.decide.undo import head_before, undo_of
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
-_Told = dict[tuple[str, str], Decision]
+_Announced = dict[tuple[str, str], Decision]
 
 
 class Late(Exception):
@@ -77,9 +77,9 @@ class _Work:
     program: Program
     loaded: Loaded
     clock: Clock
-    told: _Told
+    announced: _Announced
     waiting: Sequence[Waiting]
-    told_only: bool
+    announced_only: bool
 
     def account(self, head: Head, lots: dict[str, Lot], items: dict[ItemKey, Item]) -> Account:
         """A working copy of the account from a state of it."""
@@ -93,13 +93,13 @@ class _Work:
         )
         account.certainty = self.clock.certainty
         account.began = dict(self.waiting)
-        account.told_only = self.told_only
+        account.announced_only = self.announced_only
         account.paid_until = self.clock.paid_until
-        account.decided.update(self.told)
+        account.decided.update(self.announced)
         return account
 
 
-def change_account(
+def compute_change(
     program: Program,
     account_id: UUID,
     member_id: str,
@@ -108,7 +108,7 @@ def change_account(
     clock: Clock,
     history: History | None = None,
     *,
-    told: Sequence[Decision] = (),
+    announced: Sequence[Decision] = (),
     after: Moment | None = None,
     waiting: Sequence[Waiting] | None = None,
     withdrawn: Sequence[Event] = (),
@@ -116,9 +116,9 @@ def change_account(
 ) -> AccountChange | None:
     """What the new facts, and the clock, change in one account; None if nothing at all.
 
-    `facts` are new ones only, in any order; `told` are verdicts about them that the world has been told already. `after`: how far
-    was folded when the last of them came, if that is later than what is loaded. `waiting`: no verdict is taken, and what none was
-    told of waits as here. `withdrawn`: facts that were folded and count no more. Raises Late (load the history from
+    `facts` are new ones only, in any order; `announced` are verdicts about them that the world has been told already. `after`:
+    how far was folded when the last of them came, if that is later than what is loaded. `waiting`: no verdict is taken, and what
+    none was told of waits as here. `withdrawn`: facts that were folded and count no more. Raises Late (load the history from
     that moment and call again), NotLoaded (load more and call again), Defect (fence the account).
     """
     row = loaded.row
@@ -145,7 +145,7 @@ def change_account(
         program,
         loaded,
         clock,
-        {(each.source, each.id): each for each in (*told, *(withdrawal(fact.source, fact.id) for fact in withdrawn))},
+        {(each.source, each.id): each for each in (*announced, *(withdrawal(fact.source, fact.id) for fact in withdrawn))},
         head.waiting if waiting is None else waiting,
         waiting is not None,
     )
@@ -177,7 +177,7 @@ def _in_order(work: _Work, change: AccountChange, facts: Sequence[Event], folded
         lambda: work.account(change.head, dict(work.loaded.lots), dict(work.loaded.items)),
         facts,
         work.clock.until,
-        work.told,
+        work.announced,
         folded,
     )
     if not steps and account.head == change.head:
@@ -267,11 +267,11 @@ def _late(
         for each in step.before.items:
             _restore(items, each.key, each.was)
     every = sorted((*history.facts, *facts), key=lambda fact: fact.key)
-    recorded: _Told = {(decision.source, decision.id): decision for decision in history.decisions}
-    told = {**work.told, **recorded}
+    recorded: _Announced = {(decision.source, decision.id): decision for decision in history.decisions}
+    announced = {**work.announced, **recorded}
     until = max((at for at in (work.clock.until, folded.at if folded else None) if at is not None), default=None)
     account, steps = fold_covered(
-        lambda: work.account(replace(head, waiting=()), dict(lots), dict(items)), every, until, told, folded
+        lambda: work.account(replace(head, waiting=()), dict(lots), dict(items)), every, until, announced, folded
     )
     change.head = account.head
     change.undone_from = history.since
@@ -292,7 +292,7 @@ def fold_covered(
     begin: Callable[[], Account],
     facts: Sequence[Event],
     until: datetime | None,
-    told: Mapping[tuple[str, str], Decision],
+    announced: Mapping[tuple[str, str], Decision],
     last: Moment | None,
 ) -> tuple[Account, list[Step]]:
     """Fold facts into the account that `begin` makes, under the verdicts told. A redemption that nobody was told of yet is not
@@ -302,13 +302,13 @@ def fold_covered(
     overtaken: set[tuple[str, str]] = set()
     while True:
         account = begin()
-        account.decided.update(told)
+        account.decided.update(announced)
         account.overdrawing, account.overtaken = refused, overtaken
         steps = fold(account, facts, until)
         if not account.overtaking <= overtaken:
             overtaken = overtaken | account.overtaking
             continue
-        found = _overdrawn(steps, account.decided.keys() - told.keys(), last)
+        found = _overdrawn(steps, account.decided.keys() - announced.keys(), last)
         if found is None:
             return account, steps
         refused, overtaken = refused | {found}, set()

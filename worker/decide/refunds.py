@@ -34,7 +34,7 @@ def issued(account: Account, data: RefundIssued) -> None:
         for each in data.lines:
             named = [line for line in order.lines if orders.is_named(each, line)]
             if not named:
-                account.find("unknown_line", data.order_id, each.line_id or each.sku or "")
+                account.note_finding("unknown_line", data.order_id, each.line_id or each.sku or "")
             else:
                 order = _off_goods(account, order, each.amount, {line.line_id for line in named})
     elif data.of == "goods":
@@ -50,8 +50,8 @@ def charged_back(account: Account, data: PaymentChargedBack) -> None:
     if order is None:
         return
     every = {line.line_id for line in order.lines}
-    goods, fees = sum(map(_kept_price, order.lines)), order.fees - order.fees_back
-    paid = goods + fees - exchange.worth(account.program.named(order.terms), order, order.standing)
+    goods, fees = sum(map(_kept_price, order.lines)), order.payment.net_fees
+    paid = goods + fees - exchange.worth(account.program.named(order.terms), order, order.used.standing)
     if data.lines is not None and data.lines != "all":
         pieces = orders.named_pieces(account, order, data.lines, {line.line_id: line.kept for line in order.lines})
         for line in order.lines:
@@ -60,12 +60,13 @@ def charged_back(account: Account, data: PaymentChargedBack) -> None:
                 order = _less(order, {line.line_id: part(_kept_price(line), n, line.kept)})
     elif data.amount is None or data.amount >= paid:
         if data.amount is not None and data.amount > paid + sum(map(_gone_price, order.lines)):
-            account.find("refund_above_price", data.order_id, str(data.amount - paid))
-        order = _less(replace(order, fees_back=order.fees), {line.line_id: _kept_price(line) for line in order.lines})
+            account.note_finding("refund_above_price", data.order_id, str(data.amount - paid))
+        order = _fees_off(order, fees)
+        order = _less(order, {line.line_id: _kept_price(line) for line in order.lines})
     else:
         order, left = _for_what_is_out(order, data.amount, every)
         of_fees = left * fees // (goods + fees) if goods + fees else 0
-        order = _off_goods(account, replace(order, fees_back=order.fees_back + of_fees), left - of_fees, every)
+        order = _off_goods(account, _fees_off(order, of_fees), left - of_fees, every)
     order_update.keep(account, order)
 
 
@@ -85,7 +86,7 @@ def _off_goods(account: Account, order: Order, amount: int, named: set[str]) -> 
     limits = [_kept_price(line) if line.line_id in named else 0 for line in order.lines]
     shares, above = spread_within(left, limits, limits)
     if above:
-        account.find("refund_above_price", order.order_id, str(above))
+        account.note_finding("refund_above_price", order.order_id, str(above))
     return _less(order, {line.line_id: share for line, share in zip(order.lines, shares, strict=True)})
 
 
@@ -115,7 +116,11 @@ def _off(line: OrderLine, amount: int) -> OrderLine:
 
 
 def _off_fees(account: Account, order: Order, amount: int) -> Order:
-    back = min(amount, order.fees - order.fees_back)
+    back = min(amount, order.payment.net_fees)
     if back < amount:
-        account.find("refund_above_price", order.order_id, str(amount - back))
-    return replace(order, fees_back=order.fees_back + back)
+        account.note_finding("refund_above_price", order.order_id, str(amount - back))
+    return _fees_off(order, back)
+
+
+def _fees_off(order: Order, amount: int) -> Order:
+    return replace(order, payment=replace(order.payment, fees_back=order.payment.fees_back + amount))

@@ -14,7 +14,7 @@ from contracts.events import OrderReinstated
 from worker.decide import early, ledger, maturity, order_update, orders, purchases, reversal, tiers
 from worker.decide.account import Account
 from worker.decide.lot_name import bounded
-from worker.decide.order_records import HandBack, Order, OrderLine, Portion, Spent
+from worker.decide.order_records import HandBack, Order, OrderLine, PointsUsed, Portion, Spent
 from worker.decide.program import Version
 
 
@@ -44,7 +44,7 @@ def reinstated(account: Account, data: OrderReinstated) -> None:
     after = replace(order, lines=lines, portions=_with_pieces(account, version, order, pieces, sent))
     paid = _pay_again(account, version, after)
     if paid is None:
-        account.find("reinstatement_not_covered", data.order_id)
+        account.note_finding("reinstatement_not_covered", data.order_id)
         return
     purchases.remember_again(account, order, paid)
     if not any(line.kept for line in order.lines):
@@ -93,13 +93,14 @@ def _root_of(version: Version, order: Order, line: OrderLine) -> str:
 
 def _pay_again(account: Account, version: Version, order: Order) -> Order | None:
     """The order with points on its goods again that had come off them; None: they are not there."""
-    points = (order.points_used - order.standing) - reversal.detached(version, order)
+    used = order.used
+    points = (used.points - used.standing) - reversal.detached(version, order)
     if points <= 0:
         return order
     account.need_all_open()
-    due, coming = _not_coming(order.due_back, points)
-    lost = min(points - coming, order.called_off.forfeited)
-    late = _lapsed_late(account, order, min(points - coming - lost, order.called_off.lapsed))
+    due, coming = _not_coming(used.due_back, points)
+    lost = min(points - coming, used.called_off.forfeited)
+    late = _lapsed_late(account, used, min(points - coming - lost, used.called_off.lapsed))
     rest = points - coming - lost - sum(n for _, n in late)
     if rest > max(account.head.available, 0):
         return None
@@ -111,21 +112,23 @@ def _pay_again(account: Account, version: Version, order: Order) -> Order | None
         assert lot is not None
         ledger.take_again(account, n, "lapsed", rule, lot, order.order_id)
     lapsed = sum(n for _, n in late)
-    off = order.called_off
-    order = replace(
-        order,
+    off = used.called_off
+    spent, reserved = _standing_again(used.spent, lost + lapsed), used.reserved
+    if rest and version.terms.redemption.taken_at == "shipment" and order.delivery.shipped_at is None:
+        spent = (*spent, *ledger.hold(account, version, rest, "reserve", rule, order.order_id))
+        reserved += rest
+    elif rest:
+        spent = (*spent, *ledger.take(account, version, rest, "redeem", "spent", rule, order.order_id))
+    used = replace(
+        used,
+        reserved=reserved,
+        back=used.back - lapsed - rest,
+        forfeited=used.forfeited - lost,
+        spent=spent,
         due_back=due,
-        forfeited=order.forfeited - lost,
-        back=order.back - lapsed - rest,
         called_off=replace(off, forfeited=off.forfeited - lost, lapsed=off.lapsed - lapsed),
-        spent=_standing_again(order.spent, lost + lapsed),
     )
-    if not rest:
-        return order
-    if version.terms.redemption.taken_at == "shipment" and order.shipped_at is None:
-        spent = ledger.hold(account, version, rest, "reserve", rule, order.order_id)
-        return replace(order, spent=(*order.spent, *spent), reserved=order.reserved + rest)
-    return replace(order, spent=(*order.spent, *ledger.take(account, version, rest, "redeem", "spent", rule, order.order_id)))
+    return replace(order, used=used)
 
 
 def _not_coming(due_back: tuple[HandBack, ...], points: int) -> tuple[tuple[HandBack, ...], int]:
@@ -139,12 +142,12 @@ def _not_coming(due_back: tuple[HandBack, ...], points: int) -> tuple[tuple[Hand
     return tuple(reversed(kept)), points - left
 
 
-def _lapsed_late(account: Account, order: Order, points: int) -> list[tuple[Spent, int]]:
+def _lapsed_late(account: Account, used: PointsUsed, points: int) -> list[tuple[Spent, int]]:
     """Points of the order that lapsed as they came back, by what they were spent from."""
-    account.need(origins=[each.origin for each in order.spent] if points else ())
+    account.need(origins=[each.origin for each in used.spent] if points else ())
     left, found = points, []
     seen: dict[str, int] = {}
-    for each in reversed(order.spent):
+    for each in reversed(used.spent):
         lot = account.lot(each.origin, each.part) if left else None
         if lot is not None:
             n = min(left, each.back, lot.lapsed - seen.get(lot.ref, 0))

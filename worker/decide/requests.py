@@ -24,7 +24,7 @@ def made_before(account: Account, type_: RequestType, request_id: str, order_id:
     known = account.request(type_, request_id)
     twice = known is not None and known.status not in ("rejected", "waiting")
     if twice:
-        account.find("setting_twice" if type_ == "subscription" else f"{type_}_twice", order_id, request_id)
+        account.note_finding("setting_twice" if type_ == "subscription" else f"{type_}_twice", order_id, request_id)
     return twice
 
 
@@ -96,7 +96,7 @@ def reservation_released(account: Account, data: RedemptionReleased) -> None:
         early.keep(account, name_of(data.redemption_id), "release_without_reservation", detail=data.redemption_id)
         return
     if request.status != "accepted":
-        account.find("release_without_reservation", None, data.redemption_id)
+        account.note_finding("release_without_reservation", None, data.redemption_id)
         return
     _give_back(account, request, "released")
 

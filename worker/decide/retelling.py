@@ -28,13 +28,13 @@ def placed(account: Account, data: OrderPlaced) -> None:
         return
     event = account.event
     assert event is not None
-    same, cancelled = known.content == orders.content_of(event.body), _cancelled_as_a_whole(known)
+    same, cancelled = known.content.digest == orders.content_of(event.body), _cancelled_as_a_whole(known)
     version = account.program.named(known.terms)
     if same and cancelled and version.terms.reversal.resent_after_cancel == "reinstated":
         _go_on(account, version, known, data)
         return
     content = "same content" if same else "other content"
-    account.find("order_twice", data.order_id, f"{content}, after its cancel" if cancelled else content)
+    account.note_finding("order_twice", data.order_id, f"{content}, after its cancel" if cancelled else content)
 
 
 def _cancelled_as_a_whole(order: Order) -> bool:
@@ -58,14 +58,11 @@ def _go_on(account: Account, version: Version, known: Order, data: OrderPlaced) 
         id=event.id,
         lines=lines,
         portions=(*portions, *(each for each in known.portions if each.parted_from is not None)),
-        detached=known.points_used,
-        called_off=CalledOff(),
-        shipped_at=None,
-        shipments=(),
-        delivered_at=None,
+        used=replace(known.used, detached=known.used.points, called_off=CalledOff()),
+        delivery=replace(known.delivery, shipped_at=None, shipments=(), delivered_at=None),
     )
-    if order.asks:
-        verdict = redemption.decide(account, order, data, sum(each.points for each in order.due_back))
+    if order.content.asks:
+        verdict = redemption.decide(account, order, data, sum(each.points for each in order.used.due_back))
         if verdict is None:
             account.wait()
             return
@@ -82,8 +79,9 @@ def _pay(account: Account, order: Order, points: int) -> Order:
     """Take points for an order that goes on, beside what was used on it and came off it before."""
     account.need_all_open()
     before = reversal.return_due(account, order, _ANY_TIME)
-    paid = redemption.take(account, replace(before, spent=()), points)
-    return replace(paid, points_used=before.points_used + points, spent=(*before.spent, *paid.spent))
+    paid = redemption.take(account, replace(before, used=replace(before.used, spent=())), points)
+    spent = (*before.used.spent, *paid.used.spent)
+    return replace(paid, used=replace(paid.used, points=before.used.points + points, spent=spent))
 
 
 def _not_cancelled(line: OrderLine) -> OrderLine:

@@ -82,7 +82,7 @@ def exchange_withdrawn(account: Account, data: ExchangeWithdrawn) -> None:
     if order is None:
         return
     if _replaced(order, data.exchange_id):
-        account.find("withdrawn_after_replacement", data.order_id, data.exchange_id)
+        account.note_finding("withdrawn_after_replacement", data.order_id, data.exchange_id)
         return
     name, thing = hindsight.undone("exchange", data.exchange_id), hindsight.of_exchange(data.order_id, data.exchange_id)
     undoing.undo(account, order, name, thing, "withdrawn_without_exchange", data.exchange_id)
@@ -128,7 +128,7 @@ def exchange_shipped(account: Account, data: ExchangeShipped) -> None:
     of_exchange = f"replaced:{cause_of(data.exchange_id, '')}"
     parcel = f"{of_exchange}{content if data.shipment_id is None else f'#{data.shipment_id}'}"
     if parcel in order.told:
-        account.find("exchange_twice", data.order_id, data.exchange_id)
+        account.note_finding("exchange_twice", data.order_id, data.exchange_id)
         return
     earlier = sum(name.startswith(of_exchange) for name in order.told)
     named = _named_apart(order, data)
@@ -141,9 +141,9 @@ def exchange_shipped(account: Account, data: ExchangeShipped) -> None:
     order = replace(
         order,
         lines=(*order.lines, *lines),
-        bonus=(*order.bonus, *orders.bonuses(version, named)),
         portions=(*order.portions, *maturity.open_portions(version, lines, suffix)),
-        shipped_at=account.at,
+        earning=replace(order.earning, bonus=(*order.earning.bonus, *orders.bonuses(version, named))),
+        delivery=replace(order.delivery, shipped_at=account.at),
         told={**order.told, parcel: content},
     )
     order_update.keep(account, maturity.part_off(account, order, "shipment", pieces))
@@ -205,7 +205,7 @@ def _reverse(account: Account, order_id: str, lines: Lines, kind: Kind, reason: 
     if lines == "all":
         pieces = {key: n for key, n in room.items() if n}
         if not pieces:
-            account.find("nothing_left", order_id)
+            account.note_finding("nothing_left", order_id)
     else:
         first = {line.line_id: line.unshipped if kind == "cancel" else line.shipped for line in order.lines}
         pieces = orders.named_pieces(account, order, lines, room, first, _given_up(account, order))
@@ -246,8 +246,8 @@ def _take_out(
     if kind == "cancel":
         purchases.forget(account, before, order)
     order = _used_points(account, version, order, kind, reason)
-    if account.journal is not None:
-        account.journal.working = None
+    if account.trace is not None:
+        account.trace.working = None
     order_update.keep(account, order)
 
 
@@ -274,18 +274,18 @@ def detached(version: Version, order: Order) -> int:
     """Used points that no longer sit on kept goods; all of them once nothing is kept of what was ordered (COM-Q4)."""
     lines = [line for line in order.lines if not line.replacement]
     if all(line.kept == 0 for line in lines):
-        return order.points_used
+        return order.used.points
     removed = [(line, line.quantity - line.gone - line.kept) for line in lines]
     how = version.terms.reversal.split.order
     if how == "pro_rata":
-        return order.detached + sum(line.detached for line in lines)
+        return order.used.detached + sum(line.detached for line in lines)
     value = sum(part(line.goods, n, line.quantity) + part(line.tax, n, line.quantity) for line, n in removed)
     # Fees stay paid while anything is kept, in money and in points: what comes back is of the goods.
-    on_goods = order.points_used - order.detached - order.fees_used
+    on_goods = order.used.points - order.used.detached - order.used.on_fees
     if how == "cash_first":
         cash = sum(line.goods + line.tax for line in lines) - exchange.worth(version, order, on_goods)
         value = max(value - cash, 0)
-    return order.detached + min(on_goods, exchange.points_for(version, order, value))
+    return order.used.detached + min(on_goods, exchange.points_for(version, order, value))
 
 
 def _rule(version: Version, kind: Kind, reason: str | None) -> UsedPoints:
@@ -297,32 +297,33 @@ def _rule(version: Version, kind: Kind, reason: str | None) -> UsedPoints:
 
 def _used_points(account: Account, version: Version, order: Order, kind: Kind, reason: str | None) -> Order:
     """What comes off the goods goes back (now or after some days), or is lost (LEN-08, ANS-25, PUP-24, SCO-14, BEL-13)."""
-    if not order.points_used:
+    if not order.used.points:
         return order
-    points = detached(version, order) - (order.points_used - order.standing)
+    points = detached(version, order) - (order.used.points - order.used.standing)
     if points <= 0:
         return order
     rule = _rule(version, kind, reason)
-    if account.journal is not None:
-        account.journal.working = working = _working(account, version, order, kind, reason, points, rule)
+    if account.trace is not None:
+        account.trace.working = working = _working(account, version, order, kind, reason, points, rule)
         if working.later and account.moment is not None:
-            account.journal.later[order.order_id, working.at] = account.moment, working
-    if order.reserved:
-        gone = min(points, order.reserved)
+            account.trace.later[order.order_id, working.at] = account.moment, working
+    if order.used.reserved:
+        gone = min(points, order.used.reserved)
         order = _return(account, version, order, gone, "held", rule.rule, cancel=kind == "cancel")
-        order = replace(order, reserved=order.reserved - gone)
+        order = replace(order, used=replace(order.used, reserved=order.used.reserved - gone))
         points -= gone
     if not points:
         return order
     if rule.outcome == "forfeited":
         ledger.forfeit(account, points, rule.rule, order.order_id)
-        off = order.called_off
+        used, off = order.used, order.used.called_off
         off = replace(off, forfeited=off.forfeited + points) if kind == "cancel" else off
-        return replace(order, forfeited=order.forfeited + points, spent=_used_up(order.spent, points), called_off=off)
+        used = replace(used, forfeited=used.forfeited + points, spent=_used_up(used.spent, points), called_off=off)
+        return replace(order, used=used)
     at = version.days.days_after(account.at, rule.days)
     if at > account.at:
         later = HandBack(at=at, points=points, rule=rule.rule, cancel=kind == "cancel")
-        return replace(order, due_back=(*order.due_back, later))
+        return replace(order, used=replace(order.used, due_back=(*order.used.due_back, later)))
     return _return(account, version, order, points, "spent", rule.rule, cancel=kind == "cancel")
 
 
@@ -341,8 +342,8 @@ def _working(
             Detached(each.line_id, each.sku, each.quantity, each.quantity - each.kept, each.used, each.detached) for each in lines
         ),
         detached=detached(version, order),
-        done=order.points_used - order.standing,
-        later=max(points - order.reserved, 0) if rule.outcome == "back" and at > account.at else 0,
+        done=order.used.points - order.used.standing,
+        later=max(points - order.used.reserved, 0) if rule.outcome == "back" and at > account.at else 0,
         at=at,
     )
 
@@ -362,8 +363,9 @@ def _return(
 ) -> Order:
     """Used points go back to the lots they came from, in the order in which they were spent."""
     lapsed = account.head.lapsed
-    spent = _used_up(order.spent, points)
-    shares = [(each, marked.back - each.back) for each, marked in zip(order.spent, spent, strict=True) if marked.back > each.back]
+    used = order.used
+    spent = _used_up(used.spent, points)
+    shares = [(each, marked.back - each.back) for each, marked in zip(used.spent, spent, strict=True) if marked.back > each.back]
     ledger.need_lots(account, version, [each for each, _ in shares], "hand_back")
     for each, n in shares:
         ledger.give_back(account, version, each, n, source, "hand_back", rule, order.order_id)
@@ -372,15 +374,16 @@ def _return(
         ledger.give_back_unnamed(account, version, left, source, rule, order.order_id)
     lapsed = account.head.lapsed - lapsed
     if cancel and lapsed:
-        order = replace(order, called_off=replace(order.called_off, lapsed=order.called_off.lapsed + lapsed))
-    return replace(order, spent=spent, back=order.back + points)
+        used = replace(used, called_off=replace(used.called_off, lapsed=used.called_off.lapsed + lapsed))
+    return replace(order, used=replace(used, spent=spent, back=used.back + points))
 
 
 def return_due(account: Account, order: Order, at: datetime) -> Order:
     """The clock's part: used points whose days have passed come back."""
     version = account.program.named(order.terms)
-    due = [each for each in order.due_back if each.at <= at]
-    order = replace(order, due_back=tuple(each for each in order.due_back if each.at > at))
+    due = [each for each in order.used.due_back if each.at <= at]
+    if due:
+        order = replace(order, used=replace(order.used, due_back=tuple(each for each in order.used.due_back if each.at > at)))
     for each in due:
         order = _return(account, version, order, each.points, "spent", each.rule, cancel=each.cancel)
     return order

@@ -104,7 +104,7 @@ def ship(account: Account, order: Order) -> None:
             version = account.program.at(request.made_at)
             rules = version.terms.rewards
             if rules is None or request.points > account.head.available:
-                account.find("reward_not_covered", order.order_id, request.request_id)
+                account.note_finding("reward_not_covered", order.order_id, request.request_id)
                 continue
             sent = _pay(account, version, rules, request)
         account.put_request(replace(sent, status="shipped"))

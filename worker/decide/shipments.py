@@ -36,17 +36,20 @@ def dispatched(account: Account, data: ShipmentDispatched) -> None:
     if data.lines == "all":
         pieces = {key: n for key, n in room.items() if n}
         if not pieces and not any(line.delivered for line in order.lines):
-            account.find("nothing_to_ship", data.order_id)
+            account.note_finding("nothing_to_ship", data.order_id)
     else:
         room = {key: n + gone.get(key, 0) for key, n in room.items()}
         gone, pieces = _apart(orders.named_pieces(account, order, data.lines, room, gone), gone)
-    order = replace(order, ahead=_without(order.ahead, gone, data.shipment_id))
+    if order.delivery.ahead:
+        ahead = _without(order.delivery.ahead, gone, data.shipment_id)
+        order = replace(order, delivery=replace(order.delivery, ahead=ahead))
     if not pieces:
         _put(account, order)
         return
     order = _ship(account, order, pieces)
     if data.shipment_id is not None and account.program.named(order.terms).follows_deliveries:
-        order = replace(order, shipments=(*order.shipments, Shipment(data.shipment_id, pieces)))
+        sent = (*order.delivery.shipments, Shipment(data.shipment_id, pieces))
+        order = replace(order, delivery=replace(order.delivery, shipments=sent))
     order_update.keep(account, order)
 
 
@@ -58,7 +61,7 @@ def _put(account: Account, order: Order) -> None:
 
 def _of_same(order: Order, shipment_id: str | None) -> list[Shipment]:
     """What arrived before it was told to have left, and may be of a shipment: one of the two has no id."""
-    return [each for each in order.ahead if shipment_id is None or each.shipment_id in ("", shipment_id)]
+    return [each for each in order.delivery.ahead if shipment_id is None or each.shipment_id in ("", shipment_id)]
 
 
 def _pieces_of(shipments: list[Shipment]) -> dict[str, int]:
@@ -80,10 +83,10 @@ def _ship(account: Account, order: Order, pieces: Mapping[str, int]) -> Order:
     order = subscriptions.take_set(account, order)
     rewards.ship(account, order)
     lines = tuple(replace(line, unshipped=line.unshipped - pieces.get(line.line_id, 0)) for line in order.lines)
-    order = replace(order, lines=lines, shipped_at=account.at)
-    if order.reserved:
-        ledger.capture(account, order.reserved, account.program.named(order.terms).terms.redemption.rule, order.order_id)
-        order = replace(order, reserved=0)
+    order = replace(order, lines=lines, delivery=replace(order.delivery, shipped_at=account.at))
+    if order.used.reserved:
+        ledger.capture(account, order.used.reserved, account.program.named(order.terms).terms.redemption.rule, order.order_id)
+        order = replace(order, used=replace(order.used, reserved=0))
     return maturity.part_off(account, order, "shipment", pieces)
 
 
@@ -103,7 +106,7 @@ def delivered(account: Account, data: ShipmentDelivered) -> None:
             return
         content, told = orders.content_of_lines(data.lines), order.told.get(hindsight.arrived(data.shipment_id), "")
         if content in told.split():
-            account.find("delivery_twice", data.order_id, data.shipment_id)
+            account.note_finding("delivery_twice", data.order_id, data.shipment_id)
             return
         # The parts of a shipment may arrive apart.
         order = replace(order, told={**order.told, hindsight.arrived(data.shipment_id): f"{told} {content}".strip()})
@@ -114,11 +117,11 @@ def delivered(account: Account, data: ShipmentDelivered) -> None:
     left_now = _apart(pieces, {line.line_id: line.shipped - line.delivered for line in order.lines})[1]
     if left_now:
         order = _ship(account, order, left_now)
-        order = replace(order, ahead=(*order.ahead, Shipment(data.shipment_id or "", left_now)))
+        ahead = (*order.delivery.ahead, Shipment(data.shipment_id or "", left_now))
+        order = replace(order, delivery=replace(order.delivery, ahead=ahead))
     lines = tuple(replace(line, delivered=line.delivered + pieces.get(line.line_id, 0)) for line in order.lines)
-    order = replace(
-        order, lines=lines, delivered_at=account.at, shipments=_without(order.shipments, pieces, data.shipment_id, exact=True)
-    )
+    coming = _without(order.delivery.shipments, pieces, data.shipment_id, exact=True)
+    order = replace(order, lines=lines, delivery=replace(order.delivery, delivered_at=account.at, shipments=coming))
     order_update.keep(account, maturity.part_off(account, order, "delivery", pieces))
 
 
@@ -127,11 +130,11 @@ def _pieces_arrived(account: Account, order: Order, data: ShipmentDelivered) -> 
     shipped = {line.line_id: line.shipped - line.delivered for line in order.lines}
     known = data.shipment_id is not None and hindsight.sent(data.shipment_id) in order.told
     if known and account.program.named(order.terms).follows_deliveries:
-        named = _pieces_of([each for each in order.shipments if each.shipment_id == data.shipment_id])
+        named = _pieces_of([each for each in order.delivery.shipments if each.shipment_id == data.shipment_id])
         room = {key: min(n, named.get(key, 0)) for key, n in shipped.items()}
     elif data.lines == "all":
         # Of a shipment that nobody told by its id it is not what left under another one.
-        others = _pieces_of(list(order.shipments)) if data.shipment_id is not None and not known else {}
+        others = _pieces_of(list(order.delivery.shipments)) if data.shipment_id is not None and not known else {}
         room = {key: max(n - others.get(key, 0), 0) for key, n in shipped.items()}
         if not any(room.values()) and (others or not any(line.shipped for line in order.lines)):
             room = {line.line_id: max(line.kept - line.delivered - others.get(line.line_id, 0), 0) for line in order.lines}

@@ -39,12 +39,12 @@ Reason = Literal[
     "split",
 ]
 Verdict = Literal["accepted", "rejected"]
-ItemKind = Literal["order", "request", "setting", "mark", "finding", "early"]
+ItemKind = Literal["order", "request", "earmark", "mark", "finding", "early"]
 ItemKey = tuple[ItemKind, str]
 
 CLOCK_RANK = 0
 CLOCK_SOURCE = ""  # that of no event, whatever producers call themselves
-FORMAT: Final = 6
+FORMAT: Final = 7
 """The form in which accounts are kept (head, lots, items, before-images). One kept in another is folded anew from its facts when
 it is touched next: raise it whenever a release reads these otherwise than the one before wrote them."""
 FOLD_VERSION: Final = 2
@@ -230,8 +230,8 @@ class Request(Kept, frozen=True):
     due_at: datetime | None = None
 
 
-class Setting(Kept, frozen=True):
-    """Something looked up by name: a promise, the setting of a subscription, a manual hold."""
+class Earmark(Kept, frozen=True):
+    """Points under a name that wait for something: promised for later, set for a subscription's next order, or held by hand."""
 
     name: str
     values: tuple[str, ...] = ()
@@ -292,7 +292,7 @@ class Early(Kept, frozen=True):
     due_at: datetime | None = None
 
 
-Item = Order | Request | Setting | Mark | Finding | Early
+Item = Order | Request | Earmark | Mark | Finding | Early
 
 
 class Entry(Record, frozen=True):

@@ -29,7 +29,7 @@ def statement(account: Account, member_id: str, version: int, at: datetime, aske
     )
     reserved = sum(each.points for each in requests if each.type == "redemption" and each.status == "accepted")
     reserved += subscriptions.all_set_aside(account)
-    reserved += sum(order.reserved for order in orders)
+    reserved += sum(order.used.reserved for order in orders)
     return Statement(
         program=account.program.code,
         member_id=member_id,
@@ -38,7 +38,7 @@ def statement(account: Account, member_id: str, version: int, at: datetime, aske
         available=head.available,
         pending=head.pending,
         on_hold=head.held - reserved,
-        due_back=sum(each.points for order in orders for each in order.due_back),
+        due_back=sum(each.points for order in orders for each in order.used.due_back),
         reserved=reserved,
         lapsed_total=head.lapsed,
         forfeited_total=head.forfeited,
@@ -75,17 +75,17 @@ def _lots(account: Account, terms: Version) -> tuple[LotOut, ...]:
 
 
 def _order(order: Order) -> OrderOut:
-    asked = order.asks or order.points_used
+    asked = order.content.asks or order.used.points
     redemption = None
     if asked:
         verdict = {"open": "accepted", "waiting": "waiting", "rejected": "rejected"}[order.status]
         redemption = RedemptionOut.model_validate({"decision": verdict, "reason": order.reason})
     return OrderOut(
         order_id=order.order_id,
-        points_used=order.points_used,
-        points_returned=order.back,
-        points_forfeited=order.forfeited,
-        points_credited=order.credited,
+        points_used=order.used.points,
+        points_returned=order.used.back,
+        points_forfeited=order.used.forfeited,
+        points_credited=order.earning.credited,
         redemption=redemption,
     )
 

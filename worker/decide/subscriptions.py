@@ -16,7 +16,7 @@ from worker.decide import deliveries, expiry, ledger, order_update, redemption, 
 from worker.decide.account import Account
 from worker.decide.order_records import Order, Spent
 from worker.decide.program import Version
-from worker.decide.state import Reason, Request, Setting
+from worker.decide.state import Earmark, Reason, Request
 
 _NAME: Final = "points:"
 
@@ -61,7 +61,8 @@ def points_set(account: Account, data: SubscriptionPointsSet) -> None:
         account.put_request(replace(earlier, status="released", spent=()))
     if target.order is not None:
         account.put_request(request)
-        _set_on(account, rules, replace(target.order, setting=data.request_id), verdict.points)
+        order = replace(target.order, used=replace(target.order.used, setting=data.request_id))
+        _set_on(account, rules, order, verdict.points)
     else:
         _keep_for_next(account, rules, target.name, request, earlier)
 
@@ -77,16 +78,16 @@ def _target(account: Account, data: SubscriptionPointsSet) -> _Target:
         order = account.order(data.order_id)
         if order is None or order.status != "open":
             return _Target(against="unknown_order")
-        if not redemption.takes_points(account.program.named(order.terms), order.store):
+        if not redemption.takes_points(account.program.named(order.terms), order.content.store):
             return _Target(against="store_not_eligible")
         if not by_subscription(order):
             return _Target(against="channel_not_eligible")
-        name = setting_name(order.subscription_id)
-        others = [each for each in following if by_subscription(each) and setting_name(each.subscription_id) == name]
+        name = setting_name(order.content.subscription_id)
+        others = [each for each in following if by_subscription(each) and setting_name(each.content.subscription_id) == name]
         chosen = [order, *(each for each in others if each.order_id != order.order_id)]
     else:
         name = setting_name(data.subscription_id)
-        chosen = [each for each in following if by_subscription(each) and setting_name(each.subscription_id) == name]
+        chosen = [each for each in following if by_subscription(each) and setting_name(each.content.subscription_id) == name]
     if rules.late == "refused":
         chosen = chosen[:1]
     for order in chosen:
@@ -99,7 +100,7 @@ def _target(account: Account, data: SubscriptionPointsSet) -> _Target:
 
 def by_subscription(order: Order) -> bool:
     """Whether an order is a delivery of a subscription."""
-    return order.course == "subscription" or order.subscription_id is not None
+    return order.content.course == "subscription" or order.content.subscription_id is not None
 
 
 def _earlier(account: Account, target: _Target) -> Request | None:
@@ -107,8 +108,8 @@ def _earlier(account: Account, target: _Target) -> Request | None:
     if target.against is not None:
         return None
     if target.order is not None:
-        return account.request("subscription", target.order.setting) if target.order.setting else None
-    kept = account.setting(target.name)
+        return account.request("subscription", target.order.used.setting) if target.order.used.setting else None
+    kept = account.earmark(target.name)
     return account.request("subscription", kept.values[0]) if kept else None
 
 
@@ -116,7 +117,7 @@ def _check(account: Account, target: _Target, points: int, earlier: Request | No
     available = account.head.available
     if target.order is not None:
         version = account.program.named(target.order.terms)
-        return redemption.check_amount(version, target.order, points, available + target.order.standing)
+        return redemption.check_amount(version, target.order, points, available + target.order.used.standing)
     rules = account.version.terms.redemption
     if points < rules.minimum:
         return redemption.Finding(points, "below_minimum")
@@ -135,8 +136,8 @@ def _set_on(account: Account, rules: Subscription, order: Order, points: int) ->
     if rules.taken_at == "setting":
         order = _use(account, rules, order, points)
     else:
-        order = replace(order, to_take=points)
-        if points < order.standing:
+        order = replace(order, used=replace(order.used, to_take=points))
+        if points < order.used.standing:
             order = _use(account, rules, order, points)
     order_update.keep(account, order)
 
@@ -144,9 +145,9 @@ def _set_on(account: Account, rules: Subscription, order: Order, points: int) ->
 def _use(account: Account, rules: Subscription, order: Order, points: int) -> Order:
     """Change how many points an order uses, taking or giving back only the difference."""
     version = account.program.named(order.terms)
-    standing, change = order.standing, points - order.standing
-    spent, reserved = order.spent, order.reserved
-    if change > 0 and version.terms.redemption.taken_at == "shipment" and order.shipped_at is None:
+    standing, change = order.used.standing, points - order.used.standing
+    spent, reserved = order.used.spent, order.used.reserved
+    if change > 0 and version.terms.redemption.taken_at == "shipment" and order.delivery.shipped_at is None:
         spent = (*spent, *ledger.hold(account, version, change, "reserve", rules.rule, order.order_id))
         reserved += change
     elif change > 0:
@@ -159,9 +160,10 @@ def _use(account: Account, rules: Subscription, order: Order, points: int) -> Or
         reserved -= held
     if change > 0:
         expiry.prolong(account, version, "use")
-    gone = order.points_used - standing
-    order = redemption.put_on_lines(version, replace(order, spent=spent, reserved=reserved), points)
-    return replace(order, points_used=gone + points, detached=gone)
+    gone = order.used.points - standing
+    order = redemption.put_on_lines(version, order, points)
+    used = replace(order.used, points=gone + points, detached=gone, spent=spent, reserved=reserved)
+    return replace(order, used=used)
 
 
 def _less(
@@ -193,19 +195,20 @@ def take_set(account: Account, order: Order) -> Order:
     """Take what was set for a delivery, when it ships or at its deadline: as much as is there and the order can take."""
     version = account.program.named(order.terms)
     rules = version.terms.redemption.subscription
-    if rules is None or not order.to_take:
+    if rules is None or not order.used.to_take:
         return order
     account.need_all_open()
-    most = min(order.to_take, order.standing + max(account.head.available, 0))
+    most = min(order.used.to_take, order.used.standing + max(account.head.available, 0))
     points = redemption.at_most(version, order, most)
-    _tell_cut(account, order, order.to_take - points)
-    return replace(_use(account, rules, order, points), to_take=0)
+    _tell_cut(account, order, order.used.to_take - points)
+    order = _use(account, rules, order, points)
+    return replace(order, used=replace(order.used, to_take=0))
 
 
 def _tell_cut(account: Account, order: Order, points: int) -> None:
     """Keep as a finding that an order could not use all that was set for it."""
     if points > 0:
-        account.find("setting_cut", order.order_id, str(points))
+        account.note_finding("setting_cut", order.order_id, str(points))
 
 
 def at_cut_off(account: Account, order: Order) -> Order:
@@ -229,8 +232,8 @@ def _keep_for_next(account: Account, rules: Subscription, name: str, request: Re
         account.need_all_open()
         spent = _less(account, account.version, spent, -change, "held", rules.rule, None)
     account.put_request(replace(request, spent=spent))
-    setting = Setting(name=name, values=(request.request_id,), points=request.points) if request.points else None
-    account.put("setting", name, setting)
+    earmark = Earmark(name=name, values=(request.request_id,), points=request.points) if request.points else None
+    account.put("earmark", name, earmark)
 
 
 def kept_for(account: Account, order: Order) -> Request | None:
@@ -238,7 +241,7 @@ def kept_for(account: Account, order: Order) -> Request | None:
     rules = account.version.terms.redemption.subscription
     if rules is None or not by_subscription(order):
         return None
-    kept = account.setting(setting_name(order.subscription_id))
+    kept = account.earmark(setting_name(order.content.subscription_id))
     request = account.request("subscription", kept.values[0]) if kept else None
     if request is None or not deliveries.in_time(account, order, rules.deadline, request.made_at):
         return None
@@ -256,8 +259,8 @@ def set_aside(account: Account, request: Request | None) -> int:
 
 def all_set_aside(account: Account) -> int:
     """Points that all settings hold which wait for their orders, of a complete account."""
-    waiting = [setting for setting in account.settings() if setting.name.startswith(_NAME)]
-    return sum(set_aside(account, account.request("subscription", setting.values[0])) for setting in waiting)
+    waiting = [each for each in account.earmarks() if each.name.startswith(_NAME)]
+    return sum(set_aside(account, account.request("subscription", each.values[0])) for each in waiting)
 
 
 def free(account: Account, request: Request, order: Order) -> None:
@@ -267,7 +270,7 @@ def free(account: Account, request: Request, order: Order) -> None:
     account.need_all_open()
     _less(account, version, request.spent, set_aside(account, request), "held", rules.rule, None)
     account.put_request(replace(request, status="released", spent=(), order_id=order.order_id))
-    account.put("setting", setting_name(order.subscription_id), None)
+    account.put("earmark", setting_name(order.content.subscription_id), None)
 
 
 def use_kept(account: Account, request: Request, order: Order) -> Order:
@@ -275,17 +278,18 @@ def use_kept(account: Account, request: Request, order: Order) -> Order:
     version = account.program.named(order.terms)
     rules = version.terms.redemption.subscription
     assert rules is not None
-    account.put("setting", setting_name(order.subscription_id), None)
+    account.put("earmark", setting_name(order.content.subscription_id), None)
     points = redemption.at_most(version, order, request.points)
     _tell_cut(account, order, request.points - points)
     held = set_aside(account, request)
     if not held:
         account.put_request(replace(request, order_id=order.order_id))
-        return replace(order, setting=request.request_id, to_take=points)
+        return replace(order, used=replace(order.used, setting=request.request_id, to_take=points))
     account.need_all_open()
     spent = _less(account, version, request.spent, held - points, "held", rules.rule, None)
     account.put_request(replace(request, status="captured", spent=(), order_id=order.order_id))
     if points:
         ledger.capture(account, points, rules.rule, order.order_id)
         expiry.prolong(account, version, "use")
-    return replace(redemption.put_on_lines(version, order, points), spent=spent, setting=request.request_id)
+    order = redemption.put_on_lines(version, order, points)
+    return replace(order, used=replace(order.used, spent=spent, setting=request.request_id))

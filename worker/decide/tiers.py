@@ -28,7 +28,7 @@ from worker.decide.judging import (
     period_of,
     standing,
 )
-from worker.decide.order_records import Order, OrderLine
+from worker.decide.order_records import Order, OrderLine, TierCount
 from worker.decide.program import Version
 from worker.decide.state import Tier
 from worker.decide.step import TierMove
@@ -57,7 +57,7 @@ def _pieces(tiers: Tiers, order: Order, line: OrderLine) -> int:
         return line.shipped + back
     if when == "delivery":
         return line.delivered + back
-    if when == "payment" and order.paid_at is None:
+    if when == "payment" and order.payment.paid_at is None:
         return 0
     return line.kept + back
 
@@ -76,7 +76,7 @@ def _worth(version: Version, tiers: Tiers, order: Order) -> int:
         if measure.points_used == "net":
             amount -= exchange.worth(version, order, part(line.used, n, line.quantity))
     if measure.shipping and whole:
-        amount += order.fees - order.fees_back
+        amount += order.payment.net_fees
     return exchange.in_program_currency(version, order, max(amount, 0))
 
 
@@ -87,8 +87,8 @@ def _points_of(tiers: Tiers, order: Order) -> int:
     kept = sum(part(line.goods, line.kept, line.quantity) for line in order.lines)
     counts = sum(part(line.goods, min(_pieces(tiers, order, line), line.kept), line.quantity) for line in order.lines)
     if counts == kept:
-        return order.credited if kept or tiers.measure.counted_at != "payment" or order.paid_at is not None else 0
-    return part(order.credited, counts, kept)
+        return order.earning.credited if kept or tiers.measure.counted_at != "payment" or order.payment.paid_at is not None else 0
+    return part(order.earning.credited, counts, kept)
 
 
 def bucket_of(version: Version, tiers: Tiers, day: date) -> str:
@@ -107,27 +107,28 @@ def count(account: Account, order: Order) -> Order:
     """
     version = account.program.named(order.terms)
     tiers = version.terms.tiers
-    if tiers is None or order.status != "open" or not order.earns:
+    if tiers is None or order.status != "open" or not order.earning.earns:
         return order
     _forget_called_off(account, version, tiers, order)
     worth = _worth(version, tiers, order) if tiers.measure.of == "purchases" else _points_of(tiers, order)
     judged_at = version.days.days_after(order.placed_at, tiers.measure.judged_days_after_order)
-    if worth and not order.counted and judged_at > account.at:
-        return replace(order, count_at=judged_at)
-    order = replace(order, count_at=None)
-    day = version.days.date_of(order.placed_at if tiers.measure.dated_by == "order" else (order.shipped_at or account.at))
-    bucket = bucket_of(version, tiers, day)
-    counted = _recount(order.counted, worth, bucket)
-    if counted == order.counted:
+    if worth and not order.counted.amounts and judged_at > account.at:
+        return replace(order, counted=replace(order.counted, at=judged_at))
+    if order.counted.at is not None:
+        order = replace(order, counted=replace(order.counted, at=None))
+    dated = order.placed_at if tiers.measure.dated_by == "order" else (order.delivery.shipped_at or account.at)
+    bucket = bucket_of(version, tiers, version.days.date_of(dated))
+    counted = _recount(order.counted.amounts, worth, bucket)
+    if counted == order.counted.amounts:
         return order
-    more = sum(counted.values()) > sum(order.counted.values())
+    more = sum(counted.values()) > sum(order.counted.amounts.values())
     if more:
         _forget_lost(account, version, tiers)
     for each, amount in counted.items():
-        add(account, each, amount - order.counted.get(each, 0))
-    order = replace(order, counted=counted)
-    if worth and not order.judged:
-        order = replace(order, judged=True)
+        add(account, each, amount - order.counted.amounts.get(each, 0))
+    first = bool(worth) and not order.counted.judged
+    order = replace(order, counted=TierCount(amounts=counted, judged=order.counted.judged or first))
+    if first:
         _purchase_counts(account, version, tiers, version.days.date_of(order.placed_at))
     judge(account, version, "more" if more else "less", bucket)
     return order
@@ -202,7 +203,7 @@ def ordered(account: Account, order: Order, *, again: bool = False) -> None:
     """
     version = account.version
     tiers = version.terms.tiers
-    if tiers is None or tiers.inactivity is None or not order.earns:
+    if tiers is None or tiers.inactivity is None or not order.earning.earns:
         return
     start(account, version)
     tier = account.head.tier
@@ -218,7 +219,7 @@ def ordered(account: Account, order: Order, *, again: bool = False) -> None:
 def _forget_called_off(account: Account, version: Version, tiers: Tiers, order: Order) -> None:
     """An order that was called off before it counted was no purchase: the one before it is the last again."""
     tier = account.head.tier
-    if tiers.inactivity is None or tier is None or order.judged or any(line.kept for line in order.lines):
+    if tiers.inactivity is None or tier is None or order.counted.judged or any(line.kept for line in order.lines):
         return
     day = version.days.date_of(order.placed_at)
     others = list(tier.open_orders)
@@ -254,16 +255,16 @@ def restore(account: Account, tiers: Tiers) -> None:
     set_level(account, tiers, index_of(tiers, tier.name) + 1, tiers.inactivity.restore_rule or tiers.inactivity.rule)
 
 
-def current(account: Account, order: Order | None = None) -> str | None:
-    """The tier in force for an order being placed; its own amount is added where the terms say so (ANS-Q2)."""
+def current(account: Account, lines: tuple[OrderLine, ...] | None = None) -> str | None:
+    """The tier in force. For an order of these lines being placed, their amount is added where the terms say so (ANS-Q2)."""
     version = account.version
     tiers = version.terms.tiers
     if tiers is None:
         return None
     name = account.head.tier.name if account.head.tier else tiers.levels[0].name
-    if order is None or not tiers.includes_current_order:
+    if lines is None or not tiers.includes_current_order:
         return name
-    own = sum(line.goods + (line.tax if tiers.measure.tax == "inclusive" else 0) for line in order.lines)
+    own = sum(line.goods + (line.tax if tiers.measure.tax == "inclusive" else 0) for line in lines)
     return tiers.levels[max(level_for(tiers, _in_window(account, version, tiers) + own), index_of(tiers, name))].name
 
 

@@ -44,7 +44,7 @@ def undo(account: Account, order: Order, name: str, thing: str, finding: str, de
         early.keep(account, thing, finding, order.order_id, detail)
         _note(account, order, name, _AHEAD)
     else:
-        account.find(finding, order.order_id, detail)
+        account.note_finding(finding, order.order_id, detail)
 
 
 def _note(account: Account, order: Order, name: str, state: str) -> None:

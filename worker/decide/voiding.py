@@ -34,7 +34,7 @@ def voided(account: Account, data: PointsVoided) -> None:
     if gone is None:
         return
     if not gone or (data.points is not None and gone < data.points):
-        account.find("voided_more_than_granted", data.order_id, str(data.points - gone) if data.points else "")
+        account.note_finding("voided_more_than_granted", data.order_id, str(data.points - gone) if data.points else "")
 
 
 def _of_order(account: Account, order_id: str, points: int, only: str | None) -> int | None:
@@ -50,10 +50,10 @@ def _of_order(account: Account, order_id: str, points: int, only: str | None) ->
 
 def _of_fact(account: Account, origin: str, points: int, only: str | None) -> int | None:
     """What a fact granted, or will when its hours have passed; None: no such fact is known, so that this one is kept for it."""
-    account.need(origins=[origin], items=[("setting", members.promise_of(origin))])
+    account.need(origins=[origin], items=[("earmark", members.promise_of(origin))])
     beside = [lot for lot in account.open_lots() if lot.origin == origin]
     grants = [lot for lot in beside if is_grant(lot.origin, lot.part) and only in (None, lot.part)]
-    promise = account.setting(members.promise_of(origin))
+    promise = account.earmark(members.promise_of(origin))
     if not grants and promise is None:
         early.keep(account, name_of(origin), "unknown_grant", detail=origin)
         return None
@@ -61,7 +61,7 @@ def _of_fact(account: Account, origin: str, points: int, only: str | None) -> in
     if promise is not None:
         less = min(left, promise.points)
         left -= less
-        account.put("setting", promise.name, replace(promise, points=promise.points - less) if promise.points > less else None)
+        account.put("earmark", promise.name, replace(promise, points=promise.points - less) if promise.points > less else None)
     for lot in sorted(grants, key=lambda each: each.ref):
         gone = min(left, lot.points - lot.voided)
         if gone > 0:

@@ -67,7 +67,7 @@ async def load(
             raise AccountCollisionError(row["account_id"])
     if announced and found:
         for account_id, rows in by_account(await link.fetch("all_announced", list(found))).items():
-            found[account_id].told = [decision_of(row) for row in rows]
+            found[account_id].announced = [decision_of(row) for row in rows]
     # An account without a head has no rows; if it gets some now, whoever folds it as new loses the race.
     there = [w for w in wanted if found[w.account_id].row is not None]
     await _load_seen(link, there, found)

@@ -26,7 +26,7 @@ from worker.decide.fold import defect_of
 from worker.decide.load_request import LoadRequest
 from worker.decide.needs import ROUNDS_MAX
 from worker.decide.rebuild import BEGINNING
-from worker.decide.refold import Clock, Late, change_account
+from worker.decide.refold import Clock, Late, compute_change
 from worker.decide.state import Decision, Moment, blank, withdrawal
 from worker.log import get_logger
 from worker.persist.api import Batch
@@ -93,7 +93,7 @@ class Folding:
         self._epoch = epoch
 
     async def fold(self, batch: Batch, tasks: Sequence[Task], clock: Clock) -> Folded:
-        """Fold and win all of them; the caller writes the changes."""
+        """Fold all of them and compare and set their revisions; the caller writes the changes."""
         changes: list[AccountChange] = []
         refused: list[Event] = []
         open_tasks = list(tasks)
@@ -175,9 +175,9 @@ class Folding:
             must_not_move(dossier, program, clock)
             change = folded_anew(dossier, program, clock, self._epoch, withdrawn=task.withdrawn)
 
-            def fold(fresh: Sequence[Event], told: Sequence[Decision], after: Moment | None) -> AccountChange:
+            def fold(fresh: Sequence[Event], announced: Sequence[Decision], after: Moment | None) -> AccountChange:
                 fresh = _kept_of(fresh, row)
-                return folded_anew(dossier, program, clock, self._epoch, fresh, told, after, withdrawn=task.withdrawn)
+                return folded_anew(dossier, program, clock, self._epoch, fresh, announced, after, withdrawn=task.withdrawn)
 
             change = change_by(task.deduplicated.fresh, change.head, clock, BEGINNING, fold) or change
         except Defect as defect:
@@ -203,10 +203,10 @@ class Folding:
                 raise NotLoaded
             given = (program, task.account_id, member_id, loaded)
 
-            def fold(fresh: Sequence[Event], told: Sequence[Decision], after: Moment | None) -> AccountChange | None:
-                told, fresh = (*loaded.told, *told), _kept_of(fresh, row)
-                return change_account(
-                    *given, fresh, clock, history, told=told, after=after, withdrawn=task.withdrawn, epoch=self._epoch
+            def fold(fresh: Sequence[Event], announced: Sequence[Decision], after: Moment | None) -> AccountChange | None:
+                announced, fresh = (*loaded.announced, *announced), _kept_of(fresh, row)
+                return compute_change(
+                    *given, fresh, clock, history, announced=announced, after=after, withdrawn=task.withdrawn, epoch=self._epoch
                 )
 
             since = history.since if history is not None else None
@@ -301,7 +301,7 @@ def _kept_of(facts: Sequence[Event], row: AccountRow | None) -> list[Event]:
 
 def _recorded_now(change: AccountChange | None, loaded: Loaded) -> AccountChange | None:
     """Of what was told before a restore, only what was folded now is recorded now."""
-    if change is not None and loaded.told:
+    if change is not None and loaded.announced:
         folded = {step.moment.name for step in change.steps}
         change.decisions = [each for each in change.decisions if each.withdraws or (each.source, each.id) in folded]
     return change

@@ -63,13 +63,15 @@ def folded_anew(
     clock: Clock,
     epoch: int,
     fresh: Sequence[Event] = (),
-    told: Sequence[Decision] = (),
+    announced: Sequence[Decision] = (),
     after: Moment | None = None,
     refold: Refold | None = None,
     withdrawn: Sequence[Event] = (),
 ) -> AccountChange:
-    """The account as its facts say, and `fresh` ones that are to be kept with it, under verdicts about them that were `told`, and
-    without those that are `withdrawn` now. `after`, `refold`: as for `rebuild_account`. Raises Defect, whatever goes wrong."""
+    """The account as its facts say, and `fresh` ones that are to be kept with it, under verdicts on them that were `announced`.
+
+    Facts that are `withdrawn` now are left out. `after`, `refold`: as for `rebuild_account`. Raises Defect, whatever goes wrong.
+    """
     assert dossier.row is not None
     if dossier.unreadable is not None:
         raise Defect(f"there is {dossier.unreadable}")
@@ -80,7 +82,7 @@ def folded_anew(
         postings=dossier.postings,
         lots=dossier.lot_names,
         items=dossier.item_names,
-        announced=(*dossier.announced, *told),
+        announced=(*dossier.announced, *announced),
         withdrawals=[withdrawal(fact.source, fact.id) for fact in withdrawn],
     )
     try:

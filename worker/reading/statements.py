@@ -38,7 +38,7 @@ def of_facts(dossier: Dossier, program: Program, at: datetime | None) -> Account
 
 
 def _folded(account: Account, dossier: Dossier, at: datetime | None, *, facts: bool) -> Account:
-    account.told_only = True  # a redemption without a recorded verdict waits: a fold that only reads takes none
+    account.announced_only = True  # a redemption without a recorded verdict waits: a fold that only reads takes none
     account.decided.update({(each.source, each.id): each for each in dossier.decisions})
     ordered = sorted((fact for fact in dossier.facts if at is None or fact.time <= at), key=moment_of) if facts else []
     fold(account, ordered, at)

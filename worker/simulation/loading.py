@@ -14,7 +14,7 @@ from worker.decide.errors import Defect, NotLoaded
 from worker.decide.load_request import LoadRequest
 from worker.decide.needs import ROUNDS_MAX
 from worker.decide.program import Program
-from worker.decide.refold import Clock, Late, change_account
+from worker.decide.refold import Clock, Late, compute_change
 from worker.decide.state import Decision, Moment
 
 
@@ -30,7 +30,12 @@ class Rows(Protocol):
 
 
 def change_of(
-    rows: Rows, program: Program, facts: Sequence[Event], clock: Clock, told: Sequence[Decision], loaded: Loaded | None = None
+    rows: Rows,
+    program: Program,
+    facts: Sequence[Event],
+    clock: Clock,
+    announced: Sequence[Decision],
+    loaded: Loaded | None = None,
 ) -> AccountChange | None:
     """What facts and clock change; None: nothing. `loaded`: what the facts need, where it was loaded already. Raises Defect."""
     asked = LoadRequest()
@@ -41,7 +46,7 @@ def change_of(
             asked.facts(history.facts, program)
         at_hand = loaded or rows.load(asked.needs)
         try:
-            return change_account(program, rows.account_id, rows.member_id, at_hand, facts, clock, history, told=told)
+            return compute_change(program, rows.account_id, rows.member_id, at_hand, facts, clock, history, announced=announced)
         except (NotLoaded, Late) as raised:
             asked.more(raised)
             loaded = None

@@ -16,7 +16,7 @@ from worker.decide.change import FORGOTTEN, AccountChange, Loaded
 from worker.decide.errors import Defect
 from worker.decide.fold import defect_of
 from worker.decide.program import Program
-from worker.decide.refold import Clock, change_account, net
+from worker.decide.refold import Clock, compute_change, net
 from worker.decide.state import FORMAT, Certainty, blank
 from worker.persist.rows import Dossier
 from worker.persist.transfer import Transfer
@@ -91,14 +91,14 @@ def _built(dossier: Dossier, catalogue: Catalogue, epoch: int, certainty: Certai
     clock = Clock(until=last.at if last is not None and not last.rank else None, certainty=certainty)
     try:
         program: Program = catalogue.program(row.program)
-        change = change_account(
+        change = compute_change(
             program,
             row.account_id,
             row.member_id,
             Loaded(None),
             dossier.facts,
             clock,
-            told=dossier.decisions,
+            announced=dossier.decisions,
             waiting=row.head.waiting,
             epoch=epoch,
         )

@@ -129,7 +129,7 @@ def _refolded(dossier: Dossier, program: Program) -> tuple[Account, list[Step]]:
     assert dossier.row is not None
     last = dossier.row.head.last
     account = Account(program, blank(), {}, {}, complete=True)
-    account.told_only, account.began = True, dict(dossier.row.head.waiting)
+    account.announced_only, account.began = True, dict(dossier.row.head.waiting)
     account.decided.update({(each.source, each.id): each for each in dossier.decisions})
     # After a fact the clock of that instant may still be due, so only a clock that was last is run up to it.
     until = last.at if last is not None and last.rank == 0 else None

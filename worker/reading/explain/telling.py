@@ -294,8 +294,8 @@ def _happened(order: Order, portion: Portion | None, event: str) -> datetime | N
         case "order":
             return order.placed_at
         case "payment":
-            return order.paid_at
+            return order.payment.paid_at
         case "shipment":
-            return portion.triggered_at if portion is not None and portion.triggered_at else order.shipped_at
+            return portion.triggered_at if portion is not None and portion.triggered_at else order.delivery.shipped_at
         case _:
-            return portion.triggered_at if portion is not None and portion.triggered_at else order.delivered_at
+            return portion.triggered_at if portion is not None and portion.triggered_at else order.delivery.delivered_at
