@@ -6,15 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contracts.terms.values import Days, Name, Part, Points, RuleId
+from contracts.terms.values import Days, Name, Part, PlainName, Points, RuleId
 
 
 class Minimum(Part):
     """What must remain to be paid after points, with some payment methods or card brands. The first that fits holds."""
 
     rule: RuleId
-    payment_methods: tuple[str, ...] = ()
-    card_brands: tuple[str, ...] = ()
+    payment_methods: tuple[PlainName, ...] = ()
+    card_brands: tuple[PlainName, ...] = ()
     amount: Annotated[int, Field(ge=0)]
 
 
@@ -22,7 +22,7 @@ class FullRedemption(Part):
     """If points pay everything (payable, or the goods), the payment method must be one of these."""
 
     rule: RuleId
-    payment_methods: tuple[str, ...]
+    payment_methods: tuple[PlainName, ...]
     of: Literal["payable", "goods"] = "payable"
 
 
@@ -88,7 +88,7 @@ class UsedPoints(Part):
 
     rule: RuleId
     on: tuple[Literal["cancel", "return", "exchange"], ...] = ("cancel", "return", "exchange")
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[PlainName, ...] = ()
     outcome: Literal["back", "forfeited"] = "back"
     days: Days = 0
 

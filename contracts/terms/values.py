@@ -7,11 +7,15 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from contracts.names import plain
 
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 RuleId = Annotated[str, Field(pattern=r"^[A-Z]{2,5}-[A-Z]?[0-9]{1,3}$")]
+PlainName = Annotated[str, AfterValidator(plain)]
+"""Compared without case and width, with what events say."""
 Points = Annotated[int, Field(ge=0, le=10**12)]
 Days = Annotated[int, Field(ge=0, le=3660)]
 Months = Annotated[int, Field(ge=1, le=1200)]
@@ -143,8 +147,8 @@ class When(Part):
     skus: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
-    payment_methods: tuple[str, ...] = ()
-    card_brands: tuple[str, ...] = ()
+    payment_methods: tuple[PlainName, ...] = ()
+    card_brands: tuple[PlainName, ...] = ()
     weekdays: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ()
     countries: tuple[str, ...] = ()
 

@@ -145,7 +145,7 @@ def test_ans_09_a_credit_card_must_be_left_100_yen(points: int, expected: str | 
 
 
 @pytest.mark.parametrize(("points", "expected"), [(900, None), (901, "remaining_below_payment_minimum")])
-@pytest.mark.parametrize("brand", ["jcb", "JCB"])
+@pytest.mark.parametrize("brand", ["jcb", "JCB", "Jcb", "ＪＣＢ"])
 def test_ans_10_a_jcb_card_must_be_left_200_yen(points: int, expected: str | None, brand: str) -> None:
     assert tried(points, card_brand=brand)[1] == expected
 
@@ -159,6 +159,7 @@ def test_ans_11_deferred_payment_must_be_left_one_yen(points: int, expected: str
 def test_ans_12_paying_everything_with_points_needs_cash_on_delivery(method: str) -> None:
     assert tried(1_100, payment_method=method) == ("rejected", "full_redemption_payment_method")
     assert tried(1_100, payment_method="cod") == ("accepted", None)
+    assert tried(1_100, payment_method="ＣＯＤ") == ("accepted", None)
 
 
 def test_ans_17_one_point_is_enough_at_checkout() -> None:

@@ -261,7 +261,7 @@ def test_sco_13_points_on_hold_cannot_be_spent() -> None:
     assert (story.at("2024-03-03").available, story.at("2024-03-03").on_hold) == (500, 0)
 
 
-@pytest.mark.parametrize("reason", ["bank_transfer_unpaid_auto_cancel", "cod_refused"])
+@pytest.mark.parametrize("reason", ["bank_transfer_unpaid_auto_cancel", "cod_refused", "COD_Refused"])
 def test_sco_14_points_are_lost_if_the_transfer_never_came_or_the_parcel_was_refused(reason: str) -> None:
     story = joined()
     bought(story, "A", "2024-03-01", line(1_000), points_used=500)

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from contracts.events import Line as PlacedLine
 from contracts.events import LineRef, LineRefs, OrderPaid, OrderPlaced, OrderRescheduled, PaymentFailed, RefundLine
+from contracts.names import plain
 from worker.decide import (
     early,
     exchange,
@@ -98,8 +99,8 @@ def _order(account: Account, data: OrderPlaced) -> Order:
         payment=Payment(
             currency=data.currency,
             fees=data.shipping_fee + data.other_fees,
-            method=data.payment_method,
-            card_brand=data.card_brand,
+            method=plain(data.payment_method),
+            card_brand=None if data.card_brand is None else plain(data.card_brand),
         ),
         earning=Earning(
             earns=_earns(account, data),

@@ -26,6 +26,7 @@ from contracts.events import (
     ReturnWithdrawn,
 )
 from contracts.events import Line as PlacedLine
+from contracts.names import plain
 from contracts.terms import UsedPoints
 from worker.decide import exchange, hindsight, ledger, maturity, order_update, orders, purchases, undoing
 from worker.decide.account import Account
@@ -289,6 +290,7 @@ def detached(version: Version, order: Order) -> int:
 
 
 def _rule(version: Version, kind: Kind, reason: str | None) -> UsedPoints:
+    reason = None if reason is None else plain(reason)
     for row in version.terms.reversal.used_points:
         if kind in row.on and (not row.reasons or reason in row.reasons):
             return row
