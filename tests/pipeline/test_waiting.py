@@ -117,6 +117,10 @@ TURNED: dict[str, tuple[str, int, list[tuple[Any, ...]], tuple[Any, ...], int]] 
         "ansage", 1_000, [("subscription.points-set", "p", 10, {"request_id": "P", "points": 300, "order_id": "S"})],
         ("order.rescheduled", {"order_id": "S", "planned_delivery_date": NEXT_MONTH}), 300,
     ),
+    "points set for a subscription, whose delivery had left": (
+        "ansage", 1_000, [("subscription.points-set", "p", 10, {"request_id": "P", "points": 300, "subscription_id": "s"})],
+        ("shipment.dispatched", {"order_id": "S", "lines": "all"}), 300,
+    ),
 }  # fmt: skip
 
 
