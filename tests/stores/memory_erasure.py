@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID, uuid5
 
 import msgspec
 from msgspec.structs import replace as other
@@ -47,7 +47,7 @@ def part(account: Account, until: datetime) -> Parted:
     left_keys = {(each.source, each.id) for each in later}
     ended = {key: (at, fact.without_person()) for key, (at, fact) in account.facts.items() if key not in left_keys}
     renew = _renewal({key: account.facts[key][1] for key in ended}, {key: fact for key, (_, fact) in ended.items()})
-    to = uuid4()
+    to = uuid5(row.account_id, until.isoformat())  # else nobody could work it out, nor play it again
     gone = Account(
         AccountRow(to, row.program, nameless(to), row.revision, row.version, row.epoch, row.head, row.fenced),
         facts=ended,
