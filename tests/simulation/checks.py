@@ -55,13 +55,14 @@ class Chain:
 
 class Promise:
     """A redemption is refused for want of something only when all was read that was published before it, unless the longest wait
-    was over, or its order was told again and that telling accepted. `waited_out`: the newest snapshot that counts as passed only
-    for that."""
+    was over, or its order was told again and that telling accepted. No verdict is given in a life that was over. `waited_out`:
+    the newest snapshot that counts as passed only for the longest wait."""
 
     def __init__(self) -> None:
         self.waited_out = 0
         self._before: dict[tuple[str, str], dict[Partition, int]] = {}
         self._orders: dict[tuple[str, str], str | None] = {}
+        self._times: dict[tuple[str, str], datetime] = {}
         self._accepted: set[tuple[UUID, str]] = set()
 
     def sent(self, message: Message, ends: dict[Partition, int]) -> None:
@@ -69,6 +70,7 @@ class Promise:
         if message.said is not None:
             self._before.setdefault((message.said.source, message.said.id), ends)
             self._orders.setdefault((message.said.source, message.said.id), message.said.order_id)
+            self._times.setdefault((message.said.source, message.said.id), message.said.time)
 
     def check(self, commit: Commit, chain: Chain) -> None:
         """Fail if a verdict of this commit was taken too early."""
@@ -78,8 +80,11 @@ class Promise:
             for decision in change.decisions:
                 if decision.verdict == "accepted" and (order := self._orders.get((decision.source, decision.id))) is not None:
                     self._accepted.add((change.account_id, order))
+            ended = row.head.erased_at if row is not None else None
             for decision in change.decisions:
                 key = (decision.source, decision.id)
+                later = ended is not None and key in self._times and self._times[key] > ended
+                assert not later or decision.withdraws, f"{key} was decided in a life that was over"
                 if decision.reason not in TURNED_BY_NEWS or (change.account_id, self._orders[key] or "") in self._accepted:
                     continue
                 assert key in waited, f"{key} was refused when it was first folded"

@@ -323,7 +323,7 @@ class _Recorded:
         self._batch = batch
         self._numbered = numbered
         self.changes: list[AccountChange] = []
-        self.erased: tuple[tuple[UUID, UUID], ...] = ()
+        self.forgotten: tuple[tuple[UUID, UUID], ...] = ()
         self.parted: list[AccountRow] = []
 
     async def erase(self, account: UUID) -> Erasure | None:
@@ -331,7 +331,7 @@ class _Recorded:
         with patch.object(erasure_module, "uuid4", self._numbered):
             erasure = await self._batch.erase(account)
         if erasure is not None:
-            self.erased = ((account, erasure.nameless),)
+            self.forgotten = ((account, erasure.nameless),)
             loaded = await self._batch.load([Wanted(account), Wanted(erasure.nameless)])
             self.parted = [replace(each.row, forgotten_until=None) for each in loaded.values() if each.row is not None]
         return erasure
@@ -454,7 +454,7 @@ class PostgresStage(PostgresStore):
         """A transaction was committed."""
         batch = actor.batch
         assert batch is not None
-        erased = tuple((self._rows[account], nameless) for account, nameless in batch.erased)
+        erased = tuple((self._rows[account], nameless) for account, nameless in batch.forgotten)
         self._rows.update({row.account_id: row for row in batch.parted})
         changes = tuple((self._rows.get(c.account_id), c) for c in batch.changes)
         self.committed.append(Commit(tuple(batch.moves), changes, actor.act.records, erased))
