@@ -20,19 +20,22 @@ CREATE FUNCTION public.erase_account(p_from uuid, p_to uuid, p_sources text[], p
 DECLARE
     whose record;
     given record;
-    asked boolean;
+    ended timestamptz;
+    others boolean;
+    goes_on boolean;
     quoted bytea;
-    moved bigint;
 BEGIN
     SELECT a.program, a.member_id INTO STRICT whose FROM account a WHERE a.account_id = p_from;
     -- One by one: a cluster asks one node at a time.
-    PERFORM e.account_id FROM erasure e WHERE e.account_id = p_from AND (e.done_until IS NULL OR e.done_until < e.asked_until);
-    asked := FOUND;
-    PERFORM f.id FROM fact f WHERE f.account_id = p_from AND f.type = 'member.erased' LIMIT 1;
-    asked := asked AND FOUND;
-    PERFORM f.id FROM fact f WHERE f.account_id = p_to LIMIT 1;
-    IF NOT asked OR FOUND THEN
+    SELECT e.asked_until INTO ended
+    FROM erasure e WHERE e.account_id = p_from AND (e.done_until IS NULL OR e.done_until < e.asked_until);
+    PERFORM f.id FROM fact f WHERE f.account_id = p_from AND f.type = 'member.erased' AND f.business_at = ended LIMIT 1;
+    IF NOT FOUND THEN
         RAISE EXCEPTION 'nobody asked to erase account %', p_from USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    PERFORM f.id FROM fact f WHERE f.account_id = p_to LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'account % is somebody else''s', p_to USING ERRCODE = 'insufficient_privilege';
     END IF;
     FOR given IN
         SELECT f.type, f.body AS was, w.body
@@ -53,26 +56,49 @@ BEGIN
     FROM fact f
     JOIN unnest(p_sources, p_ids, p_bodies, p_digests) AS w (source, id, body, digest) ON w.source = f.source AND w.id = f.id
     WHERE f.account_id = p_from;
-    GET DIAGNOSTICS moved = ROW_COUNT;
-    IF moved <> (SELECT count(*) FROM fact f WHERE f.account_id = p_from) THEN
+    DELETE FROM fact f
+    USING unnest(p_sources, p_ids) AS w (source, id)
+    WHERE f.account_id = p_from AND f.source = w.source AND f.id = w.id;
+    -- An order, and what follows it, is of the life in which it was placed first; all else of that in which it happened.
+    PERFORM f.id FROM fact f
+    WHERE f.account_id = p_from AND f.business_at <= ended AND NOT EXISTS (
+        SELECT FROM fact o WHERE o.account_id = p_from AND o.order_id = f.order_id AND o.type = 'order.placed'
+    );
+    others := FOUND;
+    PERFORM f.id FROM fact f
+    WHERE f.account_id = p_to AND f.business_at > ended AND NOT EXISTS (
+        SELECT FROM fact o
+        WHERE o.account_id = p_to AND o.order_id = f.order_id AND o.type = 'order.placed' AND o.business_at <= ended
+    );
+    IF others OR FOUND THEN
         RAISE EXCEPTION 'account % has other facts than were given', p_from USING ERRCODE = 'serialization_failure';
     END IF;
-    DELETE FROM fact WHERE account_id = p_from;
+    -- What the clock decided stays with what it paid out; what was decided about a fact goes where the fact does.
     INSERT INTO decision (account_id, source, id, verdict, points, reason, recorded_at)
-    SELECT p_to, source, id, verdict, points, reason, recorded_at FROM decision WHERE account_id = p_from;
-    DELETE FROM decision WHERE account_id = p_from;
+    SELECT p_to, d.source, d.id, d.verdict, d.points, d.reason, d.recorded_at
+    FROM decision d
+    WHERE d.account_id = p_from AND NOT EXISTS (
+        SELECT FROM fact f WHERE f.account_id = p_from AND f.source = d.source AND f.id = d.id
+    );
+    DELETE FROM decision d
+    WHERE d.account_id = p_from AND NOT EXISTS (
+        SELECT FROM fact f WHERE f.account_id = p_from AND f.source = d.source AND f.id = d.id
+    );
     INSERT INTO entry (account_id, version, line, business_at, rank, source, id, recorded_at, reason, points, from_bucket,
         to_bucket, from_after, to_after, kind, lot, expires_on, order_id, rule, correction, refold)
     SELECT p_to, version, line, business_at, rank, source, id, recorded_at, reason, points, from_bucket,
         to_bucket, from_after, to_after, kind, lot, expires_on, order_id, rule, correction, refold
     FROM entry WHERE account_id = p_from;
     DELETE FROM entry WHERE account_id = p_from;
+    PERFORM f.id FROM fact f WHERE f.account_id = p_from LIMIT 1;
+    goes_on := FOUND;
     quoted := convert_to(to_json(whose.member_id)::text, 'UTF8');
     UPDATE dead_letter SET key = NULL, value = NULL, headers = '[]', digest = uuid_send(gen_random_uuid())
-    WHERE position(quoted IN value) > 0
+    WHERE (position(quoted IN value) > 0
         OR key IN (convert_to(whose.member_id, 'UTF8'), convert_to(whose.program || ':' || whose.member_id, 'UTF8'))
         OR position(convert_to(to_json(replace(encode(convert_to(whose.member_id, 'UTF8'), 'base64'), E'\n', ''))::text, 'UTF8')
-            IN headers) > 0;
+            IN headers) > 0)
+        AND NOT (goes_on AND coalesce(record_at > ended, false));
     SET LOCAL loyalty.erasing = '';
     SET LOCAL citus.propagate_set_commands = 'none';
 END
@@ -1324,4 +1350,5 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261203000000'),
     ('20261204000000'),
     ('20261205000000'),
+    ('20261206000000'),
     ('20261208000000');

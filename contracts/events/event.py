@@ -31,6 +31,11 @@ def digest_of(type_: str, time: datetime, program: str | None, body: bytes) -> b
     return blake2b(head + body, digest_size=DIGEST_BYTES).digest()
 
 
+def follows(type_: str) -> bool:
+    """Whether events of a type are about an order and say by the order alone whose they are."""
+    return type_ in _NAMES_ORDER and type_ not in _NAMES_MEMBER
+
+
 class Origin(NamedTuple):
     """The record of Kafka that an event came in: the topic by its name on the cluster, the partition and the offset."""
 
@@ -111,7 +116,7 @@ class Event(Struct, frozen=True):
     @property
     def follows(self) -> bool:
         """Whether the event is about an order and says by the order alone whose it is."""
-        return self.type in _NAMES_ORDER and self.type not in _NAMES_MEMBER
+        return follows(self.type)
 
     @property
     def rank(self) -> int:

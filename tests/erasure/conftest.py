@@ -76,7 +76,7 @@ class Ledger:
 
     async def erase(self, wait_seconds: float = 0) -> int:
         """Let the eraser take its turn."""
-        return await Eraser(self.store, wait_seconds).turn()
+        return await Eraser(self.store, self.pipeline.erase, wait_seconds).turn()
 
     async def findings(self) -> list[str]:
         """What verify has to say of the whole ledger."""
@@ -103,6 +103,11 @@ class Ledger:
         )
 
 
+def pipeline(store: PostgresStore, catalogue: Catalogue) -> Pipeline:
+    """A worker's, whose clock stands long after everything."""
+    return Pipeline(store, catalogue, PipelineOptions(ACCOUNT_KEY.encode()), epoch=1, now=lambda: DUMPED_AT + 100 * DAY)
+
+
 @pytest.fixture
 async def ledger(database: str) -> AsyncIterator[Ledger]:
     """Other people's traffic, all of it published; the worker has no more rights than it needs."""
@@ -110,8 +115,7 @@ async def ledger(database: str) -> AsyncIterator[Ledger]:
     sql = await asyncpg.connect(database)
     async with await PostgresStore.open(database, StoreOptions(role="loyalty_worker")) as store:
         catalogue = Catalogue(await registry.programs(store))
-        pipeline = Pipeline(store, catalogue, PipelineOptions(ACCOUNT_KEY.encode()), epoch=1, now=lambda: DUMPED_AT + 100 * DAY)
-        made = Ledger(database, store, pipeline, catalogue, sql)
+        made = Ledger(database, store, pipeline(store, catalogue), catalogue, sql)
         await made.publish()
         yield made
     await sql.close()

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from contracts.events.erasure import KEPT, without_person
-from tests.erasure.conftest import DAY, T0, Ledger, erasure, life
+from tests.erasure.conftest import DAY, T0, Ledger, erasure, life, pipeline
 from tests.erasure.scan import places_of
 from tests.fold.histories import history
 from worker.persist import PostgresStore, StoreOptions
@@ -85,7 +85,7 @@ async def test_a_login_without_the_right_leaves_erasing_to_one_that_has_it(ledge
     )
     try:
         async with await PostgresStore.open(ledger.dsn, StoreOptions(role="eraser_of_a_test")) as store:
-            assert await replace(ledger, store=store).erase() == 1
+            assert await replace(ledger, store=store, pipeline=pipeline(store, ledger.catalogue)).erase() == 1
         assert await ledger.findings() == []
     finally:
         await ledger.sql.execute("DROP OWNED BY eraser_of_a_test; DROP ROLE eraser_of_a_test")

@@ -42,7 +42,7 @@ def test_every_step_of_a_history_can_be_taken_back(code: str) -> None:
 
 CASES = {
     "a value that came": (blank(), replace(blank(), available=10, registered_at=T0)),
-    "a value that went": (replace(blank(), pay_out_at=T0, erased=True), blank()),
+    "a value that went": (replace(blank(), pay_out_at=T0, erased_at=T0), blank()),
     "one that went back to nothing": (replace(blank(), available=5, tier=Tier("GOLD")), replace(blank(), tier=Tier("SILVER"))),
     "the clock, which looks between steps too": (blank(), replace(blank(), clock_due_at=T0, next_due_at=T0)),
     "a sum that came, one that changed, one that went": (

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from contracts.events import Event
+from contracts.events.erasure import without_person
+from contracts.events.event import follows
 from tests.fold.stored import Book, check_book, check_change, compare, scratch
 from tests.simulation.post import Subscriber
 from tests.simulation.stage import Commit
 from tests.simulation.stages import Stage
 from tests.simulation.world import Home, Message, Said, World
 from tests.stores.memory_tables import Account
+from worker.decide.change import FORGOTTEN
 from worker.decide.change import Message as Told
 from worker.decide.state import SNAPSHOTS_AWAITED, blank
 from worker.decode import Record
@@ -52,13 +55,14 @@ class Chain:
 
 class Promise:
     """A redemption is refused for want of something only when all was read that was published before it, unless the longest wait
-    was over, or its order was told again and that telling accepted. `waited_out`: the newest snapshot that counts as passed only
-    for that."""
+    was over, or its order was told again and that telling accepted. No verdict is given in a life that was over. `waited_out`:
+    the newest snapshot that counts as passed only for the longest wait."""
 
     def __init__(self) -> None:
         self.waited_out = 0
         self._before: dict[tuple[str, str], dict[Partition, int]] = {}
         self._orders: dict[tuple[str, str], str | None] = {}
+        self._times: dict[tuple[str, str], datetime] = {}
         self._accepted: set[tuple[UUID, str]] = set()
 
     def sent(self, message: Message, ends: dict[Partition, int]) -> None:
@@ -66,6 +70,7 @@ class Promise:
         if message.said is not None:
             self._before.setdefault((message.said.source, message.said.id), ends)
             self._orders.setdefault((message.said.source, message.said.id), message.said.order_id)
+            self._times.setdefault((message.said.source, message.said.id), message.said.time)
 
     def check(self, commit: Commit, chain: Chain) -> None:
         """Fail if a verdict of this commit was taken too early."""
@@ -75,8 +80,11 @@ class Promise:
             for decision in change.decisions:
                 if decision.verdict == "accepted" and (order := self._orders.get((decision.source, decision.id))) is not None:
                     self._accepted.add((change.account_id, order))
+            ended = row.head.erased_at if row is not None else None
             for decision in change.decisions:
                 key = (decision.source, decision.id)
+                later = ended is not None and key in self._times and self._times[key] > ended
+                assert not later or decision.withdraws, f"{key} was decided in a life that was over"
                 if decision.reason not in TURNED_BY_NEWS or (change.account_id, self._orders[key] or "") in self._accepted:
                     continue
                 assert key in waited, f"{key} was refused when it was first folded"
@@ -152,6 +160,10 @@ def check_folds(world: World, stage: Stage, messages: Mapping[UUID, list[Told]])
     """Every account is one fold of its sorted facts, given the decisions that were announced."""
     for account in stage.tables.accounts.values():
         program = world.programs[account.row.program]
+        if account.row.member_id == FORGOTTEN:
+            left = (account.facts, account.decisions, account.entries, account.lots, account.items, account.steps)
+            assert not any(left), "something is left of who was forgotten"
+            continue
         book = book_of(account, messages.get(account.row.account_id, []))
         told = dict(book.decisions)
         try:
@@ -165,14 +177,17 @@ def check_folds(world: World, stage: Stage, messages: Mapping[UUID, list[Told]])
             raise AssertionError(f"{book.row and book.row.program}:{book.member_id}: {error}") from error
 
 
-def check_told(stage: Stage, subscriber: Subscriber, expected_letters: int) -> None:
+def check_told(
+    stage: Stage, subscriber: Subscriber, expected_letters: int, forgotten: Mapping[UUID, Forgotten]
+) -> None:
     """Who reads only what is published knows every account."""
     assert len(stage.tables.dead_letters) == expected_letters
     assert not stage.tables.outbox
     versions = dict(subscriber.versions)
     for account in stage.tables.accounts.values():
         row = account.row
-        key = f"{row.program}:{row.member_id}".encode()
+        name = forgotten[row.account_id].key if row.member_id == FORGOTTEN else f"{row.program}:{row.member_id}"
+        key = name.encode()
         assert versions.pop(key, 0) == row.version, f"{key!r}: not every version was published"
         known = subscriber.balances.get(key, (0, 0, 0))
         assert known == (row.head.available, row.head.pending, row.head.held), f"{key!r}: the last balance is {known}"
@@ -181,7 +196,17 @@ def check_told(stage: Stage, subscriber: Subscriber, expected_letters: int) -> N
             assert subscriber.tiers[key] == row.head.tier.name, f"{key!r}: the last tier told is not the tier"
     assert not versions, "balances of nobody were published"
     values = {letter.record.value or b"" for letter in stage.tables.dead_letters.values()}
-    assert values <= {value or b"" for value in subscriber.letters}, "a dead letter was not published"
+    # What named somebody who was forgotten may have been published before.
+    told = {value or b"" for value in subscriber.letters} | ({b""} if forgotten else set())
+    assert values <= told, "a dead letter was not published"
+
+
+@dataclass(slots=True)
+class Forgotten:
+    """Whose account a member's was, by its key, and the accounts without a name as which it went on, oldest first."""
+
+    key: str
+    lives: list[UUID] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +218,10 @@ class Delivered:
     number: int
 
 
-def check_nothing_lost(stage: Stage, delivered: Collection[Delivered]) -> int:
+def check_nothing_lost(stage: Stage, delivered: Collection[Delivered], forgotten: Mapping[UUID, Forgotten]) -> int:
     """Each message became what it should, once; returns how many dead letters there must be."""
     records = [letter.record for letter in stage.tables.dead_letters.values()]
-    fates = _Fates(stage, delivered, {(record.topic, record.partition, record.offset) for record in records})
+    fates = _Fates(stage, delivered, {(record.topic, record.partition, record.offset) for record in records}, forgotten)
     made_again = sum(record.offset < 0 for record in records)
     return sum(map(fates.dead, delivered)) + made_again
 
@@ -214,8 +239,15 @@ def _made_anew(record: Record) -> tuple[str, str] | None:
 class _Fates:
     """What became of messages, beside what should."""
 
-    def __init__(self, stage: Stage, delivered: Iterable[Delivered], letters: Collection[tuple[str, int, int]]) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        delivered: Iterable[Delivered],
+        letters: Collection[tuple[str, int, int]],
+        forgotten: Mapping[UUID, Forgotten],
+    ) -> None:
         self._letters = letters
+        self._lives = {account: [(_ended(stage, life), life) for life in each.lives] for account, each in forgotten.items()}
         self._facts: dict[tuple[str, str], tuple[UUID, Event]] = {}
         self._withdrawn: set[tuple[str, str]] = set()
         for of, account in stage.tables.accounts.items():
@@ -235,8 +267,9 @@ class _Fates:
             if said.places is not None:
                 self._come[said.order_id or ""].setdefault(said.places, (each.number, said.home))
         for (order_id, source, id_), (_, event) in stage.tables.parked.items():
-            come = self._come[order_id]
-            of_nobody = all(home is None for _, home in come.values())
+            come, owners = self._come[order_id], self._routes[order_id].accounts
+            # An order of a life that is over, told when that was forgotten, is nobody's.
+            of_nobody = all(home is None or (forgotten and owners[program] is None) for program, (_, home) in come.items())
             homeless = event.program not in come if event.program is not None else of_nobody
             assert homeless, f"{source} {id_} is parked for an order that has come"
 
@@ -266,6 +299,8 @@ class _Fates:
         key = (said.source, said.id)
         contradicted = len(self._contents[key]) > 1
         account = account_id(KEY, *home) if home is not None else None
+        if account in self._lives:
+            return self._of_lives(said, who, dead, account)
         if dead:
             assert contradicted, f"{who} is a dead letter, and nothing is wrong with it"
             return True
@@ -277,3 +312,32 @@ class _Fates:
         waiting = (said.order_id or "", *key) in self._waits
         assert home is None or waiting, f"{who} was lost"
         return False
+
+    def _of_lives(self, said: Said, who: str, dead: bool, account: UUID) -> bool:
+        """The same of a member who was forgotten: each life has what happened in it, and what is told of one that is over is
+        dropped."""
+        key, lives = (said.source, said.id), self._lives[account]
+        placed = said.type == "order.placed"
+        if dead:
+            # An order of a life that is over is told again, or something else is told under its name.
+            assert placed or len(self._contents[key]) > 1, f"{who} is a dead letter, and nothing is wrong with it"
+            return True
+        if key in self._facts:
+            of, fact = self._facts[key]
+            theirs = said.body if of == account else without_person(said.type, said.body)
+            assert fact.body == theirs or len(self._contents[key]) > 1, f"{who} says something else in the ledger"
+            assert of == account or of in [life for _, life in lives], f"{who} is a fact of another account"
+            if not placed and not follows(said.type):
+                life = next((life for until, life in lives if said.time <= until), account)
+                assert of == life, f"{who} is a fact of another life"
+            return False
+        over = said.time <= lives[-1][0]
+        waiting = (said.order_id or "", *key) in self._waits
+        ordered = any(fact.type == "order.placed" and fact.order_id == said.order_id for _, fact in self._facts.values())
+        assert waiting or (not ordered if follows(said.type) else over), f"{who} was lost"
+        return False
+
+
+def _ended(stage: Stage, life: UUID) -> datetime:
+    """When a life that was forgotten ended."""
+    return min(fact.time for _, fact in stage.tables.accounts[life].facts.values() if fact.type == "member.erased")

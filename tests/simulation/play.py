@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Coroutine
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any, get_args
 from uuid import UUID
@@ -20,6 +20,7 @@ from worker.consume.batch import Batch as ReadBatch
 from worker.consume.batch import Move, digest_of, time_of
 from worker.consume.snapshots import newest_passed
 from worker.decide.change import Message as Told
+from worker.decide.change import nameless as name_of
 from worker.decode import Record
 from worker.persist import Partition
 from worker.persist.errors import OutcomeUnknownError, PositionLostError, StoreError
@@ -36,6 +37,8 @@ _HEARS = 0.3
 """How likely a worker has asked what time it is since it did something last."""
 _TIRED = 0.02
 """How likely whoever waits for a lock gives up at each turn of the others."""
+_ERASES = 0.3
+"""How likely a worker looks for who is to be forgotten, at each step of a world in which people are."""
 _FOR_EVER = timedelta(days=36_500)
 _CLOCK_OFFSET_SECONDS_MAX = 60.0
 
@@ -92,6 +95,7 @@ class Play:
         self._listed: tuple[int, dict[Partition, int | None]] | None = None  # by a holder of the lease that sleeps
         self._arrived: dict[tuple[str, int, int], int] = {}  # the number at which each record came
         self._told: dict[UUID, list[Told]] = {}
+        self._forgotten: dict[UUID, checks.Forgotten] = {}
         self.commits = 0
         self.faults = 0
 
@@ -148,6 +152,8 @@ class Play:
             self.post.pass_time(rng.choice([0.0, 4.0, 20.0]))
         if rng.random() < self.world.faults * 0.1:
             self._kill(rng.choice(self.workers))
+        if self.world.erases and rng.random() < _ERASES:
+            self._together([self._erasing(), *(self._an_act() for _ in range(rng.choice([0, 1])))])
         self.subscriber.follow(self.post.published)
 
     def _publish(self, count: int) -> None:
@@ -275,6 +281,20 @@ class Play:
         if until is not None:
             checks.check_progress(self.store, before, until)
 
+    def _erasing(self) -> _Running:
+        """A worker looks for who is to be forgotten, beside others."""
+        rng = self.rng
+        waits = [timedelta(0), timedelta(hours=1), timedelta(days=1), timedelta(days=20)]
+        worker, wait = rng.choice(self.workers), rng.choice(waits)
+        commit: CommitFault = rng.choice(get_args(CommitFault)) if rng.random() < self.world.faults else "fine"
+        watermark = self.store.tables.watermark
+        until = None if watermark is None else watermark - wait
+        return _Running(worker, self.store.begin(self._erase(worker, until), Act(commit)))
+
+    async def _erase(self, worker: Worker, until: datetime | None) -> None:
+        for account in await self.store.erasures_due(until, 1) if until is not None else ():
+            await worker.pipeline.erase(account)
+
     async def _sweep(self, worker: Worker) -> None:
         routes = await self.store.drainable(self.rng.choice([1, 100]))
         if routes:
@@ -302,6 +322,13 @@ class Play:
             for record in commit.records:
                 self._arrived[record.topic, record.partition, record.offset] = len(self._arrived)
             touched |= checks.check_commit(commit)
+            for row, nameless in commit.erased:
+                self.subscriber.follow(self.post.published)
+                self.subscriber.part(f"{row.program}:{row.member_id}", f"{row.program}:{name_of(nameless)}")
+                self._told[nameless] = self._told.pop(row.account_id, [])
+                known = self._forgotten.setdefault(row.account_id, checks.Forgotten(f"{row.program}:{row.member_id}"))
+                known.lives.append(nameless)
+                touched |= {row.account_id, nameless}
             for _, change in commit.changes:
                 self._told.setdefault(change.account_id, []).extend(change.messages)
             self.commits += 1
@@ -370,7 +397,11 @@ class Play:
         for _ in range(100):
             self._alone(worker, self._follow_ends(early=False))
             self._alone(worker, worker.pipeline.run_due(sorted(self.store.heads()), self.world.end))
-            if not any(
+            self.post.drain(worker.name)
+            erased = len(self._forgotten_lives())
+            if self.world.erases:
+                self._alone(worker, self._erase(worker, self.world.end))
+            if erased == len(self._forgotten_lives()) and not any(
                 row.head.waiting or ((due := row.head.next_due_at) is not None and due <= self.world.end)
                 for row in self.store.heads().values()
             ):
@@ -379,6 +410,9 @@ class Play:
             raise AssertionError("the clock never comes to rest")
         self.post.drain(worker.name)
         self.subscriber.follow(self.post.published)
+
+    def _forgotten_lives(self) -> list[UUID]:
+        return [life for each in self._forgotten.values() for life in each.lives]
 
     def _alone(self, worker: Worker, coroutine: Coroutine[Any, Any, Any]) -> None:
         self._together([_Running(worker, self.store.begin(coroutine, Act()))])
@@ -389,8 +423,8 @@ class Play:
             for place, log in sorted(self._log.items())
             for record, message in log
         ]
-        letters = checks.check_nothing_lost(self.store, delivered)
+        letters = checks.check_nothing_lost(self.store, delivered, self._forgotten)
         checks.check_folds(self.world, self.store, self._told)
         checks.check_everything(self.store)
-        checks.check_told(self.store, self.subscriber, letters)
+        checks.check_told(self.store, self.subscriber, letters, self._forgotten)
         checks.check_names(self.store)

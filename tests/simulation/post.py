@@ -211,6 +211,15 @@ class Subscriber:
             self._take(topic, key, value)
         self.read = len(published)
 
+    def part(self, member: str, nameless: str) -> None:
+        """A member was forgotten: the account goes on under the other key, and the member's own begins with nothing."""
+        was, now = member.encode(), nameless.encode()
+        self.versions[now] = self.versions.setdefault(was, 0)
+        if was in self.balances:
+            self.balances[now] = self.balances.pop(was)
+        if was in self.tiers:
+            self.tiers[now] = self.tiers.pop(was)
+
     def _take(self, topic: str, key: bytes, value: bytes) -> None:
         data: Mapping[str, Any] = json.loads(value)
         version = data["version"]

@@ -14,18 +14,22 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coro
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from contextvars import ContextVar, copy_context
 from datetime import datetime, timedelta
+from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
-from uuid import UUID
+from unittest.mock import patch
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 import asyncpg
+from msgspec.structs import replace
 
 from tests.simulation.postgres_tables import UNSOUND, PostgresTables, heads_differ
 from tests.simulation.stage import Act, Commit, Killed
 from tests.stores.memory_tables import Tables
 from tests.stores.soundness import violations
-from worker.decide.change import AccountChange, AccountRow
-from worker.persist import Dossier, PostgresStore, StoreOptions
+from worker.decide.change import AccountChange, AccountRow, Wanted
+from worker.persist import Dossier, Erasure, PostgresStore, StoreOptions
+from worker.persist import erasure as erasure_module
 from worker.persist.batch import PostgresBatch
 from worker.persist.link import PLANNED_ONCE, PLANNING
 
@@ -315,9 +319,22 @@ class _Line:
 class _Recorded:
     """A batch of which is known what it wrote."""
 
-    def __init__(self, batch: PostgresBatch) -> None:
+    def __init__(self, batch: PostgresBatch, numbered: Callable[[], UUID]) -> None:
         self._batch = batch
+        self._numbered = numbered
         self.changes: list[AccountChange] = []
+        self.forgotten: tuple[tuple[UUID, UUID], ...] = ()
+        self.parted: list[AccountRow] = []
+
+    async def erase(self, account: UUID) -> Erasure | None:
+        """With the rows that it leaves, and an id that is the same whenever the seed is played."""
+        with patch.object(erasure_module, "uuid4", self._numbered):
+            erasure = await self._batch.erase(account)
+        if erasure is not None:
+            self.forgotten = ((account, erasure.nameless),)
+            loaded = await self._batch.load([Wanted(account), Wanted(erasure.nameless)])
+            self.parted = [replace(each.row, forgotten_until=None) for each in loaded.values() if each.row is not None]
+        return erasure
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batch, name)
@@ -343,6 +360,7 @@ class PostgresStage(PostgresStore):
         self.freed = False
         """Whether a transaction ended since those that wait were looked at."""
         self._clock = clock
+        self._numbers = count()
         self._rows: dict[UUID, AccountRow] = {}
         self._leases: dict[str, datetime] = {}
 
@@ -351,11 +369,14 @@ class PostgresStage(PostgresStore):
     def batch(self) -> AbstractAsyncContextManager[PostgresBatch]:
         return self._recorded()
 
+    def _numbered(self) -> UUID:
+        return uuid5(NAMESPACE_OID, str(next(self._numbers)))
+
     @asynccontextmanager
     async def _recorded(self) -> AsyncIterator[PostgresBatch]:
         actor = _whose.get()
         async with super().batch() as batch:
-            recorded = _Recorded(batch)
+            recorded = _Recorded(batch, self._numbered)
             if actor is not None:
                 actor.batch = recorded
             yield cast(PostgresBatch, recorded)
@@ -433,8 +454,10 @@ class PostgresStage(PostgresStore):
         """A transaction was committed."""
         batch = actor.batch
         assert batch is not None
+        erased = tuple((self._rows[account], nameless) for account, nameless in batch.forgotten)
+        self._rows.update({row.account_id: row for row in batch.parted})
         changes = tuple((self._rows.get(c.account_id), c) for c in batch.changes)
-        self.committed.append(Commit(tuple(batch.moves), changes, actor.act.records))
+        self.committed.append(Commit(tuple(batch.moves), changes, actor.act.records, erased))
         for c in batch.changes:
             row = AccountRow(c.account_id, c.program, c.member_id, c.expected_revision + 1, c.version, c.epoch, c.head, c.fenced)
             self._rows[c.account_id] = row

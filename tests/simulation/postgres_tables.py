@@ -57,6 +57,10 @@ WHERE (a.revision, a.version) IS DISTINCT FROM (w.revision, w.version)
 """What breaks an invariant in the accounts of $1, which were committed at the revisions $2 and versions $3."""
 
 
+# A head as it is committed does not say up to when its member was forgotten before.
+_ACCOUNTS: Final = "SELECT *, NULL::timestamptz AS forgotten_until FROM account"
+
+
 class PostgresTables:
     """`stages.Tables`: each table is read when it is asked for, and again after `forget`."""
 
@@ -130,7 +134,7 @@ class PostgresTables:
 
     def _accounts(self) -> Mapping[UUID, Account]:
         unreadable = Unreadable()
-        found = {row["account_id"]: Account(account_row(row, unreadable)) for row in self._fetch("SELECT * FROM account")}
+        found = {row["account_id"]: Account(account_row(row, unreadable)) for row in self._fetch(_ACCOUNTS)}
         of = {account_id: str(account.row.member_id) for account_id, account in found.items()}
         for row in self._fetch("SELECT * FROM fact"):
             fact = event_of(row)

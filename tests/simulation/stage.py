@@ -22,7 +22,7 @@ from tests.stores.soundness import violations
 from worker.decide.change import AccountChange, AccountRow, History, Loaded, Wanted
 from worker.decide.state import Certainty, Moment
 from worker.decode import Record
-from worker.persist import Arrival, DeadLetter, Dossier, Move, Route
+from worker.persist import Arrival, DeadLetter, Dossier, Erasure, Move, Route
 from worker.persist.errors import ContendedError, OutcomeUnknownError, UnavailableError
 
 CommitFault = Literal["fine", "answer_lost", "request_lost", "refused", "killed_after"]
@@ -56,11 +56,13 @@ class Act:
 @dataclass(frozen=True, slots=True)
 class Commit:
     """What a transaction wrote: moves of positions, and changes, each with the row that it replaced. `records`: that it was made
-    of, in their order."""
+    of, in their order. `erased`: rows of accounts as they were before their members were forgotten, and which account each goes
+    on as."""
 
     moves: tuple[Move, ...]
     changes: tuple[tuple[AccountRow | None, AccountChange], ...]
     records: tuple[Record, ...]
+    erased: tuple[tuple[AccountRow, UUID], ...] = ()
 
 
 class StageBatch(MemoryBatch):
@@ -76,6 +78,7 @@ class StageBatch(MemoryBatch):
         self._moves: list[Move] = []
         self._changes: list[AccountChange] = []
         self._names: list[Hashable] = []
+        self._erased: tuple[tuple[AccountRow, UUID], ...] = ()
 
     async def _lock(self, names: Iterable[tuple[str, Hashable]]) -> None:
         owners = self.stage.owners
@@ -87,9 +90,8 @@ class StageBatch(MemoryBatch):
                 self._names.append(name)
 
     def commit(self, now: datetime) -> None:
-        accounts = self.stage.tables.accounts
-        changes = tuple((a.row if (a := accounts.get(c.account_id)) else None, c) for c in self._changes)
-        self.stage.committed.append(Commit(tuple(self._moves), changes, self.act.records))
+        changes = tuple((a.row if (a := self._there(c.account_id)) else None, c) for c in self._changes)
+        self.stage.committed.append(Commit(tuple(self._moves), changes, self.act.records, self._erased))
         super().commit(now)
 
     def end(self) -> None:
@@ -138,6 +140,13 @@ class StageBatch(MemoryBatch):
         await _ON
         self._changes += changes
         await super().write(changes)
+
+    async def erase(self, account: UUID) -> Erasure | None:
+        await _ON
+        erasure = await super().erase(account)
+        if erasure is not None:
+            self._erased = ((self.stage.tables.accounts[account].row, erasure.nameless),)
+        return erasure
 
     async def dead_letter(self, letters: Sequence[DeadLetter]) -> int:
         await _ON

@@ -68,6 +68,9 @@ class Stage(Store, Protocol):
     @property
     def tables(self) -> Tables: ...
 
+    async def erasures_due(self, until: datetime, limit: int) -> list[UUID]:
+        """Accounts whose members asked, up to an instant, to be forgotten."""
+
     def begin(self, coroutine: Coroutine[Any, Any, Any], act: Act) -> Actor:
         """Put a coroutine on the stage; it begins at its first turn."""
 

@@ -327,4 +327,25 @@ def long_names(tell: Teller) -> None:
         at += timedelta(hours=2)
 
 
+def joins_again(tell: Teller) -> None:
+    """Who is to be forgotten joins again soon after, while goods of the life before still come back; perhaps once more."""
+    rng = tell.rng
+    at, word = tell.instant(rng.choice([1, 60]), 20), [None, None, timedelta(hours=30), 20 * DAY]
+    for _ in range(rng.choice([2, 2, 3])):
+        before = list(tell.orders)
+        tell.join(at, rng.choice([None, None, timedelta(0)]))
+        tell.grant(at + timedelta(hours=2), _least(tell) + rng.choice([300, 2_000]), None)
+        order_id = tell.order(at + timedelta(hours=5), rng.choice([0, _least(tell), _least(tell)]))
+        if rng.random() < 0.7:
+            tell.fulfil(order_id, at + timedelta(hours=rng.choice([4, 6])))
+        if before and rng.random() < 0.7:
+            tell.come_back(rng.choice(before), at + timedelta(hours=rng.choice([7, 100])))
+        at += rng.choice([1, 1, 8]) * DAY
+        tell.say("member.erased", at, rng.choice(word), member_id=tell.member)
+        at += rng.choice([timedelta(seconds=2), timedelta(hours=3), 2 * DAY, 60 * DAY])
+    if rng.random() < 0.7:
+        tell.join(at)
+        tell.grant(at + timedelta(hours=2), 500, None)
+
+
 Tale = Callable[[Teller], None]

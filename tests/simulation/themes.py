@@ -18,6 +18,7 @@ from tests.simulation.tales import (
     at_once,
     contested,
     held_over,
+    joins_again,
     long_names,
     many_orders,
     reserved_over,
@@ -76,6 +77,7 @@ class Themes:
     `shared_ids`: programs and stores outside all of them use the same order ids, and not every event about an order says whose.
     `late`: by how much everything (or, with `late_source`, one source) is published later than it happened; then the watermark
     never moves past what was not read. `clocks`: by how much the own clock of each worker is wrong; they go by the database's.
+    `erases`: who asks for it is forgotten while the rest goes on.
     """
 
     chosen: tuple[int | None, ...]
@@ -84,6 +86,7 @@ class Themes:
     late: timedelta
     late_source: str | None
     clocks: tuple[timedelta, ...]
+    erases: bool
 
 
 def themes(seed: int) -> Themes:
@@ -105,7 +108,11 @@ def themes(seed: int) -> Themes:
     late_source = rng.choice([None, None, None, "//tale", "//shop"])
     wrong = rng.random() < 0.25
     clocks = tuple(rng.choice(_CLOCKS) if wrong and rng.random() < 0.6 else timedelta(0) for _ in range(3))
-    return Themes(chosen, tales, shared_ids, late, late_source, clocks)
+    # By numbers of its own, so that a world in which nobody is forgotten is what it was before anybody was.
+    erases = not shared_ids and Random(f"{seed} erasures").random() < 0.3
+    if erases:
+        tales = ((*tales[0], joins_again, joins_again), *tales[1:])
+    return Themes(chosen, tales, shared_ids, late, late_source, clocks, erases)
 
 
 @lru_cache

@@ -87,7 +87,8 @@ class Message:
 @dataclass(frozen=True, slots=True)
 class World:
     """Everything that is not the workers' doing. `messages` in the order in which they are published. `clocks`: by how much the
-    clock of each worker is wrong. `patient`: the watermark never moves past what was not read.
+    clock of each worker is wrong. `patient`: the watermark never moves past what was not read. `erases`: who asks for it is
+    forgotten.
     """
 
     seed: int
@@ -100,6 +101,7 @@ class World:
     end: datetime
     clocks: tuple[timedelta, ...]
     patient: bool
+    erases: bool
 
     def partition_of(self, key: bytes) -> int:
         """Where messages of a key go."""
@@ -160,6 +162,7 @@ class _Maker:
             end=end + self.themes.late + timedelta(days=500),
             clocks=self.themes.clocks,
             patient=bool(self.themes.late),
+            erases=self.themes.erases,
         )
 
     def tell(self, code: str, program: Program, tale: Tale, member: str) -> datetime:

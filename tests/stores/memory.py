@@ -180,6 +180,12 @@ class MemoryStore:
         rows = [ParkedSince(order_id, len(times), min(times)) for order_id, times in found.items()]
         return sorted(rows, key=lambda row: (row.oldest_at, row.order_id))[:limit]
 
+    # Who is to be forgotten
+
+    async def erasures_due(self, until: datetime, limit: int) -> list[UUID]:
+        found = ((asked, each) for each, (asked, done) in self.tables.erasures.items() if asked <= until and asked != done)
+        return [account_id for _, account_id in sorted(found)][:limit]
+
     # The outbox
 
     async def lease(self, name: str, holder: str, seconds: float) -> bool:

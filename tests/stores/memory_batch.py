@@ -10,9 +10,12 @@ from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from contracts.events import Event
+from tests.stores.memory_erasure import Parted, emptied, part
 from tests.stores.memory_tables import Account, ParkedKey, Tables, dossier_of
-from worker.decide.change import NOTHING, AccountChange, AccountRow, History, Loaded, StoredEntry, Wanted
+from worker.decide.change import FORGOTTEN, NOTHING, AccountChange, AccountRow, History, Loaded, StoredEntry, Wanted
 from worker.decide.state import CLOCK_RANK, FORMAT, Certainty, Moment
 from worker.persist import (
     AccountCollisionError,
@@ -20,6 +23,7 @@ from worker.persist import (
     ConstraintError,
     DeadLetter,
     Dossier,
+    Erasure,
     Move,
     OutboxRow,
     Position,
@@ -41,6 +45,7 @@ class MemoryBatch:
         self._parked: dict[ParkedKey, Event] = {}
         self._taken: set[ParkedKey] = set()
         self._won: dict[UUID, AccountChange] = {}
+        self._parted: dict[UUID, Account] = {}
         self._on_commit: list[Callable[[datetime], None]] = []
 
     async def _lock(self, names: Iterable[tuple[str, Hashable]]) -> None:
@@ -173,11 +178,12 @@ class MemoryBatch:
         account = self._tables.accounts.get(wanted.account_id)
         if account is None:
             return Loaded(None, wanted.needs)
-        if name is not None and name != (account.row.program, account.row.member_id):
+        if name is not None and account.row.member_id != FORGOTTEN and name != (account.row.program, account.row.member_id):
             raise AccountCollisionError(wanted.account_id)
         needs = wanted.needs if account.row.head.format == FORMAT else NOTHING
+        _, forgotten_until = self._tables.erasures.get(wanted.account_id, (None, None))
         return Loaded(
-            account.row,
+            replace(account.row, forgotten_until=forgotten_until),
             needs,
             seen={key: account.facts[key][1].digest for key in wanted.seen if key in account.facts},
             lots={
@@ -193,7 +199,7 @@ class MemoryBatch:
         )
 
     async def dossiers(self, accounts: Collection[UUID]) -> list[Dossier]:
-        return [dossier_of(self._tables, account_id) for account_id in sorted(set(accounts))]
+        return [dossier_of(self._tables, each, account=self._parted.get(each)) for each in sorted(set(accounts))]
 
     async def history(self, since: Mapping[UUID, Moment]) -> dict[UUID, History]:
         return {account_id: self._history(account_id, moment) for account_id, moment in since.items()}
@@ -226,11 +232,16 @@ class MemoryBatch:
         return set(won)
 
     def _stands(self, change: AccountChange) -> bool:
-        there = self._tables.accounts.get(change.account_id)
+        there = self._there(change.account_id)
         if there is None:
             return True
         row = there.row
-        return (row.revision, row.program, row.member_id) == (change.expected_revision, change.program, change.member_id)
+        taken_over = row.member_id in (change.member_id, FORGOTTEN)
+        return (row.revision, row.program) == (change.expected_revision, change.program) and taken_over
+
+    def _there(self, account_id: UUID) -> Account | None:
+        """The account as this batch sees it."""
+        return self._parted.get(account_id) or self._tables.accounts.get(account_id)
 
     def _commit_head(self, c: AccountChange, _: datetime) -> None:
         row = AccountRow(c.account_id, c.program, c.member_id, c.expected_revision + 1, c.version, c.epoch, c.head, c.fenced)
@@ -242,7 +253,7 @@ class MemoryBatch:
     async def write(self, changes: Sequence[AccountChange]) -> None:
         for change in changes:
             assert self._won.get(change.account_id) is change, "written without having been won in this batch"
-            there = self._tables.accounts.get(change.account_id)
+            there = self._there(change.account_id)
             if there is not None and any((fact.source, fact.id) in there.facts for fact in change.facts):
                 raise ConstraintError("fact_pkey")
             if there is not None and (there.lots.keys() & {*change.new_lots} or there.items.keys() & {*change.new_items}):
@@ -265,10 +276,40 @@ class MemoryBatch:
             self._tables.outbox[name] = OutboxRow(*name, m.topic, m.key.encode(), m.data, headers, now)
 
     async def ask_erasures(self, asked: Mapping[UUID, datetime]) -> None:
-        """Nobody is erased in memory."""
+        self._on_commit.append(lambda _: self._commit_asked(asked))
+
+    def _commit_asked(self, asked: Mapping[UUID, datetime]) -> None:
+        for account_id, until in asked.items():
+            before, done = self._tables.erasures.get(account_id, (until, None))
+            self._tables.erasures[account_id] = (until if before == done else min(before, until), done)
 
     async def erased(self, accounts: Collection[UUID]) -> dict[UUID, datetime]:
-        return {}
+        found = {account_id: self._tables.erasures.get(account_id, (None, None))[1] for account_id in accounts}
+        return {account_id: until for account_id, until in found.items() if until is not None}
+
+    async def erase(self, account: UUID) -> Erasure | None:
+        there = self._tables.accounts[account]
+        before = there.row
+        await self.claim((), {fact.order_id for _, fact in there.facts.values() if fact.order_id is not None})
+        await self._lock([("account", account)])
+        until, done = self._tables.erasures.get(account, (None, None))
+        unpublished = any(of == account for of, _, _ in self._tables.outbox)
+        if there.row is not before or until is None or until == done or unpublished:
+            return None
+        parted = part(there, until)
+        self._parted = {account: parted.left, parted.nameless.row.account_id: parted.nameless}
+        self._on_commit.append(partial(self._commit_parted, there.row, parted, until))
+        moved = await self.routes(parted.orders)
+        for order_id, route in moved.items():
+            owners = {of: parted.to if owner == account else owner for of, owner in route.accounts.items()}
+            self._routes[order_id] = Route(order_id, owners)
+        self._on_commit.append(lambda _: self._tables.routes.update({each: self._routes[each] for each in moved}))
+        return Erasure(parted.to, there.row.member_id, bool(parted.left.facts))
+
+    def _commit_parted(self, was: AccountRow, parted: Parted, until: datetime, _: datetime) -> None:
+        self._tables.accounts |= {was.account_id: parted.left, parted.to: parted.nameless}
+        self._tables.erasures[was.account_id] = (parted.asked_until or until, until)
+        self._tables.dead_letters.update(emptied(self._tables.dead_letters, was, until if parted.left.facts else None))
 
     async def dead_letter(self, letters: Sequence[DeadLetter]) -> int:
         new = {name: d for name, d in by_name(letters).items() if name not in self._tables.dead_letters}

@@ -47,6 +47,7 @@ class Tables:
     queued_letters: dict[LetterName, datetime] = field(default_factory=dict)
     terms: list[Terms] = field(default_factory=list)
     announced: dict[tuple[UUID, str, str], Decision] = field(default_factory=dict)
+    erasures: dict[UUID, tuple[datetime, datetime | None]] = field(default_factory=dict)  # asked, and done, until
     leases: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     watermark: datetime | None = None
     certainty: Certainty = field(default_factory=lambda: Certainty(0, 0))
@@ -55,9 +56,11 @@ class Tables:
     key_check: bytes | None = None
 
 
-def dossier_of(tables: Tables, account_id: UUID, known_at: datetime | None = None) -> Dossier:
-    """All that is kept of an account, but what was recorded after `known_at`."""
-    account = tables.accounts.get(account_id)
+def dossier_of(
+    tables: Tables, account_id: UUID, known_at: datetime | None = None, account: Account | None = None
+) -> Dossier:
+    """All that is kept of an account, but what was recorded after `known_at`. `account`: its rows, if not those committed."""
+    account = account or tables.accounts.get(account_id)
     if account is None:
         return Dossier(None, account_id, (), (), (), {}, {})
 

@@ -36,7 +36,9 @@ def nameless(account_id: UUID) -> str:
 
 
 class AccountRow(Struct, frozen=True):
-    """The head row of one account. `revision` guards writes, `version` is the public counter, `epoch` the restore's."""
+    """The head row of one account. `revision` guards writes, `version` is the public counter, `epoch` the restore's.
+
+    `forgotten_until`: the end of the life before this one, which goes on without a name (None: this is the first)."""
 
     account_id: UUID
     program: str
@@ -46,6 +48,7 @@ class AccountRow(Struct, frozen=True):
     epoch: int
     head: Head
     fenced: str | None = None  # why the account takes no facts for now
+    forgotten_until: datetime | None = None
 
 
 class Needs(Struct, frozen=True):

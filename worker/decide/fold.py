@@ -14,7 +14,7 @@ from traceback import extract_tb
 from typing import Final
 
 from contracts.events import Event
-from worker.decide import clock, early, hindsight, payout, voiding
+from worker.decide import clock, early, hindsight, lives, payout, voiding
 from worker.decide.account import Account
 from worker.decide.errors import Defect, NotLoaded
 from worker.decide.fact_types import FACT_TYPES
@@ -62,8 +62,9 @@ def _is_withdrawn(account: Account, fact: Event) -> bool:
 def _apply(account: Account, fact: Event) -> Step:
     account.begin(moment_of(fact), fact)
     try:
-        _handle(account, fact)
-        payout.look(account)
+        if not lives.waits(account, fact):
+            _handle(account, fact)
+            payout.look(account)
     except (NotLoaded, Defect):
         raise
     except Exception as error:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Protocol
 
 from msgspec.structs import replace
 
 from contracts.events import (
     ActivityCompleted,
-    Event,
     MemberEnrolled,
     MemberErased,
     MemberRegistered,
@@ -66,12 +64,7 @@ def enrolled(account: Account, data: MemberEnrolled) -> None:
 
 def erased(account: Account, data: MemberErased) -> None:
     """The person is forgotten: nothing is earned or redeemed any more, and what the head knew of the person goes."""
-    account.head = replace(account.head, erased=True, channel=None, country=None)
-
-
-def erasure_asked_until(facts: Iterable[Event]) -> datetime | None:
-    """Up to which business time these facts of one account ask for its erasure; None: they do not."""
-    return max((fact.time for fact in facts if fact.type == "member.erased"), default=None)
+    account.head = replace(account.head, erased_at=account.at, channel=None, country=None)
 
 
 def review_posted(account: Account, data: ReviewPosted) -> None:

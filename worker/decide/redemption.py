@@ -49,7 +49,7 @@ class Finding(NamedTuple):
 def is_member(account: Account) -> bool:
     """Whether the member takes part at this instant, as the terms define it (LEN-02, ANS-06)."""
     rules, head = account.version.terms.membership, account.head
-    if head.erased:
+    if head.erased_at is not None:
         return False
     if rules.by == "member_id":
         return True

@@ -151,7 +151,8 @@ class Head(Record, frozen=True):
     """The small part of an account that every fact needs. It does not grow with history.
 
     `windows`: amounts that count toward tiers, by the first day of their bucket (day, month or year, as the terms ask). `caps`:
-    points that used up a cap, by the first day of its period. `pool_from`: the last day that prolonged the pool. `tier_due_at`:
+    points that used up a cap, by the first day of its period. `erased_at`: when the person was to be forgotten, so that what
+    happens to them later is of another life. `pool_from`: the last day that prolonged the pool. `tier_due_at`:
     when the tier changes next if nothing happens; `pay_out_at`: when the balance is paid out, or other terms say anew when.
     `waiting`: redemptions not yet decided, by moment, because not all has been read that came before them. `deliveries`: orders
     with goods still to send, where the terms let something travel with them; `riders`: requests for reward items that wait for
@@ -168,7 +169,7 @@ class Head(Record, frozen=True):
     enrolled_at: datetime | None = None
     country: str | None = None
     channel: str | None = None
-    erased: bool = False
+    erased_at: datetime | None = None
     available: int = 0
     pending: int = 0
     held: int = 0

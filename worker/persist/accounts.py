@@ -45,6 +45,7 @@ def account_row(row: Row, unreadable: Unreadable) -> AccountRow:
         row["epoch"],
         head,
         row["fenced"],
+        row["forgotten_until"],
     )
 
 

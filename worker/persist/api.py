@@ -22,6 +22,7 @@ from worker.persist.rows import (
     Dossier,
     Due,
     Ends,
+    Erasure,
     LedgerState,
     Move,
     OutboxRow,
@@ -113,6 +114,14 @@ class Batch(Protocol):
 
     async def erased(self, accounts: Collection[UUID]) -> dict[UUID, datetime]:
         """Which of these accounts were erased, and up to which business time."""
+
+    async def erase(self, account: UUID) -> Erasure | None:
+        """Moves what happened in an account up to the erasure that was asked for to an id that nobody can work out, and takes out
+        of it what names the person. None: not now (messages wait to be published), or it is done.
+
+        What is told of later is left without a head, and the account that was moved with the rows that it had: both are to be
+        folded anew in this batch.
+        """
 
     async def dead_letter(self, letters: Sequence[DeadLetter]) -> int:
         """Keeps records byte for byte and queues them for `hand_over_dead_letters`. Repeats are ignored.

@@ -14,7 +14,7 @@ from worker.decide.state import Certainty, Moment
 from worker.persist import accounts as account_rows
 from worker.persist import dead_letters, dossiers, erasure, kafka, orders, posting, snapshots
 from worker.persist.link import Link, translated
-from worker.persist.rows import Arrival, DeadLetter, Dossier, Move, Route
+from worker.persist.rows import Arrival, DeadLetter, Dossier, Erasure, Move, Route
 
 
 class PostgresBatch:
@@ -86,8 +86,7 @@ class PostgresBatch:
     async def erased(self, accounts: Collection[UUID]) -> dict[UUID, datetime]:
         return await erasure.erased(self._link, sorted(accounts))
 
-    async def erase(self, account: UUID) -> bool:
-        """Erases one account for which that was asked. False: not now (messages wait to be published), or it is done."""
+    async def erase(self, account: UUID) -> Erasure | None:
         return await erasure.erase(self._link, account)
 
     async def dead_letter(self, letters: Sequence[DeadLetter]) -> int:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID, uuid4
 
 from contracts.events.erasure import without_person
 from contracts.events.event import digest_of
 from worker.decide.change import nameless
+from worker.decide.lives import Told, ended_at, of_next
 from worker.decide.orders import content_of
 from worker.decide.state import blank
 from worker.persist.accounts import columns
@@ -19,6 +21,9 @@ from worker.persist.encoding import Row, encode
 from worker.persist.identity import shard_of
 from worker.persist.link import Link
 from worker.persist.orders import claim
+from worker.persist.rows import Erasure
+
+_TOLD: Final = ("source", "id", "type", "business_at", "order_id")
 
 
 async def ask(link: Link, asked: Mapping[UUID, datetime]) -> None:
@@ -33,19 +38,25 @@ async def erased(link: Link, accounts: Sequence[UUID]) -> dict[UUID, datetime]:
     return {row["account_id"]: row["done_until"] for row in rows}
 
 
-async def erase(link: Link, account: UUID) -> bool:
-    """Erases one account for which that was asked, within a transaction. False: not now, or it is done.
+async def erase(link: Link, account: UUID) -> Erasure | None:
+    """Moves what happened up to the erasure that was asked for to a random id, in a transaction. None: not now, or it is done.
 
+    What is left under the old id is of the next life; if anything is, its facts and those that were moved are to be folded anew.
     Locks as a batch does, orders first; what is still to be published waits for nobody else, so it is published first.
     """
     heads = await link.fetch("heads", [account])
-    facts = await link.fetch("all_facts", [account], None)
-    orders = sorted({order for order in (row["order_id"] for row in facts) if order is not None})
-    await claim(link, (), orders)
+    rows = await link.fetch("all_facts", [account], None)
+    await claim(link, (), sorted({row["order_id"] for row in rows if row["order_id"] is not None}))
     revision = await link.value("lock_account", account)
     changed = not heads or revision != heads[0]["revision"]
-    if changed or await link.value("lock_erasure", account) is None or await link.value("unpublished", account):
-        return False
+    until = await link.value("lock_erasure", account) if not changed else None
+    if until is None or await link.value("unpublished", account):
+        return None
+    left = of_next([Told(*(row[name] for name in _TOLD)) for row in rows], until)
+    later = {(each.source, each.id) for each in left}
+    facts = [row for row in rows if (row["source"], row["id"]) not in later]
+    placed_later = {each.order_id for each in left if each.type == "order.placed"}
+    orders = sorted({row["order_id"] for row in facts if row["order_id"] is not None} - placed_later)
     to = uuid4()
     bodies = [without_person(row["type"], row["body"]) for row in facts]
     digests = [digest_of(f["type"], f["business_at"], f["program"], body) for f, body in zip(facts, bodies, strict=True)]
@@ -58,8 +69,8 @@ async def erase(link: Link, account: UUID) -> bool:
     await link.execute("move_routes", account, to, orders)
     await link.execute("move_account", account, to, nameless(to), shard_of(to))
     await link.execute("empty_account", account, encode(blank()))
-    await link.execute("erasure_done", account)
-    return True
+    await link.execute("erasure_done", account, ended_at(left))
+    return Erasure(to, heads[0]["member_id"], goes_on=bool(left))
 
 
 def _contents(facts: Sequence[Row], bodies: Sequence[bytes]) -> dict[bytes, bytes]:

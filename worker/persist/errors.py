@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -24,10 +24,14 @@ class ContendedError(StoreError):
 
 
 class ErasedMeanwhileError(ContendedError):
-    """An account was erased after this batch had looked for it: nothing was written; look again, and try again."""
+    """An account was erased after this batch had looked for it: nothing was written; look again, and try again.
 
-    def __init__(self, account_id: UUID) -> None:
+    `nowhere`: orders that lead to it still although they are not its own.
+    """
+
+    def __init__(self, account_id: UUID, nowhere: Collection[str] = ()) -> None:
         self.account_id = account_id
+        self.nowhere = nowhere
         super().__init__("an account was erased meanwhile")
 
 

@@ -222,6 +222,15 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
+class Erasure:
+    """What an erasure did: which account goes on without a name, whose it was, and whether anything is left that is of later."""
+
+    nameless: UUID
+    member_id: str
+    goes_on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Dossier:
     """All that is kept of one account, read in one snapshot; `facts` in business order, `entries` as posted.
 

@@ -89,7 +89,7 @@ class Delivery:
         task = tasks.get(account)
         if task is None:
             task = tasks[account] = Task(account, program, member_id)
-        task.program, task.member_id, task.returns = program, member_id, account in inbox.erased
+        task.program, task.member_id = program, member_id
         task.facts.append(event)
 
     async def _routes(self, batch: Batch, inbox: Inbox) -> dict[str, Route]:
@@ -159,7 +159,7 @@ class Delivery:
                 self.refuse(inbox, event, UNKNOWN_ORDER)
             elif isinstance(home, Refusal):
                 self.refuse(inbox, event, home)
-            elif home.owner is None or home.owner in inbox.gone:
+            elif home.owner is None or (home.owner, route.order_id) in inbox.gone:
                 inbox.outcomes["dropped"] += 1
             else:
                 tasks.setdefault(home.owner, Task(home.owner, home.program)).facts.append(event)

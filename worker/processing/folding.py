@@ -19,7 +19,7 @@ from contracts.counting import counted
 from contracts.events import Event
 from worker import metrics
 from worker.decide.arrivals import change_by
-from worker.decide.change import FORGOTTEN, AccountChange, AccountRow, History, Loaded, Wanted, nameless
+from worker.decide.change import AccountChange, AccountRow, History, Loaded, Wanted, nameless
 from worker.decide.deduplication import Deduplicated, deduplicate
 from worker.decide.errors import Defect, NotLoaded
 from worker.decide.fold import defect_of
@@ -30,9 +30,10 @@ from worker.decide.refold import Clock, Late, compute_change
 from worker.decide.state import Decision, Moment, blank, withdrawal
 from worker.log import get_logger
 from worker.persist.api import Batch
-from worker.persist.errors import ErasedMeanwhileError
 from worker.persist.rows import Dossier, Route
+from worker.processing.erasures import look_again
 from worker.processing.folding_anew import folded_anew, in_other_form, must_not_move
+from worker.processing.inbox import Way
 from worker.processing.routing import ambiguous
 from worker.programs.catalogue import Catalogue
 
@@ -46,7 +47,7 @@ class Task(Struct):
     """One account of a batch: whose it is, its incoming facts (deduplicated when it was loaded last), and what to load of it.
 
     `contested`: orders of the account whose id another program uses too; `withdrawn`: facts that followed them and count no more.
-    `returns`: the member was erased before, and these facts are of later. `fence`: why the account is to be fenced and not folded
+    `fence`: why the account is to be fenced and not folded
     (None: it is folded). `rehearsed`: nothing of it will be kept.
     """
 
@@ -57,7 +58,6 @@ class Task(Struct):
     asked: LoadRequest = field(default_factory=LoadRequest)
     contested: set[str] = field(default_factory=set)
     withdrawn: Sequence[Event] = ()
-    returns: bool = False
     fence: str | None = None
     rehearsed: bool = False
     deduplicated: Deduplicated = field(default_factory=Deduplicated)
@@ -128,6 +128,7 @@ class Folding:
             loaded = await batch.load([task.wanted() for task in left], names)
             histories = await batch.history({task.account_id: task.asked.since for task in left if task.asked.since is not None})
             whole = await self._other_forms(batch, loaded)
+            await _look_for_erasures(batch, left, loaded)
             await _look_for_other_programs(batch, left, loaded, refused)
             again: list[Task] = []
             at_once = 0
@@ -186,9 +187,6 @@ class Folding:
 
     def _change(self, task: Task, loaded: Loaded, history: History | None, clock: Clock, *, last: bool) -> AccountChange | None:
         row, deduplicated = loaded.row, task.deduplicated
-        if deduplicated.fresh and row is not None and row.member_id == FORGOTTEN and not (task.member_id and task.returns):
-            # The look for who is erased, or for whose order it is, was before the erasure.
-            raise ErasedMeanwhileError(task.account_id)
         if row is None and not deduplicated.fresh:
             return None
         program = self._catalogue.program(task.program or (row.program if row is not None else ""))
@@ -243,6 +241,15 @@ class Folding:
             decisions=[withdrawal(fact.source, fact.id) for fact in task.withdrawn],
             fenced=why,
         )
+
+
+async def _look_for_erasures(batch: Batch, tasks: Sequence[Task], loaded: Mapping[UUID, Loaded]) -> None:
+    """Fail where the batch looked for whose its facts are before an account was erased: see `worker.processing.erasures`."""
+    fresh = {
+        task.account_id: [fact for fact in task.facts if (fact.source, fact.id) not in loaded[task.account_id].seen]
+        for task in tasks
+    }
+    await look_again(batch, fresh, loaded, {task.account_id for task in tasks if task.member_id})
 
 
 async def _look_for_other_programs(
@@ -323,12 +330,12 @@ def _folded(tasks: Iterable[Task], changes: list[AccountChange], refused: Iterab
     )
 
 
-def contest(tasks: dict[UUID, Task], routes: Iterable[Route], gone: Collection[UUID]) -> None:
+def contest(tasks: dict[UUID, Task], routes: Iterable[Route], gone: Collection[Way]) -> None:
     """Have accounts withdraw what named no program and followed orders of theirs, where several programs have an order of the id.
-    `routes`: of orders that came; `gone`: accounts that were erased."""
+    `routes`: of orders that came; `gone`: of these, what leads to accounts that were erased."""
     for route in routes:
         for program, account in route.accounts.items() if ambiguous(route.accounts) else ():
-            if account is not None and account not in gone:
+            if account is not None and (account, route.order_id) not in gone:
                 tasks.setdefault(account, Task(account, program)).contested.add(route.order_id)
 
 

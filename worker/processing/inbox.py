@@ -15,6 +15,9 @@ from worker.persist.rows import DeadLetter
 from worker.processing.parked import record_of_parked
 from worker.programs.catalogue import Refusal
 
+Way = tuple[UUID, str]
+"""Where an order leads: an account, and the order's id."""
+
 
 @dataclass(slots=True)
 class Inbox:
@@ -28,7 +31,7 @@ class Inbox:
     letters: list[DeadLetter] = field(default_factory=list)
     erased: dict[UUID, datetime] = field(default_factory=dict)  # accounts of people who were forgotten, up to when
     of_erased: set[Origin | None] = field(default_factory=set)  # orders of theirs
-    gone: set[UUID] = field(default_factory=set)  # accounts that were erased; a route that still leads there leads nowhere
+    gone: set[Way] = field(default_factory=set)  # ways of orders that still lead to an account which was erased, and so nowhere
     fences: Mapping[UUID, str] = field(default_factory=dict)  # accounts to be fenced, and why
     keep_only: bool = False  # a trial: facts are kept, nothing is folded
     outcomes: Counter[str] = field(default_factory=Counter)

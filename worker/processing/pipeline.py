@@ -15,9 +15,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from contracts.events import Event
 from worker.consume.batch import Batch as ReadBatch
 from worker.consume.batch import Move
-from worker.decide.members import erasure_asked_until
+from worker.decide.lives import Told, ended_at
 from worker.decide.refold import Clock
 from worker.decide.state import Certainty
 from worker.decode import Admission, Broken, Limits, Record, Skipped, decode
@@ -26,8 +27,9 @@ from worker.persist.errors import ConstraintError, ErasedMeanwhileError, Refused
 from worker.persist.rows import DeadLetter, Route
 from worker.processing import reports
 from worker.processing.delivery import CONFLICT, Delivery
+from worker.processing.erasures import fold_lives
 from worker.processing.folding import Folding, Task, unique
-from worker.processing.inbox import Inbox
+from worker.processing.inbox import Inbox, Way
 from worker.processing.refusals import Places, at_fault
 from worker.processing.routing import AMBIGUOUS, awaited_by
 from worker.programs.catalogue import Catalogue
@@ -77,6 +79,8 @@ class Pipeline:
         self._now = now
         self._delivery = Delivery(catalogue, options.account_key, options.topic)
         self._folding = Folding(catalogue, epoch)
+        self._catalogue = catalogue
+        self._epoch = epoch
         self.watermark: datetime | None = None
 
     async def process(self, read: ReadBatch) -> Done:
@@ -95,14 +99,16 @@ class Pipeline:
     async def _attempt(
         self, records: Sequence[Record], moves: Sequence[Move], unkept: frozenset[int], fences: Mapping[UUID, str]
     ) -> Done:
-        gone: set[UUID] = set()
+        gone: set[Way] = set()
+        looked: set[UUID] = set()
         while True:
             try:
                 return await self._once(records, moves, unkept, fences, gone)
             except ErasedMeanwhileError as error:
-                if error.account_id in gone:
+                if error.account_id in looked:
                     raise
-                gone.add(error.account_id)
+                looked.add(error.account_id)
+                gone |= {(error.account_id, order_id) for order_id in error.nowhere}
 
     async def _once(
         self,
@@ -110,7 +116,7 @@ class Pipeline:
         moves: Sequence[Move],
         unkept: frozenset[int],
         fences: Mapping[UUID, str],
-        gone: set[UUID],
+        gone: set[Way],
     ) -> Done:
         started = time.perf_counter()
         inbox = await self._decode(records, unkept)
@@ -220,7 +226,7 @@ class Pipeline:
         for event in folded.withdrawn:
             self._delivery.refuse(inbox, event, AMBIGUOUS)
         await batch.write(folded.changes)
-        asked = {each.account_id: erasure_asked_until(each.facts) for each in folded.changes}
+        asked = {each.account_id: _ended_at(each.facts) for each in folded.changes}
         await batch.ask_erasures({account: until for account, until in asked.items() if until is not None})
         inbox.outcomes["dead_letter"] += len(inbox.letters)
         await batch.dead_letter(inbox.letters)
@@ -263,6 +269,22 @@ class Pipeline:
             await batch.write(fenced)
         return bool(fenced)
 
+    async def erase(self, account: UUID) -> bool:
+        """Forget a person who asked for it, up to then: what came later is another life. False: not now, or it is done."""
+        try:
+            return await self._erase(account, None)
+        except RefusedError as error:
+            reports.refused(error, accounts=1)
+            return await self._erase(account, f"the database refused what its fold made: {error.why}")
+
+    async def _erase(self, account: UUID, fence: str | None) -> bool:
+        async with self._store.batch() as batch:
+            erasure = await batch.erase(account)
+            if erasure is not None and erasure.goes_on:
+                clock = self.clock(await batch.certainty())
+                await fold_lives(batch, self._catalogue, account, erasure, clock, self._epoch, fence)
+        return erasure is not None
+
     async def drain(self, routes: Sequence[Route]) -> int:
         """Apply what is still parked for orders that have come (the sweeper's part); returns how many events."""
         inbox, tasks = Inbox(), dict[UUID, Task]()
@@ -273,3 +295,8 @@ class Pipeline:
             await self._finish(batch, inbox, tasks)
         reports.count(inbox)
         return len(events)
+
+
+def _ended_at(facts: Iterable[Event]) -> datetime | None:
+    """When the first life that new facts of an account tell of ended; None: they ask for no erasure."""
+    return ended_at(Told(fact.source, fact.id, fact.type, fact.time, fact.order_id) for fact in facts)

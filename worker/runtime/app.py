@@ -132,7 +132,7 @@ class Worker:
         )
         self.dead_letters = DeadLetters(store, settings.relay.dead_letters_per_second, self.relay.owned_shards)
         self.sweeper = Sweeper(store, self.pipeline, catalogue)
-        self.eraser = Eraser(store, settings.erasure.wait_seconds)
+        self.eraser = Eraser(store, self.pipeline.erase, settings.erasure.wait_seconds)
         self.sampler = Sampler(
             store, catalogue, self.pipeline.fence, options.of_sampler(settings), shards=self.relay.owned_shards
         )

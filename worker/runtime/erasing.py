@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from worker import metrics
 from worker.log import get_logger
@@ -20,9 +22,10 @@ ACCOUNTS_AT_ONCE: Final = 100
 class Eraser:
     """Every worker may do it: two that take the same account meet at its row, and the second finds it done."""
 
-    def __init__(self, store: PostgresStore, wait_seconds: float) -> None:
-        """`wait_seconds`: how far the watermark must have passed the erasure."""
+    def __init__(self, store: PostgresStore, erase: Callable[[UUID], Awaitable[bool]], wait_seconds: float) -> None:
+        """`erase`: forgets one person; False: not now. `wait_seconds`: how far the watermark must have passed the erasure."""
         self._store = store
+        self._erase = erase
         self._wait = timedelta(seconds=wait_seconds)
 
     async def run(self) -> None:
@@ -37,8 +40,7 @@ class Eraser:
         count = 0
         for account in await self._store.erasures_due(watermark - self._wait, ACCOUNTS_AT_ONCE):
             try:
-                async with self._store.batch() as batch:
-                    erased = await batch.erase(account)
+                erased = await self._erase(account)
             except UnavailableError:
                 raise
             except StoreError as error:

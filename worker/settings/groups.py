@@ -309,7 +309,11 @@ class ErasureSettings(Group):
     """Forgetting people."""
 
     wait_seconds: float = _number(
-        86_400, 0, 2_592_000, "how long after an erasure what still comes about the person's past finds the account, seconds"
+        86_400,
+        0,
+        2_592_000,
+        "how long after an erasure what still comes about the person's past finds the account, and who joins again waits "
+        "for a fresh one, seconds",
     )
 
 

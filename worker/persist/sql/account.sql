@@ -1,9 +1,10 @@
 -- Accounts: what a batch loads before it folds, and the one write that decides who may write the rest.
 
 -- name: heads
-SELECT account_id, program, member_id, revision, version, epoch, fenced, head
-FROM account
-WHERE account_id = ANY($1::uuid[]);
+SELECT a.account_id, a.program, a.member_id, a.revision, a.version, a.epoch, a.fenced, a.head, e.done_until AS forgotten_until
+FROM account a
+LEFT JOIN erasure e ON e.account_id = a.account_id
+WHERE a.account_id = ANY($1::uuid[]);
 
 -- name: seen
 SELECT f.account_id, f.source, f.id, f.digest

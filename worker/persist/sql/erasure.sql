@@ -1,11 +1,12 @@
 -- Forgetting people: who is to be forgotten, and moving an account to another id.
 
+-- Several erasures of one member are done one after the other, so what is asked for is the earliest that is not done.
 -- name: ask_erasures
 INSERT INTO erasure AS e (account_id, asked_until)
 SELECT account_id, asked_until FROM unnest($1::uuid[], $2::timestamptz[]) AS w (account_id, asked_until)
 ORDER BY account_id
 ON CONFLICT (account_id) DO UPDATE SET asked_until = excluded.asked_until
-WHERE e.asked_until < excluded.asked_until;
+WHERE e.done_until = e.asked_until OR e.asked_until > excluded.asked_until;
 
 -- name: erased
 SELECT account_id, done_until
@@ -25,7 +26,7 @@ LIMIT $2;
 SELECT revision FROM account WHERE account_id = $1 FOR UPDATE;
 
 -- name: lock_erasure
-SELECT account_id
+SELECT asked_until
 FROM erasure
 WHERE account_id = $1 AND (done_until IS NULL OR done_until < asked_until)
 FOR UPDATE;
@@ -88,5 +89,6 @@ UPDATE account SET member_id = '', revision = revision + 1, available = 0, pendi
     waits_for = NULL, fenced = NULL, head = $2, updated_at = transaction_timestamp()
 WHERE account_id = $1;
 
+-- $2: the end of the life that is left, if that is to be forgotten too.
 -- name: erasure_done
-UPDATE erasure SET done_until = asked_until WHERE account_id = $1;
+UPDATE erasure SET done_until = asked_until, asked_until = coalesce($2::timestamptz, asked_until) WHERE account_id = $1;
