@@ -249,12 +249,15 @@ class _Fates:
         self._letters = letters
         self._lives = {account: [(_ended(stage, life), life) for life in each.lives] for account, each in forgotten.items()}
         self._facts: dict[tuple[str, str], tuple[UUID, Event]] = {}
+        self._placed: dict[str, set[UUID]] = defaultdict(set)
         self._withdrawn: set[tuple[str, str]] = set()
         for of, account in stage.tables.accounts.items():
             self._withdrawn |= {name for name, (_, decision) in account.decisions.items() if decision.withdraws}
             for key, (_, fact) in account.facts.items():
                 assert key not in self._facts, f"{key} is a fact of two accounts"
                 self._facts[key] = (of, fact)
+                if fact.type == "order.placed":
+                    self._placed[fact.order_id or ""].add(of)
         self._waits = set(stage.tables.parked)
         self._routes = stage.tables.routes
         self._made_anew = {_made_anew(letter.record) for letter in stage.tables.dead_letters.values()}
@@ -330,10 +333,13 @@ class _Fates:
             if not placed and not follows(said.type):
                 life = next((life for until, life in lives if said.time <= until), account)
                 assert of == life, f"{who} is a fact of another life"
+            else:
+                placed_in = self._placed.get(said.order_id or "", set()) & {account, *(life for _, life in lives)}
+                assert placed_in <= {of}, f"{who} is a fact of another life than its order"
             return False
         over = said.time <= lives[-1][0]
         waiting = (said.order_id or "", *key) in self._waits
-        ordered = any(fact.type == "order.placed" and fact.order_id == said.order_id for _, fact in self._facts.values())
+        ordered = said.order_id in self._placed
         assert waiting or (not ordered if follows(said.type) else over), f"{who} was lost"
         return False
 

@@ -34,6 +34,8 @@ IN_SIMULATION: tuple[Defect, ...] = (
     planted.difference_not_posted,
     planted.unacknowledged_deleted,
     planted.parked_left_behind,
+    planted.erasures_that_take_all,
+    planted.lives_parted_by_time_alone,
 )
 FOUND_ON_REAL_PARTS: tuple[Defect, ...] = (
     planted.closed_lots_left_out,
@@ -47,6 +49,7 @@ FOUND_ON_REAL_PARTS: tuple[Defect, ...] = (
     planted.batches_folded_at_once,
     planted.past_dues_left_where_they_are,
     planted.unknown_fields_not_compared,
+    planted.next_life_decided_at_once,
 )
 IN_ORACLE: tuple[Defect, ...] = (planted.newest_lot_given_back_first, planted.a_day_longer)
 ALL: tuple[Defect, ...] = (*IN_SIMULATION, *FOUND_ON_REAL_PARTS, *IN_ORACLE)

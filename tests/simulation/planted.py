@@ -13,9 +13,10 @@ from uuid import UUID
 
 from contracts.events import Event
 from tests.simulation.stage import StageBatch
+from tests.stores import memory_erasure
 from tests.stores.memory_batch import MemoryBatch
 from worker.decide import account as account_module
-from worker.decide import arrivals, expiry, fold, refold, reversal, summing
+from worker.decide import arrivals, expiry, fold, lives, refold, reversal, summing
 from worker.decide.account import Account
 from worker.decide.calendar import DAY, Days
 from worker.decide.change import AccountChange, Loaded, Wanted
@@ -80,6 +81,21 @@ def heads_not_compared() -> AbstractContextManager[Any]:
 def difference_not_posted() -> AbstractContextManager[Any]:
     """A late fact changes balances without entries that say so."""
     return patch.object(refold, "corrections", lambda *_: [])
+
+
+def erasures_that_take_all() -> AbstractContextManager[Any]:
+    """An erasure takes what happened after it too."""
+    return patch.object(memory_erasure, "of_next", lambda *_: [])
+
+
+def lives_parted_by_time_alone() -> AbstractContextManager[Any]:
+    """What is told after an erasure is of the next life, though it is about an order of the one before."""
+    return patch.object(memory_erasure, "of_next", lambda facts, ended: [fact for fact in facts if fact.at > ended])
+
+
+def next_life_decided_at_once() -> AbstractContextManager[Any]:
+    """What is told after an erasure does not wait until it is done."""
+    return patch.object(lives, "waits", lambda *_: False)
 
 
 def unacknowledged_deleted() -> AbstractContextManager[Any]:

@@ -284,8 +284,7 @@ class Play:
     def _erasing(self) -> _Running:
         """A worker looks for who is to be forgotten, beside others."""
         rng = self.rng
-        waits = [timedelta(0), timedelta(hours=1), timedelta(days=1), timedelta(days=20)]
-        worker, wait = rng.choice(self.workers), rng.choice(waits)
+        worker, wait = rng.choice(self.workers), rng.choice([0, 0.05, 1, 20]) * timedelta(days=1)
         commit: CommitFault = rng.choice(get_args(CommitFault)) if rng.random() < self.world.faults else "fine"
         watermark = self.store.tables.watermark
         until = None if watermark is None else watermark - wait

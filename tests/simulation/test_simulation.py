@@ -31,6 +31,7 @@ FOUND_AGAIN = {
     planted.plain_fold_accepts_what_waits: 0,
     planted.names_that_grow: 41,
     planted.unknown_fields_not_compared: 47,
+    planted.next_life_decided_at_once: 61,
 }
 """The first of ten seeds that find a defect; those that are found more rarely are in the table of `tests/README.md` only."""
 SEEDS_MIN_ON_POSTGRES = 3

@@ -312,8 +312,8 @@ class ErasureSettings(Group):
         86_400,
         0,
         2_592_000,
-        "how long after an erasure what still comes about the person's past finds the account, and who joins again waits "
-        "for a fresh one, seconds",
+        "how long after an erasure what still comes about the person's past finds the account, and a person who joins again "
+        "waits for a fresh one, seconds",
     )
 
 
