@@ -48,6 +48,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO loyalty_worker, loyalty_terms, lo
 -- Added to, never changed.
 GRANT INSERT ON fact, decision, entry, dead_letter TO loyalty_worker;
 -- The other columns are the database's own word: whose login it was, when, and whether another one has to approve it.
+GRANT INSERT (account_id, number, length, head, length_before, head_before, accepted, salt, reason) ON chain_begun TO loyalty_worker;
 GRANT INSERT (body, file_digest, reason) ON program_terms TO loyalty_terms;
 GRANT INSERT (program, hash, applied_at, applied_by) ON terms_approval TO loyalty_terms;
 -- Rewritten as accounts move on; a row of these is never removed.
@@ -70,6 +71,7 @@ BEGIN
     IF EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
         ALTER FUNCTION erase_account(uuid, uuid, text[], text[], bytea[], bytea[]) SECURITY INVOKER;
         GRANT EXECUTE ON FUNCTION without_person(text, jsonb), kept_part(jsonb, jsonb), kept_fields() TO loyalty_worker;
+        GRANT INSERT, DELETE ON chain_begun TO loyalty_worker;
         GRANT DELETE ON fact, decision, entry TO loyalty_worker;
         GRANT UPDATE (key, value, headers, digest) ON dead_letter TO loyalty_worker;
     ELSE

@@ -48,8 +48,10 @@ BEGIN
     -- On a cluster the triggers run where the rows are, and have to be told there too; without Citus the first line says nothing.
     SET LOCAL citus.propagate_set_commands = 'local';
     EXECUTE format('SET LOCAL loyalty.erasing = %L', p_from);
-    INSERT INTO fact (account_id, source, id, type, business_at, rank, program, order_id, digest, body, recorded_at)
-    SELECT p_to, f.source, f.id, f.type, f.business_at, f.rank, f.program, f.order_id, w.digest, w.body, f.recorded_at
+    INSERT INTO fact (account_id, source, id, type, business_at, rank, program, order_id, digest, body, recorded_at,
+        place, leaf)
+    SELECT p_to, f.source, f.id, f.type, f.business_at, f.rank, f.program, f.order_id, w.digest, w.body, f.recorded_at,
+        f.place, f.leaf
     FROM fact f
     JOIN unnest(p_sources, p_ids, p_bodies, p_digests) AS w (source, id, body, digest) ON w.source = f.source AND w.id = f.id
     WHERE f.account_id = p_from;
@@ -58,6 +60,10 @@ BEGIN
         RAISE EXCEPTION 'account % has other facts than were given', p_from USING ERRCODE = 'serialization_failure';
     END IF;
     DELETE FROM fact WHERE account_id = p_from;
+    INSERT INTO chain_begun (account_id, number, length, head, length_before, head_before, accepted, reason, begun_by, begun_at)
+    SELECT p_to, number, length, head, length_before, head_before, accepted, reason, begun_by, begun_at
+    FROM chain_begun WHERE account_id = p_from;
+    DELETE FROM chain_begun WHERE account_id = p_from;
     INSERT INTO decision (account_id, source, id, verdict, points, reason, recorded_at)
     SELECT p_to, source, id, verdict, points, reason, recorded_at FROM decision WHERE account_id = p_from;
     DELETE FROM decision WHERE account_id = p_from;
@@ -306,6 +312,8 @@ CREATE TABLE public.account (
     head bytea NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     waits_for bigint,
+    chain_length integer DEFAULT 0 NOT NULL,
+    chain_head bytea DEFAULT '\x0000000000000000000000000000000000000000000000000000000000000000'::bytea NOT NULL,
     CONSTRAINT account_arrears_check CHECK ((arrears >= 0)),
     CONSTRAINT account_held_check CHECK ((held >= 0)),
     CONSTRAINT account_pending_check CHECK ((pending >= 0)),
@@ -335,6 +343,13 @@ COMMENT ON COLUMN public.account.shard IS 'The six highest bits of account_id: t
 --
 
 COMMENT ON COLUMN public.account.waits_for IS 'The number of the snapshot that must be passed before a redemption which waits may be refused.';
+
+
+--
+-- Name: COLUMN account.chain_head; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.account.chain_head IS 'SHA-256 over the head before the last fact and the leaf of that fact.';
 
 
 --
@@ -380,6 +395,34 @@ WITH (fillfactor='50');
 --
 
 COMMENT ON TABLE public.certainty IS 'The number of the newest snapshot, and of the newest one whose ends all positions have reached. Neither goes back.';
+
+
+--
+-- Name: chain_begun; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.chain_begun (
+    account_id uuid NOT NULL,
+    number integer NOT NULL,
+    length integer NOT NULL,
+    head bytea NOT NULL,
+    length_before integer NOT NULL,
+    head_before bytea NOT NULL,
+    accepted bytea NOT NULL,
+    salt bytea,
+    reason text NOT NULL,
+    begun_by text DEFAULT SESSION_USER NOT NULL COLLATE pg_catalog."C",
+    begun_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT chain_begun_number_check CHECK ((number > 0)),
+    CONSTRAINT chain_begun_reason_check CHECK ((TRIM(BOTH FROM reason) <> ''::text))
+);
+
+
+--
+-- Name: TABLE chain_begun; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.chain_begun IS 'Where somebody took over facts that could not be proven, and why; accepted is a salted digest of them.';
 
 
 --
@@ -566,7 +609,10 @@ CREATE TABLE public.fact (
     recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     topic text,
     partition integer,
-    record_offset bigint
+    record_offset bigint,
+    place integer,
+    salt bytea,
+    leaf bytea
 );
 
 
@@ -582,6 +628,27 @@ COMMENT ON TABLE public.fact IS 'Every input event that an account accepted, for
 --
 
 COMMENT ON COLUMN public.fact.topic IS 'Of the record that brought the fact. NULL: it came from the command line, or its person was forgotten.';
+
+
+--
+-- Name: COLUMN fact.place; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.fact.place IS 'Its number in the chain of its account: the order in which facts were committed.';
+
+
+--
+-- Name: COLUMN fact.salt; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.fact.salt IS 'Of the leaf. NULL: taken away when its person was forgotten.';
+
+
+--
+-- Name: COLUMN fact.leaf; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.fact.leaf IS 'SHA-256 over salt, place, and all that the fact says.';
 
 
 --
@@ -982,6 +1049,14 @@ ALTER TABLE ONLY public.certainty
 
 
 --
+-- Name: chain_begun chain_begun_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.chain_begun
+    ADD CONSTRAINT chain_begun_pkey PRIMARY KEY (account_id, number);
+
+
+--
 -- Name: dead_letter dead_letter_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1215,6 +1290,20 @@ CREATE INDEX parked_since ON public.parked USING btree (recorded_at);
 
 
 --
+-- Name: chain_begun chain_begun_append_only; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER chain_begun_append_only BEFORE DELETE OR UPDATE ON public.chain_begun FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+
+--
+-- Name: chain_begun chain_begun_keep_all; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER chain_begun_keep_all BEFORE TRUNCATE ON public.chain_begun FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+
+--
 -- Name: decision decision_append_only; Type: TRIGGER; Schema: public; Owner: -
 --
 
@@ -1323,4 +1412,5 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261202000000'),
     ('20261203000000'),
     ('20261204000000'),
-    ('20261205000000');
+    ('20261205000000'),
+    ('20261207000000');

@@ -12,6 +12,7 @@ from worker.decide.explain import Posting
 from worker.decide.fold import moment_of
 from worker.decide.state import FORMAT, Certainty, Decision, Item, ItemKey, Lot, Moment
 from worker.persist import DeadLetter, Dossier, OutboxRow, Partition, Position, Reading, Route, Snapshot, Terms
+from worker.persist.chain import BEGINNING, AccountChain, Begun, Chain, ChainedFact, Proof, content_of
 from worker.persist.dead_letters import LetterName
 
 ParkedKey = tuple[str, str, str]
@@ -26,6 +27,9 @@ class Account:
 
     row: AccountRow
     facts: dict[FactKey, tuple[datetime, Event]] = field(default_factory=dict)
+    proofs: dict[FactKey, Proof] = field(default_factory=dict)
+    chain: Chain = BEGINNING
+    begun: Begun | None = None
     decisions: dict[FactKey, tuple[datetime, Decision]] = field(default_factory=dict)
     entries: list[tuple[datetime, PostedEntry]] = field(default_factory=list)
     lots: dict[str, Lot] = field(default_factory=dict)
@@ -87,4 +91,11 @@ def dossier_of(tables: Tables, account_id: UUID, known_at: datetime | None = Non
         unfolded=frozenset(
             (fact.source, fact.id) for fact, _ in facts if account.row.fenced and moment_of(fact) not in account.steps
         ),
+        chain=AccountChain(
+            account.chain,
+            [ChainedFact(content_of(fact), account.proofs[fact.source, fact.id], at) for fact, at in facts],
+            account.begun,
+        )
+        if known_at is None
+        else None,
     )

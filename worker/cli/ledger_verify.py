@@ -15,7 +15,7 @@ from worker.cli.output import Format, Output, Pace, show_json, show_lines, tell
 from worker.cli.resuming import Cursor
 
 if TYPE_CHECKING:
-    from worker.persist import Violation
+    from worker.persist import StoreOptions, Violation
     from worker.settings import Settings
 
 
@@ -73,6 +73,7 @@ async def _verify(names: list[str] | None, since: str | None, workers: int, resu
         pace.add(looked.accounts)
     pace.end()
     cursor.end()
+    await _tell_taken_over(settings, options)
     if output is Format.JSON:
         show_json(found)
     elif output is Format.TABLE and not cursor.found:
@@ -81,6 +82,18 @@ async def _verify(names: list[str] | None, since: str | None, workers: int, resu
     if cursor.found:
         tell(f"loyalty: {counted(cursor.found, 'violation')}")
     return cursor.found
+
+
+async def _tell_taken_over(settings: Settings, options: StoreOptions) -> None:
+    """What was taken over though it could not be proven is no finding, and is never silent."""
+    from worker.persist import PostgresStore
+    from worker.persist.link import Link
+
+    async with await PostgresStore.open(settings.postgres.full_dsn(), options) as store, store.connection() as connection:
+        for row in await Link(connection).fetch("taken_over"):
+            accounts = counted(row["accounts"], "account goes", "accounts go")
+            when = f"{row['first_at']:%Y-%m-%d} to {row['last_at']:%Y-%m-%d}"
+            tell(f"loyalty: {accounts} on from facts that {row['begun_by']} took over unproven ({when}): {row['reason']}")
 
 
 async def _compare(output: Format) -> int:

@@ -7,14 +7,16 @@ goes on after the last account that is there.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from worker.decide.change import AccountChange
 from worker.decide.state import Certainty
 from worker.persist.accounts import columns
+from worker.persist.chain import Begun
 from worker.persist.dossiers import ACCOUNTS_AT_ONCE, of_accounts
 from worker.persist.kafka import NIL
 from worker.persist.link import Link, snapshot, translated
@@ -36,6 +38,7 @@ AS_IT_STANDS: Final = (
     "dead_letter",
     "erasure",
     "announced",
+    "chain_begun",
 )
 FROM_FACTS: Final = ("fact", "decision")
 _CHUNKS_WAITING: Final = 16
@@ -111,9 +114,15 @@ class Transfer:
                 yield Group(found, rows)
                 self.after = ids[-1]
 
-    async def write(self, group: Group, changes: Sequence[AccountChange]) -> list[Dossier]:
-        """Write a group in one transaction, its facts and decisions as they were recorded; returns what is there then."""
+    async def write(
+        self, group: Group, changes: Sequence[AccountChange], begun: Mapping[UUID, Begun] = MappingProxyType({})
+    ) -> list[Dossier]:
+        """Write a group in one transaction, its facts and decisions as they were recorded, with their chains; returns what is
+        there then. `begun`: chains that begin anew."""
         async with self._target.batch() as batch:
+            for dossier in group.dossiers:
+                if dossier.chain is not None:
+                    batch.carry_on(dossier.account_id, dossier.chain.chain, begun.get(dossier.account_id))
             won = await batch.compare_and_set(changes)
             if len(won) != len(changes):
                 raise TargetUsedError("somebody else writes into the database that is being built")
