@@ -185,6 +185,41 @@ $$;
 
 
 --
+-- Name: publish_seal(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.publish_seal() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    -- A ledger that is built elsewhere takes its seals over as they stand; they were published.
+    IF NEW.epoch <> (SELECT s.epoch FROM ledger_state s) THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO outbox (account_id, version, ordinal, topic, key, value, epoch, program, effective_at)
+    VALUES (
+        md5('ledger digest ' || NEW.program)::uuid, NEW.number, 0, 'loyalty.ledger-digest', convert_to(NEW.program, 'UTF8'),
+        convert_to(json_strip_nulls(json_build_object(
+            'program', NEW.program,
+            'kind', 'seal',
+            'period', to_char(NEW.sealed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+            'number', NEW.number,
+            'epoch', NEW.epoch,
+            'accounts', NEW.accounts,
+            'entries', NEW.facts,
+            'root', encode(NEW.root, 'hex'),
+            'digest', encode(NEW.digest, 'hex'),
+            'previous', encode(NEW.previous, 'hex')
+        ))::text, 'UTF8'),
+        NEW.epoch, NEW.program, NEW.sealed_at
+    );
+    RETURN NULL;
+END
+$$;
+
+
+--
 -- Name: refuse_change(); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -935,6 +970,37 @@ CREATE TABLE public.schema_migrations (
 
 
 --
+-- Name: seal; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.seal (
+    program text NOT NULL COLLATE pg_catalog."C",
+    number integer NOT NULL,
+    sealed_at timestamp with time zone NOT NULL,
+    epoch integer NOT NULL,
+    accounts bigint NOT NULL,
+    facts bigint NOT NULL,
+    root bytea NOT NULL,
+    previous bytea,
+    digest bytea NOT NULL,
+    sealed_by text DEFAULT SESSION_USER NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT seal_accounts_check CHECK ((accounts >= 0)),
+    CONSTRAINT seal_check CHECK (((number = 1) = (previous IS NULL))),
+    CONSTRAINT seal_digest_check CHECK ((octet_length(digest) = 32)),
+    CONSTRAINT seal_facts_check CHECK ((facts >= 0)),
+    CONSTRAINT seal_number_check CHECK ((number > 0)),
+    CONSTRAINT seal_root_check CHECK ((octet_length(root) = 32))
+);
+
+
+--
+-- Name: TABLE seal; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.seal IS 'The Merkle root over the heads of all chains of a program at an instant; digest is over the row and previous.';
+
+
+--
 -- Name: snapshot; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1209,6 +1275,30 @@ ALTER TABLE ONLY public.schema_migrations
 
 
 --
+-- Name: seal seal_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.seal
+    ADD CONSTRAINT seal_pkey PRIMARY KEY (program, number);
+
+
+--
+-- Name: seal seal_program_digest_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.seal
+    ADD CONSTRAINT seal_program_digest_key UNIQUE (program, digest);
+
+
+--
+-- Name: seal seal_program_previous_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.seal
+    ADD CONSTRAINT seal_program_previous_key UNIQUE (program, previous);
+
+
+--
 -- Name: snapshot snapshot_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1367,6 +1457,27 @@ CREATE TRIGGER program_terms_register BEFORE INSERT ON public.program_terms FOR 
 
 
 --
+-- Name: seal seal_append_only; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER seal_append_only BEFORE DELETE OR UPDATE ON public.seal FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+
+--
+-- Name: seal seal_keep_all; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER seal_keep_all BEFORE TRUNCATE ON public.seal FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+
+--
+-- Name: seal seal_published; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER seal_published AFTER INSERT ON public.seal FOR EACH ROW EXECUTE FUNCTION public.publish_seal();
+
+
+--
 -- Name: terms_approval terms_approval_append_only; Type: TRIGGER; Schema: public; Owner: -
 --
 
@@ -1378,6 +1489,14 @@ CREATE TRIGGER terms_approval_append_only BEFORE DELETE OR UPDATE ON public.term
 --
 
 CREATE TRIGGER terms_approval_keep_all BEFORE TRUNCATE ON public.terms_approval FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+
+--
+-- Name: seal seal_program_previous_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.seal
+    ADD CONSTRAINT seal_program_previous_fkey FOREIGN KEY (program, previous) REFERENCES public.seal(program, digest);
 
 
 --
@@ -1413,4 +1532,5 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261203000000'),
     ('20261204000000'),
     ('20261205000000'),
-    ('20261207000000');
+    ('20261207000000'),
+    ('20261207000001');

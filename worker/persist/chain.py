@@ -193,11 +193,7 @@ def _of_facts(facts: Sequence[ChainedFact], begin: Chain, chain: Chain, *, erase
 
 def _of_whole(facts: Sequence[ChainedFact], begin: Chain, chain: Chain) -> Iterator[Fault]:
     """Of facts that are each what was chained: where they lead to, and when they came, which is under no leaf."""
-    head = begin.head
-    for fact in facts:
-        assert fact.proof.leaf is not None
-        head = _joined(head, fact.proof.leaf)
-    if head != chain.head:
+    if head_of(begin, [fact.proof.leaf for fact in facts if fact.proof.leaf is not None]) != chain.head:
         why = "the head, or facts with their proofs, were rewritten"
         yield Fault(HEAD, f"{chain.length} facts do not lead to the head that the account has: {why}")
     for fact, after in pairwise(facts):
@@ -233,6 +229,14 @@ def _is_as_chained(fact: ChainedFact, place: int, *, erased: bool) -> bool:
 def leaf_of(place: int, salt: bytes, content: Content) -> bytes:
     """The commitment to a fact at a place, 32 bytes."""
     return sha256(b"".join((_LEAF, salt, _PLACE(place), _encoded(content)))).digest()
+
+
+def head_of(begin: Chain, leaves: Iterable[bytes]) -> bytes:
+    """The head of a chain that goes on with these leaves."""
+    head = begin.head
+    for leaf in leaves:
+        head = _joined(head, leaf)
+    return head
 
 
 def _joined(head: bytes, leaf: bytes) -> bytes:

@@ -39,6 +39,7 @@ AS_IT_STANDS: Final = (
     "erasure",
     "announced",
     "chain_begun",
+    "seal",
 )
 FROM_FACTS: Final = ("fact", "decision")
 _CHUNKS_WAITING: Final = 16
@@ -94,11 +95,12 @@ class Transfer:
     async def _take_over(self, source: Link, target: Link) -> None:
         """Positions and all else as of one moment: facts are read later, and what is read from Kafka again is known then."""
         (ledger,) = await source.fetch("transfer_ledger")
+        # First: by their epoch it is known that seals were published.
+        await target.execute("transfer_epoch", ledger["epoch"] + 1, ledger["key_check"])
         for table in AS_IT_STANDS:
             await _pour(source.connection, target.connection, table)
         if letters := await source.fetch("transfer_waiting_letters"):
             await target.execute("transfer_queue_letters", *columns([tuple(row) for row in letters]))
-        await target.execute("transfer_epoch", ledger["epoch"] + 1, ledger["key_check"])
         await target.execute("transfer_watermark", ledger["watermark"])
         await target.execute("transfer_certainty", ledger["passed"], ledger["current"])
         await target.execute("transfer_mark", MARK, self._name)

@@ -31,6 +31,8 @@ AWAITS: Final = "awaits_refold"
 ENTRIES: Final = "refold_of_facts_is_posted"
 FENCED: Final = "fenced"
 FACTS_READ: Final = "facts_can_be_read"
+SEALED: Final = "chains_go_on_from_the_seal"
+SEALS_KEPT: Final = "seals_are_kept"
 AS_SENT: Final = "facts_are_as_sent"
 FROM_RECORD: Final = "facts_came_in_a_record"
 ARRIVED: Final = "records_came_to_something"
@@ -59,6 +61,8 @@ _CURES: Final = {
     AS_CHAINED: _NOT_AS_COMMITTED,
     COMPLETE: _NOT_AS_COMMITTED,
     HEAD: _NOT_AS_COMMITTED,
+    SEALED: "after `loyalty ledger restored`: take a file from before the backup; else " + _NOT_AS_COMMITTED,
+    SEALS_KEPT: "the database is another one than was sealed, or somebody who owns it wrote seals: find out who could",
     AS_SENT: _NOT_BY_A_WORKER,
     FROM_RECORD: _NOT_BY_A_WORKER,
     ARRIVED: "a fact or a dead letter was removed, or a position moved by hand: find out who could (db/roles.sql); send it again",
