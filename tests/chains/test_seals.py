@@ -142,6 +142,23 @@ async def test_facts_removed_together_with_their_chain_are_told_by_the_seal(ledg
     assert found.startswith(f"chains_go_on_from_the_seal: {account}: ")
 
 
+async def test_a_beginning_that_is_not_linked_to_what_was_before_stands_for_nothing(ledger: Ledger) -> None:
+    """The worker's login may write beginnings, but none that leads to a head which was sealed."""
+    await ledger.deliver(life())
+    account = ledger.person()
+    _, lines = await _sealed(ledger)
+    chain = await ledger.sql.fetchrow("SELECT chain_length, chain_head FROM account WHERE account_id = $1", account)
+    facts = await _facts(ledger, account)
+    await _rewrite(ledger, account, [facts[1], facts[0], *facts[2:]])
+    await ledger.sql.execute(
+        "INSERT INTO chain_begun (account_id, number, length, head, length_before, head_before, accepted, reason) "
+        "VALUES ($1, 1, $2, $3, $2, $3, '', 'because')",
+        *(account, *chain),
+    )
+    (found,), _ = await _against(ledger, lines)
+    assert found.startswith(f"chains_go_on_from_the_seal: {account}: ")
+
+
 async def test_an_account_that_is_gone_is_told(ledger: Ledger) -> None:
     await ledger.deliver(life())
     _, lines = await _sealed(ledger)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from worker.decide.change import FORGOTTEN, NOTHING, AccountChange, AccountRow, History, Loaded, StoredStep, Wanted
 from worker.decide.state import CLOCK_RANK, FORMAT, Decision, Moment, awaited_by, blank
-from worker.persist.chain import Chain, Chains
+from worker.persist.chain import Begun, Chain, Chains
 from worker.persist.encoding import (
     Row,
     Unreadable,
@@ -52,6 +52,12 @@ def account_row(row: Row, unreadable: Unreadable) -> AccountRow:
 def chain_of(row: Row) -> Chain:
     """The chain of a row of `account`."""
     return Chain(row["chain_length"], row["chain_head"])
+
+
+def begun_of(row: Row) -> Begun:
+    """A row of `chain_begun`."""
+    before, chain = Chain(row["length_before"], row["head_before"]), Chain(row["length"], row["head"])
+    return Begun(row["number"], before, row["accepted"], row["salt"], row["reason"], chain)
 
 
 async def load(

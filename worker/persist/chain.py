@@ -118,6 +118,11 @@ class Begun:
     reason: str
     chain: Chain
 
+    @property
+    def is_linked(self) -> bool:
+        """Whether the chain begins with what it should: the chain before, what was taken over, and why."""
+        return self.chain.head == _begun_head(self.before, self.accepted, self.reason)
+
 
 @dataclass(frozen=True, slots=True)
 class AccountChain:
@@ -165,7 +170,7 @@ class AccountChain:
                 yield Fault(AS_CHAINED, "the salt of what was taken over is gone, though nobody was forgotten")
         elif _accepted(taken_over, begun.salt) != begun.accepted:
             yield Fault(AS_CHAINED, f"the facts up to place {begun.chain.length} are not those that were taken over")
-        if begun.chain.head != _begun_head(begun.before, begun.accepted, begun.reason):
+        if not begun.is_linked:
             yield Fault(HEAD, "what the chain begins with was rewritten")
 
 

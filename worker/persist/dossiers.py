@@ -11,8 +11,8 @@ from uuid import UUID
 from worker.decide.change import nameless
 from worker.decide.lot_name import lot_name
 from worker.decide.state import FORMAT
-from worker.persist.accounts import account_row, by_account, chain_of
-from worker.persist.chain import BEGINNING, AccountChain, Begun, Chain, ChainedFact, Content, Proof
+from worker.persist.accounts import account_row, begun_of, by_account, chain_of
+from worker.persist.chain import BEGINNING, AccountChain, ChainedFact, Content, Proof
 from worker.persist.encoding import Row, Unreadable, decision_of, entry_of, event_of, item_of, lot_of, posting_of
 from worker.persist.kafka import NIL
 from worker.persist.link import Link, snapshot
@@ -64,7 +64,7 @@ async def of_accounts(link: Link, group: Sequence[UUID], known_at: datetime | No
     fenced = [account_id for account_id, head in heads.items() if head.fenced is not None]
     unfolded = by_account(await link.fetch("unfolded_facts", fenced)) if fenced else {}
     lots = by_account(await link.fetch("all_lots", group))
-    begun = {row["account_id"]: _begun_of(row) for row in await link.fetch("chains_begun", group)}
+    begun = {row["account_id"]: begun_of(row) for row in await link.fetch("chains_begun", group)}
     items = by_account(await link.fetch("all_items", group))
 
     def readable(rows: Mapping[UUID, Sequence[Row]], account_id: UUID) -> Sequence[Row]:
@@ -109,8 +109,3 @@ def _chained(row: Row) -> ChainedFact:
     return ChainedFact(
         Content(*(row[name] for name in Content._fields)), Proof(row["place"], row["salt"], row["leaf"]), row["recorded_at"]
     )
-
-
-def _begun_of(row: Row) -> Begun:
-    before, chain = Chain(row["length_before"], row["head_before"]), Chain(row["length"], row["head"])
-    return Begun(row["number"], before, row["accepted"], row["salt"], row["reason"], chain)

@@ -7,7 +7,7 @@ rewritten.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -15,7 +15,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
-from worker.persist.accounts import by_account
+from worker.persist.accounts import begun_of, by_account
 from worker.persist.chain import BEGINNING, Chain, head_of
 from worker.persist.link import Link, translated
 from worker.persist.queries import SQL
@@ -153,16 +153,22 @@ async def kept(link: Link, program: str, number: int) -> list[Seal]:
     return [Seal(*row) for row in await link.fetch("seals", program, number)]
 
 
-async def heads_at(link: Link, lengths: dict[UUID, int]) -> dict[UUID, bytes | None]:
-    """What facts make of the head of each account's chain at a length; None: there are not so many."""
+async def heads_at(link: Link, lengths: Mapping[UUID, int]) -> dict[UUID, list[bytes]]:
+    """What facts make of the head of each account's chain at a length: one for each beginning that it had up to there; none where
+    there are not so many facts."""
     leaves = by_account(await link.fetch("leaves", list(lengths)))
     begun = by_account(await link.fetch("beginnings", list(lengths)))
-    found: dict[UUID, bytes | None] = {}
+    found: dict[UUID, list[bytes]] = {}
     for account_id, length in lengths.items():
-        earlier = [Chain(row["length"], row["head"]) for row in begun.get(account_id, ()) if row["length"] <= length]
-        begin = max(earlier, default=BEGINNING)
-        wanted = [row for row in leaves.get(account_id, ()) if begin.length < row["place"] <= length]
-        places: Sequence[int] = [row["place"] for row in wanted]
-        gapless = places == list(range(begin.length + 1, length + 1))
-        found[account_id] = head_of(begin, [row["leaf"] for row in wanted]) if gapless else None
+        beginnings = [each.chain for each in map(begun_of, begun.get(account_id, ())) if each.is_linked]
+        of_account = [(row["place"], row["leaf"]) for row in leaves.get(account_id, ())]
+        heads = (_head_at(begin, of_account, length) for begin in (BEGINNING, *beginnings))
+        found[account_id] = [head for head in heads if head is not None]
     return found
+
+
+def _head_at(begin: Chain, leaves: Sequence[tuple[int, bytes]], length: int) -> bytes | None:
+    wanted = [(place, leaf) for place, leaf in leaves if begin.length < place <= length]
+    if begin.length > length or [place for place, _ in wanted] != list(range(begin.length + 1, length + 1)):
+        return None
+    return head_of(begin, [leaf for _, leaf in wanted])

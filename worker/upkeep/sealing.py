@@ -175,7 +175,7 @@ class AgainstFile:
         wanted: dict[UUID, int] = {account.account_id: chain.length for account, chain in group}
         heads = await seals.heads_at(link, wanted) if wanted else {}
         for account, chain in group:
-            if heads[account.account_id] == chain.head:
+            if chain.head in heads[account.account_id]:
                 continue
             if account.erased:
                 self.erased += 1

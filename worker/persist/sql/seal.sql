@@ -41,4 +41,6 @@ WHERE account_id = ANY($1::uuid[]) AND place IS NOT NULL AND leaf IS NOT NULL
 ORDER BY account_id, place;
 
 -- name: beginnings
-SELECT account_id, length, head FROM chain_begun WHERE account_id = ANY($1::uuid[]);
+SELECT account_id, number, length, head, length_before, head_before, accepted, salt, reason
+FROM chain_begun
+WHERE account_id = ANY($1::uuid[]);
