@@ -43,15 +43,13 @@ FROM (
 WHERE f.account_id = w.account_id AND f.source = w.source AND f.id = w.id;
 UPDATE fact SET leaf = sha256(
     convert_to(E'loyalty leaf 1\n', 'UTF8') || salt || int8send(place)
-    || int4send(octet_length(source)) || int4send(octet_length(id)) || int4send(octet_length(type))
-    || int4send(coalesce(octet_length(program), -1)) || int4send(coalesce(octet_length(order_id), -1))
-    || int4send(octet_length(digest)) || int4send(octet_length(body))
-    || int4send(coalesce(octet_length(traceparent), -1)) || int4send(coalesce(octet_length(topic), -1))
-    || int8send((extract(epoch FROM business_at) * 1000000)::bigint) || int2send(rank)
-    || int4send(coalesce(partition, -1)) || int8send(coalesce(record_offset, -1))
-    || convert_to(source, 'UTF8') || convert_to(id, 'UTF8') || convert_to(type, 'UTF8')
-    || convert_to(coalesce(program, ''), 'UTF8') || convert_to(coalesce(order_id, ''), 'UTF8') || digest || body
-    || convert_to(coalesce(traceparent, ''), 'UTF8') || convert_to(coalesce(topic, ''), 'UTF8')
+    || convert_to(source, 'UTF8') || '\x00' || convert_to(id, 'UTF8') || '\x00' || convert_to(type, 'UTF8') || '\x00'
+    || convert_to((extract(epoch FROM business_at) * 1000000)::bigint::text, 'UTF8') || '\x00' || convert_to(rank::text, 'UTF8')
+    || '\x00' || convert_to(coalesce('=' || program, ''), 'UTF8') || '\x00' || convert_to(coalesce('=' || order_id, ''), 'UTF8')
+    || '\x00' || convert_to(coalesce('=' || traceparent, ''), 'UTF8') || '\x00' || convert_to(coalesce('=' || topic, ''), 'UTF8')
+    || '\x00' || convert_to(coalesce('=' || partition, ''), 'UTF8') || '\x00'
+    || convert_to(coalesce('=' || record_offset, ''), 'UTF8') || '\x00' || convert_to(encode(digest, 'hex'), 'UTF8') || '\x00'
+    || body
 );
 ALTER TABLE fact ENABLE TRIGGER fact_append_only;
 DO $$

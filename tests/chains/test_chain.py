@@ -22,6 +22,7 @@ from worker.persist.chain import (
     chained,
     content_of,
     leaf_of,
+    salts,
 )
 
 LENGTH = 6
@@ -33,7 +34,7 @@ def chain_of(count: int = LENGTH) -> AccountChain:
     chain, kept = BEGINNING, list[ChainedFact]()
     for number in range(0, count, 2):
         contents = [content_of(fact(each, f"order-{each}")) for each in range(number, min(number + 2, count))]
-        chain, proofs = chained(chain, contents)
+        chain, proofs = chained(chain, contents, salts())
         at = T0 + timedelta(seconds=number)
         kept += [ChainedFact(content, proof, at) for content, proof in zip(contents, proofs, strict=True)]
     return AccountChain(chain, kept)
@@ -186,6 +187,8 @@ def test_every_column_of_a_fact_is_under_its_leaf(field: str) -> None:
     [
         ({"source": "ab", "id": "c"}, {"source": "a", "id": "bc"}),
         ({"program": None}, {"program": ""}),
+        ({"topic": "t=1", "partition": None}, {"topic": "t", "partition": 1}),
+        ({"digest": b"", "body": b"\0"}, {"digest": b"\0", "body": b""}),
         ({"order_id": "x", "program": None}, {"order_id": None, "program": "x"}),
         ({"digest": b"ab", "body": b"c"}, {"digest": b"a", "body": b"bc"}),
         ({"traceparent": "t", "topic": None}, {"traceparent": None, "topic": "t"}),
@@ -198,7 +201,7 @@ def test_no_two_facts_have_the_same_bytes_under_the_leaf(one: dict[str, Any], ot
 
 def test_a_leaf_cannot_be_guessed_without_its_salt() -> None:
     content = content_of(fact(1))
-    proofs = [chained(BEGINNING, [content])[1][0] for _ in range(2)]
+    proofs = [chained(BEGINNING, [content], salts())[1][0] for _ in range(2)]
     assert proofs[0].leaf != proofs[1].leaf
     assert len({proof.salt for proof in proofs}) == 2
 
@@ -225,7 +228,7 @@ def _begun(account: AccountChain) -> AccountChain:
 def test_what_was_taken_over_is_sound_and_goes_on() -> None:
     account = _begun(_with(chain_of(), 4, body=b"{}"))
     assert _told(account) == []
-    chain, (proof,) = chained(account.chain, [content_of(fact(7))])
+    chain, (proof,) = chained(account.chain, [content_of(fact(7))], salts())
     later = ChainedFact(content_of(fact(7)), proof, T0 + timedelta(days=1))
     longer = replace(account, chain=chain, facts=[*account.facts, later])
     assert _told(longer) == []

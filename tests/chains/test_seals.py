@@ -13,7 +13,7 @@ import pytest
 from contracts.events import TOPICS_OUT
 from tests.erasure.conftest import DAY, PERSON, PROGRAM, T0, Ledger, erasure, life, sent
 from worker.persist import PostgresStore, StoreOptions
-from worker.persist.chain import BEGINNING, ChainedFact, chained
+from worker.persist.chain import BEGINNING, ChainedFact, chained, salts
 from worker.persist.seals import MerkleTree, Seal
 from worker.upkeep.sealing import AgainstFile, SealFileError, seal, to_line
 
@@ -74,7 +74,7 @@ async def _by_hand(ledger: Ledger, table: str, statement: str, *values: Any) -> 
 
 async def _rewrite(ledger: Ledger, account: UUID, facts: Sequence[ChainedFact]) -> None:
     """These facts, with a chain that is as it should be."""
-    chain, proofs = chained(BEGINNING, [fact.content for fact in facts])
+    chain, proofs = chained(BEGINNING, [fact.content for fact in facts], salts())
     await ledger.sql.execute("ALTER TABLE fact DISABLE TRIGGER USER")
     for fact, proof in zip(facts, proofs, strict=True):
         name = (account, fact.content.source, fact.content.id)

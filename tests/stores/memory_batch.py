@@ -26,7 +26,7 @@ from worker.persist import (
     PositionLostError,
     Route,
 )
-from worker.persist.chain import Begun, chained, content_of
+from worker.persist.chain import Begun, chained, content_of, salts
 from worker.persist.dead_letters import LetterName, by_name
 from worker.persist.encoding import cloudevents_headers
 
@@ -260,7 +260,7 @@ class MemoryBatch:
         if c.account_id in self._begun:
             account.begun = self._begun[c.account_id]
             account.chain = account.begun.chain
-        account.chain, proofs = chained(account.chain, [content_of(fact) for fact in c.facts])
+        account.chain, proofs = chained(account.chain, [content_of(fact) for fact in c.facts], salts())
         account.proofs.update(zip(((fact.source, fact.id) for fact in c.facts), proofs, strict=True))
         account.decisions.update({(decision.source, decision.id): (now, decision) for decision in c.decisions})
         account.entries.extend((now, posted) for posted in c.entries)

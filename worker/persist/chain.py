@@ -29,6 +29,7 @@ from worker.decide.errors import Defect
 NO_ORIGIN: Final = (None, None, None)
 """Topic, partition and offset of what came in no record."""
 SALT_BYTES: Final = 16
+SALTS_AT_ONCE: Final = 64
 MOVED_MAX: Final = 100
 """Among so many facts that are not what was chained it is looked for those that changed places."""
 CHAINED: Final = "facts_are_in_the_chain"
@@ -36,15 +37,14 @@ AS_CHAINED: Final = "facts_are_as_chained"
 COMPLETE: Final = "chain_is_complete"
 HEAD: Final = "chain_leads_to_its_head"
 
-_LEAF: Final = b"loyalty leaf 1\n"
-_HEAD: Final = b"loyalty head 1\n"
+# Begun once, for the library takes longer to begin a hash than to hash what is in one.
+_LEAF: Final = sha256(b"loyalty leaf 1\n")
+_HEAD: Final = sha256(b"loyalty head 1\n")
 _ACCEPTED: Final = b"loyalty accepted 1\n"
 _BEGUN: Final = b"loyalty begun 1\n"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_NUMBERS: Final = Struct(">9iqhiq").pack
 _PLACE: Final = Struct(">q").pack
-_NONE: Final = -1
 
 
 class Chain(NamedTuple):
@@ -233,7 +233,9 @@ def _is_as_chained(fact: ChainedFact, place: int, *, erased: bool) -> bool:
 
 def leaf_of(place: int, salt: bytes, content: Content) -> bytes:
     """The commitment to a fact at a place, 32 bytes."""
-    return sha256(b"".join((_LEAF, salt, _PLACE(place), _encoded(content)))).digest()
+    leaf = _LEAF.copy()
+    leaf.update(b"".join((salt, _PLACE(place), _encoded(content))))
+    return leaf.digest()
 
 
 def head_of(begin: Chain, leaves: Iterable[bytes]) -> bytes:
@@ -245,7 +247,9 @@ def head_of(begin: Chain, leaves: Iterable[bytes]) -> bytes:
 
 
 def _joined(head: bytes, leaf: bytes) -> bytes:
-    return sha256(_HEAD + head + leaf).digest()
+    joined = _HEAD.copy()
+    joined.update(head + leaf)
+    return joined.digest()
 
 
 def _accepted(facts: Iterable[ChainedFact], salt: bytes) -> bytes:
@@ -261,44 +265,40 @@ def _begun_head(before: Chain, accepted: bytes, reason: str) -> bytes:
 
 
 def _encoded(content: Content) -> bytes:
-    """Every field in one way only: the lengths of the texts (-1: NULL), the numbers, and the texts."""
-    texts = (
-        content.source.encode(),
-        content.id.encode(),
-        content.type.encode(),
-        content.program.encode() if content.program is not None else None,
-        content.order_id.encode() if content.order_id is not None else None,
-        content.digest,
-        content.body,
-        content.traceparent.encode() if content.traceparent is not None else None,
-        content.topic.encode() if content.topic is not None else None,
+    """Every field in one way only: texts and numbers, each with a zero byte behind it, which no text of Postgres has in it; what
+    may be NULL is nothing then, and has "=" before it if it is not; the body is the rest."""
+    source, id_, type_, business_at, rank, program, order_id, digest, body, traceparent, topic, partition, record_offset = content
+    at = (business_at - _EPOCH) // _MICROSECOND
+    about = (
+        f"{source}\0{id_}\0{type_}\0{at}\0{rank}\0"
+        f"{'' if program is None else '=' + program}\0{'' if order_id is None else '=' + order_id}\0"
+        f"{'' if traceparent is None else '=' + traceparent}\0{'' if topic is None else '=' + topic}\0"
+        f"{'' if partition is None else f'={partition}'}\0{'' if record_offset is None else f'={record_offset}'}\0"
+        f"{digest.hex()}\0"
     )
-    numbers = _NUMBERS(
-        *[_NONE if text is None else len(text) for text in texts],
-        (content.business_at - _EPOCH) // _MICROSECOND,
-        content.rank,
-        _NONE if content.partition is None else content.partition,
-        _NONE if content.record_offset is None else content.record_offset,
-    )
-    return b"".join((numbers, *[text for text in texts if text is not None]))
+    return about.encode() + body
 
 
 def content_of(fact: Event) -> Content:
     """What is kept of a fact."""
-    return Content(
-        *(fact.source, fact.id, fact.type, fact.time, fact.rank, fact.program, fact.order_id, fact.digest, fact.body),
-        *(fact.traceparent, *(fact.origin or NO_ORIGIN)),
-    )
+    said = (fact.source, fact.id, fact.type, fact.time, fact.rank, fact.program, fact.order_id, fact.digest, fact.body)
+    return Content._make((*said, fact.traceparent, *(fact.origin or NO_ORIGIN)))
 
 
-def chained(chain: Chain, facts: Sequence[Content]) -> tuple[Chain, list[Proof]]:
+def salts() -> Iterator[bytes]:
+    """Random salts; the system is asked for many at once."""
+    while True:
+        many = os.urandom(SALT_BYTES * SALTS_AT_ONCE)
+        for place in range(0, len(many), SALT_BYTES):
+            yield many[place : place + SALT_BYTES]
+
+
+def chained(chain: Chain, facts: Sequence[Content], new_salts: Iterator[bytes]) -> tuple[Chain, list[Proof]]:
     """The chain with these facts behind it, and what each of them is checked with."""
     place, head = chain
     proofs: list[Proof] = []
-    salts = os.urandom(SALT_BYTES * len(facts)) if facts else b""
-    for number, content in enumerate(facts):
+    for content, salt in zip(facts, new_salts, strict=False):
         place += 1
-        salt = salts[SALT_BYTES * number : SALT_BYTES * (number + 1)]
         leaf = leaf_of(place, salt, content)
         head = _joined(head, leaf)
         proofs.append(Proof(place, salt, leaf))
@@ -320,6 +320,7 @@ class Chains:
         self._at_hand: dict[UUID, tuple[int, Chain]] = {}
         self._begun: dict[UUID, Begun] = {}
         self._grown: dict[UUID, Grown] = {}
+        self._salts = salts()
 
     def read(self, account_id: UUID, revision: int, chain: Chain) -> None:
         """Notes the chain of an account as it was read."""
@@ -342,7 +343,7 @@ class Chains:
         begun = self._begun.get(change.account_id)
         before = begun.chain if begun is not None else self._at_hand.get(change.account_id, (0, BEGINNING))[1]
         contents = [content_of(fact) for fact in change.facts]
-        chain, proofs = chained(before, contents)
+        chain, proofs = chained(before, contents, self._salts) if contents else (before, [])
         self._grown[change.account_id] = Grown(chain, list(zip(contents, proofs, strict=True)), begun)
         return chain
 
