@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from contracts.events import DLQ_SUFFIX, TOPICS_IN, TOPICS_OUT
+from contracts.events import DLQ_SUFFIX, TOPICS_IN, TOPICS_OUT, Published
 from contracts.events.dead_letter import (
     HEADER_DETAIL,
     HEADER_ERROR,
@@ -20,6 +20,7 @@ _SCHEMAS: Final = "./events/schemas/"
 _BINARY: Final = "application/json"
 _STRUCTURED: Final = "application/cloudevents+json"
 _KEY_IN: Final = {"type": "string", "description": "Order id or member id, or none: any keying gives the same ledger."}
+_KEY_PROGRAM: Final = {"type": "string", "description": "program"}
 _KEY_OUT: Final = {"type": "string", "pattern": "^[^:]+:.+$", "description": "program:member_id"}
 _KEY_DLQ: Final = {"description": "The record's own key, byte for byte; of an event that was kept before, its order id."}
 _VALUE_DLQ: Final = """\
@@ -50,8 +51,10 @@ def asyncapi_document(version: str) -> Document:
         listed = [message for name in types for message in (name, f"{name}.structured")]
         _add(channels, operations, topic, "receive", listed, "Read from commerce systems.")
     for topic in TOPICS_OUT:
-        messages[topic] = _binary(topic, _KEY_OUT)
-        _add(channels, operations, topic, "send", [topic], "Written for subscribers, in order of version per account.")
+        of_an_account = issubclass(TOPICS_OUT[topic], Published)
+        messages[topic] = _binary(topic, _KEY_OUT if of_an_account else _KEY_PROGRAM)
+        order = "of version per account" if of_an_account else "of number per program"
+        _add(channels, operations, topic, "send", [topic], f"Written for subscribers, in order {order}.")
     messages["dead-letter"] = _dead_letter()
     for topic in TOPICS_IN:
         _add(channels, operations, topic + DLQ_SUFFIX, "send", ["dead-letter"], f"Records of {topic} that break the contract.")

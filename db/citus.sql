@@ -17,6 +17,7 @@ SELECT create_distributed_table('lot', 'account_id', colocate_with => 'account')
 SELECT create_distributed_table('item', 'account_id', colocate_with => 'account');
 SELECT create_distributed_table('step', 'account_id', colocate_with => 'account');
 SELECT create_distributed_table('outbox', 'account_id', colocate_with => 'account');
+SELECT create_distributed_table('chain_begun', 'account_id', colocate_with => 'account');
 SELECT create_distributed_table('erasure', 'account_id', colocate_with => 'account');
 
 SELECT create_distributed_table('order_route', 'order_id', colocate_with => 'none');

@@ -171,7 +171,7 @@ FROM (
     UNION SELECT account_id, 'a lot' FROM lot
     UNION SELECT account_id, 'an item' FROM item
     UNION SELECT account_id, 'a step' FROM step
-    UNION SELECT account_id, 'a message' FROM outbox WHERE headers IS NULL
+    UNION SELECT account_id, 'a message' FROM outbox WHERE headers IS NULL AND topic <> 'loyalty.ledger-digest'
 ) r
 WHERE NOT EXISTS (SELECT FROM account a WHERE a.account_id = r.account_id);
 

@@ -2,6 +2,7 @@
 --   loyalty_owner   owns the tables; for migrations. Nobody logs in with it day to day.
 --   loyalty_worker  what `loyalty run` needs: adds to the ledger, and cannot change or remove what stands there.
 --   loyalty_terms   registers and approves terms, a login for each person who answers for them; the worker only reads terms.
+--   loyalty_sealer  adds seals; reads who has an account and how far its chain goes, and nothing of what people did.
 --   loyalty_reader  reads all of it: statements, verify, reports.
 -- They cannot log in themselves: CREATE ROLE points_prod LOGIN PASSWORD '...' IN ROLE loyalty_worker;
 DO $$
@@ -9,7 +10,7 @@ DECLARE
     wanted text;
     found record;
 BEGIN
-    FOREACH wanted IN ARRAY ARRAY['loyalty_owner', 'loyalty_worker', 'loyalty_terms', 'loyalty_reader'] LOOP
+    FOREACH wanted IN ARRAY ARRAY['loyalty_owner', 'loyalty_worker', 'loyalty_terms', 'loyalty_sealer', 'loyalty_reader'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
             BEGIN
                 EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
@@ -34,6 +35,7 @@ BEGIN
     ALTER FUNCTION terms_begin_at(bytea) OWNER TO loyalty_owner;
     ALTER FUNCTION terms_need_approval(text, timestamptz) OWNER TO loyalty_owner;
     ALTER FUNCTION register_terms() OWNER TO loyalty_owner;
+    ALTER FUNCTION publish_seal() OWNER TO loyalty_owner;
     ALTER FUNCTION erase_account(uuid, uuid, text[], text[], bytea[], bytea[]) OWNER TO loyalty_owner;
     ALTER FUNCTION without_person(text, jsonb) OWNER TO loyalty_owner;
     ALTER FUNCTION kept_part(jsonb, jsonb) OWNER TO loyalty_owner;
@@ -41,15 +43,19 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, loyalty_worker, loyalty_terms, loyalty_reader;
-GRANT USAGE ON SCHEMA public TO loyalty_worker, loyalty_terms, loyalty_reader;
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, loyalty_worker, loyalty_terms, loyalty_sealer, loyalty_reader;
+GRANT USAGE ON SCHEMA public TO loyalty_worker, loyalty_terms, loyalty_sealer, loyalty_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO loyalty_worker, loyalty_terms, loyalty_reader;
 
 -- Added to, never changed.
 GRANT INSERT ON fact, decision, entry, dead_letter TO loyalty_worker;
 -- The other columns are the database's own word: whose login it was, when, and whether another one has to approve it.
+GRANT INSERT (account_id, number, length, head, length_before, head_before, accepted, salt, reason) ON chain_begun TO loyalty_worker;
 GRANT INSERT (body, file_digest, reason) ON program_terms TO loyalty_terms;
 GRANT INSERT (program, hash, applied_at, applied_by) ON terms_approval TO loyalty_terms;
+GRANT SELECT (account_id, program, chain_length, chain_head) ON account TO loyalty_sealer;
+GRANT SELECT ON seal, ledger_state TO loyalty_sealer;
+GRANT INSERT (program, number, sealed_at, epoch, accounts, facts, root, previous, digest) ON seal TO loyalty_sealer;
 -- Rewritten as accounts move on; a row of these is never removed.
 GRANT INSERT, UPDATE ON account, order_route, position, reading, erasure TO loyalty_worker;
 GRANT INSERT, UPDATE ON announced TO loyalty_worker;
@@ -70,6 +76,7 @@ BEGIN
     IF EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
         ALTER FUNCTION erase_account(uuid, uuid, text[], text[], bytea[], bytea[]) SECURITY INVOKER;
         GRANT EXECUTE ON FUNCTION without_person(text, jsonb), kept_part(jsonb, jsonb), kept_fields() TO loyalty_worker;
+        GRANT INSERT, DELETE ON chain_begun TO loyalty_worker;
         GRANT DELETE ON fact, decision, entry TO loyalty_worker;
         GRANT UPDATE (key, value, headers, digest) ON dead_letter TO loyalty_worker;
     ELSE

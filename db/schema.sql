@@ -51,8 +51,10 @@ BEGIN
     -- On a cluster the triggers run where the rows are, and have to be told there too; without Citus the first line says nothing.
     SET LOCAL citus.propagate_set_commands = 'local';
     EXECUTE format('SET LOCAL loyalty.erasing = %L', p_from);
-    INSERT INTO fact (account_id, source, id, type, business_at, rank, program, order_id, digest, body, recorded_at)
-    SELECT p_to, f.source, f.id, f.type, f.business_at, f.rank, f.program, f.order_id, w.digest, w.body, f.recorded_at
+    INSERT INTO fact (account_id, source, id, type, business_at, rank, program, order_id, digest, body, recorded_at,
+        place, leaf)
+    SELECT p_to, f.source, f.id, f.type, f.business_at, f.rank, f.program, f.order_id, w.digest, w.body, f.recorded_at,
+        f.place, f.leaf
     FROM fact f
     JOIN unnest(p_sources, p_ids, p_bodies, p_digests) AS w (source, id, body, digest) ON w.source = f.source AND w.id = f.id
     WHERE f.account_id = p_from;
@@ -73,6 +75,10 @@ BEGIN
     IF others OR FOUND THEN
         RAISE EXCEPTION 'account % has other facts than were given', p_from USING ERRCODE = 'serialization_failure';
     END IF;
+    INSERT INTO chain_begun (account_id, number, length, head, length_before, head_before, accepted, reason, begun_by, begun_at)
+    SELECT p_to, number, length, head, length_before, head_before, accepted, reason, begun_by, begun_at
+    FROM chain_begun WHERE account_id = p_from;
+    DELETE FROM chain_begun WHERE account_id = p_from;
     -- What the clock decided stays with what it paid out; what was decided about a fact goes where the fact does.
     INSERT INTO decision (account_id, source, id, verdict, points, reason, recorded_at)
     SELECT p_to, d.source, d.id, d.verdict, d.points, d.reason, d.recorded_at
@@ -205,6 +211,41 @@ $$;
 
 
 --
+-- Name: publish_seal(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.publish_seal() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    -- A ledger that is built elsewhere takes its seals over as they stand; they were published.
+    IF NEW.epoch <> (SELECT s.epoch FROM ledger_state s) THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO outbox (account_id, version, ordinal, topic, key, value, epoch, program, effective_at)
+    VALUES (
+        md5('ledger digest ' || NEW.program)::uuid, NEW.number, 0, 'loyalty.ledger-digest', convert_to(NEW.program, 'UTF8'),
+        convert_to(json_strip_nulls(json_build_object(
+            'program', NEW.program,
+            'kind', 'seal',
+            'period', to_char(NEW.sealed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+            'number', NEW.number,
+            'epoch', NEW.epoch,
+            'accounts', NEW.accounts,
+            'entries', NEW.facts,
+            'root', encode(NEW.root, 'hex'),
+            'digest', encode(NEW.digest, 'hex'),
+            'previous', encode(NEW.previous, 'hex')
+        ))::text, 'UTF8'),
+        NEW.epoch, NEW.program, NEW.sealed_at
+    );
+    RETURN NULL;
+END
+$$;
+
+
+--
 -- Name: refuse_change(); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -332,6 +373,8 @@ CREATE TABLE public.account (
     head bytea NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     waits_for bigint,
+    chain_length integer DEFAULT 0 NOT NULL,
+    chain_head bytea DEFAULT '\x0000000000000000000000000000000000000000000000000000000000000000'::bytea NOT NULL,
     CONSTRAINT account_arrears_check CHECK ((arrears >= 0)),
     CONSTRAINT account_held_check CHECK ((held >= 0)),
     CONSTRAINT account_pending_check CHECK ((pending >= 0)),
@@ -361,6 +404,13 @@ COMMENT ON COLUMN public.account.shard IS 'The six highest bits of account_id: t
 --
 
 COMMENT ON COLUMN public.account.waits_for IS 'The number of the snapshot that must be passed before a redemption which waits may be refused.';
+
+
+--
+-- Name: COLUMN account.chain_head; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.account.chain_head IS 'SHA-256 over the head before the last fact and the leaf of that fact.';
 
 
 --
@@ -406,6 +456,34 @@ WITH (fillfactor='50');
 --
 
 COMMENT ON TABLE public.certainty IS 'The number of the newest snapshot, and of the newest one whose ends all positions have reached. Neither goes back.';
+
+
+--
+-- Name: chain_begun; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.chain_begun (
+    account_id uuid NOT NULL,
+    number integer NOT NULL,
+    length integer NOT NULL,
+    head bytea NOT NULL,
+    length_before integer NOT NULL,
+    head_before bytea NOT NULL,
+    accepted bytea NOT NULL,
+    salt bytea,
+    reason text NOT NULL,
+    begun_by text DEFAULT SESSION_USER NOT NULL COLLATE pg_catalog."C",
+    begun_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT chain_begun_number_check CHECK ((number > 0)),
+    CONSTRAINT chain_begun_reason_check CHECK ((TRIM(BOTH FROM reason) <> ''::text))
+);
+
+
+--
+-- Name: TABLE chain_begun; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.chain_begun IS 'Where somebody took over facts that could not be proven, and why; accepted is a salted digest of them.';
 
 
 --
@@ -592,7 +670,10 @@ CREATE TABLE public.fact (
     recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     topic text,
     partition integer,
-    record_offset bigint
+    record_offset bigint,
+    place integer,
+    salt bytea,
+    leaf bytea
 );
 
 
@@ -608,6 +689,27 @@ COMMENT ON TABLE public.fact IS 'Every input event that an account accepted, for
 --
 
 COMMENT ON COLUMN public.fact.topic IS 'Of the record that brought the fact. NULL: it came from the command line, or its person was forgotten.';
+
+
+--
+-- Name: COLUMN fact.place; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.fact.place IS 'Its number in the chain of its account: the order in which facts were committed.';
+
+
+--
+-- Name: COLUMN fact.salt; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.fact.salt IS 'Of the leaf. NULL: taken away when its person was forgotten.';
+
+
+--
+-- Name: COLUMN fact.leaf; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.fact.leaf IS 'SHA-256 over salt, place, and all that the fact says.';
 
 
 --
@@ -894,6 +996,37 @@ CREATE TABLE public.schema_migrations (
 
 
 --
+-- Name: seal; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.seal (
+    program text NOT NULL COLLATE pg_catalog."C",
+    number integer NOT NULL,
+    sealed_at timestamp with time zone NOT NULL,
+    epoch integer NOT NULL,
+    accounts bigint NOT NULL,
+    facts bigint NOT NULL,
+    root bytea NOT NULL,
+    previous bytea,
+    digest bytea NOT NULL,
+    sealed_by text DEFAULT SESSION_USER NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT seal_accounts_check CHECK ((accounts >= 0)),
+    CONSTRAINT seal_check CHECK (((number = 1) = (previous IS NULL))),
+    CONSTRAINT seal_digest_check CHECK ((octet_length(digest) = 32)),
+    CONSTRAINT seal_facts_check CHECK ((facts >= 0)),
+    CONSTRAINT seal_number_check CHECK ((number > 0)),
+    CONSTRAINT seal_root_check CHECK ((octet_length(root) = 32))
+);
+
+
+--
+-- Name: TABLE seal; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.seal IS 'The Merkle root over the heads of all chains of a program at an instant; digest is over the row and previous.';
+
+
+--
 -- Name: snapshot; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1005,6 +1138,14 @@ ALTER TABLE ONLY public.announced
 
 ALTER TABLE ONLY public.certainty
     ADD CONSTRAINT certainty_pkey PRIMARY KEY (one);
+
+
+--
+-- Name: chain_begun chain_begun_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.chain_begun
+    ADD CONSTRAINT chain_begun_pkey PRIMARY KEY (account_id, number);
 
 
 --
@@ -1160,6 +1301,30 @@ ALTER TABLE ONLY public.schema_migrations
 
 
 --
+-- Name: seal seal_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.seal
+    ADD CONSTRAINT seal_pkey PRIMARY KEY (program, number);
+
+
+--
+-- Name: seal seal_program_digest_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.seal
+    ADD CONSTRAINT seal_program_digest_key UNIQUE (program, digest);
+
+
+--
+-- Name: seal seal_program_previous_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.seal
+    ADD CONSTRAINT seal_program_previous_key UNIQUE (program, previous);
+
+
+--
 -- Name: snapshot snapshot_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1241,6 +1406,20 @@ CREATE INDEX parked_since ON public.parked USING btree (recorded_at);
 
 
 --
+-- Name: chain_begun chain_begun_append_only; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER chain_begun_append_only BEFORE DELETE OR UPDATE ON public.chain_begun FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+
+--
+-- Name: chain_begun chain_begun_keep_all; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER chain_begun_keep_all BEFORE TRUNCATE ON public.chain_begun FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+
+--
 -- Name: decision decision_append_only; Type: TRIGGER; Schema: public; Owner: -
 --
 
@@ -1304,6 +1483,27 @@ CREATE TRIGGER program_terms_register BEFORE INSERT ON public.program_terms FOR 
 
 
 --
+-- Name: seal seal_append_only; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER seal_append_only BEFORE DELETE OR UPDATE ON public.seal FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+
+--
+-- Name: seal seal_keep_all; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER seal_keep_all BEFORE TRUNCATE ON public.seal FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+
+--
+-- Name: seal seal_published; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER seal_published AFTER INSERT ON public.seal FOR EACH ROW EXECUTE FUNCTION public.publish_seal();
+
+
+--
 -- Name: terms_approval terms_approval_append_only; Type: TRIGGER; Schema: public; Owner: -
 --
 
@@ -1315,6 +1515,14 @@ CREATE TRIGGER terms_approval_append_only BEFORE DELETE OR UPDATE ON public.term
 --
 
 CREATE TRIGGER terms_approval_keep_all BEFORE TRUNCATE ON public.terms_approval FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+
+--
+-- Name: seal seal_program_previous_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.seal
+    ADD CONSTRAINT seal_program_previous_fkey FOREIGN KEY (program, previous) REFERENCES public.seal(program, digest);
 
 
 --
@@ -1351,4 +1559,6 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261204000000'),
     ('20261205000000'),
     ('20261206000000'),
+    ('20261207000000'),
+    ('20261207000001'),
     ('20261208000000');

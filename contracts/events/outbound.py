@@ -1,4 +1,4 @@
-"""What is published: balances, tiers, decisions about redemptions, points that are about to lapse."""
+"""What is published: balances, tiers, decisions about redemptions, points that are about to lapse, digests of the books."""
 
 from __future__ import annotations
 
@@ -54,6 +54,8 @@ Sum = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 SignedSum = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 """A balance or a change of one; may be negative."""
+
+Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 LotName = Annotated[str, Field(min_length=1, max_length=LOT_CHARACTERS_MAX, pattern=PRINTABLE_PATTERN)]
 """Names a grant within its account: made of the ids of what it was granted for."""
@@ -189,11 +191,36 @@ class PointsExpiring(Published):
     days_left: Counter
 
 
-TOPICS_OUT: Final[dict[str, type[Published]]] = {
+class LedgerDigest(Contract):
+    """A digest of a program's books, chained to the one before: who keeps it can tell later whether they were rewritten.
+
+    `kind` "seal": over the heads of all chains of facts as they stood at the instant `period`. `number` counts from 1; `entries`:
+    how many facts are under it, in so many `accounts`; `root`: of the Merkle tree over the heads; `digest`: of all of this and of
+    `previous`, the digest before. Hashes are SHA-256 in hex.
+    """
+
+    program: Id
+    kind: Literal["seal"]
+    period: Text
+    number: Counter
+    epoch: Counter
+    accounts: Counter
+    entries: Counter
+    root: Hash
+    digest: Hash
+    previous: Hash | None = None
+
+    def to_json(self) -> bytes:
+        """The data of the published event, without fields that are not set."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+TOPICS_OUT: Final[dict[str, type[Published] | type[LedgerDigest]]] = {
     "loyalty.balance-changed": BalanceChanged,
     "loyalty.tier-changed": TierChanged,
     "loyalty.redemption-decided": RedemptionDecided,
     "loyalty.points-expiring": PointsExpiring,
+    "loyalty.ledger-digest": LedgerDigest,
 }
 """Topic, which is also the event type → model of its data."""
 

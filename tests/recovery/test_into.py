@@ -24,6 +24,7 @@ from worker.programs import registry
 from worker.programs.catalogue import Catalogue
 from worker.upkeep import verify
 from worker.upkeep.rebuild_into import rebuild_into
+from worker.upkeep.sealing import AgainstFile, seal
 
 MEMBERS = 60
 EVENTS = 1_500
@@ -44,9 +45,11 @@ EQUAL = {
     "terms_approval": "*",
     "erasure": "*",
     "announced": "*",
+    "chain_begun": "*",
+    "seal": "*",
     # Not: revision and updated_at (how often and when the row was written); version and epoch (what was told under the next epoch
     # is counted anew); next_due_at and the same in the head (the clock may have been asked to look earlier than need be).
-    "account": "account_id, program, member_id, shard, available, pending, held, arrears, fenced, "
+    "account": "account_id, program, member_id, shard, available, pending, held, arrears, fenced, chain_length, "
     "convert_from(head, 'UTF8')::jsonb - 'next_due_at' - 'clock_due_at' AS head",
     # Not: version (see above), and before (it holds the head of that time).
     "step": "account_id, business_at, rank, source, id",
@@ -179,3 +182,35 @@ async def test_a_fenced_account_is_free_in_the_new_ledger_and_what_was_changed_b
     assert len(changed) == 1
     assert await rows(other, "SELECT count(*) FROM account WHERE fenced IS NOT NULL") == [(0,)]
     await sound(other)
+
+
+async def test_chains_and_seals_go_on_in_the_new_ledger_and_a_forged_fact_is_not_taken_over_unseen(
+    database: str, other: str
+) -> None:
+    await prepare(database)
+    await deliver(database, traffic(3, 20, 300))
+    lines: list[bytes] = []
+    async with await PostgresStore.open(database) as store, store.connection() as connection:
+        await seal(connection, lines.append)
+    forged = await rows(
+        database,
+        "INSERT INTO fact (account_id, source, id, type, business_at, rank, program, order_id, digest, body) "
+        "SELECT account_id, source, 'forged', type, business_at, rank, program, order_id, digest, body FROM fact "
+        "WHERE type = 'member.enrolled' ORDER BY account_id LIMIT 1 RETURNING account_id",
+    )
+    said = await into(database, other, code=1)
+    assert f"account {forged[0][0]}: its facts are not those that were committed" in said
+    assert await rows(other, "SELECT count(*) FROM fact") == [(0,)]
+    await into(database, other, "--accept-unproven", "the shop confirms it")
+    await sound(other)
+    assert await rows(other, "SELECT account_id, number, reason FROM chain_begun") == [(*forged[0], 1, "the shop confirms it")]
+    forgeries = "SELECT account_id FROM fact WHERE id = 'forged'"
+    chains = f"SELECT account_id, chain_length, chain_head FROM account WHERE account_id NOT IN ({forgeries}) ORDER BY 1"
+    assert await rows(database, chains) == await rows(other, chains)
+    assert await rows(database, "SELECT * FROM seal ORDER BY 1") == await rows(other, "SELECT * FROM seal ORDER BY 1")
+    # What was published of them once is not published again.
+    assert await rows(other, "SELECT count(*) FROM outbox") == [(0,)]
+    compared = AgainstFile(lambda: lines)
+    compared.read()
+    async with await PostgresStore.open(other) as store, store.connection() as connection:
+        assert [each async for each in compared.compare(connection)] == []

@@ -128,10 +128,13 @@ def _listed(name: str, value: Any) -> Any:
 
 
 def _plain_dossier(dossier: Dossier) -> dict[str, Any]:
-    """A dossier without the times of recording, which are each store's own."""
+    """A dossier without the times of recording and the salts, which are each store's own."""
     found = {field.name: getattr(dossier, field.name) for field in fields(dossier)}
     found["recorded"] = len(dossier.recorded)
     found["postings"] = [replace(each, recorded_at=NEVER) for each in dossier.postings]
+    if (chain := dossier.chain) is not None:
+        facts = [(fact.content, fact.proof.place) for fact in chain.facts]
+        found["chain"] = (chain.chain.length, facts, list(chain.faults()), chain.begun, chain.erased)
     for name in ("announced", "decisions"):
         found[name] = sorted(found[name], key=lambda each: (each.source, each.id))
     for name in ("lot_names", "item_names"):

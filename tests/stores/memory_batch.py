@@ -30,6 +30,7 @@ from worker.persist import (
     PositionLostError,
     Route,
 )
+from worker.persist.chain import Begun, chained, content_of, salts
 from worker.persist.dead_letters import LetterName, by_name
 from worker.persist.encoding import cloudevents_headers
 
@@ -46,6 +47,7 @@ class MemoryBatch:
         self._taken: set[ParkedKey] = set()
         self._won: dict[UUID, AccountChange] = {}
         self._parted: dict[UUID, Account] = {}
+        self._begun: dict[UUID, Begun] = {}
         self._on_commit: list[Callable[[datetime], None]] = []
 
     async def _lock(self, names: Iterable[tuple[str, Hashable]]) -> None:
@@ -223,6 +225,9 @@ class MemoryBatch:
             since=since,
         )
 
+    def begin_chain(self, account: UUID, begun: Begun) -> None:
+        self._begun[account] = begun
+
     async def compare_and_set(self, changes: Sequence[AccountChange]) -> set[UUID]:
         await self._lock(("account", c.account_id) for c in sorted(changes, key=lambda c: c.account_id))
         won = {c.account_id: c for c in changes if self._stands(c)}
@@ -263,6 +268,11 @@ class MemoryBatch:
     def _commit_rows(self, c: AccountChange, now: datetime) -> None:
         account = self._tables.accounts[c.account_id]
         account.facts.update({(fact.source, fact.id): (now, fact) for fact in c.facts})
+        if c.account_id in self._begun:
+            account.begun = self._begun[c.account_id]
+            account.chain = account.begun.chain
+        account.chain, proofs = chained(account.chain, [content_of(fact) for fact in c.facts], salts())
+        account.proofs.update(zip(((fact.source, fact.id) for fact in c.facts), proofs, strict=True))
         account.decisions.update({(decision.source, decision.id): (now, decision) for decision in c.decisions})
         account.entries.extend((now, posted) for posted in c.entries)
         _put(account.lots, c.lots)

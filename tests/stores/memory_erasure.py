@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace as other
 
 from contracts.events import Event
-from tests.stores.memory_tables import Account, FactKey
+from tests.stores.memory_tables import Account, FactKey, chain_of
 from worker.decide.change import FORGOTTEN, AccountRow, StoredStep, nameless
 from worker.decide.lives import Told, ended_at, of_next
 from worker.decide.orders import content_of
@@ -62,6 +62,15 @@ def part(account: Account, until: datetime) -> Parted:
         facts={key: account.facts[key] for key in account.facts if key in left_keys},
         decisions={key: each for key, each in account.decisions.items() if key in left_keys},
     )
+    gone.proofs = {key: account.proofs[key]._replace(salt=None) for key in ended}
+    gone.chain, gone.begun = account.chain, None if account.begun is None else replace(account.begun, salt=None)
+    left.proofs = {key: account.proofs[key] for key in left.facts}
+    if later:
+        whole = chain_of(account)
+        for life in (gone, left):
+            begun = chain_of(life).parted(whole)
+            if begun is not None:
+                life.chain, life.begun = begun.chain, begun
     placed_later = {each.order_id for each in later if each.type == "order.placed"}
     orders = {fact.order_id for _, fact in ended.values() if fact.order_id is not None} - placed_later
     return Parted(gone, left, orders, ended_at(later))

@@ -7,11 +7,12 @@ from datetime import datetime
 from uuid import UUID
 
 from contracts.events import Event
-from worker.decide.change import AccountRow, PostedEntry, StoredEntry, StoredStep
+from worker.decide.change import AccountRow, PostedEntry, StoredEntry, StoredStep, nameless
 from worker.decide.explain import Posting
 from worker.decide.fold import moment_of
 from worker.decide.state import FORMAT, Certainty, Decision, Item, ItemKey, Lot, Moment
 from worker.persist import DeadLetter, Dossier, OutboxRow, Partition, Position, Reading, Route, Snapshot, Terms
+from worker.persist.chain import BEGINNING, AccountChain, Begun, Chain, ChainedFact, Proof, content_of
 from worker.persist.dead_letters import LetterName
 
 ParkedKey = tuple[str, str, str]
@@ -26,6 +27,9 @@ class Account:
 
     row: AccountRow
     facts: dict[FactKey, tuple[datetime, Event]] = field(default_factory=dict)
+    proofs: dict[FactKey, Proof] = field(default_factory=dict)
+    chain: Chain = BEGINNING
+    begun: Begun | None = None
     decisions: dict[FactKey, tuple[datetime, Decision]] = field(default_factory=dict)
     entries: list[tuple[datetime, PostedEntry]] = field(default_factory=list)
     lots: dict[str, Lot] = field(default_factory=dict)
@@ -90,4 +94,13 @@ def dossier_of(
         unfolded=frozenset(
             (fact.source, fact.id) for fact, _ in facts if account.row.fenced and moment_of(fact) not in account.steps
         ),
+        chain=chain_of(account) if known_at is None else None,
     )
+
+
+def chain_of(account: Account) -> AccountChain:
+    """The chain of an account, with all facts that are kept of it."""
+    in_order = sorted(account.facts.items(), key=lambda item: item[1][1].key)
+    facts = [ChainedFact(content_of(fact), account.proofs[key], at) for key, (at, fact) in in_order]
+    erased = account.row.member_id == nameless(account.row.account_id)
+    return AccountChain(account.chain, facts, account.begun, erased=erased)

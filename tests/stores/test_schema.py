@@ -25,7 +25,7 @@ from worker.persist.queries import load_queries
 
 pytestmark = pytest.mark.both_postgres
 SCHEMA = Path(db.__file__).parent / "schema.sql"
-FOREVER = ("fact", "decision", "entry", "program_terms", "terms_approval")
+FOREVER = ("fact", "decision", "entry", "program_terms", "terms_approval", "chain_begun")
 BEGUN, LATER, AHEAD = "2024-01-01T00:00:00+09:00", "2024-06-01T00:00:00+09:00", "2199-01-01T00:00:00+09:00"
 ORIGIN = (b"d" * 32, "for a test")
 
@@ -114,6 +114,10 @@ async def test_the_worker_cannot_change_what_is_for_ever(
     async with await PostgresStore.open(anna) as proposing, await PostgresStore.open(ben) as approving:
         await proposing.register_terms(terms("scolar", LATER), *ORIGIN)
         await approving.approve_terms((await approving.terms())[-1])
+    await worker.execute(
+        "INSERT INTO chain_begun (account_id, number, length, head, length_before, head_before, accepted, reason) "
+        "SELECT account_id, 1, 1, '', 1, '', '', 'for a test' FROM account"
+    )
     counts = {"program_terms": 2}
     for table in FOREVER:
         for attempt in (f"UPDATE {table} SET account_id = account_id", f"DELETE FROM {table}", f"TRUNCATE {table}"):
@@ -151,7 +155,7 @@ async def test_every_table_of_accounts_begins_its_key_with_the_account(owner: An
         FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
         WHERE c.contype = 'p' AND EXISTS (
             SELECT FROM pg_attribute b WHERE b.attrelid = c.conrelid AND b.attname = 'account_id')""")
-    every = {"account", "fact", "decision", "entry", "lot", "item", "step", "outbox", "erasure", "announced"}
+    every = {"account", "fact", "decision", "entry", "lot", "item", "step", "outbox", "erasure", "announced", "chain_begun"}
     assert {row["name"] for row in keys} == every
     assert {row["first"] for row in keys} == {"account_id"}
 

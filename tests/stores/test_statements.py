@@ -22,6 +22,7 @@ STATEMENTS_MAX = 30
 
 COLD = {"watermark", "advance_watermark", "ledger_state", "settle_key", "clock", "positions", "readings", "outbox_backlog"}
 COLD |= {"certainty", "snapshots", "take_snapshot", "pass_snapshots"}
+COLD |= {"taken_over", "programs_to_seal", "chains_to_seal", "chains_sealed", "sealing_state"}
 COLD |= {"drainable", "parked_since", "terms", "raise_epoch", *(name for name in SQL if name.startswith("transfer_"))}
 """Statements that read a table of one row, or all of a small one, or are asked for by people."""
 IN_ORDER_OF_THE_INDEX = ("due", "outbox_range", "accounts_after")

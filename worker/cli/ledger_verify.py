@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from worker.cli.output import Format, Output, Pace, show_json, show_lines, tell
 from worker.cli.resuming import Cursor
 
 if TYPE_CHECKING:
-    from worker.persist import Violation
+    from worker.persist import StoreOptions, Violation
     from worker.settings import Settings
 
 
@@ -31,11 +31,17 @@ def verify(
     against_kafka: Annotated[
         bool, typer.Option("--against-kafka", help="Compare facts with the records that Kafka still has, and nothing else.")
     ] = False,
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Compare chains with what `ledger seal --export` wrote, and nothing else."),
+    ] = None,
     output: Output = Format.TABLE,
 ) -> None:
     """Check every invariant, and that each account's facts, folded anew, give its state and what was posted. Only reads.
 
     With --against-kafka: that every fact is what its record says, and every record came to something.
+
+    With --against: that every chain of facts goes on from what was sealed.
 
     Exits with 1 if anything is found.
     """
@@ -43,7 +49,12 @@ def verify(
 
     if against_kafka and (account or since or resume or workers > 1):
         raise Failure(Exit.USAGE, "--against-kafka: looks at the whole ledger, in one process; leave the other options out")
-    count = finish(_compare(output) if against_kafka else _verify(account, since, workers, resume, output))
+    if against is not None and (against_kafka or account or since or resume or workers > 1):
+        raise Failure(Exit.USAGE, "--against: looks at the whole ledger, in one process; leave the other options out")
+    if against is not None:
+        count = finish(_against(against, output))
+    else:
+        count = finish(_compare(output) if against_kafka else _verify(account, since, workers, resume, output))
     raise typer.Exit(Exit.FINDING if count else Exit.OK)
 
 
@@ -73,6 +84,7 @@ async def _verify(names: list[str] | None, since: str | None, workers: int, resu
         pace.add(looked.accounts)
     pace.end()
     cursor.end()
+    await _tell_taken_over(settings, options)
     if output is Format.JSON:
         show_json(found)
     elif output is Format.TABLE and not cursor.found:
@@ -81,6 +93,18 @@ async def _verify(names: list[str] | None, since: str | None, workers: int, resu
     if cursor.found:
         tell(f"loyalty: {counted(cursor.found, 'violation')}")
     return cursor.found
+
+
+async def _tell_taken_over(settings: Settings, options: StoreOptions) -> None:
+    """What was taken over though it could not be proven is no finding, and is never silent."""
+    from worker.persist import PostgresStore
+    from worker.persist.link import Link
+
+    async with await PostgresStore.open(settings.postgres.full_dsn(), options) as store, store.connection() as connection:
+        for row in await Link(connection).fetch("taken_over"):
+            accounts = counted(row["accounts"], "account goes", "accounts go")
+            when = f"{row['first_at']:%Y-%m-%d} to {row['last_at']:%Y-%m-%d}"
+            tell(f"loyalty: {accounts} on from facts that {row['begun_by']} took over unproven ({when}): {row['reason']}")
 
 
 async def _compare(output: Format) -> int:
@@ -120,6 +144,43 @@ async def _compare(output: Format) -> int:
         facts, read_again = counted(compared.facts, "fact"), counted(compared.records, "record")
         beyond = f"; of {counted(compared.beyond, 'fact')} Kafka has the record no more" if compared.beyond else ""
         print(f"The ledger is what Kafka says: {facts}, {read_again}{beyond}.")  # noqa: T201 - the answer
+    if found:
+        tell(f"loyalty: {counted(len(found), 'violation')}")
+    return len(found)
+
+
+async def _against(path: Path, output: Format) -> int:
+    from worker.persist import PostgresStore, StoreOptions
+    from worker.settings import load
+    from worker.upkeep.sealing import AgainstFile, SealFileError
+
+    settings = load()
+    found: list[dict[str, Any]] = []
+    pace = Pace("violation")
+    reading = StoreOptions(connections_max=2, role=settings.postgres.role, read_only=True)
+
+    def lines() -> Iterator[bytes]:
+        with path.open("rb") as file:
+            yield from file
+
+    compared = AgainstFile(lines)
+    try:
+        compared.read()
+    except OSError as error:
+        raise Failure(Exit.USAGE, f"{path}: {error.strerror}") from None
+    except SealFileError as error:
+        raise Failure(Exit.USAGE, f"{path}: {error}") from None
+    async with await PostgresStore.open(settings.postgres.full_dsn(), reading) as store, store.connection() as connection:
+        async for violation in compared.compare(connection):
+            found.append(_told(violation, pace, output))
+    pace.end()
+    if output is Format.JSON:
+        show_json(found)
+    elif output is Format.TABLE and not found:
+        sealed = ", ".join(f"seal {each.number} of {each.program}" for each in compared.seals)
+        print(f"The ledger goes on from what was sealed: {counted(compared.chains, 'chain')}, {sealed}.")  # noqa: T201 - the answer
+    if compared.erased:
+        tell(f"{counted(compared.erased, 'chain is', 'chains are')} of people who were forgotten since")
     if found:
         tell(f"loyalty: {counted(len(found), 'violation')}")
     return len(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -47,6 +47,14 @@ def rebuild(
         bool, typer.Option("--announce", help="With --into: have every version of the new epoch published.")
     ] = False,
     preview: Annotated[bool, typer.Option("--preview", help="Show what would change, and write nothing.")] = False,
+    accept: Annotated[
+        str | None,
+        typer.Option(
+            "--accept-unproven",
+            metavar="REASON",
+            help="Take over facts that are not those that were committed; the reason and your login are kept for ever.",
+        ),
+    ] = None,
     resume: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="With --program: keep the progress in this file, and go on from there next time."),
@@ -60,6 +68,8 @@ def rebuild(
 
     With --into, all accounts are built in another database from facts and announced verdicts alone, and compared row by row.
 
+    An account with facts that somebody wrote, changed or removed by hand is left as it is, unless --accept-unproven says why not.
+
     Workers may run beside it. May be interrupted and run again. Exits with 1 if an account could not be rebuilt, or differs.
     """
     from worker.cli.opening import finish
@@ -68,13 +78,24 @@ def rebuild(
         raise Failure(Exit.USAGE, "give one of --account (which may be given again), --fenced, --program and --into")
     if resume is not None and program is None:
         raise Failure(Exit.USAGE, "--resume: is for --program")
+    if accept is not None and not accept.strip():
+        raise Failure(Exit.USAGE, "--accept-unproven: say why")
+    how = _How(preview, accept)
     if into is not None:
-        failed = finish(_into(_dsn(into), announce, output))
+        failed = finish(_into(_dsn(into), announce, accept, output))
     elif program is not None:
-        failed = finish(_program(program, resume, preview, output))
+        failed = finish(_program(program, resume, how, output))
     else:
-        failed = finish(_accounts(account, preview, output))
+        failed = finish(_accounts(account, how, output))
     raise typer.Exit(Exit.FINDING if failed else Exit.OK)
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """`preview`: nothing is written. `accept`: why facts that cannot be proven are taken over."""
+
+    preview: bool
+    accept: str | None
 
 
 def _dsn(given: str) -> str:
@@ -95,7 +116,7 @@ def _dsn(given: str) -> str:
     return dsn
 
 
-async def _accounts(names: list[str] | None, preview: bool, output: Format) -> int:
+async def _accounts(names: list[str] | None, how: _How, output: Format) -> int:
     from worker.cli.opening import accounts_of, ledger
     from worker.settings import load
     from worker.upkeep.rebuild import fenced as all_fenced
@@ -107,15 +128,15 @@ async def _accounts(names: list[str] | None, preview: bool, output: Format) -> i
         catalogue = await checked(store, settings)
         accounts = all_fenced(store) if chosen is None else _each(chosen)
         pace = Pace("account")
-        async for each in _rebuilt(store, settings, catalogue, accounts, preview):
+        async for each in _rebuilt(store, settings, catalogue, accounts, how):
             report.add(each)
             pace.add(1)
     pace.end()
-    report.end(preview)
+    report.end(how.preview)
     return report.failed
 
 
-async def _program(code: str, resume: Path | None, preview: bool, output: Format) -> int:
+async def _program(code: str, resume: Path | None, how: _How, output: Format) -> int:
     """How many accounts of the program could not be rebuilt, those of the runs that this one goes on with too."""
     from worker.cli.opening import ledger, program_of
     from worker.settings import load
@@ -128,9 +149,9 @@ async def _program(code: str, resume: Path | None, preview: bool, output: Format
     async with ledger(settings) as store:
         catalogue = await checked(store, settings)
         await program_of(store, code)
-        cursor = Cursor(resume, "ledger rebuild", {"program": code, "preview": preview or None})
+        cursor = Cursor(resume, "ledger rebuild", {"program": code, "preview": how.preview or None})
         pace, done, failed = Pace("account", done=cursor.accounts), 0, 0
-        async for each in _rebuilt(store, settings, catalogue, of_program(store, code, cursor.after), preview):
+        async for each in _rebuilt(store, settings, catalogue, of_program(store, code, cursor.after), how):
             report.add(each)
             done, failed = done + 1, failed + (each.defect is not None)
             # They come group by group, each one in a transaction, so that what is done is done when it is kept here.
@@ -143,12 +164,12 @@ async def _program(code: str, resume: Path | None, preview: bool, output: Format
         cursor.move(cursor.after, done, failed)
     pace.end()
     cursor.end()
-    report.end(preview)
+    report.end(how.preview)
     return cursor.found
 
 
 async def _rebuilt(
-    store: PostgresStore, settings: Settings, catalogue: Catalogue, accounts: AsyncIterator[UUID], preview: bool
+    store: PostgresStore, settings: Settings, catalogue: Catalogue, accounts: AsyncIterator[UUID], how: _How
 ) -> AsyncIterator[Rebuilt]:
     """Accounts as they are folded anew, up to the watermark."""
     from worker.due.pace import due_until
@@ -156,7 +177,8 @@ async def _rebuilt(
 
     state = await store.state()
     until = due_until(await store.watermark(), state.now, timedelta(seconds=settings.watermark.grace_seconds))
-    async for each in rebuild_accounts(store, catalogue, accounts, until, state.epoch, preview=preview):
+    given = (store, catalogue, accounts, until, state.epoch)
+    async for each in rebuild_accounts(*given, preview=how.preview, accept=how.accept):
         yield each
 
 
@@ -216,12 +238,12 @@ class _Report:
         tell(f"{done}, {self._announced:,} with a new version; {self.failed:,} could not be rebuilt")
 
 
-async def _into(dsn: str, announce: bool, output: Format) -> int:
+async def _into(dsn: str, announce: bool, accept: str | None, output: Format) -> int:
     from worker.cli.opening import key_of, ledger
     from worker.persist import key_check
     from worker.persist.transfer import TargetUsedError, Transfer
     from worker.settings import load
-    from worker.upkeep.rebuild_into import Part, rebuild_into
+    from worker.upkeep.rebuild_into import Part, UnprovenError, rebuild_into
 
     settings = load()
     whole = Part()
@@ -236,13 +258,15 @@ async def _into(dsn: str, announce: bool, output: Format) -> int:
             left = await transfer.begin()
             facts, accounts = Pace("fact"), Pace("account", of=left)
             epoch = (await target.state()).epoch
-            async with aclosing(rebuild_into(transfer, catalogue, epoch, announce=announce)) as parts:
+            async with aclosing(rebuild_into(transfer, catalogue, epoch, announce=announce, accept=accept)) as parts:
                 async for part in parts:
                     whole.add(part)
                     facts.count(part.facts)
                     accounts.add(part.accounts)
         except TargetUsedError as error:
             raise Failure(Exit.USAGE, str(error)) from None
+        except UnprovenError as error:
+            raise Failure(Exit.FINDING, str(error), "(--accept-unproven takes such facts over)") from None
         accounts.end()
     rows = [{"account_id": account, "difference": what} for account, what in whole.differences]
     if output is not Format.TABLE or rows:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from worker.decide.change import FORGOTTEN, NOTHING, AccountChange, AccountRow, History, Loaded, StoredStep, Wanted
 from worker.decide.state import CLOCK_RANK, FORMAT, Decision, Moment, awaited_by, blank
+from worker.persist.chain import Begun, Chain, Chains
 from worker.persist.encoding import (
     Row,
     Unreadable,
@@ -49,11 +50,23 @@ def account_row(row: Row, unreadable: Unreadable) -> AccountRow:
     )
 
 
+def chain_of(row: Row) -> Chain:
+    """The chain of a row of `account`."""
+    return Chain(row["chain_length"], row["chain_head"])
+
+
+def begun_of(row: Row) -> Begun:
+    """A row of `chain_begun`."""
+    before, chain = Chain(row["length_before"], row["head_before"]), Chain(row["length"], row["head"])
+    return Begun(row["number"], before, row["accepted"], row["salt"], row["reason"], chain)
+
+
 async def load(
-    link: Link, wanted: Sequence[Wanted], names: Mapping[UUID, tuple[str, str]], *, announced: bool = True
+    link: Link, wanted: Sequence[Wanted], names: Mapping[UUID, tuple[str, str]], chains: Chains, *, announced: bool = True
 ) -> dict[UUID, Loaded]:
     """Heads first: rows read later may be newer than the head, which then loses its race, but never older.
 
+    `chains` notes those of the accounts.
     `announced`: False spares the question for verdicts read back after a restore, where it is known that there are none.
     """
     found = {w.account_id: Loaded(None, w.needs) for w in wanted}
@@ -63,6 +76,7 @@ async def load(
     for row in await link.fetch("heads", list(found)) if found else ():
         loaded = found[row["account_id"]]
         loaded.row = account_row(row, unreadable)
+        chains.read(row["account_id"], row["revision"], chain_of(row))
         name = (row["program"], row["member_id"])
         if row["member_id"] != FORGOTTEN and names.get(row["account_id"], name) != name:
             raise AccountCollisionError(row["account_id"])
@@ -156,10 +170,14 @@ async def announce(link: Link, told: Sequence[tuple[UUID, Decision]]) -> int:
     return await link.execute("announce", *columns([*rows.values()])) if rows else 0
 
 
-async def compare_and_set(link: Link, changes: Sequence[AccountChange]) -> set[UUID]:
-    """Writes the heads that still stand at the revision expected; returns whose they are."""
+async def compare_and_set(link: Link, changes: Sequence[AccountChange], chains: Chains) -> set[UUID]:
+    """Writes the heads that still stand at the revision expected, with the chains as they grow; returns whose they are."""
     if not changes:
         return set()
+    # Whoever folds has loaded the account in this transaction.
+    if unknown := chains.unknown(changes):
+        for row in await link.fetch("chains", unknown):
+            chains.read(row["account_id"], row["revision"], chain_of(row))
     rows = [
         (
             change.account_id,
@@ -177,6 +195,7 @@ async def compare_and_set(link: Link, changes: Sequence[AccountChange]) -> set[U
             awaited_by(change.head),
             change.fenced,
             encode_head(change.head),
+            *chains.grow(change),
         )
         for change in changes
     ]

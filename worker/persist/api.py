@@ -16,6 +16,7 @@ from uuid import UUID
 from contracts.events import Event
 from worker.decide.change import AccountChange, History, Loaded, Wanted
 from worker.decide.state import Certainty, Decision, Moment
+from worker.persist.chain import Begun
 from worker.persist.rows import (
     Arrival,
     DeadLetter,
@@ -94,6 +95,9 @@ class Batch(Protocol):
 
     async def dossiers(self, accounts: Collection[UUID]) -> list[Dossier]:
         """All that is kept of these accounts, heads read first; sorted by id. Those whose head was lost before are locked."""
+
+    def begin_chain(self, account: UUID, begun: Begun) -> None:
+        """Lets an account's chain begin anew with its next change, over facts that cannot be proven; that is kept for ever."""
 
     async def compare_and_set(self, changes: Sequence[AccountChange]) -> set[UUID]:
         """Writes the heads of the accounts that still stand at the revision expected, and returns those accounts.

@@ -13,6 +13,7 @@ from worker.decide.change import AccountChange, History, Loaded, Wanted
 from worker.decide.state import Certainty, Moment
 from worker.persist import accounts as account_rows
 from worker.persist import dead_letters, dossiers, erasure, kafka, orders, posting, snapshots
+from worker.persist.chain import Begun, Chain, Chains
 from worker.persist.link import Link, translated
 from worker.persist.rows import Arrival, DeadLetter, Dossier, Erasure, Move, Route
 
@@ -24,6 +25,7 @@ class PostgresBatch:
         self._link = link
         self._announced = announced
         self._dead_letter_bytes_max = dead_letter_bytes_max
+        self._chains = Chains()
         self.moves: list[Move] = []
 
     async def move_positions(self, moves: Sequence[Move]) -> datetime | None:
@@ -61,19 +63,32 @@ class PostgresBatch:
         return await orders.take_parked(self._link, orders_)
 
     async def load(self, wanted: Sequence[Wanted], names: Mapping[UUID, tuple[str, str]] | None = None) -> dict[UUID, Loaded]:
-        return await account_rows.load(self._link, wanted, names or {}, announced=self._announced)
+        return await account_rows.load(self._link, wanted, names or {}, self._chains, announced=self._announced)
 
     async def history(self, since: Mapping[UUID, Moment]) -> dict[UUID, History]:
         return await account_rows.history(self._link, since)
 
     async def dossiers(self, accounts: Collection[UUID]) -> list[Dossier]:
-        return await dossiers.of_accounts(self._link, sorted(set(accounts)), None) if accounts else []
+        found = await dossiers.of_accounts(self._link, sorted(set(accounts)), None) if accounts else []
+        for each in found:
+            if each.row is not None and each.chain is not None:
+                self._chains.read(each.account_id, each.row.revision, each.chain.chain)
+        return found
+
+    def begin_chain(self, account: UUID, begun: Begun) -> None:
+        self._chains.begin(account, begun)
+
+    def carry_on(self, account: UUID, chain: Chain, begun: Begun | None = None) -> None:
+        """Lets an account that is new here go on with the chain that it has elsewhere, or with one that begins anew."""
+        self._chains.read(account, 0, chain)
+        if begun is not None:
+            self._chains.begin(account, begun)
 
     async def compare_and_set(self, changes: Sequence[AccountChange]) -> set[UUID]:
-        return await account_rows.compare_and_set(self._link, changes)
+        return await account_rows.compare_and_set(self._link, changes, self._chains)
 
     async def write(self, changes: Sequence[AccountChange]) -> None:
-        await posting.write(self._link, changes)
+        await posting.write(self._link, changes, self._chains)
 
     async def pour(self, table: str, columns: Sequence[str], rows: bytes) -> None:
         """Adds rows to a table as COPY wrote them from another one."""

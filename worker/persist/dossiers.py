@@ -8,9 +8,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from worker.decide.change import nameless
 from worker.decide.lot_name import lot_name
 from worker.decide.state import FORMAT
-from worker.persist.accounts import account_row, by_account
+from worker.persist.accounts import account_row, begun_of, by_account, chain_of
+from worker.persist.chain import BEGINNING, AccountChain, ChainedFact, Content, Proof
 from worker.persist.encoding import Row, Unreadable, decision_of, entry_of, event_of, item_of, lot_of, posting_of
 from worker.persist.kafka import NIL
 from worker.persist.link import Link, snapshot
@@ -51,7 +53,9 @@ async def of_accounts(link: Link, group: Sequence[UUID], known_at: datetime | No
     Lots and items of an account that is kept in another form cannot be read: they are left out, all but their names.
     """
     unreadable, torn = Unreadable(), Unreadable()
-    heads = {row["account_id"]: account_row(row, torn) for row in await link.fetch("heads", group)}
+    rows = await link.fetch("heads", group)
+    heads = {row["account_id"]: account_row(row, torn) for row in rows}
+    chains = {row["account_id"]: chain_of(row) for row in rows}
     other = {account_id for account_id, head in heads.items() if head.head.format != FORMAT}
     facts = by_account(await link.fetch("all_facts", group, known_at))
     decisions = by_account(await link.fetch("all_decisions", group, known_at))
@@ -60,6 +64,7 @@ async def of_accounts(link: Link, group: Sequence[UUID], known_at: datetime | No
     fenced = [account_id for account_id, head in heads.items() if head.fenced is not None]
     unfolded = by_account(await link.fetch("unfolded_facts", fenced)) if fenced else {}
     lots = by_account(await link.fetch("all_lots", group))
+    begun = {row["account_id"]: begun_of(row) for row in await link.fetch("chains_begun", group)}
     items = by_account(await link.fetch("all_items", group))
 
     def readable(rows: Mapping[UUID, Sequence[Row]], account_id: UUID) -> Sequence[Row]:
@@ -87,6 +92,20 @@ async def of_accounts(link: Link, group: Sequence[UUID], known_at: datetime | No
             },
             unreadable=unreadable.get(account_id),
             torn=torn.get(account_id),
+            chain=AccountChain(
+                chains.get(account_id, BEGINNING),
+                [_chained(row) for row in facts.get(account_id, ())],
+                begun.get(account_id),
+                erased=account_id in heads and heads[account_id].member_id == nameless(account_id),
+            )
+            if known_at is None
+            else None,
         )
         for account_id in group
     ]
+
+
+def _chained(row: Row) -> ChainedFact:
+    return ChainedFact(
+        Content(*(row[name] for name in Content._fields)), Proof(row["place"], row["salt"], row["leaf"]), row["recorded_at"]
+    )

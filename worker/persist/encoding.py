@@ -32,8 +32,6 @@ UNDECODABLE: Final = (msgspec.MsgspecError, ValueError, KeyError)
 """What decoding a row raises: of JSON, of a body that no event has, of a type of event that is not known."""
 _T = TypeVar("_T")
 
-NO_ORIGIN: Final = (None, None, None)
-"""Topic, partition and offset of what came in no record."""
 EVENT_SOURCE: Final = "loyalty"
 """CloudEvents `source` of all that is published."""
 

@@ -17,6 +17,8 @@ from worker.decide.lives import Told, ended_at, of_next
 from worker.decide.orders import content_of
 from worker.decide.state import blank
 from worker.persist.accounts import columns
+from worker.persist.chain import AccountChain
+from worker.persist.dossiers import of_accounts
 from worker.persist.encoding import Row, encode
 from worker.persist.identity import shard_of
 from worker.persist.link import Link
@@ -57,6 +59,7 @@ async def erase(link: Link, account: UUID) -> Erasure | None:
     facts = [row for row in rows if (row["source"], row["id"]) not in later]
     placed_later = {each.order_id for each in left if each.type == "order.placed"}
     orders = sorted({row["order_id"] for row in facts if row["order_id"] is not None} - placed_later)
+    whole = await _chain(link, account)
     to = uuid4()
     bodies = [without_person(row["type"], row["body"]) for row in facts]
     digests = [digest_of(f["type"], f["business_at"], f["program"], body) for f, body in zip(facts, bodies, strict=True)]
@@ -69,8 +72,20 @@ async def erase(link: Link, account: UUID) -> Erasure | None:
     await link.execute("move_routes", account, to, orders)
     await link.execute("move_account", account, to, nameless(to), shard_of(to))
     await link.execute("empty_account", account, encode(blank()))
+    for life in (to, account) if left else ():
+        begun = (await _chain(link, life)).parted(whole)
+        if begun is not None:
+            kept = (begun.number, *begun.chain, *begun.before, begun.accepted, begun.salt, begun.reason)
+            await link.execute("begin_chain", life, *kept)
+            await link.execute("set_chain", life, *begun.chain)
     await link.execute("erasure_done", account, ended_at(left))
     return Erasure(to, heads[0]["member_id"], goes_on=bool(left))
+
+
+async def _chain(link: Link, account: UUID) -> AccountChain:
+    (dossier,) = await of_accounts(link, [account], None)
+    assert dossier.chain is not None
+    return dossier.chain
 
 
 def _contents(facts: Sequence[Row], bodies: Sequence[bytes]) -> dict[bytes, bytes]:

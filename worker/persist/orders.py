@@ -8,7 +8,8 @@ from uuid import UUID
 
 from contracts.events import Event
 from worker.persist.accounts import columns
-from worker.persist.encoding import NO_ORIGIN, Row, event_of
+from worker.persist.chain import NO_ORIGIN
+from worker.persist.encoding import Row, event_of
 from worker.persist.link import Link
 from worker.persist.rows import Arrival, ParkedSince, Route
 

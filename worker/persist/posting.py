@@ -9,15 +9,14 @@ from typing import Any, Final
 from worker.decide.change import AccountChange
 from worker.decide.lot_name import lot_place
 from worker.persist.accounts import columns
-from worker.persist.encoding import NO_ORIGIN, encode
+from worker.persist.chain import Chains, Content, Proof
+from worker.persist.encoding import encode
 from worker.persist.link import Link, names_of
 
 Rows = list[tuple[Any, ...]]
 
-FACT: Final = names_of(
-    "account_id source id type business_at rank program order_id digest body traceparent recorded_at "
-    "topic partition record_offset"
-)
+FACT: Final = ("account_id", *Content._fields, "recorded_at", *Proof._fields)
+CHAIN_BEGUN: Final = names_of("account_id number length head length_before head_before accepted salt reason")
 DECISION: Final = names_of("account_id source id verdict points reason recorded_at")
 ENTRY: Final = names_of(
     "account_id version line business_at rank source id recorded_at reason points from_bucket to_bucket from_after to_after"
@@ -29,7 +28,7 @@ ITEM: Final = names_of("account_id kind key due_at doc")
 OUTBOX: Final = names_of("account_id version ordinal topic key value epoch program effective_at traceparent created_at")
 
 
-async def write(link: Link, changes: Sequence[AccountChange]) -> None:
+async def write(link: Link, changes: Sequence[AccountChange], chains: Chains) -> None:
     """Everything of the changes but their heads, which must have been won in this transaction.
 
     The time of recording is taken from the database now, under the locks of all these accounts: on one account it never runs
@@ -38,7 +37,8 @@ async def write(link: Link, changes: Sequence[AccountChange]) -> None:
     if not changes:
         return
     recorded_at = await link.value("clock")
-    await _append(link, "fact", FACT, _facts(changes, recorded_at))
+    await _append(link, "fact", FACT, _facts(changes, recorded_at, chains))
+    await _append(link, "chain_begun", CHAIN_BEGUN, _begun(changes, chains))
     await _append(link, "decision", DECISION, _decisions(changes, recorded_at))
     await _append(link, "entry", ENTRY, _entries(changes, recorded_at))
     await _lots(link, changes)
@@ -52,14 +52,17 @@ async def _append(link: Link, table: str, names: Sequence[str], rows: Rows) -> N
         await link.append(table, names, rows)
 
 
-def _facts(changes: Sequence[AccountChange], recorded_at: datetime) -> Rows:
+def _facts(changes: Sequence[AccountChange], recorded_at: datetime, chains: Chains) -> Rows:
     return [
-        (
-            *(c.account_id, f.source, f.id, f.type, f.time, f.rank, f.program, f.order_id),
-            *(f.digest, f.body, f.traceparent, recorded_at, *(f.origin or NO_ORIGIN)),
-        )
+        (c.account_id, *content, recorded_at, *proof) for c in changes if c.facts for content, proof in chains.grown(c).facts
+    ]
+
+
+def _begun(changes: Sequence[AccountChange], chains: Chains) -> Rows:
+    return [
+        (c.account_id, b.number, *b.chain, *b.before, b.accepted, b.salt, b.reason)
         for c in changes
-        for f in c.facts
+        if (b := chains.grown(c).begun) is not None
     ]
 
 

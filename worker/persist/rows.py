@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
@@ -13,6 +13,7 @@ from worker.decide.change import AccountRow, StoredEntry
 from worker.decide.explain import Posting
 from worker.decide.state import Certainty, Decision, Item, ItemKey, Lot
 from worker.decode import Record
+from worker.persist.chain import AccountChain, Begun
 
 Partition = tuple[str, int]
 """Topic and partition number."""
@@ -239,7 +240,8 @@ class Dossier:
     there are. `announced`: verdicts read back after a restore, whether their facts have come again or not. `unfolded`: the facts
     that came while the account was fenced, by source and id: nothing was posted for them yet. `withdrawn`: facts that do not
     count (their decisions are among the others), and since when. `unreadable`: which fact, verdict or entry cannot be read,
-    `torn`: which row of the snapshot that follows from them; it is left out.
+    `torn`: which row of the snapshot that follows from them; it is left out. `chain`: what the facts are checked with (None: they
+    are those of an earlier moment).
     """
 
     row: AccountRow | None
@@ -258,11 +260,22 @@ class Dossier:
     withdrawn: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     unreadable: str | None = None
     torn: str | None = None
+    chain: AccountChain | None = None
 
     @property
     def fault(self) -> str | None:
         """Which row cannot be read, of either kind; None if all can."""
         return self.unreadable or self.torn
+
+    @property
+    def unproven(self) -> bool:
+        """Whether facts were written by hand, changed or removed since they were committed."""
+        return self.chain is not None and any(True for _ in self.chain.faults())
+
+    def begun(self, begun: Begun) -> Dossier:
+        """The same with a chain that begins anew."""
+        assert self.chain is not None
+        return replace(self, chain=replace(self.chain, chain=begun.chain, begun=begun))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,16 @@ goes on after the last account that is there.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from worker.decide.change import AccountChange
 from worker.decide.state import Certainty
 from worker.persist.accounts import columns
+from worker.persist.chain import Begun
 from worker.persist.dossiers import ACCOUNTS_AT_ONCE, of_accounts
 from worker.persist.kafka import NIL
 from worker.persist.link import Link, snapshot, translated
@@ -36,6 +38,8 @@ AS_IT_STANDS: Final = (
     "dead_letter",
     "erasure",
     "announced",
+    "chain_begun",
+    "seal",
 )
 FROM_FACTS: Final = ("fact", "decision")
 _CHUNKS_WAITING: Final = 16
@@ -91,11 +95,12 @@ class Transfer:
     async def _take_over(self, source: Link, target: Link) -> None:
         """Positions and all else as of one moment: facts are read later, and what is read from Kafka again is known then."""
         (ledger,) = await source.fetch("transfer_ledger")
+        # First: by their epoch it is known that seals were published.
+        await target.execute("transfer_epoch", ledger["epoch"] + 1, ledger["key_check"])
         for table in AS_IT_STANDS:
             await _pour(source.connection, target.connection, table)
         if letters := await source.fetch("transfer_waiting_letters"):
             await target.execute("transfer_queue_letters", *columns([tuple(row) for row in letters]))
-        await target.execute("transfer_epoch", ledger["epoch"] + 1, ledger["key_check"])
         await target.execute("transfer_watermark", ledger["watermark"])
         await target.execute("transfer_certainty", ledger["passed"], ledger["current"])
         await target.execute("transfer_mark", MARK, self._name)
@@ -111,9 +116,15 @@ class Transfer:
                 yield Group(found, rows)
                 self.after = ids[-1]
 
-    async def write(self, group: Group, changes: Sequence[AccountChange]) -> list[Dossier]:
-        """Write a group in one transaction, its facts and decisions as they were recorded; returns what is there then."""
+    async def write(
+        self, group: Group, changes: Sequence[AccountChange], begun: Mapping[UUID, Begun] = MappingProxyType({})
+    ) -> list[Dossier]:
+        """Write a group in one transaction, its facts and decisions as they were recorded, with their chains; returns what is
+        there then. `begun`: chains that begin anew."""
         async with self._target.batch() as batch:
+            for dossier in group.dossiers:
+                if dossier.chain is not None:
+                    batch.carry_on(dossier.account_id, dossier.chain.chain, begun.get(dossier.account_id))
             won = await batch.compare_and_set(changes)
             if len(won) != len(changes):
                 raise TargetUsedError("somebody else writes into the database that is being built")

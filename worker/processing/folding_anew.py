@@ -20,6 +20,8 @@ from worker.decide.refold import Clock
 from worker.decide.state import Decision, Moment, is_current, withdrawal
 from worker.persist.rows import Dossier
 
+UNPROVEN: Final = "its facts are not those that were committed (`loyalty ledger verify` tells which)"
+"""Why an account is not folded anew: what somebody wrote by hand would be as good as what was sent."""
 AWAITS_REFOLD: Final = "awaits a refold"
 """How the reason of a fence begins that a refold ends (`loyalty ledger refold`)."""
 
@@ -75,6 +77,8 @@ def folded_anew(
     assert dossier.row is not None
     if dossier.unreadable is not None:
         raise Defect(f"there is {dossier.unreadable}")
+    if dossier.unproven:
+        raise Defect(UNPROVEN)
     kept = Kept(
         row=dossier.row,
         facts=dossier.facts,

@@ -18,9 +18,10 @@ from worker.decide.refold import Clock
 from worker.decide.state import Certainty, is_current
 from worker.persist import PostgresStore
 from worker.persist.api import Store
+from worker.persist.chain import Begun
 from worker.persist.errors import RefusedError
 from worker.persist.rows import Dossier
-from worker.processing.folding_anew import folded_anew, must_not_move
+from worker.processing.folding_anew import UNPROVEN, folded_anew, must_not_move
 from worker.programs.catalogue import Catalogue
 from worker.upkeep.heads import LOOKS_AHEAD, comparable
 
@@ -72,14 +73,16 @@ async def rebuild(
     epoch: int,
     *,
     preview: bool = False,
+    accept: str | None = None,
 ) -> AsyncIterator[Rebuilt]:
     """Fold accounts anew and commit them, a few at a time; those that cannot be folded stay as they are.
 
-    `until`: up to where the clock runs (None: not beyond where it was). `preview`: nothing is written. May be interrupted and
+    `until`: up to where the clock runs (None: not beyond where it was). `preview`: nothing is written. `accept`: why facts that
+    are not those that were committed are taken over all the same (None: such an account stays as it is). May be interrupted and
     run again: an account that was rebuilt is not changed by it.
     """
     async for group in groups(accounts, ACCOUNTS_AT_ONCE):
-        for each in await _rebuild(_Rebuild(store, catalogue, until, epoch, preview), group):
+        for each in await _rebuild(_Rebuild(store, catalogue, until, epoch, preview, accept), group):
             yield each
 
 
@@ -120,6 +123,7 @@ class _Rebuild:
     until: datetime | None
     epoch: int
     preview: bool
+    accept: str | None
 
 
 async def _rebuild(what: _Rebuild, accounts: Sequence[UUID]) -> list[Rebuilt]:
@@ -146,7 +150,10 @@ async def _attempt(what: _Rebuild, accounts: Sequence[UUID]) -> list[Rebuilt]:
         for _ in range(2):
             tried: list[AccountChange] = []
             for dossier in await batch.dossiers(left):
-                found[dossier.account_id], change = _one(what, clock, dossier)
+                begun = taken_over(dossier, what.accept)
+                if isinstance(begun, Begun):
+                    batch.begin_chain(dossier.account_id, begun)
+                found[dossier.account_id], change = _one(what, clock, dossier, begun)
                 if change is None and dossier.row is not None:
                     failed[dossier.account_id] = dossier.row.revision
                 if change is not None and not what.preview:
@@ -166,10 +173,30 @@ async def _attempt(what: _Rebuild, accounts: Sequence[UUID]) -> list[Rebuilt]:
     return list(found.values())
 
 
-def _one(what: _Rebuild, clock: Clock, dossier: Dossier) -> tuple[Rebuilt, AccountChange | None]:
+def taken_over(dossier: Dossier, why: str | None) -> Begun | Defect | None:
+    """The chain that an account goes on with if its facts are taken over though they are not those that were committed; a defect
+    if they are not, or cannot be. None: they are what was committed."""
+    if dossier.row is None or not dossier.unproven:
+        return None
+    assert dossier.chain is not None
+    if why is None:
+        return Defect(UNPROVEN)
+    try:
+        return dossier.chain.begun_anew(why)
+    except Defect as defect:
+        return defect
+
+
+def _one(
+    what: _Rebuild, clock: Clock, dossier: Dossier, begun: Begun | Defect | None
+) -> tuple[Rebuilt, AccountChange | None]:
     row = dossier.row
     if row is None:
         return _left(dossier, "there is no such account"), None
+    if isinstance(begun, Defect):
+        return _left(dossier, str(begun)), None
+    if begun is not None:
+        dossier = dossier.begun(begun)
     try:
         program = what.catalogue.program(row.program)
         if not is_current(row.head):

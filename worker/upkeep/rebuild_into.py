@@ -7,10 +7,11 @@ not follow from facts (positions, routes of guests' orders, parked events, dead 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from worker.decide.change import FORGOTTEN, AccountChange, Loaded
 from worker.decide.errors import Defect
@@ -18,10 +19,12 @@ from worker.decide.fold import defect_of
 from worker.decide.program import Program
 from worker.decide.refold import Clock, compute_change, net
 from worker.decide.state import FORMAT, Certainty, blank
+from worker.persist.chain import Begun
 from worker.persist.rows import Dossier
 from worker.persist.transfer import Transfer
 from worker.programs.catalogue import Catalogue
 from worker.upkeep.heads import LOOKS_AHEAD, comparable
+from worker.upkeep.rebuild import taken_over
 
 DIFFERENCES_MAX = 1_000
 
@@ -54,30 +57,48 @@ class Part:
     differences: list[tuple[str, str]] = field(default_factory=list)
 
 
+class UnprovenError(Exception):
+    """An account has other facts than were committed, and nobody said to take them over."""
+
+
 async def rebuild_into(
-    transfer: Transfer, catalogue: Catalogue, epoch: int, *, announce: bool = False
+    transfer: Transfer, catalogue: Catalogue, epoch: int, *, announce: bool = False, accept: str | None = None
 ) -> AsyncGenerator[Part, None]:
     """Build what is left of the target, some accounts at a time, each read back and compared.
 
-    `epoch`: the target's. `announce`: put a message for every version of that epoch into the target's outbox.
+    Accounts go on with the chains that they have. `epoch`: the target's. `announce`: put a message for every version of that
+    epoch into the target's outbox. `accept`: why facts that are not those that were committed are taken over all the same; None:
+    raises UnprovenError before the first of them is.
     """
     async with aclosing(transfer.groups()) as groups:
         async for group in groups:
             changes: list[AccountChange] = []
             part = Part()
+            begun = _begun(group.dossiers, accept)
             for dossier in group.dossiers:
                 try:
                     changes.append(_built(dossier, catalogue, epoch, transfer.certainty, announce=announce))
                 except Defect as defect:
                     changes.append(_kept(dossier, epoch, str(defect)))
                     part.differences.append((str(dossier.account_id), f"cannot be folded: {defect}"))
-            there = {each.account_id: each for each in await transfer.write(group, changes)}
+            there = {each.account_id: each for each in await transfer.write(group, changes, begun)}
             for dossier in group.dossiers:
                 code = dossier.row.program if dossier.row is not None else None
                 program = catalogue.program(code) if code in catalogue.codes else None
                 _compare(part, program, dossier, there[dossier.account_id])
             yield part
     await transfer.end()
+
+
+def _begun(dossiers: Sequence[Dossier], accept: str | None) -> dict[UUID, Begun]:
+    found: dict[UUID, Begun] = {}
+    for dossier in dossiers:
+        begun = taken_over(dossier, accept)
+        if isinstance(begun, Defect):
+            raise UnprovenError(f"account {dossier.account_id}: {begun}")
+        if begun is not None:
+            found[dossier.account_id] = begun
+    return found
 
 
 def _built(dossier: Dossier, catalogue: Catalogue, epoch: int, certainty: Certainty, *, announce: bool) -> AccountChange:

@@ -13,7 +13,6 @@ from uuid import UUID
 
 import msgspec
 
-from contracts.counting import counted
 from worker.decide.account import Account
 from worker.decide.errors import Defect
 from worker.decide.fold import fold, moment_of
@@ -22,6 +21,7 @@ from worker.decide.refold import net
 from worker.decide.state import FORMAT, Entry, Head, Item, ItemKey, Moment, blank, is_current
 from worker.decide.step import Step
 from worker.persist.api import Store
+from worker.persist.chain import AS_CHAINED, CHAINED, COMPLETE, HEAD
 from worker.persist.rows import Dossier, Violation
 from worker.processing.folding_anew import waits
 from worker.upkeep.heads import LOOKS_AHEAD, comparable
@@ -31,6 +31,8 @@ AWAITS: Final = "awaits_refold"
 ENTRIES: Final = "refold_of_facts_is_posted"
 FENCED: Final = "fenced"
 FACTS_READ: Final = "facts_can_be_read"
+SEALED: Final = "chains_go_on_from_the_seal"
+SEALS_KEPT: Final = "seals_are_kept"
 AS_SENT: Final = "facts_are_as_sent"
 FROM_RECORD: Final = "facts_came_in_a_record"
 ARRIVED: Final = "records_came_to_something"
@@ -42,6 +44,10 @@ _NOT_BY_A_WORKER: Final = (
     "somebody wrote or changed a fact: find out who could (db/roles.sql), restore the account from a backup. "
     "(A topic that was made anew says so of all facts from before.)"
 )
+_NOT_AS_COMMITTED: Final = (
+    "somebody wrote, changed or removed facts by hand: find out who could (db/roles.sql), hold them against Kafka (`loyalty "
+    "ledger verify --against-kafka`), restore the account from a backup"
+)
 _CURES: Final = {
     FENCED: "find the defect that is named, run a release that has it mended, then `loyalty ledger rebuild --fenced`",
     AWAITS: "`loyalty ledger refold` shows what this release gives otherwise than the one that posted it, `--apply` moves it",
@@ -51,6 +57,12 @@ _CURES: Final = {
     "entries_have_their_fact": _WRITTEN_BY_HAND,
     "decisions_have_their_fact": _WRITTEN_BY_HAND,
     "whole_nothing_without_account": _WRITTEN_BY_HAND,
+    CHAINED: _NOT_AS_COMMITTED,
+    AS_CHAINED: _NOT_AS_COMMITTED,
+    COMPLETE: _NOT_AS_COMMITTED,
+    HEAD: _NOT_AS_COMMITTED,
+    SEALED: "after `loyalty ledger restored`: take a file from before the backup; else " + _NOT_AS_COMMITTED,
+    SEALS_KEPT: "the database is another one than was sealed, or somebody who owns it wrote seals: find out who could",
     AS_SENT: _NOT_BY_A_WORKER,
     FROM_RECORD: _NOT_BY_A_WORKER,
     ARRIVED: "a fact or a dead letter was removed, or a position moved by hand: find out who could (db/roles.sql); send it again",
@@ -88,9 +100,10 @@ def of_account(dossier: Dossier, programs: Mapping[str, Program]) -> Iterator[Vi
 
 def _findings(dossier: Dossier, programs: Mapping[str, Program]) -> Iterator[tuple[str, str]]:
     row = dossier.row
-    if row is None:
-        if dossier.facts:
-            yield REFOLD, f"{counted(len(dossier.facts), 'fact')} and no account"
+    # What follows from facts that nobody sent is no finding of its own: folded anew they would be as good as any.
+    faults = list(dossier.chain.faults()) if dossier.chain is not None else []
+    yield from faults
+    if row is None or faults:
         return
     if row.fenced is not None:
         yield (AWAITS if waits(row.fenced) else FENCED), f"fenced: {row.fenced}"

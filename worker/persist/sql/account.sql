@@ -1,10 +1,14 @@
 -- Accounts: what a batch loads before it folds, and the one write that decides who may write the rest.
 
 -- name: heads
-SELECT a.account_id, a.program, a.member_id, a.revision, a.version, a.epoch, a.fenced, a.head, e.done_until AS forgotten_until
+SELECT a.account_id, a.program, a.member_id, a.revision, a.version, a.epoch, a.fenced, a.head, a.chain_length, a.chain_head,
+    e.done_until AS forgotten_until
 FROM account a
 LEFT JOIN erasure e ON e.account_id = a.account_id
 WHERE a.account_id = ANY($1::uuid[]);
+
+-- name: chains
+SELECT account_id, revision, chain_length, chain_head FROM account WHERE account_id = ANY($1::uuid[]);
 
 -- name: seen
 SELECT f.account_id, f.source, f.id, f.digest
@@ -35,13 +39,14 @@ WHERE l.account_id = ANY($3::uuid[]) AND l.pending + l.available > 0;
 -- the lock and cannot lose again. A row without a name is what an erasure left; whoever comes under that id takes it over.
 -- name: compare_and_set
 INSERT INTO account AS a (account_id, program, member_id, revision, version, epoch, shard, available, pending, held, arrears,
-    next_due_at, waits_for, fenced, head, updated_at)
+    next_due_at, waits_for, fenced, head, chain_length, chain_head, updated_at)
 SELECT account_id, program, member_id, revision, version, epoch, shard, available, pending, held, arrears,
-    next_due_at, waits_for, fenced, head, transaction_timestamp()
+    next_due_at, waits_for, fenced, head, chain_length, chain_head, transaction_timestamp()
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::integer[], $7::smallint[], $8::bigint[],
-    $9::bigint[], $10::bigint[], $11::bigint[], $12::timestamptz[], $13::bigint[], $14::text[], $15::bytea[])
+    $9::bigint[], $10::bigint[], $11::bigint[], $12::timestamptz[], $13::bigint[], $14::text[], $15::bytea[], $16::integer[],
+    $17::bytea[])
     AS c (account_id, program, member_id, revision, version, epoch, shard, available, pending, held, arrears,
-        next_due_at, waits_for, fenced, head)
+        next_due_at, waits_for, fenced, head, chain_length, chain_head)
 ORDER BY account_id
 ON CONFLICT (account_id) DO UPDATE SET
     member_id = excluded.member_id,
@@ -56,6 +61,8 @@ ON CONFLICT (account_id) DO UPDATE SET
     waits_for = excluded.waits_for,
     fenced = excluded.fenced,
     head = excluded.head,
+    chain_length = excluded.chain_length,
+    chain_head = excluded.chain_head,
     updated_at = excluded.updated_at
 WHERE a.revision = excluded.revision - 1 AND a.program = excluded.program AND a.member_id IN (excluded.member_id, '')
 RETURNING a.account_id;

@@ -77,17 +77,24 @@ UPDATE order_route SET account_ids = array_replace(account_ids, $1::uuid, $2::uu
 
 -- name: move_account
 INSERT INTO account (account_id, program, member_id, revision, version, epoch, shard, available, pending, held, arrears,
-    next_due_at, waits_for, fenced, head, updated_at)
+    next_due_at, waits_for, fenced, head, chain_length, chain_head, updated_at)
 SELECT $2, program, $3, revision, version, epoch, $4, available, pending, held, arrears, next_due_at, waits_for, fenced, head,
-    updated_at
+    chain_length, chain_head, updated_at
 FROM account
 WHERE account_id = $1;
 
 -- What is left under the old id says that there was an account, and no more; whoever had it in hand loses the race for it.
 -- name: empty_account
 UPDATE account SET member_id = '', revision = revision + 1, available = 0, pending = 0, held = 0, arrears = 0, next_due_at = NULL,
-    waits_for = NULL, fenced = NULL, head = $2, updated_at = transaction_timestamp()
+    waits_for = NULL, fenced = NULL, head = $2, chain_length = 0, chain_head = DEFAULT, updated_at = transaction_timestamp()
 WHERE account_id = $1;
+
+-- name: begin_chain
+INSERT INTO chain_begun (account_id, number, length, head, length_before, head_before, accepted, salt, reason)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+
+-- name: set_chain
+UPDATE account SET chain_length = $2, chain_head = $3 WHERE account_id = $1;
 
 -- $2: the end of the life that is left, if that is to be forgotten too.
 -- name: erasure_done

@@ -69,11 +69,24 @@ ORDER BY e.account_id, e.version, e.line;
 
 -- The following read whole accounts; $2 leaves out what was recorded later.
 -- name: all_facts
-SELECT account_id, source, id, type, business_at, program, order_id, traceparent, body, recorded_at, topic, partition,
-    record_offset
+SELECT account_id, source, id, type, business_at, rank, program, order_id, digest, traceparent, body, recorded_at, topic, partition,
+    record_offset, place, salt, leaf
 FROM fact
 WHERE account_id = ANY($1::uuid[]) AND ($2::timestamptz IS NULL OR recorded_at <= $2)
 ORDER BY account_id, business_at, rank, source, id;
+
+-- Where chains began anew last.
+-- name: chains_begun
+SELECT DISTINCT ON (account_id) account_id, number, length, head, length_before, head_before, accepted, salt, reason
+FROM chain_begun
+WHERE account_id = ANY($1::uuid[])
+ORDER BY account_id, number DESC;
+
+-- name: taken_over
+SELECT reason, begun_by, count(DISTINCT account_id) AS accounts, min(begun_at) AS first_at, max(begun_at) AS last_at
+FROM chain_begun
+GROUP BY reason, begun_by
+ORDER BY first_at;
 
 -- What came while an account was fenced has no step yet.
 -- name: unfolded_facts

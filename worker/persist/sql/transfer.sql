@@ -41,9 +41,15 @@ SELECT account_id, asked_until, done_until, recorded_at FROM erasure;
 -- name: transfer_announced
 SELECT account_id, source, id, verdict, points, reason, recorded_at FROM announced;
 
+-- name: transfer_chain_begun
+SELECT account_id, number, length, head, length_before, head_before, accepted, salt, reason, begun_by, begun_at FROM chain_begun;
+
+-- name: transfer_seal
+SELECT program, number, sealed_at, epoch, accounts, facts, root, previous, digest, sealed_by FROM seal;
+
 -- name: transfer_fact
 SELECT account_id, source, id, type, business_at, rank, program, order_id, digest, body, traceparent, recorded_at, topic, partition,
-    record_offset
+    record_offset, place, salt, leaf
 FROM fact
 WHERE account_id = ANY($1);
 
