@@ -27,7 +27,7 @@ from worker.decide.step import Step
 from worker.persist import Move, Position
 from worker.persist.encoding import cloudevents_headers
 from worker.persist.rows import OutboxRow
-from worker.processing import delivery, folding, pipeline
+from worker.processing import delivery, folding
 from worker.processing.routing import Home, home_of
 from worker.programs.catalogue import OUTSIDE, Refusal
 from worker.publish.relay import Relay
