@@ -14,11 +14,12 @@ from contracts.statement import Statement
 from tests.erasure.conftest import DAY, PERSON, PROGRAM, T0, Ledger, erasure, life, pipeline, sent
 from tests.flows.shop import Sent
 from tests.parts.postgres import Servers
+from worker.decide.change import AccountChange
 from worker.decide.explain import Known, explain
 from worker.local.sql import execute
 from worker.persist import PostgresStore
 from worker.persist.batch import PostgresBatch
-from worker.persist.errors import UnavailableError
+from worker.persist.errors import RefusedError, UnavailableError
 from worker.persist.transfer import Transfer
 from worker.processing import erasures
 from worker.processing.folding import Folding
@@ -254,6 +255,28 @@ async def test_a_life_that_cannot_be_folded_is_fenced_with_its_facts(ledger: Led
     await _rebuilt(ledger, [ledger.person()])
     assert await ledger.findings() == []
     assert (await _told(ledger, ledger.person())).available == 100
+
+
+async def test_lives_that_postgres_refuses_are_fenced_with_their_facts(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    await ledger.deliver([*life(), erasure(), *again()])
+    await _settle(ledger)
+    write = PostgresBatch.write
+    with monkeypatch.context() as failing:
+
+        async def picky(self: PostgresBatch, changes: Sequence[AccountChange]) -> None:
+            if any(change.fenced is None for change in changes):
+                raise RefusedError
+            await write(self, changes)
+
+        failing.setattr(PostgresBatch, "write", picky)
+        assert await ledger.erase() == 1
+    (nameless,) = await _nameless(ledger)
+    fenced = await ledger.sql.fetch("SELECT account_id, fenced FROM account WHERE fenced IS NOT NULL")
+    assert {row["account_id"] for row in fenced} == {ledger.person(), nameless}
+    assert {row["fenced"] for row in fenced} == {"the database refused what its fold made: RefusedError"}
+    await _rebuilt(ledger, [ledger.person(), nameless])
+    assert await ledger.findings() == []
+    assert [(await _told(ledger, account)).available for account in (ledger.person(), nameless)] == [100, 850]
 
 
 async def _rebuilt(ledger: Ledger, accounts: Sequence[UUID]) -> None:

@@ -111,11 +111,23 @@ def test_who_is_forgotten_neither_earns_nor_pays_with_points() -> None:
     story = shop()
     story.adjusted(100, "2024-08-01")
     story.tell("member.erased", "2024-08-02", member_id=MEMBER)
+    story.order("A", "2024-08-02", line(2_000), points_used=10)
+    assert verdict(story, "A") == "not_a_member"
+    assert story.at("2024-08-04").available == 100
+
+
+def test_what_happens_after_an_erasure_is_of_a_life_of_its_own_and_waits() -> None:
+    story = shop()
+    story.adjusted(100, "2024-08-01")
+    story.tell("member.erased", "2024-08-02", member_id=MEMBER)
     story.bought("A", "2024-08-03", line(2_000))
     story.order("B", "2024-08-03", line(2_000), points_used=10)
-    assert story.order_at("A", "2024-08-04").points_credited == 0
-    assert verdict(story, "B") == "not_a_member"
-    assert story.at("2024-08-04").available == 100
+    statement = story.at("2024-08-04")
+    assert (statement.available, statement.orders) == (100, ())
+    assert {(finding.code, finding.order_id) for finding in statement.findings} == {
+        ("awaits_erasure", "A"),
+        ("awaits_erasure", "B"),
+    }
 
 
 # -- using points
