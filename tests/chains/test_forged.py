@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from tests.erasure.conftest import DAY, PERSON, T0, Ledger, erasure, life, sent
+from worker.persist.chain import PARTED
 from worker.upkeep import rebuild
 from worker.upkeep.rebuild import Rebuilt
 from worker.upkeep.verify import check, cure_of
@@ -168,6 +169,37 @@ async def test_an_erased_account_keeps_its_leaves_and_no_salt_and_stays_sound(le
     await _as_owner(ledger, "UPDATE fact SET leaf = sha256(leaf) WHERE account_id = $1 AND place = 2", nameless)
     (found,) = await ledger.findings()
     assert found.startswith("chain_leads_to_its_head: ")
+
+
+async def _parted(ledger: Ledger) -> tuple[UUID, UUID]:
+    """The person joined again before they were forgotten: the ids of the life that ended and of the next."""
+    await ledger.deliver([erasure(), sent("member.enrolled", 31, member_id=PERSON)])
+    await ledger.clock(T0 + 40 * DAY)
+    await ledger.publish()
+    assert await ledger.erase() == 1
+    return (await ledger.nameless())["account_id"], ledger.person()
+
+
+@pytest.mark.parametrize("life_of", ["the life that ended", "the next life"])
+async def test_both_lives_of_an_account_that_was_parted_are_proven(ledger: Ledger, life_of: str) -> None:
+    whole = await _chains(ledger, await _lived(ledger))
+    lives = dict(zip(("the life that ended", "the next life"), await _parted(ledger), strict=True))
+    assert await ledger.findings() == []
+    rows = await ledger.sql.fetch("SELECT account_id, length_before, reason FROM chain_begun")
+    assert {row["account_id"] for row in rows} == set(lives.values())
+    assert {row["length_before"] for row in rows} == {whole[0][0] + 2}
+    assert {row["reason"] for row in rows} == {PARTED}
+    removed = "DELETE FROM fact WHERE account_id = $1 AND type IN ('points.adjusted', 'member.enrolled')"
+    await _as_owner(ledger, removed, lives[life_of])
+    assert any("are not those that were taken over" in found for found in await ledger.findings())
+
+
+async def test_what_was_written_by_hand_stays_told_where_an_account_is_parted(ledger: Ledger) -> None:
+    account = await _lived(ledger)
+    await _as_worker(ledger, FORGE.format(place="NULL"), account)
+    ended, _ = await _parted(ledger)
+    assert any("points.adjusted 'forged' of '/shop' is in no chain" in found for found in await ledger.findings())
+    assert await ledger.sql.fetchval("SELECT count(*) FROM chain_begun WHERE account_id = $1", ended) == 0
 
 
 async def _chains(ledger: Ledger, account: UUID) -> list[tuple[int, bytes]]:
