@@ -132,7 +132,8 @@ class Excluded(Part):
 
 class Earning(Part):
     """What an order earns: base amount, rates, rounding, caps. `fees`: whether shipping and other fees earn, spread over the
-    goods that earn by their amounts with tax."""
+    goods that earn by their amounts with tax. `bonus_points`: whether bonus points that a line was sent with are granted, on
+    lines that earn or on any (`granted_always`)."""
 
     rule: RuleId
     tax: Literal["exclusive", "inclusive"] = "exclusive"
@@ -143,7 +144,7 @@ class Earning(Part):
     rounding: Rounding = Rounding()
     campaigns: tuple[Campaign, ...] = ()
     excluded: tuple[Excluded, ...] = ()
-    bonus_points: Literal["granted", "ignored"] = "ignored"
+    bonus_points: Literal["granted", "granted_always", "ignored"] = "ignored"
     bonus_kind: Name = "special"
     bonus_rule: RuleId | None = None
     tier_at: Literal["order", "trigger", "maturity"] = "order"

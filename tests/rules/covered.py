@@ -16,9 +16,9 @@ RULES: Final = {
 }
 """Prefix of a program's rule ids, and how many its published terms have."""
 RULES_IN_ALL: Final = 139
-QUESTIONS: Final = {"lenovo-pro": 16, "ansage": 13, "puppy": 13, "scolar": 18, "belle-maison": 7}
+QUESTIONS: Final = {"lenovo-pro": 16, "ansage": 13, "puppy": 13, "scolar": 18, "belle-maison": 8}
 """How many questions the published terms of each leave open."""
-QUESTIONS_IN_ALL: Final = 78
+QUESTIONS_IN_ALL: Final = 79
 """Of all programs, with those that they share."""
 COMMON_QUESTIONS: Final = (
     *("COM-C2", "COM-C5", "COM-C6", "COM-C7"),
@@ -47,7 +47,7 @@ SCO-Q8 net | SCO-Q9 per-hundred per-line | SCO-Q10 with-tax with-shipping | SCO-
 SCO-Q13 forfeited delayed | SCO-Q14 at-validity | SCO-Q15 kept clamped | SCO-Q16 any-product per-order after-approval
 SCO-Q17 day-before | SCO-Q18 allowed
 BEL-Q1 per-shipment per-line | BEL-Q2 net | BEL-Q3 inclusive by-shipment returns-stay | BEL-Q4 shipment | BEL-Q5 forfeited
-BEL-Q6 part-only goods | BEL-Q7 requested
+BEL-Q6 part-only goods | BEL-Q7 requested | BEL-Q8 granted
 """
 
 

@@ -122,6 +122,19 @@ def test_ans_06_members_who_registered_elsewhere_are_outside() -> None:
     assert verdict(story, "B", "2024-07-02") == ("rejected", "not_a_member")
 
 
+@pytest.mark.parametrize("channel", ["web", None])
+def test_ans_06_who_registers_on_the_web_later_takes_part_from_then_on(channel: str | None) -> None:
+    story = Story("ansage")
+    story.registered("2024-06-01", channel="phone")
+    bought(story, "A", "2024-07-01", line(5_000))
+    story.registered("2024-07-10", channel=channel)
+    bought(story, "B", "2024-07-11", line(5_000))
+    story.registered("2024-07-12", channel="phone")
+    bought(story, "C", "2024-07-13", line(5_000))
+    credited = [story.order_at(name, "2024-07-20").points_credited for name in "ABC"]
+    assert credited == [0, 55, 55]
+
+
 def test_ans_07_a_purchase_before_registering_earns_nothing_afterwards() -> None:
     story = Story("ansage")
     story.order("A", "2024-07-01", line(10_000))

@@ -118,6 +118,7 @@ def test_bel_05_some_goods_bring_no_points_of_any_kind(category: str) -> None:
     story.bought("A", "2024-08-15", line(60_000))
     story.bought("B", "2024-09-15", line(2_000, category=category, **SHOES), line(400))
     assert story.order_at("B", "2024-09-15").points_credited == 2 + 4
+    assert [(each.code, each.order_id) for each in story.at("2024-09-15").findings] == [("bonus_not_granted", "B")]
 
 
 def test_bel_05_shipping_fees_and_tax_bring_no_points() -> None:

@@ -76,6 +76,11 @@ def _returned_over_the_last_day(story: Story) -> tuple[int, int]:
     return story.at("2025-07-31").available, story.at("2025-08-02").lapsed_total
 
 
+def _bonus_on_a_sale(story: Story) -> int:
+    story.bought("A", "2024-08-15", line(2_000, category="sale", bonus_points=[{"points": 50}]))
+    return story.order_at("A", "2024-08-15").points_credited
+
+
 def _balance_and_reserved(story: Story) -> tuple[int, int]:
     story.adjusted(1_000, "2024-07-10")
     story.order("A", "2024-08-01", line(2_000, category="sale"), points_used=1_000)
@@ -147,6 +152,7 @@ READINGS = (
     Reading("BEL-Q6", "part-only", _decided(2_800, line(2_000), shipping_fee=600), ("accepted", 2_800), ("exceeds_payable", 0)),
     Reading("BEL-Q6", "goods", _decided(2_201, line(2_000), shipping_fee=600), ("accepted", 2_201), ("exceeds_payable", 0)),
     Reading("BEL-Q7", "requested", _returned_over_the_last_day, (0, 1_000), (1_000, 1_000)),
+    Reading("BEL-Q8", "granted", _bonus_on_a_sale, 0, 50),
     Reading("COM-C6", "clip", _decided(9_000, line(2_000)), ("exceeds_payable", 0), ("accepted", 2_200)),
     Reading("COM-C7", "shipment", _balance_and_reserved, (0, 0), (1_000, 0)),
     Reading("COM-Q3", "oldest", _which_lot, ["2025-02-28", "2025-03-31"], ["2025-01-31", "2025-02-28"]),

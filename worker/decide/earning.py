@@ -37,7 +37,7 @@ class Source(NamedTuple):
 def sources(version: Version, order: Order) -> tuple[Source, ...]:
     """Everything that may earn for an order."""
     earning = version.terms.earning
-    if not order.earning.bonus or earning.bonus_points != "granted":
+    if not order.earning.bonus or earning.bonus_points == "ignored":
         return _components(version)
     rule = earning.bonus_rule or earning.rule
     brought = (Source(f"bonus{n}", bonus.kind, rule, None, bonus=n - 1) for n, bonus in enumerate(order.earning.bonus, 1))
@@ -190,7 +190,7 @@ def desired(program: Program, order: Order, source: Source, at: datetime, workin
     if version.terms.earning.points_used == "none_if_used" and order.used.points:
         return wanted
     if source.component is None:
-        _add_bonus(order, source, wanted, working)
+        _add_bonus(version, order, source, wanted, working)
         return wanted
     lines = {line.line_id: line for line in order.lines if line.earns}
     for portions, only in _units(version, order):
@@ -198,10 +198,17 @@ def desired(program: Program, order: Order, source: Source, at: datetime, workin
     return wanted
 
 
-def _add_bonus(order: Order, source: Source, wanted: dict[str, int], working: list[Term] | None) -> None:
+def brings_bonus(version: Version, line: OrderLine) -> bool:
+    """Whether a line may bring the bonus points that it was sent with."""
+    return line.earns or version.terms.earning.bonus_points == "granted_always"
+
+
+def _add_bonus(
+    version: Version, order: Order, source: Source, wanted: dict[str, int], working: list[Term] | None
+) -> None:
     bonus = order.earning.bonus[source.bonus]
     line = next(line for line in order.lines if line.line_id == bonus.line_id)
-    if not line.earns:
+    if not brings_bonus(version, line):
         return
     pieces = 0
     for portion in in_turn(order):

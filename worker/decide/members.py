@@ -47,11 +47,14 @@ def _introduce(account: Account, data: _Joining, event: str) -> None:
 
 
 def registered(account: Account, data: MemberRegistered) -> None:
-    """An account with the shop; the first one counts."""
+    """An account with the shop; the first one counts by which the member takes part (ANS-06), and the first till then."""
     tiers.start(account, account.version)
-    if account.head.registered_at is None:
-        account.head = replace(account.head, registered_at=account.at)
+    head = account.head
+    if head.registered_at is None:
+        account.head = replace(head, registered_at=account.at)
         _introduce(account, data, "member.registered")
+    elif redemption.may_join_by(account.version, data.channel) and not redemption.may_join_by(account.version, head.channel):
+        account.head = replace(head, registered_at=account.at, channel=data.channel, country=data.country or head.country)
 
 
 def enrolled(account: Account, data: MemberEnrolled) -> None:

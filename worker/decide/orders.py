@@ -15,6 +15,7 @@ from contracts.events import LineRef, LineRefs, OrderPaid, OrderPlaced, OrderRes
 from contracts.names import plain
 from worker.decide import (
     early,
+    earning,
     exchange,
     expiry,
     hindsight,
@@ -69,6 +70,8 @@ def placed(account: Account, data: OrderPlaced) -> None:
         order = subscriptions.use_kept(account, kept, order)
     if exchange.rate_of(version, order) is None:
         account.note_finding("no_exchange_rate", order.order_id, order.payment.currency)
+    if order.earning.earns:
+        _tell_lost_bonus(account, version, order)
     order = replace(order, portions=maturity.open_portions(version, order.lines))
     expiry.prolong(account, version, "order")
     purchases.remember(account, order)
@@ -132,14 +135,22 @@ def line_of(version: Version, key: str, line: PlacedLine) -> OrderLine:
 
 def bonuses(version: Version, lines: Iterable[tuple[str, PlacedLine]]) -> tuple[Bonus, ...]:
     """The bonus points that lines bring, where the program grants them."""
-    earning = version.terms.earning
-    if earning.bonus_points == "ignored":
+    rules = version.terms.earning
+    if rules.bonus_points == "ignored":
         return ()
     return tuple(
-        Bonus(line_id=key, points=bonus.points, kind=bonus.kind or earning.bonus_kind, expires_on=bonus.expires_on)
+        Bonus(line_id=key, points=bonus.points, kind=bonus.kind or rules.bonus_kind, expires_on=bonus.expires_on)
         for key, line in lines
         for bonus in line.bonus_points
     )
+
+
+def _tell_lost_bonus(account: Account, version: Version, order: Order) -> None:
+    """Bonus points of lines that bring none are not lost without a word (BEL-05)."""
+    brought = {bonus.line_id for bonus in order.earning.bonus}
+    for line in order.lines if brought else ():
+        if line.line_id in brought and not earning.brings_bonus(version, line):
+            account.note_finding("bonus_not_granted", order.order_id, line.line_id)
 
 
 def _earns(account: Account, data: OrderPlaced) -> bool:

@@ -56,7 +56,13 @@ def is_member(account: Account) -> bool:
     joined = head.enrolled_at if rules.by == "enrolment" else head.registered_at
     if joined is None:
         return False
-    return not rules.registration_channels or (head.channel or "web") in rules.registration_channels
+    return may_join_by(account.version, head.channel)
+
+
+def may_join_by(version: Version, channel: str | None) -> bool:
+    """Whether who registers by a channel takes part (None: it was not told, and is the web)."""
+    channels = version.terms.membership.registration_channels
+    return not channels or (channel or "web") in channels
 
 
 def takes_points(version: Version, store: str) -> bool:
