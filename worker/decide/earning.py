@@ -200,8 +200,8 @@ def desired(program: Program, order: Order, source: Source, at: datetime, workin
 
 def _add_bonus(order: Order, source: Source, wanted: dict[str, int], working: list[Term] | None) -> None:
     bonus = order.earning.bonus[source.bonus]
-    line = next(line for line in order.lines if line.line_id == bonus.line_id)
-    if not line.earns:
+    line = next((line for line in order.lines if line.line_id == bonus.line_id), None)
+    if line is None or not line.earns:
         return
     pieces = 0
     for portion in in_turn(order):
