@@ -196,7 +196,7 @@ def test_what_comes_back_is_in_its_lots_as_if_the_lower_number_had_been_used() -
         story.adjusted(500, "2024-07-31", expires_on="2024-10-31")
         story.order("A", "2024-08-01", TWO, points_used=used[0])
         for number, points in enumerate(used[1:]):
-            data = {"order_id": "A", "amendment_id": f"AM{number}", "lines": [TWO], "points_used": points}
+            data: dict[str, Any] = {"order_id": "A", "amendment_id": f"AM{number}", "lines": [TWO], "points_used": points}
             story.tell("order.amended", f"2024-08-0{2 + number}", **data)
         return story.at("2024-08-20").lots
 
@@ -267,7 +267,7 @@ def test_amended_before_it_leaves_it_is_as_if_it_had_been_placed_so(code: str, b
         each.adjusted(1_000 - each.at("2024-03-01").available, "2024-03-02")
     plain.order("A", "2024-04-01", *LINES, points_used=600, shipping_fee=500)
     story.order("A", "2024-04-01", *lines, points_used=used, shipping_fee=300)
-    data = {"lines": LINES, "points_used": 600, "shipping_fee": 500}
+    data: dict[str, Any] = {"lines": LINES, "points_used": 600, "shipping_fee": 500}
     story.tell("order.amended", "2024-04-01 12:00:00", order_id="A", amendment_id="AM1", **data)
     for each in (plain, story):
         each.paid("A", "2024-04-04")

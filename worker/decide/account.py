@@ -53,9 +53,9 @@ class Account:
     `began`: the snapshots since which facts wait already. `overdrawing`: facts whose redemption would leave less than nothing
     at a later instant already folded, so they count as not covered. `overtaken`: facts that wait no longer, for their order
     was told again and is covered as told then; those that this run finds are in `overtaking`. `paid_until`: up to here
-    `decided` has all that was paid out in money. `trace`: where the fold notes its working, if anyone asks. `turning`:
-    facts to be folded by which earlier ones may be read otherwise, by what they are about. `at`: the instant of the open
-    step; there is none before the first `begin`.
+    `decided` has all that was paid out in money; `recorded_from`: from here on it has every verdict (None: it has all).
+    `trace`: where the fold notes its working, if anyone asks. `turning`: facts to be folded by which earlier ones may be
+    read otherwise, by what they are about. `at`: the instant of the open step; there is none before the first `begin`.
     """
 
     __slots__ = (
@@ -87,6 +87,7 @@ class Account:
         "overtaking",
         "paid_until",
         "program",
+        "recorded_from",
         "tier_move",
         "trace",
         "turning",
@@ -118,6 +119,7 @@ class Account:
         self.overtaken: set[tuple[str, str]] = set()
         self.overtaking: set[tuple[str, str]] = set()
         self.paid_until: datetime | None = None
+        self.recorded_from: Moment | None = None
         self.trace: Trace | None = None
         self.turning: Mapping[str, Sequence[Event]] = {}
         self.moment: Moment | None = None

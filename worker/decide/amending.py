@@ -1,7 +1,7 @@
 """An order that is changed after it was placed: its lines, its fees, the points used on it.
 
-It keeps its date, its terms and the tier of its day, and the difference is posted. What has left cannot be amended away: of what is
-told of a line and what has left of it the larger stays, so the ledger is the same whenever a shipment comes to be known.
+It keeps its date, its terms and the tier of its day, and the difference is posted. What has left cannot be amended away: of a
+line stays what is told or what has left, whichever is more, so the ledger is the same whenever a shipment comes to be known.
 """
 
 from __future__ import annotations

@@ -12,8 +12,9 @@ from itertools import pairwise
 
 from contracts.events import Event, OrderAmended, OrderPlaced, RedemptionRequested, RewardRequested, SubscriptionPointsSet
 from worker.decide.change import AccountChange
+from worker.decide.errors import Late
 from worker.decide.fold import moment_of
-from worker.decide.refold import Clock, Late, going_back
+from worker.decide.refold import Clock, going_back
 from worker.decide.state import Decision, Head, Moment
 
 _ASKS = (OrderAmended, RedemptionRequested, RewardRequested, SubscriptionPointsSet)

@@ -15,9 +15,10 @@ from contracts.events import RejectionReason
 from worker.decide import exchange, expiry, ledger
 from worker.decide.account import Account
 from worker.decide.amounts import part, spread_within
+from worker.decide.errors import Late
 from worker.decide.order_records import Order, OrderLine, Spent
 from worker.decide.program import Version
-from worker.decide.state import Decision, Reason, Request
+from worker.decide.state import Decision, Moment, Reason, Request
 from worker.decide.step import Answer
 
 FINAL: Final[frozenset[RejectionReason]] = frozenset(
@@ -77,10 +78,11 @@ def _price(line: OrderLine) -> int:
 
 
 def payable(version: Version, order: Order) -> int:
-    """The most points that there is something left to pay for with, whatever else the terms ask of a redemption."""
-    lines = [line for line in order.lines if not line.replacement]
-    can = sum(_price(line) for line in lines if _redeemable(version, line))
-    whole = all(_redeemable(version, line) for line in lines if line.kept)
+    """The most points that there is something left to pay for with, whatever else the terms ask of a redemption: goods, and fees
+    while there are any."""
+    kept = [line for line in order.lines if line.kept and not line.replacement]
+    can = sum(_price(line) for line in kept if _redeemable(version, line))
+    whole = bool(kept) and all(_redeemable(version, line) for line in kept)
     return exchange.points_for(version, order, can + order.payment.fees if whole else can)
 
 
@@ -126,6 +128,8 @@ def check_more(account: Account, order: Order, more: int) -> Finding:
     """Whether an order that stands may use so many more points than it does, of which the finding is of all that it used."""
     version, used = account.program.named(order.terms), order.used
     against = _against(account, version, order)
+    if against is None and not payable(version, order):
+        against = "exceeds_payable"
     if against is not None:
         return Finding(used.points + more, against)
     found = check_amount(version, order, used.standing + more, account.head.available + used.standing)
@@ -242,6 +246,10 @@ def verdict_on(account: Account, source: str, id_: str, found: Finding) -> Decis
     told = account.decided.get(key)
     if told is not None:
         return told
+    asked = None if account.event is None else Moment(*account.event.key)
+    if account.recorded_from is not None and asked is not None and asked < account.recorded_from:
+        # It was told before what it is about, which is folded again: a verdict may be recorded at its own moment.
+        raise Late(asked)
     points, reason = found.points, found.reason
     if reason is None and key in account.overdrawing:
         reason = "insufficient_points"
