@@ -95,12 +95,9 @@ def _restated(account: Account, order: Order, data: OrderAmended, restated: Sequ
     """The order with its lines, bonuses and fees as they are told, and the points used as they were."""
     version = account.program.named(order.terms)
     told = {each.key for each in restated}
-    found = {each.key: _line(version, each) for each in restated}
     # What was sent in exchange is not part of what was ordered, unless it is named.
-    found |= {was.line_id: was if was.replacement else _left_of(was) for was in order.lines if was.line_id not in told}
-    known = [was.line_id for was in order.lines]
-    keys = [*known, *(each.key for each in restated if each.key not in known)]
-    lines = tuple(found[key] for key in keys if found[key].quantity)
+    rest = [was if was.replacement else _left_of(was) for was in order.lines if was.line_id not in told]
+    lines = (*(_line(version, each) for each in restated), *(line for line in rest if line.quantity))
     after = replace(order, lines=lines, payment=_payment_of(order, data))
     return replace(
         after,
