@@ -18,7 +18,7 @@ from worker.decide.amounts import part, spread_within
 from worker.decide.errors import Late
 from worker.decide.order_records import Order, OrderLine, Spent
 from worker.decide.program import Version
-from worker.decide.state import Decision, Moment, Reason, Request
+from worker.decide.state import Decision, Reason, Request
 from worker.decide.step import Answer
 
 FINAL: Final[frozenset[RejectionReason]] = frozenset(
@@ -246,10 +246,9 @@ def verdict_on(account: Account, source: str, id_: str, found: Finding) -> Decis
     told = account.decided.get(key)
     if told is not None:
         return told
-    asked = None if account.event is None else Moment(*account.event.key)
-    if account.recorded_from is not None and asked is not None and asked < account.recorded_from:
+    if account.recorded_from is not None and account.asked_at < account.recorded_from:
         # It was told before what it is about, which is folded again: a verdict may be recorded at its own moment.
-        raise Late(asked)
+        raise Late(account.asked_at)
     points, reason = found.points, found.reason
     if reason is None and key in account.overdrawing:
         reason = "insufficient_points"
