@@ -135,6 +135,10 @@ SELECT '{
     "member.enrolled": {"channel": true, "country": true, "member_id": "erased"},
     "member.erased": {"member_id": "erased"},
     "member.registered": {"channel": true, "country": true, "member_id": "erased"},
+    "order.amended": {"amendment_id": true, "lines": {"bonus_points": {"expires_on": true, "kind": true, "points":
+        true}, "category": true, "discount": true, "line_id": true, "list_price": true, "point_rate": true,
+        "quantity": true, "sku": true, "tags": true, "tax": true, "unit_price": true}, "order_id": true,
+        "other_fees": true, "points_used": true, "reason": true, "shipping_fee": true},
     "order.cancelled": {"lines": {"exchange_id": true, "line_id": true, "quantity": true, "sku": true},
         "order_id": true, "reason": true},
     "order.paid": {"order_id": true},
@@ -1561,4 +1565,5 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261206000000'),
     ('20261207000000'),
     ('20261207000001'),
-    ('20261208000000');
+    ('20261208000000'),
+    ('20261208010000');

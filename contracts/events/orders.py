@@ -16,6 +16,16 @@ def _member_is_there(fields: dict[str, object]) -> bool:
     return fields.get("member_id") is not None
 
 
+def total_of(lines: tuple[Line, ...], fees: int) -> int:
+    """What lines cost with tax after discounts, and fees with them, in minor units."""
+    return fees + sum(line.goods + line.tax for line in lines)
+
+
+def _at_most(total: int) -> None:
+    if total > MONEY_MAX:
+        raise PydanticCustomError("amount_too_large", "the order's total should be at most {limit}", {"limit": MONEY_MAX})
+
+
 class OrderPlaced(Contract):
     """An order as it was placed. Without `member_id` it is a guest's. `signed_in` defaults to true for a member's order.
     `shipping_fee` and `other_fees` are tax-inclusive."""
@@ -41,17 +51,35 @@ class OrderPlaced(Contract):
 
     @model_validator(mode="after")
     def _total_fits(self) -> Self:
-        if self.total > MONEY_MAX:
-            raise PydanticCustomError("amount_too_large", "the order's total should be at most {limit}", {"limit": MONEY_MAX})
+        _at_most(self.total)
         return self
 
     @property
     def total(self) -> int:
         """What the order costs before points, in minor units: goods after discounts, tax and fees."""
-        total = self.shipping_fee + self.other_fees
-        for line in self.lines:
-            total += line.unit_price * line.quantity - line.discount + line.tax
-        return total
+        return total_of(self.lines, self.shipping_fee + self.other_fees)
+
+    def keyed_lines(self) -> tuple[tuple[str, Line], ...]:
+        """Lines with their keys (`line_id`, or the position counted from 1), in line order."""
+        return keyed(self.lines)
+
+
+class OrderAmended(Contract):
+    """An order was changed after it was placed. `lines`: all of its lines as they stand now; a line that is not among them is
+    removed. A quantity is of pieces ordered and not cancelled, returned ones included. What else is left out stays as it was."""
+
+    order_id: Id
+    amendment_id: Id
+    lines: OrderLines
+    points_used: Points | None = None
+    shipping_fee: Money | None = None
+    other_fees: Money | None = None
+    reason: Text | None = None
+
+    @model_validator(mode="after")
+    def _total_fits(self) -> Self:
+        _at_most(total_of(self.lines, (self.shipping_fee or 0) + (self.other_fees or 0)))
+        return self
 
     def keyed_lines(self) -> tuple[tuple[str, Line], ...]:
         """Lines with their keys (`line_id`, or the position counted from 1), in line order."""

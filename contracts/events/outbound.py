@@ -164,9 +164,11 @@ class TierChanged(Published):
 
 
 class RedemptionDecided(Published):
-    """The answer to a wish to use points. `cause`: the event that asked."""
+    """The answer to a wish to use points. `cause`: the event that asked. `amendment_id`: with `order_id`, of an order that was
+    changed to use more points, `points` in all; refused, it stays as it was."""
 
     order_id: Id | None = None
+    amendment_id: Id | None = None
     request_id: Id | None = None
     redemption_id: Id | None = None
     decision: Literal["accepted", "rejected"]

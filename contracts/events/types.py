@@ -30,6 +30,7 @@ from contracts.events.orders import (
     ExchangeRequested,
     ExchangeShipped,
     ExchangeWithdrawn,
+    OrderAmended,
     OrderCancelled,
     OrderPaid,
     OrderPlaced,
@@ -58,6 +59,7 @@ class EventType(NamedTuple):
 
 TYPES: Final = (
     EventType("commerce.order", "order.placed", 40, OrderPlaced),
+    EventType("commerce.order", "order.amended", 45, OrderAmended),
     EventType("commerce.order", "order.paid", 50, OrderPaid),
     EventType("commerce.order", "payment.failed", 55, PaymentFailed),
     EventType("commerce.order", "payment.charged_back", 118, PaymentChargedBack),

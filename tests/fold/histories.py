@@ -127,6 +127,8 @@ class _Maker:
             # By numbers of its own, so that a history says what it did before there was any of it.
             self.rng = Random(f"later {self.seed}")
             self.tell_more()
+            self.rng = Random(f"amended {self.seed}")
+            self.amend()
         ordered = tuple(sorted(self.events, key=lambda event: event.key))
         return History(self.seed, ordered, self.homes, self.end)
 
@@ -361,6 +363,37 @@ class _Maker:
     def of_order_placed(self, data: dict[str, Any], at: datetime) -> None:
         if data.get("member_id") is not None and self.rng.random() < 0.5:
             self.voided(data["member_id"], at + self.rng.randrange(60) * _DAY, order_id=data["order_id"])
+
+    def amend(self) -> None:
+        """Orders that are changed around the time of what happens to them."""
+        orders = {}
+        for event in tuple(self.events):
+            data = json.loads(event.body)
+            if event.type == "order.placed":
+                orders[data["order_id"]] = data
+            order = orders.get(data.get("order_id"))
+            if order is not None and self.rng.random() < 0.12:
+                self.amended(order, self.about(event.time), f"A{self.rng.randrange(4)}")
+
+    def amended(self, data: Mapping[str, Any], at: datetime, name: str) -> None:
+        """Lines removed, added, in other quantities, at other prices; other points, fees; at times told twice."""
+        rng = self.rng
+        lines = [{**each} for each in data["lines"] if rng.random() < 0.8]
+        for each in lines:
+            each["quantity"] = rng.choice([each["quantity"], rng.randrange(1, 5)])
+            each["discount"] = 0
+            if rng.random() < 0.3:
+                each["unit_price"] = rng.choice([0, 1, each["unit_price"] // 2, each["unit_price"] * 3])
+            if rng.random() < 0.1:
+                each.pop("line_id", None)
+        if not lines or rng.random() < 0.3:
+            lines.append({**self.line(0), "line_id": rng.choice(["L0", "L1", "L7"])})
+        lines = list({each.get("line_id", f"{number} {each['sku']}"): each for number, each in enumerate(lines)}.values())
+        points = rng.choice([None, None, 0, data.get("points_used") or 0, self.points(), self.points() * 4])
+        fee = rng.choice([None, 0, 550])
+        fields = {"order_id": data["order_id"], "amendment_id": name, "points_used": points, "shipping_fee": fee}
+        for _ in range(2 if rng.random() < 0.2 else 1):
+            self.add("order.amended", self.about(at), lines=lines, **fields)
 
     def last_of(self, at: datetime) -> dict[str, str]:
         """Some event of an instant, as another one names it."""

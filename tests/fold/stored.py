@@ -28,12 +28,13 @@ from worker.decide.change import (
     StoredEntry,
     StoredStep,
 )
+from worker.decide.errors import Late
 from worker.decide.fold import fold, moment_of
 from worker.decide.instants import next_after
 from worker.decide.lot_name import is_grant
 from worker.decide.order_records import Order
 from worker.decide.program import Program
-from worker.decide.refold import Clock, Late, compute_change
+from worker.decide.refold import Clock, compute_change
 from worker.decide.state import (
     Certainty,
     Decision,
@@ -188,10 +189,12 @@ class StoredAccounts:
 
     def _fold_whole(self, book: Book, facts: list[Event], clock: Clock, told: Sequence[Decision]) -> AccountChange | None:
         arguments = (self.program, book.account_id, book.member_id, book.load(EVERYTHING), facts, clock)
-        try:
-            return compute_change(*arguments, announced=told)
-        except Late as late:
-            return compute_change(*arguments, history=book.history(late.since), announced=told)
+        history: History | None = None
+        while True:
+            try:
+                return compute_change(*arguments, history=history, announced=told)
+            except Late as late:
+                history = book.history(late.since)
 
 
 def write(book: Book, change: AccountChange) -> None:

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Final
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 
 from contracts.events import Event
 from tests.fold.examples import CONSERVATION_EXAMPLES, programs, seeds, tried
+from tests.fold.histories import START
 from tests.fold.stored import StoredAccounts
 from tests.fold.test_returns import bought, told
 from tests.fold.variants import as_shipped, variant
@@ -117,4 +118,59 @@ def test_what_is_cancelled_and_goes_on_holds_what_it_held(code: str, seed: int) 
     assert _conserved(books) == _conserved(plain)
     heads = books.books["M1"].head, plain.books["M1"].head
     one, other = ((head.available + head.pending, head.held, head.forfeited) for head in heads)
+    assert one == other
+
+
+def _lines(rng: Random) -> list[dict[str, Any]]:
+    """Some lines of an order, at any price."""
+    found = []
+    for name in rng.sample(["L0", "L1", "L2", "L3"], rng.randrange(1, 4)):
+        price, quantity = rng.randrange(1, 30_000), rng.randrange(1, 6)
+        found.append({"line_id": name, "sku": name, "quantity": quantity, "unit_price": price, "tax": price * quantity // 10})
+    return found
+
+
+@programs
+@settings(tried, max_examples=CONSERVATION_EXAMPLES)
+@given(seed=seeds)
+def test_an_order_that_is_amended_holds_what_it_holds_if_it_is_placed_so(code: str, seed: int) -> None:
+    program, rng = as_shipped(code), Random(seed)
+    terms, at = program.versions[0].terms, START + timedelta(days=rng.randrange(60))
+    joined = {"member_id": "M1", "channel": (terms.membership.registration_channels or ("web",))[0]}
+    order = {"order_id": "O1", "member_id": "M1", "store": terms.membership.stores.eligible[0], "payment_method": "credit_card"}
+    told_as: list[dict[str, Any]] = [
+        {"lines": _lines(rng), "points_used": rng.choice([0, rng.randrange(500, 900)])} for _ in range(rng.randrange(2, 5))
+    ]
+    amendments = []
+    for number, each in enumerate(told_as[1:], 1):
+        data = {"order_id": "O1", "amendment_id": str(number), **each}
+        amendments.append(told(program, "order.amended", at + timedelta(minutes=number), f"A{number}", data))
+    every = [line["line_id"] for line in told_as[-1]["lines"] for _ in range(line["quantity"])]
+    pieces = [(line_id, rng.choice(KINDS)) for line_id in rng.sample(every, rng.randrange(len(every) + 1))]
+    books = []
+    for first, later in ((told_as[0], amendments), (told_as[-1], [])):
+        book = StoredAccounts(program)
+        start = [
+            told(program, "member.registered", START, "1", joined),
+            told(program, "member.enrolled", START, "2", joined),
+            told(program, "points.adjusted", START, "3", {"member_id": "M1", "points": 1000, "reason": "start"}),
+            told(program, "order.placed", at, "4", {**order, **first}),
+        ]
+        facts = [
+            *later,
+            told(program, "order.paid", at + timedelta(hours=1), "5", {"order_id": "O1"}),
+            told(program, "shipment.dispatched", at + timedelta(days=1), "6", {"order_id": "O1", "lines": "all"}),
+            *_facts(program, at + timedelta(days=2), _together(pieces), "W"),
+        ]
+        for fact in [*start, *facts]:
+            book.deliver([fact])
+        books.append(book)
+    orders = [each.books["M1"].items["order", "O1"] for each in books]
+    taken = [order.used.points for order in orders if isinstance(order, Order)]
+    assume(all(isinstance(order, Order) and order.status == "open" for order in orders) and len(set(taken)) == 1)
+    for book in books:
+        book.run_clock(at + timedelta(days=100))
+    assert _conserved(books[0]) == _conserved(books[1])
+    heads = [each.books["M1"].head for each in books]
+    one, other = ((head.available + head.pending, head.held, head.forfeited, head.tier) for head in heads)
     assert one == other

@@ -14,6 +14,7 @@ from tests.fold.variants import as_shipped
 from tests.rules.story import Story, instant, line
 from worker.decide.account import Account
 from worker.decide.errors import Defect
+from worker.decide.order_records import Order
 from worker.decide.program import Program
 from worker.decide.state import Certainty, Request
 from worker.decide.statement import statement
@@ -220,6 +221,34 @@ def _asks(told: Told, at: str, certainty: Certainty) -> None:
 
 def _sets(told: Told, at: str, certainty: Certainty) -> None:
     told.tell("subscription.points-set", at, certainty, request_id="A", subscription_id="S1", points=50)
+
+
+@pytest.mark.parametrize("ordered_at", ["2024-03-01 16:00:00", "2024-03-02 12:00:01"], ids=["amended after", "told before"])
+@pytest.mark.parametrize("comes", [True, False])
+def test_a_growth_that_news_could_cover_waits_and_the_order_stands_as_it_was(comes: bool, ordered_at: str) -> None:
+    told = Told("ansage", narrow=False)
+    told.tell("member.registered", "2024-01-05", channel="web")
+    data = {"order_id": "A", "amendment_id": "AM1", "lines": [line(10_000)], "points_used": 50}
+    told.order("A", ordered_at, line(10_000), certainty=Certainty(0, 1))
+    told.tell("order.amended", "2024-03-02", Certainty(0, 1), **data)
+    assert (_used(told), told.books.decisions) == (0, {})
+    if comes:
+        told.tell("points.adjusted", "2024-03-01 15:00:00", Certainty(2, 2), points=700, reason="support")
+        assert _used(told) == 50, "an acceptance waits for nothing"
+    told.clock("2024-03-02 13:00:00", Certainty(3, 3))
+    assert _used(told) == (50 if comes else 0)
+    (decision,) = told.books.decisions.values()
+    assert decision.reason == (None if comes else "insufficient_points")
+    # What comes late then has the order folded again, and the verdict stands.
+    for at in ("2024-03-02 12:00:00.500", "2024-03-01 14:00:00"):
+        told.tell("points.adjusted", at, Certainty(4, 4), points=1_000, reason="support")
+        assert (_used(told), len(told.books.decisions)) == (50 if comes else 0, 1)
+
+
+def _used(told: Told) -> int:
+    order = told.books.books["M1"].items["order", "A"]
+    assert isinstance(order, Order)
+    return order.used.points
 
 
 @pytest.mark.parametrize("asks", [_pays, _reserves, _asks, _sets])

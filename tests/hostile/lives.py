@@ -212,6 +212,13 @@ class _Maker:
     def _order_paid(self) -> dict[str, Any]:
         return {"order_id": self.order_id()}
 
+    def _order_amended(self) -> dict[str, Any]:
+        rng, order_id = self.rng, self.order_id()
+        lines = self.lines.get(order_id) if rng.random() < 0.8 else None
+        lines = [{**each, "quantity": rng.choice([each["quantity"], 1]), "discount": 0} for each in lines or self.order_lines()]
+        points = self.points() if rng.random() < 0.4 else None
+        return {"order_id": order_id, "amendment_id": self.name(), "lines": lines, "points_used": points}
+
     def _payment_failed(self) -> dict[str, Any]:
         return self._of_order(amount=self.some(self.money(MONEY_MAX)))
 

@@ -33,7 +33,7 @@ from aiokafka.errors import KafkaError
 TYPES_IN: Final[Mapping[str, frozenset[str]]] = {
     topic: frozenset(types.split())
     for topic, types in {
-        "commerce.order": "order.placed order.paid payment.failed payment.charged_back order.rescheduled"
+        "commerce.order": "order.placed order.amended order.paid payment.failed payment.charged_back order.rescheduled"
         " order.reinstated",
         "commerce.shipment": "shipment.dispatched shipment.delivered",
         "commerce.cancel": "order.cancelled",

@@ -53,9 +53,9 @@ class Account:
     `began`: the snapshots since which facts wait already. `overdrawing`: facts whose redemption would leave less than nothing
     at a later instant already folded, so they count as not covered. `overtaken`: facts that wait no longer, for their order
     was told again and is covered as told then; those that this run finds are in `overtaking`. `paid_until`: up to here
-    `decided` has all that was paid out in money. `trace`: where the fold notes its working, if anyone asks. `turning`:
-    facts to be folded by which earlier ones may be read otherwise, by what they are about. `at`: the instant of the open
-    step; there is none before the first `begin`.
+    `decided` has all that was paid out in money; `recorded_from`: from here on it has every verdict (None: it has all).
+    `trace`: where the fold notes its working, if anyone asks. `turning`: facts to be folded by which earlier ones may be
+    read otherwise, by what they are about. `at`: the instant of the open step; there is none before the first `begin`.
     """
 
     __slots__ = (
@@ -87,6 +87,7 @@ class Account:
         "overtaking",
         "paid_until",
         "program",
+        "recorded_from",
         "tier_move",
         "trace",
         "turning",
@@ -118,6 +119,7 @@ class Account:
         self.overtaken: set[tuple[str, str]] = set()
         self.overtaking: set[tuple[str, str]] = set()
         self.paid_until: datetime | None = None
+        self.recorded_from: Moment | None = None
         self.trace: Trace | None = None
         self.turning: Mapping[str, Sequence[Event]] = {}
         self.moment: Moment | None = None
@@ -150,6 +152,12 @@ class Account:
         assert self.moment is not None
         return f"clock:{self.moment.at.isoformat()}" if self.event is None else cause_of(self.event.source, self.event.id)
 
+    @property
+    def asked_at(self) -> Moment:
+        """The moment of the fact in hand: before the open step's, if it was told before what it is about."""
+        assert self.event is not None
+        return Moment(*self.event.key)
+
     def begin(self, moment: Moment, event: Event | None = None) -> None:
         """Open a step: what changes from here on has its before-image kept."""
         self._reset(self.head)
@@ -176,10 +184,9 @@ class Account:
         return self.certainty is None or self.certainty.may_refuse(self._began())
 
     def _began(self) -> int:
-        """The snapshot since which the open step's fact waits: the newest one, if it begins now."""
-        assert self.moment is not None
+        """The snapshot since which the fact in hand waits: the newest one, if it begins now."""
         newest = self.certainty.current if self.certainty is not None else 0
-        return self.began.get(self.moment, newest)
+        return self.began.get(self.asked_at, newest)
 
     @property
     def changed(self) -> bool:
@@ -385,9 +392,8 @@ class Account:
         self.add("finding", f"{self.cause}:{code}:{detail}", Finding(code=code, at=self.at, order_id=order_id, detail=detail))
 
     def wait(self) -> None:
-        """Note that the redemption of the open step's fact waits for its decision."""
-        assert self.moment is not None
-        self.head = replace(self.head, waiting=tuple(sorted((*self.head.waiting, Waiting(self.moment, self._began())))))
+        """Note that the redemption of the fact in hand waits for its decision."""
+        self.head = replace(self.head, waiting=tuple(sorted((*self.head.waiting, Waiting(self.asked_at, self._began())))))
 
     def fail(self, what: str) -> NoReturn:
         """Stop: the fold broke one of its own rules."""

@@ -207,8 +207,8 @@ def _add_bonus(
     version: Version, order: Order, source: Source, wanted: dict[str, int], working: list[Term] | None
 ) -> None:
     bonus = order.earning.bonus[source.bonus]
-    line = next(line for line in order.lines if line.line_id == bonus.line_id)
-    if not brings_bonus(version, line):
+    line = next((line for line in order.lines if line.line_id == bonus.line_id), None)
+    if line is None or not brings_bonus(version, line):
         return
     pieces = 0
     for portion in in_turn(order):

@@ -20,6 +20,7 @@ from contracts.events import (
     MemberEnrolled,
     MemberErased,
     MemberRegistered,
+    OrderAmended,
     OrderCancelled,
     OrderPaid,
     OrderPlaced,
@@ -45,6 +46,7 @@ from contracts.events import (
     SurveyWon,
 )
 from worker.decide import (
+    amending,
     hindsight,
     members,
     opening,
@@ -98,6 +100,13 @@ def _of_order(data: OrderPlaced, version: Version | None) -> Iterable[ItemKey]:
         found.append(("request", f"redemption:{data.redemption_id}"))
     if data.course == "subscription" or data.subscription_id is not None:
         found.append(("earmark", subscriptions.setting_name(data.subscription_id)))
+    if version is not None and version.remembers_bought:
+        found += [("mark", f"bought:{line.sku}") for line in data.lines]
+    return found
+
+
+def _of_amendment(data: OrderAmended, version: Version | None) -> Iterable[ItemKey]:
+    found: list[ItemKey] = [("early", orders.name_of(data.order_id))]
     if version is not None and version.remembers_bought:
         found += [("mark", f"bought:{line.sku}") for line in data.lines]
     return found
@@ -160,7 +169,7 @@ def _of_review(data: ReviewPosted, version: Version | None) -> Iterable[ItemKey]
     return (("mark", f"bought:{data.sku}"),)
 
 
-def _order_stands(account: Account, data: OrderPlaced) -> str | None:
+def _order_stands(account: Account, data: OrderPlaced | OrderAmended) -> str | None:
     order = account.order(data.order_id)
     return orders.name_of(data.order_id) if order is not None and order.status == "open" else None
 
@@ -181,6 +190,7 @@ def _uses_points(data: OrderPlaced) -> bool:
 # The data's type is the key, so what its row calls is given data of it.
 FACT_TYPES: Final[Mapping[type[Any], FactType]] = {
     OrderPlaced: FactType(retelling.placed, _uses_points, _of_order, _order_stands),
+    OrderAmended: FactType(amending.amended, _always, _of_amendment, _order_stands),
     OrderPaid: FactType(orders.paid, _never),
     PaymentFailed: FactType(orders.payment_failed, _never),
     PaymentChargedBack: FactType(refunds.charged_back, _always),

@@ -16,7 +16,7 @@ from typing import Final
 from contracts.events import Event
 from worker.decide import clock, early, hindsight, lives, payout, voiding
 from worker.decide.account import Account
-from worker.decide.errors import Defect, NotLoaded
+from worker.decide.errors import Defect, Late, NotLoaded
 from worker.decide.fact_types import FACT_TYPES
 from worker.decide.instants import next_after
 from worker.decide.state import Moment, clock_moment
@@ -65,7 +65,7 @@ def _apply(account: Account, fact: Event) -> Step:
         if not lives.waits(account, fact):
             _handle(account, fact)
             payout.look(account)
-    except (NotLoaded, Defect):
+    except (NotLoaded, Late, Defect):
         raise
     except Exception as error:
         raise defect_of(error, f"{fact.type} at {fact.time.isoformat()}") from error

@@ -230,11 +230,21 @@ def lot_of(account: Account, spent: Spent) -> Lot:
 
 
 def give_back(
-    account: Account, version: Version, spent: Spent, points: int, source: Bucket, reason: Reason, rule: str, order_id: str | None
+    account: Account,
+    version: Version,
+    spent: Spent,
+    points: int,
+    source: Bucket,
+    reason: Reason,
+    rule: str,
+    order_id: str | None,
+    *,
+    as_was: bool = False,
 ) -> None:
-    """Used or held points return to their lot; if that has lapsed meanwhile they lapse at once (COM-Q5, BEL-15)."""
+    """Used or held points return to their lot; if that has lapsed meanwhile they lapse at once (COM-Q5, BEL-15). `as_was`: as if
+    they had never been taken, so no other last day is given to them."""
     lot = lot_of(account, spent)
-    if reason == "hand_back":
+    if reason == "hand_back" and not as_was:
         lot = expiry.for_hand_back(account, version, lot, points)
     # A lot that was emptied is forgotten, with what was granted in it, and may have begun anew since: this was granted too.
     lot = replace(lot, points=max(lot.points, lot.pending + lot.available + lot.lapsed + lot.revoked + points))

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from contracts.events import Event
 from worker.decide.change import NOTHING, Needs
-from worker.decide.errors import NotLoaded
+from worker.decide.errors import Late, NotLoaded
 from worker.decide.needs import needs
 from worker.decide.program import Program
-from worker.decide.refold import Late
 from worker.decide.state import Moment
 
 
@@ -31,7 +30,7 @@ class LoadRequest:
     def more(self, raised: NotLoaded | Late) -> None:
         """Ask for what the fold says that it needs too."""
         if isinstance(raised, Late):
-            self.since = raised.since
+            self.since = raised.since if self.since is None else min(self.since, raised.since)
             self.needs = self.needs.joined(Needs(all_open=True))  # the way back leads over every lot
         else:
             self.needs = self.needs.joined(raised.needs)

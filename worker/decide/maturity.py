@@ -70,6 +70,30 @@ def remove(portions: tuple[Portion, ...], line_id: str, pieces: int, *, open_fir
     return tuple(kept)
 
 
+def root_of(version: Version, order: Order, line: OrderLine) -> str:
+    """The key of the portion in which a line began, or begins."""
+    own = bounded(line.line_id) if version.terms.maturity.by == "line" and not line.replacement else WHOLE
+    roots = [each.root for each in order.portions if line.line_id in each.pieces]
+    return next(iter(roots), own)
+
+
+def wait(account: Account, portions: tuple[Portion, ...], root: str, line_id: str, n: int) -> tuple[Portion, ...]:
+    """The portions with pieces of a line more that wait: in the one that waits of those with a root, or in a new one."""
+    waiting = [index for index, each in enumerate(portions) if each.root == root and each.triggered_at is None]
+    if waiting:
+        return put(portions, waiting[0], line_id, n)
+    if all(each.key != root for each in portions):
+        return (*portions, Portion(key=root, pieces={line_id: n}))
+    return (*portions, Portion(key=bounded(f"{root}@{account.cause}"), pieces={line_id: n}, parted_from=root))
+
+
+def put(portions: tuple[Portion, ...], index: int, line_id: str, n: int) -> tuple[Portion, ...]:
+    """The portions with pieces of a line more in one of them."""
+    portion = portions[index]
+    portion = replace(portion, pieces={**portion.pieces, line_id: portion.pieces.get(line_id, 0) + n})
+    return (*portions[:index], portion, *portions[index + 1 :])
+
+
 def _happened(order: Order, event: str, portion: Portion, *, parts: bool) -> datetime | None:
     """When an event had happened for all pieces of a portion; None if it has not."""
     if event == "order":

@@ -71,9 +71,9 @@ def of_refold(
     return teller.messages if rows or len(teller.messages) > 1 else []
 
 
-def _wish(answer: Answer) -> tuple[str | None, str | None, str | None]:
+def _wish(answer: Answer) -> tuple[str | None, ...]:
     """What a verdict is about, however often it was told."""
-    return answer.order_id, answer.request_id, answer.redemption_id
+    return answer.order_id, answer.amendment_id, answer.request_id, answer.redemption_id
 
 
 def _accepted_before(answer: Answer, new: Collection[tuple[str, str]]) -> bool:
@@ -187,7 +187,12 @@ class _Teller:
     def decided(self, answer: Answer, at: datetime, asked: Event | None) -> None:
         """The verdict on a redemption that `asked` for it, which may have waited until something else settled it."""
         decision = answer.decision
-        named = {"order_id": answer.order_id, "request_id": answer.request_id, "redemption_id": answer.redemption_id}
+        named = {
+            "order_id": answer.order_id,
+            "amendment_id": answer.amendment_id,
+            "request_id": answer.request_id,
+            "redemption_id": answer.redemption_id,
+        }
         data: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
         data |= {"decision": decision.verdict, "points": decision.points}
         if decision.reason is not None:

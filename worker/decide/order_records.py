@@ -154,10 +154,10 @@ class CalledOff(Record, frozen=True):
 
 
 class Content(Record, frozen=True):
-    """What an order said of itself besides its lines and its price, never changed afterwards.
+    """What an order said of itself besides its lines and its price.
 
-    `digest`: of all that it said, to tell a repeat of it from another order under the same id. `asks`: whether it asked to use
-    points, `redemption_id`: those of a reservation.
+    `digest`: of all that it said, to tell a repeat of it from another order under the same id. `points_used`: the points that it
+    asked to use (amended since, so many in all), or `use_all_points`, or those of a reservation (`redemption_id`).
     """
 
     digest: str = ""
@@ -165,15 +165,26 @@ class Content(Record, frozen=True):
     channel: str = "web"
     course: str = "one_off"
     subscription_id: str | None = None
-    asks: bool = False
+    signed_in: bool = True
+    points_used: int = 0
+    use_all_points: bool = False
     redemption_id: str | None = None
+
+    @property
+    def asks(self) -> bool:
+        """Whether it asked to use points."""
+        return bool(self.points_used or self.use_all_points or self.redemption_id is not None)
 
 
 class Payment(Record, frozen=True):
-    """What an order costs besides its lines, and how it is paid, in its currency. `fees_back`: of the fees, what was refunded."""
+    """What an order costs besides its lines, and how it is paid, in its currency.
+
+    `fees`: for shipping and others, `other_fees` of them for others; `fees_back`: of the fees, what was refunded.
+    """
 
     currency: str = "JPY"
     fees: int = 0
+    other_fees: int = 0
     fees_back: int = 0
     method: str = ""
     card_brand: str | None = None

@@ -38,27 +38,63 @@ def content_of(body: bytes) -> str:
 
 
 def placed(account: Account, data: OrderPlaced) -> None:
-    """An order that does not stand yet: its redemption is decided, its points used are taken, and what it earns is shown if the
-    terms say so."""
-    known = account.order(data.order_id)
+    """An order that does not stand yet."""
+    event = account.event
+    assert event is not None
+    content = Content(
+        digest=content_of(event.body),
+        store=data.store,
+        channel=data.channel,
+        course=data.course,
+        subscription_id=data.subscription_id,
+        signed_in=data.signed_in,
+        points_used=data.points_used,
+        use_all_points=data.use_all_points,
+        redemption_id=data.redemption_id,
+    )
+    payment = Payment(
+        currency=data.currency,
+        fees=data.shipping_fee + data.other_fees,
+        other_fees=data.other_fees,
+        method=plain(data.payment_method),
+        card_brand=None if data.card_brand is None else plain(data.card_brand),
+    )
+    delivery = Delivery(planned_ship_date=data.planned_ship_date, planned_delivery_date=data.planned_delivery_date)
+    come(account, data.order_id, data.keyed_lines(), content, payment, delivery)
+
+
+def come(
+    account: Account,
+    order_id: str,
+    lines: tuple[tuple[str, PlacedLine], ...],
+    content: Content,
+    payment: Payment,
+    delivery: Delivery,
+    amendment_id: str | None = None,
+) -> None:
+    """An order comes: its redemption is decided, its points used are taken, and what it earns is shown if the terms say so.
+
+    `amendment_id`: of what has it come again, after it was refused.
+    """
+    known = account.order(order_id)
     version = account.version
     tiers.start(account, version)
-    order = _order(account, data)
+    order = _order(account, order_id, lines, content, payment, delivery)
     kept = subscriptions.kept_for(account, order)
     set_aside = subscriptions.set_aside(account, kept)
     if known is not None and known.status == "waiting":
-        if order.content.asks and redemption.covered(account, order, data, set_aside):
+        if order.content.asks and redemption.covered(account, order, set_aside):
             # Accepting does not wait: what the first telling still hoped for comes too late.
             account.overtaking.add((known.source, known.id))
-        account.note_finding("order_twice", data.order_id, "while the first waits")
+        account.note_finding("order_twice", order_id, "while the first waits")
         return
     if order.content.asks:
-        verdict = redemption.decide(account, order, data, set_aside)
+        verdict = redemption.decide(account, order, set_aside)
         if verdict is None:
             account.put_order(replace(order, status="waiting"))
             account.wait()
             return
-        redemption.answer(account, verdict, order_id=order.order_id)
+        redemption.answer(account, verdict, order_id=order_id, amendment_id=amendment_id)
         if verdict.verdict == "rejected":
             refused = replace(order.earning, earns=False)
             account.put_order(replace(order, status="rejected", reason=verdict.reason, earning=refused))
@@ -79,40 +115,34 @@ def placed(account: Account, data: OrderPlaced) -> None:
     order_update.keep(account, order)
 
 
-def _order(account: Account, data: OrderPlaced) -> Order:
+def _order(
+    account: Account,
+    order_id: str,
+    keyed: tuple[tuple[str, PlacedLine], ...],
+    content: Content,
+    payment: Payment,
+    delivery: Delivery,
+) -> Order:
     event, version = account.event, account.version
     assert event is not None
-    lines = tuple(line_of(version, key, line) for key, line in data.keyed_lines())
+    lines = tuple(line_of(version, key, line) for key, line in keyed)
     return Order(
-        order_id=data.order_id,
+        order_id=order_id,
         source=event.source,
         id=event.id,
         placed_at=event.time,
         terms=version.id,
         lines=lines,
-        content=Content(
-            digest=content_of(event.body),
-            store=data.store,
-            channel=data.channel,
-            course=data.course,
-            subscription_id=data.subscription_id,
-            asks=bool(data.points_used or data.use_all_points or data.redemption_id is not None),
-            redemption_id=data.redemption_id,
-        ),
-        payment=Payment(
-            currency=data.currency,
-            fees=data.shipping_fee + data.other_fees,
-            method=plain(data.payment_method),
-            card_brand=None if data.card_brand is None else plain(data.card_brand),
-        ),
+        content=content,
+        payment=payment,
         earning=Earning(
-            earns=_earns(account, data),
+            earns=_earns(account, content),
             tier=tiers.current(account, lines),
             country=account.head.country if version.reads_country else None,
-            bonus=bonuses(version, data.keyed_lines()),
+            bonus=bonuses(version, keyed),
             held=version.terms.maturity.release == "manual",
         ),
-        delivery=Delivery(planned_ship_date=data.planned_ship_date, planned_delivery_date=data.planned_delivery_date),
+        delivery=delivery,
     )
 
 
@@ -153,15 +183,15 @@ def _tell_lost_bonus(account: Account, version: Version, order: Order) -> None:
             account.note_finding("bonus_not_granted", order.order_id, line.line_id)
 
 
-def _earns(account: Account, data: OrderPlaced) -> bool:
+def _earns(account: Account, content: Content) -> bool:
     """Whether the order takes part: a member's, in an eligible store and channel, after the start (LEN-06, LEN-19, PUP-01)."""
     rules = account.version.terms.membership
     started = rules.starts_at is None or rules.start_judged_at == "payment" or account.at >= rules.starts_at
     return (
         redemption.is_member(account)
-        and data.store in rules.stores.eligible
-        and (not rules.earning_channels or data.channel in rules.earning_channels)
-        and (data.signed_in or not rules.signed_in)
+        and content.store in rules.stores.eligible
+        and (not rules.earning_channels or content.channel in rules.earning_channels)
+        and (content.signed_in or not rules.signed_in)
         and started
     )
 

@@ -7,17 +7,18 @@ alone say it.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from msgspec.structs import replace
 
-from contracts.events import OrderPlaced, RejectionReason
+from contracts.events import RejectionReason
 from worker.decide import exchange, expiry, ledger
 from worker.decide.account import Account
 from worker.decide.amounts import part, spread_within
+from worker.decide.errors import Late
 from worker.decide.order_records import Order, OrderLine, Spent
 from worker.decide.program import Version
-from worker.decide.state import Decision, Request
+from worker.decide.state import Decision, Reason, Request
 from worker.decide.step import Answer
 
 FINAL: Final[frozenset[RejectionReason]] = frozenset(
@@ -82,6 +83,15 @@ def _price(line: OrderLine) -> int:
     return part(line.goods, line.kept, line.quantity) + part(line.tax, line.kept, line.quantity)
 
 
+def payable(version: Version, order: Order) -> int:
+    """The most points that there is something left to pay for with, whatever else the terms ask of a redemption: goods, and fees
+    while there are any."""
+    kept = [line for line in order.lines if line.kept and not line.replacement]
+    can = sum(_price(line) for line in kept if _redeemable(version, line))
+    whole = bool(kept) and all(_redeemable(version, line) for line in kept)
+    return exchange.points_for(version, order, can + order.payment.fees if whole else can)
+
+
 class _Ceilings(NamedTuple):
     payable: int  # the whole order
     goods: int  # its goods with tax
@@ -89,8 +99,9 @@ class _Ceilings(NamedTuple):
 
 
 def _ceilings(version: Version, order: Order) -> _Ceilings:
-    goods = sum(_price(line) for line in order.lines)
-    lines = sum(_price(line) for line in order.lines if _redeemable(version, line))
+    ordered = [line for line in order.lines if not line.replacement]
+    goods = sum(map(_price, ordered))
+    lines = sum(_price(line) for line in ordered if _redeemable(version, line))
     rule = version.terms.redemption.not_redeemable
     excluded = goods - lines
     if excluded == 0:
@@ -106,32 +117,49 @@ def _limit(version: Version, order: Order) -> int:
     return max(min(most, ceilings.lines), 0)
 
 
-def check(account: Account, order: Order, data: OrderPlaced, set_aside: int = 0) -> Finding:
+def check(account: Account, order: Order, set_aside: int = 0) -> Finding:
     """How many points the order may use now, and the first reason against it. `set_aside`: held for it already."""
-    version = account.program.named(order.terms)
-    rules = version.terms.redemption
-    asked = data.points_used
-    if not is_member(account):
-        return Finding(asked, "not_a_member")
-    if not takes_points(version, order.content.store):
-        return Finding(asked, "store_not_eligible")
-    if rules.channels and order.content.channel not in rules.channels:
-        return Finding(asked, "channel_not_eligible")
-    if exchange.rate_of(version, order) is None:
-        return Finding(asked, "exceeds_payable")
-    if data.redemption_id is not None:
-        return _check_reserved(account, version, order, data)
-    if data.use_all_points:
+    version, asked = account.program.named(order.terms), order.content.points_used
+    against = _against(account, version, order)
+    if against is not None:
+        return Finding(asked, against)
+    if order.content.redemption_id is not None:
+        return _check_reserved(account, version, order, order.content.redemption_id)
+    if order.content.use_all_points:
         return _check_all(version, order, account.head.available + set_aside)
     return check_amount(version, order, asked, account.head.available + set_aside)
 
 
-def _check_reserved(account: Account, version: Version, order: Order, data: OrderPlaced) -> Finding:
-    assert data.redemption_id is not None
-    request = account.request("redemption", data.redemption_id)
+def check_more(account: Account, order: Order, more: int) -> Finding:
+    """Whether an order that stands may use so many more points than it does, of which the finding is of all that it used."""
+    version, used = account.program.named(order.terms), order.used
+    against = _against(account, version, order)
+    if against is None and not payable(version, order):
+        against = "exceeds_payable"
+    if against is not None:
+        return Finding(used.points + more, against)
+    found = check_amount(version, order, used.standing + more, account.head.available + used.standing)
+    return found._replace(points=found.points + used.points - used.standing)
+
+
+def _against(account: Account, version: Version, order: Order) -> RejectionReason | None:
+    """Why an order may use no points at all, however many."""
+    rules = version.terms.redemption
+    if not is_member(account):
+        return "not_a_member"
+    if not takes_points(version, order.content.store):
+        return "store_not_eligible"
+    if rules.channels and order.content.channel not in rules.channels:
+        return "channel_not_eligible"
+    return "exceeds_payable" if exchange.rate_of(version, order) is None else None
+
+
+def _check_reserved(account: Account, version: Version, order: Order, redemption_id: str) -> Finding:
+    asked = order.content.points_used
+    request = account.request("redemption", redemption_id)
     if request is None:
-        return Finding(data.points_used, "unknown_redemption")
-    points = data.points_used or request.points
+        return Finding(asked, "unknown_redemption")
+    points = asked or request.points
     if request.status != "accepted":
         return Finding(points, "redemption_ended")
     if points != request.points or (request.store and request.store != order.content.store):
@@ -212,10 +240,10 @@ def _check_payment(version: Version, order: Order, points: int) -> Finding:
     return Finding(points, None)
 
 
-def decide(account: Account, order: Order, data: OrderPlaced, set_aside: int = 0) -> Decision | None:
+def decide(account: Account, order: Order, set_aside: int = 0) -> Decision | None:
     """The verdict on an order's redemption: as it was told, or taken now; None while it must wait."""
     told = account.decided.get((order.source, order.id))
-    return told if told is not None else verdict_on(account, order.source, order.id, check(account, order, data, set_aside))
+    return told if told is not None else verdict_on(account, order.source, order.id, check(account, order, set_aside))
 
 
 def verdict_on(account: Account, source: str, id_: str, found: Finding) -> Decision | None:
@@ -224,6 +252,9 @@ def verdict_on(account: Account, source: str, id_: str, found: Finding) -> Decis
     told = account.decided.get(key)
     if told is not None:
         return told
+    if account.recorded_from is not None and account.asked_at < account.recorded_from:
+        # It was told before what it is about, which is folded again: a verdict may be recorded at its own moment.
+        raise Late(account.asked_at)
     points, reason = found.points, found.reason
     if reason is None and key in account.overdrawing:
         reason = "insufficient_points"
@@ -235,14 +266,14 @@ def verdict_on(account: Account, source: str, id_: str, found: Finding) -> Decis
     return verdict
 
 
-def covered(account: Account, order: Order, data: OrderPlaced, set_aside: int = 0) -> bool:
+def covered(account: Account, order: Order, set_aside: int = 0) -> bool:
     """Whether a redemption was accepted, so that the world was told, or would be accepted now."""
     key = (order.source, order.id)
     told = account.decided.get(key)
     if told is not None:
         return told.verdict == "accepted"
     new = not account.announced_only and key not in account.overdrawing
-    found = check(account, order, data, set_aside)
+    found = check(account, order, set_aside)
     return new and found.reason is None and not found.by_balance
 
 
@@ -251,17 +282,18 @@ def answer(
     decision: Decision,
     *,
     order_id: str | None = None,
+    amendment_id: str | None = None,
     request_id: str | None = None,
     redemption_id: str | None = None,
 ) -> None:
     """Have subscribers told of a verdict."""
-    account.answers.append(Answer(decision, order_id=order_id, request_id=request_id, redemption_id=redemption_id))
+    account.answers.append(Answer(decision, order_id, amendment_id, request_id, redemption_id))
 
 
 def put_on_lines(version: Version, order: Order, points: int) -> Order:
     """Spread used points over the order's redeemable lines; what they cannot take pays fees (COM-Q4)."""
     weights_of = version.terms.reversal.split.weights
-    can = [_price(line) if _redeemable(version, line) else 0 for line in order.lines]
+    can = [_price(line) if _redeemable(version, line) and not line.replacement else 0 for line in order.lines]
     weights = [
         part(line.goods, line.kept, line.quantity) if weights_of == "tax_exclusive" and room else room
         for line, room in zip(order.lines, can, strict=True)
@@ -297,6 +329,55 @@ def take(account: Account, order: Order, points: int) -> Order:
         used = replace(order.used, spent=spent)
     expiry.prolong(account, version, "use")
     return replace(order, used=used)
+
+
+def change(account: Account, order: Order, points: int, rule: str) -> Order:
+    """Change how many points stand on an order, taking or giving back only the difference."""
+    version = account.program.named(order.terms)
+    standing, more = order.used.standing, points - order.used.standing
+    spent, reserved = order.used.spent, order.used.reserved
+    if more > 0 and version.terms.redemption.taken_at == "shipment" and order.delivery.shipped_at is None:
+        spent = (*spent, *ledger.hold(account, version, more, "reserve", rule, order.order_id))
+        reserved += more
+    elif more > 0:
+        spent = (*spent, *ledger.take(account, version, more, "redeem", "spent", rule, order.order_id))
+    elif more < 0:
+        account.need_all_open()
+        held = min(-more, reserved)
+        spent = take_off(account, version, spent, held, "held", rule, order.order_id)
+        spent = take_off(account, version, spent, -more - held, "spent", rule, order.order_id)
+        reserved -= held
+    if more > 0:
+        expiry.prolong(account, version, "use")
+    gone = order.used.points - standing
+    order = put_on_lines(version, order, points)
+    used = replace(order.used, points=gone + points, detached=gone, spent=spent, reserved=reserved)
+    return replace(order, used=used)
+
+
+def take_off(
+    account: Account,
+    version: Version,
+    spent: tuple[Spent, ...],
+    points: int,
+    source: Literal["held", "spent"],
+    rule: str,
+    order_id: str | None,
+) -> tuple[Spent, ...]:
+    """Give points back, those taken last first, as if they had never been taken. Returns what is left of what was."""
+    left, kept = points, []
+    reason: Reason = "release" if source == "held" else "hand_back"
+    ledger.need_lots(account, version, spent if points else (), "release")
+    for each in reversed(spent):
+        n = min(left, each.points - each.back)
+        if n:
+            ledger.give_back(account, version, each, n, source, reason, rule, order_id, as_was=True)
+            left -= n
+        if each.points > n:
+            kept.append(replace(each, points=each.points - n))
+    if left:
+        ledger.give_back_unnamed(account, version, left, source, rule, order_id)
+    return tuple(reversed(kept))
 
 
 def _capture(account: Account, version: Version, request: Request, order: Order) -> tuple[Spent, ...]:

@@ -21,6 +21,7 @@ from contracts.events import Event
 from worker.decide import hindsight, messages
 from worker.decide.account import Account
 from worker.decide.change import EVERYTHING, AccountChange, History, Loaded, PostedEntry, StoredStep
+from worker.decide.errors import Late
 from worker.decide.fold import fold, moment_of
 from worker.decide.program import Program
 from worker.decide.state import (
@@ -43,14 +44,6 @@ from worker.decide.undo import head_before, undo_of
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 _Announced = dict[tuple[str, str], Decision]
-
-
-class Late(Exception):
-    """A fact belongs before what was folded already: the history from this moment on is needed."""
-
-    def __init__(self, since: Moment) -> None:
-        super().__init__(f"history needed from {since}")
-        self.since = since
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,9 +263,13 @@ def _late(
     recorded: _Announced = {(decision.source, decision.id): decision for decision in history.decisions}
     announced = {**work.announced, **recorded}
     until = max((at for at in (work.clock.until, folded.at if folded else None) if at is not None), default=None)
-    account, steps = fold_covered(
-        lambda: work.account(replace(head, waiting=()), dict(lots), dict(items)), every, until, announced, folded
-    )
+
+    def begin() -> Account:
+        account = work.account(replace(head, waiting=()), dict(lots), dict(items))
+        account.recorded_from = history.since
+        return account
+
+    account, steps = fold_covered(begin, every, until, announced, folded)
     change.head = account.head
     change.undone_from = history.since
     change.late = sum(now.last is not None and moment_of(fact) < now.last for fact in facts)

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from contracts.events import OrderReinstated
 from worker.decide import early, ledger, maturity, order_update, orders, purchases, reversal, tiers
 from worker.decide.account import Account
-from worker.decide.lot_name import bounded
 from worker.decide.order_records import HandBack, Order, OrderLine, PointsUsed, Portion, Spent
 from worker.decide.program import Version
 
@@ -61,34 +60,19 @@ def _with_pieces(
     account: Account, version: Version, order: Order, pieces: Mapping[str, int], sent: Mapping[str, int]
 ) -> tuple[Portion, ...]:
     """The portions with pieces that are there again: what had left in the last one that left, the rest where it waits."""
-    portions = list(order.portions)
+    portions = order.portions
     for line in order.lines:
-        root = _root_of(version, order, line)
+        root = maturity.root_of(version, order, line)
         gone = [index for index, each in enumerate(portions) if each.root == root and each.triggered_at is not None]
         left = pieces.get(line.line_id, 0)
         back = sent[line.line_id] if gone else 0
         if back:
-            _put(portions, max(gone, key=lambda index: (portions[index].triggered_at or account.at, index)), line.line_id, back)
+            last = max(gone, key=lambda index: (portions[index].triggered_at or account.at, index))
+            portions = maturity.put(portions, last, line.line_id, back)
             left -= back
         if left:
-            waiting = [index for index, each in enumerate(portions) if each.root == root and each.triggered_at is None]
-            if not waiting:
-                waiting = [len(portions)]
-                portions.append(Portion(key=bounded(f"{root}@{account.cause}"), pieces={}, parted_from=root))
-            _put(portions, waiting[0], line.line_id, left)
-    return tuple(portions)
-
-
-def _put(portions: list[Portion], index: int, line_id: str, n: int) -> None:
-    portion = portions[index]
-    portions[index] = replace(portion, pieces={**portion.pieces, line_id: portion.pieces.get(line_id, 0) + n})
-
-
-def _root_of(version: Version, order: Order, line: OrderLine) -> str:
-    """The key of the portion in which a line began."""
-    own = bounded(line.line_id) if version.terms.maturity.by == "line" and not line.replacement else maturity.WHOLE
-    roots = [each.root for each in order.portions if line.line_id in each.pieces]
-    return next(iter(roots), own)
+            portions = maturity.wait(account, portions, root, line.line_id, left)
+    return portions
 
 
 def _pay_again(account: Account, version: Version, order: Order) -> Order | None:

@@ -31,7 +31,7 @@ def placed(account: Account, data: OrderPlaced) -> None:
     same, cancelled = known.content.digest == orders.content_of(event.body), _cancelled_as_a_whole(known)
     version = account.program.named(known.terms)
     if same and cancelled and version.terms.reversal.resent_after_cancel == "reinstated":
-        _go_on(account, version, known, data)
+        _go_on(account, version, known)
         return
     content = "same content" if same else "other content"
     account.note_finding("order_twice", data.order_id, f"{content}, after its cancel" if cancelled else content)
@@ -42,7 +42,7 @@ def _cancelled_as_a_whole(order: Order) -> bool:
     return all(line.cancelled == line.quantity and not line.replacement for line in order.lines)
 
 
-def _go_on(account: Account, version: Version, known: Order, data: OrderPlaced) -> None:
+def _go_on(account: Account, version: Version, known: Order) -> None:
     """The cancel of an order is taken back: it keeps its date, its terms and its payment.
 
     The points that it asks for are decided anew, with those on their way back counted as there; it stays cancelled while they are
@@ -62,7 +62,7 @@ def _go_on(account: Account, version: Version, known: Order, data: OrderPlaced) 
         delivery=replace(known.delivery, shipped_at=None, shipments=(), delivered_at=None),
     )
     if order.content.asks:
-        verdict = redemption.decide(account, order, data, sum(each.points for each in order.used.due_back))
+        verdict = redemption.decide(account, order, sum(each.points for each in order.used.due_back))
         if verdict is None:
             account.wait()
             return

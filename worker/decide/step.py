@@ -30,10 +30,11 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A decision as subscribers are told it: on which order, request or redemption."""
+    """A decision as subscribers are told it: on which order (or amendment of it), request or redemption."""
 
     decision: Decision
     order_id: str | None = None
+    amendment_id: str | None = None
     request_id: str | None = None
     redemption_id: str | None = None
 

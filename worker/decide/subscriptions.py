@@ -6,7 +6,7 @@ subscription's name and used on the next order, as far as that can take it.
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -14,9 +14,8 @@ from contracts.events import SubscriptionPointsSet
 from contracts.terms import Subscription
 from worker.decide import deliveries, expiry, ledger, order_update, redemption, requests
 from worker.decide.account import Account
-from worker.decide.order_records import Order, Spent
-from worker.decide.program import Version
-from worker.decide.state import Earmark, Reason, Request
+from worker.decide.order_records import Order
+from worker.decide.state import Earmark, Request
 
 _NAME: Final = "points:"
 
@@ -134,61 +133,12 @@ def _check(account: Account, target: _Target, points: int, earlier: Request | No
 
 def _set_on(account: Account, rules: Subscription, order: Order, points: int) -> None:
     if rules.taken_at == "setting":
-        order = _use(account, rules, order, points)
+        order = redemption.change(account, order, points, rules.rule)
     else:
         order = replace(order, used=replace(order.used, to_take=points))
         if points < order.used.standing:
-            order = _use(account, rules, order, points)
+            order = redemption.change(account, order, points, rules.rule)
     order_update.keep(account, order)
-
-
-def _use(account: Account, rules: Subscription, order: Order, points: int) -> Order:
-    """Change how many points an order uses, taking or giving back only the difference."""
-    version = account.program.named(order.terms)
-    standing, change = order.used.standing, points - order.used.standing
-    spent, reserved = order.used.spent, order.used.reserved
-    if change > 0 and version.terms.redemption.taken_at == "shipment" and order.delivery.shipped_at is None:
-        spent = (*spent, *ledger.hold(account, version, change, "reserve", rules.rule, order.order_id))
-        reserved += change
-    elif change > 0:
-        spent = (*spent, *ledger.take(account, version, change, "redeem", "spent", rules.rule, order.order_id))
-    elif change < 0:
-        account.need_all_open()
-        held = min(-change, reserved)
-        spent = _less(account, version, spent, held, "held", rules.rule, order.order_id)
-        spent = _less(account, version, spent, -change - held, "spent", rules.rule, order.order_id)
-        reserved -= held
-    if change > 0:
-        expiry.prolong(account, version, "use")
-    gone = order.used.points - standing
-    order = redemption.put_on_lines(version, order, points)
-    used = replace(order.used, points=gone + points, detached=gone, spent=spent, reserved=reserved)
-    return replace(order, used=used)
-
-
-def _less(
-    account: Account,
-    version: Version,
-    spent: tuple[Spent, ...],
-    points: int,
-    source: Literal["held", "spent"],
-    rule: str,
-    order_id: str | None,
-) -> tuple[Spent, ...]:
-    """Give back points of a setting, those taken last first, as if they had never been set."""
-    left, kept = points, []
-    reason: Reason = "release" if source == "held" else "hand_back"
-    ledger.need_lots(account, version, spent if points else (), reason)
-    for each in reversed(spent):
-        n = min(left, each.points - each.back)
-        if n:
-            ledger.give_back(account, version, each, n, source, reason, rule, order_id)
-            left -= n
-        if each.points > n:
-            kept.append(replace(each, points=each.points - n))
-    if left:
-        ledger.give_back_unnamed(account, version, left, source, rule, order_id)
-    return tuple(reversed(kept))
 
 
 def take_set(account: Account, order: Order) -> Order:
@@ -201,7 +151,7 @@ def take_set(account: Account, order: Order) -> Order:
     most = min(order.used.to_take, order.used.standing + max(account.head.available, 0))
     points = redemption.at_most(version, order, most)
     _tell_cut(account, order, order.used.to_take - points)
-    order = _use(account, rules, order, points)
+    order = redemption.change(account, order, points, rules.rule)
     return replace(order, used=replace(order.used, to_take=0))
 
 
@@ -230,7 +180,7 @@ def _keep_for_next(account: Account, rules: Subscription, name: str, request: Re
         spent = (*spent, *ledger.hold(account, account.version, change, "reserve", rules.rule))
     elif change < 0:
         account.need_all_open()
-        spent = _less(account, account.version, spent, -change, "held", rules.rule, None)
+        spent = redemption.take_off(account, account.version, spent, -change, "held", rules.rule, None)
     account.put_request(replace(request, spent=spent))
     earmark = Earmark(name=name, values=(request.request_id,), points=request.points) if request.points else None
     account.put("earmark", name, earmark)
@@ -268,7 +218,7 @@ def free(account: Account, request: Request, order: Order) -> None:
     version = account.program.named(order.terms)
     rules = version.terms.redemption
     account.need_all_open()
-    _less(account, version, request.spent, set_aside(account, request), "held", rules.rule, None)
+    redemption.take_off(account, version, request.spent, set_aside(account, request), "held", rules.rule, None)
     account.put_request(replace(request, status="released", spent=(), order_id=order.order_id))
     account.put("earmark", setting_name(order.content.subscription_id), None)
 
@@ -286,7 +236,7 @@ def use_kept(account: Account, request: Request, order: Order) -> Order:
         account.put_request(replace(request, order_id=order.order_id))
         return replace(order, used=replace(order.used, setting=request.request_id, to_take=points))
     account.need_all_open()
-    spent = _less(account, version, request.spent, held - points, "held", rules.rule, None)
+    spent = redemption.take_off(account, version, request.spent, held - points, "held", rules.rule, None)
     account.put_request(replace(request, status="captured", spent=(), order_id=order.order_id))
     if points:
         ledger.capture(account, points, rules.rule, order.order_id)

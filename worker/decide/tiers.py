@@ -74,7 +74,9 @@ def _worth(version: Version, tiers: Tiers, order: Order) -> int:
         if measure.tax == "inclusive":
             amount += part(line.net_tax, n, line.quantity)
         if measure.points_used == "net":
-            amount -= exchange.worth(version, order, part(line.used, n, line.quantity))
+            # Points that were put on a line late are on the pieces that were there then.
+            with_points = line.quantity - line.gone
+            amount -= exchange.worth(version, order, part(line.used, min(n, with_points), with_points))
     if measure.shipping and whole:
         amount += order.payment.net_fees
     return exchange.in_program_currency(version, order, max(amount, 0))

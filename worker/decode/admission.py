@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from contracts.events import ActivityCompleted, Event, OrderPlaced, PointsAdjusted, SurveyWon
+from contracts.events import ActivityCompleted, Event, OrderAmended, OrderPlaced, PointsAdjusted, SurveyWon
 from worker.decode.record import Admission, Broken
 
 
@@ -29,7 +29,7 @@ def _moved(event: Event) -> int:
             return points
         case ActivityCompleted(points=int(points)):
             return points
-        case OrderPlaced(lines=lines):
+        case OrderPlaced(lines=lines) | OrderAmended(lines=lines):
             return sum(bonus.points for line in lines for bonus in line.bonus_points)
         case _:
             return 0

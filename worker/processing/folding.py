@@ -21,12 +21,12 @@ from worker import metrics
 from worker.decide.arrivals import change_by
 from worker.decide.change import AccountChange, AccountRow, History, Loaded, Wanted, nameless
 from worker.decide.deduplication import Deduplicated, deduplicate
-from worker.decide.errors import Defect, NotLoaded
+from worker.decide.errors import Defect, Late, NotLoaded
 from worker.decide.fold import defect_of
 from worker.decide.load_request import LoadRequest
 from worker.decide.needs import ROUNDS_MAX
 from worker.decide.rebuild import BEGINNING
-from worker.decide.refold import Clock, Late, compute_change
+from worker.decide.refold import Clock, compute_change
 from worker.decide.state import Decision, Moment, blank, withdrawal
 from worker.log import get_logger
 from worker.persist.api import Batch

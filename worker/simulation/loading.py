@@ -10,11 +10,11 @@ from uuid import UUID
 
 from contracts.events import Event
 from worker.decide.change import AccountChange, History, Loaded, Needs
-from worker.decide.errors import Defect, NotLoaded
+from worker.decide.errors import Defect, Late, NotLoaded
 from worker.decide.load_request import LoadRequest
 from worker.decide.needs import ROUNDS_MAX
 from worker.decide.program import Program
-from worker.decide.refold import Clock, Late, compute_change
+from worker.decide.refold import Clock, compute_change
 from worker.decide.state import Decision, Moment
 
 
