@@ -276,7 +276,7 @@ def check_late_redemptions(book: Book, change: AccountChange, last: Moment | Non
     """What was accepted in the past left nothing below zero at any instant that had been folded since."""
     if last is None:
         return
-    accepted = {(each.source, each.id) for each in change.decisions if each.verdict == "accepted" and each.points}
+    accepted = {_taken_with(book, each) for each in change.decisions if each.verdict == "accepted" and each.points}
     lowest, head = 0, book.head
     for step in reversed(book.steps):
         if step.moment <= last:
@@ -284,6 +284,14 @@ def check_late_redemptions(book: Book, change: AccountChange, last: Moment | Non
         if (step.moment.source, step.moment.id) in accepted and step.moment < last:
             assert lowest >= 0, f"{step.moment} overdraws the account"
         head = head_before(head, step.before)
+
+
+def _taken_with(book: Book, decision: Decision) -> _Key:
+    """The fact in whose step points were taken: that which asked, or its order, if that came to stand later."""
+    fact = book.facts.get((decision.source, decision.id))
+    order = book.items.get(("order", fact.order_id or "")) if fact is not None else None
+    later = fact is not None and isinstance(order, Order) and order.placed_at > fact.time
+    return (order.source, order.id) if later and isinstance(order, Order) else (decision.source, decision.id)
 
 
 def check_book(book: Book, program: Program) -> None:
