@@ -120,8 +120,9 @@ async def test_what_is_taken_over_is_kept_with_who_and_why_and_what_comes_later_
     await ledger.deliver([sent("points.adjusted", 20, member_id=PERSON, points=5, reason="sorry")])
     assert await ledger.findings() == []
     await _as_owner(ledger, "UPDATE fact SET body = '{}' WHERE id = 'forged'")
-    (found,) = await ledger.findings()
-    assert "are not those that were taken over" in found
+    changed, unreadable = await ledger.findings()
+    assert "are not those that were taken over" in changed
+    assert "there is a fact that cannot be read" in unreadable
     assert (await _rebuilt(ledger, account)).defect is not None
 
 

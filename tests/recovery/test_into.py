@@ -173,7 +173,7 @@ async def test_a_fenced_account_is_free_in_the_new_ledger_and_what_was_changed_b
     await rows(database, "UPDATE account SET fenced = 'a defect' WHERE member_id = 'M00003' AND program = 'lenovo-pro'")
     changed = await rows(
         database,
-        "UPDATE item SET doc = convert_to(jsonb_set(convert_from(doc, 'UTF8')::jsonb, '{fees}', '7')::text, 'UTF8') "
+        "UPDATE item SET doc = convert_to(jsonb_set(convert_from(doc, 'UTF8')::jsonb, '{source}', '\"/by-hand\"')::text, 'UTF8') "
         "WHERE (account_id, key) = (SELECT account_id, key FROM item WHERE kind = 'order' AND account_id <> "
         "(SELECT account_id FROM account WHERE fenced IS NOT NULL) LIMIT 1) RETURNING account_id",
     )

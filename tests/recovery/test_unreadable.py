@@ -81,7 +81,7 @@ async def test_whose_rows_cannot_be_read_is_fenced_and_freed_if_the_facts_can_an
 
         freed = {each.account_id: each.defect async for each in rebuild.rebuild(store, catalogue, these(), END, 1)}
         left = {torn[account]: why for account, why in freed.items() if why is not None}
-        assert left == {"a fact": "there is a fact that cannot be read: KeyError"}
+        assert left == {"a fact": "its facts are not those that were committed (`loyalty ledger verify` tells which)"}
         wrong = {each.account_id async for each in check(store, programs)}
         assert {torn[account] for account in wrong if account is not None} == {"a fact"}
 

@@ -103,6 +103,8 @@ def _findings(dossier: Dossier, programs: Mapping[str, Program]) -> Iterator[tup
     # What follows from facts that nobody sent is no finding of its own: folded anew they would be as good as any.
     faults = list(dossier.chain.faults()) if dossier.chain is not None else []
     yield from faults
+    if faults and dossier.unreadable is not None:
+        yield FACTS_READ, f"there is {dossier.unreadable}"
     if row is None or faults:
         return
     if row.fenced is not None:
