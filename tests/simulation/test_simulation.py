@@ -20,8 +20,8 @@ from tests.simulation.world import world
 
 SEEDS_MAX = 200
 SECONDS = 20.0
-SEEDS_MIN = 15
-SECONDS_ON_POSTGRES = 30.0
+SEEDS_MIN = 6
+SECONDS_ON_POSTGRES = 20.0
 FOUND_AGAIN = {
     planted.closed_lots_left_out: 35,
     planted.certainty_by_business_time: 0,
