@@ -73,7 +73,7 @@ def part(account: Account, until: datetime) -> Parted:
                 life.chain, life.begun = begun.chain, begun
     placed_later = {each.order_id for each in later if each.type == "order.placed"}
     orders = {fact.order_id for _, fact in ended.values() if fact.order_id is not None} - placed_later
-    return Parted(gone, left, orders, ended_at(later))
+    return Parted(gone, left, orders, ended_at((each.type, each.at) for each in later))
 
 
 def _renewal(was: Mapping[FactKey, Event], now: Mapping[FactKey, Event]) -> Callable[[_T, object], _T]:

@@ -162,8 +162,8 @@ class _Source:
     def _note(self, working: Settling, terms: list[Term], earned: Mapping[str, int], wanted: Mapping[str, int]) -> None:
         working.terms = tuple(terms)
         working.shares = tuple(
-            Share(key, tuple(each.pieces.items()), earned[key], wanted[key], self.holds[key], each.matures_at)
-            for key, each in ((each.key, each) for each in self.order.portions)
+            Share(each.key, tuple(each.pieces.items()), earned[each.key], wanted[each.key], self.holds[each.key], each.matures_at)
+            for each in self.order.portions
         )
 
     # -- lots

@@ -48,9 +48,9 @@ class Told(NamedTuple):
     order_id: str | None
 
 
-def ended_at(facts: Iterable[Told]) -> datetime | None:
-    """When the first life that these facts of one account tell of ended; None: they ask for no erasure."""
-    return min((fact.at for fact in facts if fact.type == _ERASED), default=None)
+def ended_at(facts: Iterable[tuple[str, datetime]]) -> datetime | None:
+    """When the first life ended that facts of one account tell of, by type and business time; None: they ask for no erasure."""
+    return min((at for type_, at in facts if type_ == _ERASED), default=None)
 
 
 def of_next(facts: Sequence[Told], ended: datetime) -> list[Told]:

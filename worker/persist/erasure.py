@@ -5,7 +5,7 @@ The ledger stays whole: the same facts in the same order under the same names, s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid4
@@ -59,7 +59,7 @@ async def erase(link: Link, account: UUID) -> Erasure | None:
     facts = [row for row in rows if (row["source"], row["id"]) not in later]
     placed_later = {each.order_id for each in left if each.type == "order.placed"}
     orders = sorted({row["order_id"] for row in facts if row["order_id"] is not None} - placed_later)
-    whole = await _chain(link, account)
+    whole = await _chain(link, account) if left else None
     to = uuid4()
     bodies = [without_person(row["type"], row["body"]) for row in facts]
     digests = [digest_of(f["type"], f["business_at"], f["program"], body) for f, body in zip(facts, bodies, strict=True)]
@@ -72,14 +72,20 @@ async def erase(link: Link, account: UUID) -> Erasure | None:
     await link.execute("move_routes", account, to, orders)
     await link.execute("move_account", account, to, nameless(to), shard_of(to))
     await link.execute("empty_account", account, encode(blank()))
-    for life in (to, account) if left else ():
+    if whole is not None:
+        await _part_chain(link, whole, (to, account))
+    await link.execute("erasure_done", account, ended_at((each.type, each.at) for each in left))
+    return Erasure(to, heads[0]["member_id"], goes_on=bool(left))
+
+
+async def _part_chain(link: Link, whole: AccountChain, lives: Iterable[UUID]) -> None:
+    """Begins the chains of both lives anew, each linked to the whole one, unless that had faults."""
+    for life in lives:
         begun = (await _chain(link, life)).parted(whole)
         if begun is not None:
             kept = (begun.number, *begun.chain, *begun.before, begun.accepted, begun.salt, begun.reason)
             await link.execute("begin_chain", life, *kept)
             await link.execute("set_chain", life, *begun.chain)
-    await link.execute("erasure_done", account, ended_at(left))
-    return Erasure(to, heads[0]["member_id"], goes_on=bool(left))
 
 
 async def _chain(link: Link, account: UUID) -> AccountChain:

@@ -15,10 +15,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from contracts.events import Event
 from worker.consume.batch import Batch as ReadBatch
 from worker.consume.batch import Move
-from worker.decide.lives import Told, ended_at
+from worker.decide.lives import ended_at
 from worker.decide.refold import Clock
 from worker.decide.state import Certainty
 from worker.decode import Admission, Broken, Limits, Record, Skipped, decode
@@ -226,7 +225,7 @@ class Pipeline:
         for event in folded.withdrawn:
             self._delivery.refuse(inbox, event, AMBIGUOUS)
         await batch.write(folded.changes)
-        asked = {each.account_id: _ended_at(each.facts) for each in folded.changes}
+        asked = {each.account_id: ended_at((fact.type, fact.time) for fact in each.facts) for each in folded.changes}
         await batch.ask_erasures({account: until for account, until in asked.items() if until is not None})
         inbox.outcomes["dead_letter"] += len(inbox.letters)
         await batch.dead_letter(inbox.letters)
@@ -295,8 +294,3 @@ class Pipeline:
             await self._finish(batch, inbox, tasks)
         reports.count(inbox)
         return len(events)
-
-
-def _ended_at(facts: Iterable[Event]) -> datetime | None:
-    """When the first life that new facts of an account tell of ended; None: they ask for no erasure."""
-    return ended_at(Told(fact.source, fact.id, fact.type, fact.time, fact.order_id) for fact in facts)
