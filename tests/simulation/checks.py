@@ -55,14 +55,15 @@ class Chain:
 
 class Promise:
     """A redemption is refused for want of something only when all was read that was published before it, unless the longest wait
-    was over, or its order was told again and that telling accepted. No verdict is given in a life that was over. `waited_out`:
-    the newest snapshot that counts as passed only for the longest wait."""
+    was over, or its order was told again and that telling accepted. No verdict is given in a life that was over, but that its
+    orders may use no more points. `waited_out`: the newest snapshot that counts as passed only for the longest wait."""
 
     def __init__(self) -> None:
         self.waited_out = 0
         self._before: dict[tuple[str, str], dict[Partition, int]] = {}
         self._orders: dict[tuple[str, str], str | None] = {}
         self._times: dict[tuple[str, str], datetime] = {}
+        self._followers: set[tuple[str, str]] = set()
         self._accepted: set[tuple[UUID, str]] = set()
 
     def sent(self, message: Message, ends: dict[Partition, int]) -> None:
@@ -71,6 +72,8 @@ class Promise:
             self._before.setdefault((message.said.source, message.said.id), ends)
             self._orders.setdefault((message.said.source, message.said.id), message.said.order_id)
             self._times.setdefault((message.said.source, message.said.id), message.said.time)
+            if follows(message.said.type):
+                self._followers.add((message.said.source, message.said.id))
 
     def check(self, commit: Commit, chain: Chain) -> None:
         """Fail if a verdict of this commit was taken too early."""
@@ -84,7 +87,8 @@ class Promise:
             for decision in change.decisions:
                 key = (decision.source, decision.id)
                 later = ended is not None and key in self._times and self._times[key] > ended
-                assert not later or decision.withdraws, f"{key} was decided in a life that was over"
+                of_its_order = key in self._followers and decision.verdict == "rejected"
+                assert not later or decision.withdraws or of_its_order, f"{key} was decided in a life that was over"
                 if decision.reason not in TURNED_BY_NEWS or (change.account_id, self._orders[key] or "") in self._accepted:
                     continue
                 assert key in waited, f"{key} was refused when it was first folded"
@@ -251,8 +255,10 @@ class _Fates:
         self._facts: dict[tuple[str, str], tuple[UUID, Event]] = {}
         self._placed: dict[str, set[UUID]] = defaultdict(set)
         self._withdrawn: set[tuple[str, str]] = set()
+        self._decided: set[tuple[str, str]] = set()
         for of, account in stage.tables.accounts.items():
             self._withdrawn |= {name for name, (_, decision) in account.decisions.items() if decision.withdraws}
+            self._decided |= {name for name, (_, decision) in account.decisions.items() if not decision.withdraws}
             for key, (_, fact) in account.facts.items():
                 assert key not in self._facts, f"{key} is a fact of two accounts"
                 self._facts[key] = (of, fact)
@@ -285,8 +291,9 @@ class _Fates:
         who = f"message {each.message.number} ({said.type} {said.id})"
         come = self._come_of(said) if said.of_any else []
         if len(come) > 1:
-            withdrawn = (said.source, said.id) in self._withdrawn
-            told = dead or withdrawn or (said.source, said.id) in self._made_anew
+            key = said.source, said.id
+            # What has a verdict, which was told, stands.
+            told = dead or key in self._withdrawn or key in self._made_anew or key in self._decided
             assert told, f"{who} could be about several orders, and is no dead letter"
             return dead
         home = (come[0][1] if come else None) if said.of_any else said.home

@@ -13,7 +13,8 @@ So what becomes of an event depends on which events come, and neither on their o
   sweeper's bound): another program's order may come. Where one program is registered, what follows a guest is dropped at once.
 - What an account took while its order was the only one is withdrawn when another program's order of the id comes: it becomes a
   dead letter after all, a decision (`worker.decide.state.withdrawal`) says that the fact counts no more, and what had been posted
-  for it is corrected. What was promised for its points meanwhile stands, as with all news that is late.
+  for it is corrected. What was promised for its points meanwhile stands, as with all news that is late; and so does what has a
+  verdict (an amendment that uses more points), which the world was told.
 
 Two workers cannot miss each other. Whoever brings the second order locks the order's route, loads the heads of the accounts of
 all orders of the id, then looks for what is to be withdrawn, and writes these heads as `contested`, whether there is anything or

@@ -19,7 +19,8 @@ ON CONFLICT (order_id) DO UPDATE SET
 WHERE NOT excluded.programs <@ r.programs;
 
 -- What was folded into accounts as being about orders of theirs, and does not say of which program it is. By the key of the
--- account: asked only when a second program has an order of the id. Those that were withdrawn already have their decision.
+-- account: asked only when a second program has an order of the id. What was withdrawn already, or has a verdict that the world was
+-- told, stays as it is.
 -- name: nameless
 SELECT f.account_id, f.source, f.id, f.type, f.business_at, f.program, f.traceparent, f.body, f.topic, f.partition,
     f.record_offset
