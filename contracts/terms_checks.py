@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from contracts.counting import counted
 from contracts.currencies import MINOR_DIGITS
-from contracts.terms import WHEN_OF_ACTIVITY, Activity, Campaign, Occasion, Terms, Tiers, When
+from contracts.terms import WHEN_OF_ACTIVITY, Activity, Campaign, Occasion, Terms, Tiers, When, conditions_of
 
 _MONTH_DAYS_MIN: Final = 28
 _ALTERNATIVES: Final = (
@@ -31,6 +31,7 @@ _ALTERNATIVES: Final = (
     "card_brands",
     "weekdays",
     "countries",
+    "months",
 )
 """Conditions of which one line has one value: two lists without a common value cannot both hold."""
 
@@ -184,22 +185,11 @@ def _twice(terms: Terms) -> Found:
             yield Contradiction(path, f"{name} is there twice: give each a name of its own")
 
 
-def _conditions(terms: Terms) -> Iterator[tuple[str, When]]:
-    for number, component in enumerate(terms.earning.components):
-        for index, row in enumerate(component.rates):
-            yield f"earning.components.{number}.rates.{index}.when", row.when
-    for index, campaign in enumerate(terms.earning.campaigns):
-        yield f"earning.campaigns.{index}.when", campaign.when
-    for number, activity in enumerate(terms.activities):
-        for index, multiplier in enumerate(activity.multipliers):
-            yield f"activities.{number}.multipliers.{index}.when", multiplier.when
-
-
 def _unknown_names(terms: Terms) -> Found:
     tiers = {level.name for level in terms.tiers.levels} if terms.tiers else set()
     membership = terms.membership.stores
     stores = {*membership.eligible, *membership.excluded}
-    for path, when in _conditions(terms):
+    for path, when in conditions_of(terms):
         for name in sorted(set(when.tiers) - tiers):
             yield Contradiction(f"{path}.tiers", f"{name} is no tier; there are {', '.join(sorted(tiers)) or 'none'}")
         for name in sorted(set(when.stores) - stores):
@@ -219,22 +209,35 @@ def _unknown_names(terms: Terms) -> Found:
         yield Contradiction("redemption", f"{name} stands in stores_also and in stores_excluded: take it out of one")
 
 
+def _never_hold(terms: Terms) -> Found:
+    """Conditions that cannot hold, and those on what nobody does."""
+    activities = {activity.id for activity in terms.activities}
+    for path, when in conditions_of(terms):
+        for name in sorted(set(when.entered) - activities):
+            yield Contradiction(f"{path}.entered", f"{name} is no activity; there are {', '.join(sorted(activities)) or 'none'}")
+        if 0 in when.days:
+            yield Contradiction(f"{path}.days", "no month has a day 0: write 1 to 31, or -1 for the last day")
+        basket = when.basket
+        if basket is not None and basket.below is not None and (basket.amount or 0) >= basket.below:
+            yield Contradiction(f"{path}.basket.below", f"no amount is {basket.amount or 0} or more and below {basket.below}")
+        for name, span in (("joined", when.joined), ("orders", when.orders)):
+            if span is not None and span.last is not None and span.last < span.first:
+                yield Contradiction(f"{path}.{name}.last", f"is before the first ({span.first})")
+        if when.unless is not None and when.unless == When():
+            yield Contradiction(f"{path}.unless", "an empty condition always holds, so this one never would: leave it out")
+
+
 # -- choices that nothing would read
-
-
-def _given(when: When) -> list[str]:
-    return [name for name in When.model_fields if getattr(when, name) not in (None, ())]
 
 
 def _activities(terms: Terms) -> Found:
     for number, activity in enumerate(terms.activities):
         here = f"activities.{number}"
         known = WHEN_OF_ACTIVITY | ({"skus"} if activity.event == "review.posted" else frozenset())
-        for index, multiplier in enumerate(activity.multipliers):
-            for name in _given(multiplier.when):
-                if name not in known:
-                    problem = f"nobody can tell of {activity.event}; a condition on it may have {', '.join(sorted(known))}"
-                    yield Contradiction(f"{here}.multipliers.{index}.when.{name}", problem)
+        for path, when in conditions_of(activity, here):
+            for name in sorted(when.given - known):
+                problem = f"nobody can tell of {activity.event}; a condition on it may have {', '.join(sorted(known))}"
+                yield Contradiction(f"{path}.{name}", problem)
         yield from _of_activity(activity, here)
 
 
@@ -378,6 +381,8 @@ def _both_can_hold(one: When, other: When) -> bool:
     last = min(one.until or date.max, other.until or date.max)
     if first > last:
         return False
+    if any(set(values).isdisjoint(other.attributes.get(name, values)) for name, values in one.attributes.items()):
+        return False
     return all(
         not getattr(one, name) or not getattr(other, name) or not set(getattr(one, name)).isdisjoint(getattr(other, name))
         for name in _ALTERNATIVES
@@ -439,6 +444,7 @@ _CHECKS: Final[tuple[Callable[[Terms], Found], ...]] = (
     _rules,
     _twice,
     _unknown_names,
+    _never_hold,
     _activities,
     _caps,
     _tiers,

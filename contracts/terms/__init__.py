@@ -8,6 +8,7 @@ integers, dates calendar dates of the program's zone; floats are refused.
 from __future__ import annotations
 
 from contracts.terms.activities import Activity, Multiplier
+from contracts.terms.conditions import conditions_of
 from contracts.terms.earning import (
     Calendar,
     Campaign,
@@ -49,11 +50,14 @@ from contracts.terms.tiers import Inactivity, Judgement, Level, Measure, Occasio
 from contracts.terms.values import (
     DECIMALS_MAX,
     WHEN_OF_ACTIVITY,
+    Around,
+    Basket,
     Code,
     Days,
     DecimalText,
     Months,
     Name,
+    Nth,
     Part,
     Points,
     Rate,
@@ -69,7 +73,9 @@ __all__ = [
     "Adjustment",
     "Alternative",
     "Amendment",
+    "Around",
     "BackExpiry",
+    "Basket",
     "Calendar",
     "Campaign",
     "Cap",
@@ -96,6 +102,7 @@ __all__ = [
     "Multiplier",
     "Name",
     "NotRedeemable",
+    "Nth",
     "Occasion",
     "Part",
     "PayOut",
@@ -124,4 +131,5 @@ __all__ = [
     "UsedPoints",
     "When",
     "Window",
+    "conditions_of",
 ]

@@ -19,8 +19,9 @@ class Multiplier(Part):
 class Activity(Part):
     """Points for something other than a purchase. `points` None = the number in the event.
 
-    `bought`: only for a product that was bought, in an order that was not cancelled since. `order_cancelled`: whether points that
-    came before such a cancel stay, or are taken back with it; what they counted for by then (a cap, a tier) stays counted.
+    `when`: what must hold for it, else the next one of its event is looked at. `bought`: only for a product that was bought, in
+    an order that was not cancelled since. `order_cancelled`: whether points that came before such a cancel stay, or are taken
+    back with it; what they counted for by then (a cap, a tier) stays counted.
     """
 
     id: Name
@@ -28,6 +29,7 @@ class Activity(Part):
     event: Literal["member.registered", "member.enrolled", "review.posted", "survey.won", "activity.completed"]
     activity: str | None = None
     points: Points | None = None
+    when: When = When()
     kind: Name = "regular"
     multipliers: tuple[Multiplier, ...] = ()
     once_per: Literal["member", "sku", "order", "reference", "day", "event"] = "reference"

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from contracts.terms.values import Day, Days, DecimalText, Instant, Months, Name, Part, Points, Rate, RuleId, Share, When
+from contracts.terms.values import Day, Days, DecimalText, Instant, Months, Name, Part, Points, Rate, RuleId, Share, Weekday, When
 
 
 class RateRow(Part):
@@ -85,7 +85,7 @@ class Calendar(Part):
     month_end: Literal["clamp", "roll_forward"] = "clamp"
     days_after: Literal["day_start", "exact"] = "day_start"
     holidays: tuple[Day, ...] = ()
-    workdays: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ("mon", "tue", "wed", "thu", "fri")
+    workdays: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
 
 
 class Stores(Part):

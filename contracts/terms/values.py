@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
@@ -131,11 +132,103 @@ class Rate(Part):
         return self
 
 
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+AttributeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+"""What an attribute of a member is called, in events and in terms."""
+_TIME: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+
+
+def _time(value: object) -> object:
+    if isinstance(value, str) and not _TIME.fullmatch(value):
+        raise ValueError(f'"{value[:40]}" is not a time of day; write it like "20:00"')
+    return value
+
+
+TimeOfDay = Annotated[str, BeforeValidator(_time), WithJsonSchema({"type": "string", "pattern": f"^{_TIME.pattern}$"})]
+
+
+class Hours(Part):
+    """Hours of each day, both minutes inclusive, in the program's zone; from a later minute to an earlier one over midnight."""
+
+    first: TimeOfDay
+    last: TimeOfDay
+
+
+class Basket(Part):
+    """What an order must come to, by the goods of it that the member keeps: a return may take it below.
+
+    `amount`: in the program's currency, from which it holds; `below`: from which it holds no more. `of`: all goods, or those that
+    earn. `pieces`: so many of them at least.
+    """
+
+    amount: Points | None = None
+    below: Points | None = None
+    pieces: Annotated[int, Field(ge=1, le=10**6)] | None = None
+    tax: Literal["exclusive", "inclusive"] = "inclusive"
+    points_used: Literal["gross", "net"] = "gross"
+    of: Literal["goods", "earning"] = "goods"
+
+    @model_validator(mode="after")
+    def _asks(self) -> Self:
+        if self.amount is None and self.below is None and self.pieces is None:
+            raise ValueError("a basket has an amount, below or pieces")
+        return self
+
+
+class Around(Part):
+    """Days around one that comes back every year: its `month`, the `day` itself, or so many days before and after it.
+
+    In years that have no 29 February it is the day before.
+    """
+
+    month: bool = False
+    days_before: Annotated[int, Field(ge=0, le=180)] = 0
+    days_after: Annotated[int, Field(ge=0, le=180)] = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        forms: dict[object, object] = {"month": {"month": True}, "day": {}}
+        return forms.get(value, value) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if self.month and (self.days_before or self.days_after):
+            raise ValueError("write month, day, or {days_before: 3, days_after: 3}")
+        return self
+
+
+class Nth(Part):
+    """Which orders of a member: the `first` such one to the `last`, of these every so many. A number alone: that one.
+
+    An order counts from the moment it is placed; one that was cancelled as a whole by then does not.
+    """
+
+    first: Annotated[int, Field(ge=1)] = 1
+    last: Annotated[int, Field(ge=1)] | None = None
+    every: Annotated[int, Field(ge=1)] = 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_number(cls, value: Any) -> Any:
+        return {"first": value, "last": value} if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class Since(Part):
+    """How many days after the member joined: from the `first` (0: the day itself) to the `last`."""
+
+    first: Days = 0
+    last: Days | None = None
+
+
 class When(Part):
     """A condition on an order line or an activity: every part that is given must hold; lists hold if any one does.
 
-    `since` and `until` are dates of the order or the activity, both inclusive, in the program's zone. `countries`: where the
-    member lives, as told when the order was placed; a member whose country nobody told lives in none of them.
+    Of the time of the order or the activity, in the program's zone: `since` and `until` are dates, both inclusive; `days`: days
+    of a month, -1 its last. Of the member, as told when the order was placed: `countries`: where the member lives (a member whose
+    country nobody told lives in none of them), `attributes`: by name, the values of which it has one; `birthday`, `anniversary`
+    (of joining) and `own_dates` (by attribute); `joined`: so long ago; `entered`: ids of activities of which the member has done
+    all. Of the order: `orders`: which one of the member's; `basket`: what it must come to. `unless`: what must not hold.
     """
 
     since: Day | None = None
@@ -149,9 +242,38 @@ class When(Part):
     tags: tuple[str, ...] = ()
     payment_methods: tuple[PlainName, ...] = ()
     card_brands: tuple[PlainName, ...] = ()
-    weekdays: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ()
+    weekdays: tuple[Weekday, ...] = ()
     countries: tuple[str, ...] = ()
+    months: tuple[Annotated[int, Field(ge=1, le=12)], ...] = ()
+    days: tuple[Annotated[int, Field(ge=-1, le=31)], ...] = ()
+    hours: Hours | None = None
+    attributes: dict[AttributeName, tuple[PlainName, ...]] = Field(default={})
+    birthday: Around | None = None
+    anniversary: Around | None = None
+    own_dates: dict[AttributeName, Around] = Field(default={})
+    joined: Since | None = None
+    entered: tuple[Name, ...] = ()
+    orders: Nth | None = None
+    basket: Basket | None = None
+    unless: When | None = None
+
+    @cached_property
+    def given(self) -> frozenset[str]:
+        """The parts that say something."""
+        return frozenset(name for name in type(self).model_fields if getattr(self, name) not in (None, (), {}))
+
+    @cached_property
+    def asks_more(self) -> bool:
+        """Whether a part is given that few conditions have, so that those are asked for none of them."""
+        return not self.given.isdisjoint(_SELDOM)
 
 
-WHEN_OF_ACTIVITY: Final = frozenset({"since", "until", "weekdays", "tiers", "countries"})
+_SELDOM: Final = frozenset(
+    {
+        *("months", "days", "hours", "attributes", "birthday", "anniversary"),
+        *("own_dates", "joined", "entered", "orders", "basket", "unless"),
+    }
+)
+
+WHEN_OF_ACTIVITY: Final = (_SELDOM - {"orders", "basket"}) | {"since", "until", "weekdays", "tiers", "countries"}
 """Parts of a condition that an activity can be asked for; a review also for its `skus`."""

@@ -72,6 +72,10 @@ class Days:
         """The weekday at an instant, as in the terms ("mon")."""
         return WEEKDAYS[self.date_of(at).weekday()]
 
+    def time_of(self, at: datetime) -> str:
+        """The hour and minute in the program's zone at an instant, like "20:05"."""
+        return at.astimezone(self.zone).strftime("%H:%M")
+
     def deadline_end(self, planned: date, deadline: Deadline) -> datetime:
         """The instant after a deadline: the end of the n-th business day before the planned date."""
         day = planned

@@ -57,7 +57,7 @@ def _source(component: Component) -> Source:
 
 def subject_of(order: Order, line: OrderLine, tier: str | None, at: datetime) -> Subject:
     """What conditions are asked of for a line of an order, under a level and on a date."""
-    return Subject(at, tier, order.earning.country, order, line)
+    return Subject(at, tier, order.earning.buyer, order, line)
 
 
 def _times(rates: Rates, text: str) -> Rates:

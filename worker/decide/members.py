@@ -12,17 +12,20 @@ from contracts.events import (
     MemberEnrolled,
     MemberErased,
     MemberRegistered,
+    MemberUpdated,
     PointsAdjusted,
     PointsHeld,
     PointsReleased,
     ReviewPosted,
     SurveyWon,
 )
+from contracts.events.members import ATTRIBUTES_MAX
+from contracts.names import plain
 from contracts.terms import Activity
 from worker.decide import crediting, early, expiry, ledger, order_update, orders, purchases, redemption, tiers
 from worker.decide.account import Account
 from worker.decide.amounts import fraction
-from worker.decide.conditions import Subject, holds
+from worker.decide.conditions import Subject, buyer_of, holds
 from worker.decide.lot_name import lot_name
 from worker.decide.order_records import Spent
 from worker.decide.state import Earmark, Grant, Lot, Mark
@@ -65,9 +68,23 @@ def enrolled(account: Account, data: MemberEnrolled) -> None:
         _introduce(account, data, "member.enrolled")
 
 
+def updated(account: Account, data: MemberUpdated) -> None:
+    """What is known of the member from now on."""
+    head = account.head
+    attributes = {**head.attributes, **{name: plain(value) for name, value in data.attributes.items() if value is not None}}
+    kept = {name: value for name, value in attributes.items() if data.attributes.get(name, "") is not None}
+    if len(kept) > ATTRIBUTES_MAX:
+        account.note_finding("too_many_attributes", None, str(len(kept)))
+        kept = head.attributes
+    birth = head.birth if data.birth is None else f"{data.birth.month:02d}-{data.birth.day:02d}"
+    account.head = replace(head, attributes=kept, birth=birth, country=data.country or head.country)
+
+
 def erased(account: Account, data: MemberErased) -> None:
     """The person is forgotten: nothing is earned or redeemed any more, and what the head knew of the person goes."""
-    account.head = replace(account.head, erased_at=account.at, channel=None, country=None)
+    account.head = replace(
+        account.head, erased_at=account.at, channel=None, country=None, birth=None, attributes={}, entered=()
+    )
 
 
 def review_posted(account: Account, data: ReviewPosted) -> None:
@@ -95,9 +112,12 @@ def _earn(
     sku: str | None = None,
     order_id: str | None = None,
 ) -> None:
+    subject = Subject(account.at, tiers.current(account), buyer_of(account), sku=sku)
     for rule in account.version.terms.activities:
-        if rule.event == event and rule.activity in (None, activity):
-            amount = _multiplied(account, rule, rule.points if rule.points is not None else (points or 0), sku)
+        if rule.event == event and rule.activity in (None, activity) and holds(rule.when, account.version, subject):
+            if rule.id in account.program.reads.entered and rule.id not in account.head.entered:
+                account.head = replace(account.head, entered=(*account.head.entered, rule.id))
+            amount = _multiplied(account, rule, rule.points if rule.points is not None else (points or 0), subject)
             name = _once(account, rule, reference, sku, order_id)
             if rule.delay_hours:
                 _promise(account, rule, name, sku, amount)
@@ -180,10 +200,9 @@ def keep_promise(account: Account, earmark: Earmark) -> None:
             _grant(account, rule, origin, name, sku or None, earmark.points)
 
 
-def _multiplied(account: Account, rule: Activity, points: int, sku: str | None) -> int:
+def _multiplied(account: Account, rule: Activity, points: int, subject: Subject) -> int:
     numerator, denominator = 1, 1
     applied: list[str] = []
-    subject = Subject(account.at, tiers.current(account), account.head.country, sku=sku)
     for row in rule.multipliers:
         if holds(row.when, account.version, subject):
             top, bottom = fraction(row.times)

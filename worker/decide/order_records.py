@@ -223,17 +223,29 @@ class PointsUsed(Record, frozen=True):
         return self.points - self.back - self.forfeited - sum(each.points for each in self.due_back)
 
 
+class Buyer(Record, frozen=True):
+    """What was known of the member when an order was placed, of what the terms ask for: where the member lives, month and day of
+    birth, when the member joined, attributes, and activities done. `nth`: which of the member's orders it is, from 1."""
+
+    nth: int = 0
+    country: str | None = None
+    birth: str | None = None
+    joined_at: datetime | None = None
+    attributes: dict[str, str] = field(default_factory=dict)
+    entered: tuple[str, ...] = ()
+
+
 class Earning(Record, frozen=True):
     """What an order earns by, and what it has earned; the points themselves are in its portions.
 
-    `country`: where the member lived, if the terms ask for it. `held`: its points do not mature until they are released.
+    `buyer`: the member as of the order. `held`: its points do not mature until they are released.
     `allowed`: by portion and source the most points that it may hold, where a cap cut it; `capped`: by cap and period the points
     of this order that use it up. `written_off`: points that should have been revoked and could not, so they stay `credited`.
     """
 
     earns: bool = True
     tier: str | None = None
-    country: str | None = None
+    buyer: Buyer = Buyer()
     bonus: tuple[Bonus, ...] = ()
     held: bool = False
     allowed: dict[str, int] = field(default_factory=dict)
@@ -245,11 +257,12 @@ class Earning(Record, frozen=True):
 class TierCount(Record, frozen=True):
     """What an order counts for toward the tiers: amounts by bucket of the window. `at`: when what it has come to will count.
 
-    `judged`: whether it has counted as a purchase.
+    `judged`: whether it has counted as a purchase. `stands`: it is among the orders of the member that were not cancelled.
     """
 
     amounts: dict[str, int] = field(default_factory=dict)
     judged: bool = False
+    stands: bool = False
     at: datetime | None = None
 
 

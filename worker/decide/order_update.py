@@ -13,11 +13,20 @@ from worker.decide.order_records import Order
 
 def keep(account: Account, order: Order) -> None:
     """Settle an order after a change, count it toward the tiers, and keep it with the instant at which it is next due."""
-    order = crediting.settle(account, order)
+    order = crediting.settle(account, _counted_among(account, order))
     order = tiers.count(account, order)
     account.put_order(replace(order, due_at=_due_at(account, order)))
     if deliveries.followed(account.version.terms):
         rewards.follow(account, order)
+
+
+def _counted_among(account: Account, order: Order) -> Order:
+    """Count an order among those of the member that were not cancelled as a whole."""
+    stands = order.earning.earns and any(line.cancelled < line.quantity for line in order.lines)
+    if stands == order.counted.stands:
+        return order
+    account.head = replace(account.head, orders=account.head.orders + (1 if stands else -1))
+    return replace(order, counted=replace(order.counted, stands=stands))
 
 
 def _due_at(account: Account, order: Order) -> datetime | None:

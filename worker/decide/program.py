@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple
 
-from contracts.terms import Terms
+from contracts.terms import Terms, conditions_of
 from worker.decide.calendar import Days
 
 
@@ -24,10 +24,10 @@ class Version:
 
     `id` names it for ever: the date from which it holds. `parts_on`: the event at which pieces part from the rest of their order;
     None if an order matures as one. `excluded`: what earns nothing; `not_redeemable`: line categories that points may not pay.
-    `remembers_bought`: whether something counts only for products that were bought; `reads_country`: whether what an order earns
-    depends on where the member lives. `cap_names`: the name under which each cap is counted, in the order of the terms: its rule,
-    and for caps of one rule that would share a counter a number. `follows_deliveries`: whether anything waits for goods to
-    arrive. `prolonged_by`: what moves the pool's expiry on; empty without a pool.
+    `remembers_bought`: whether something counts only for products that were bought. `cap_names`: the name under which each cap is
+    counted, in the order of the terms: its rule, and for caps of one rule that would share a counter a number.
+    `follows_deliveries`: whether anything waits for goods to arrive. `prolonged_by`: what moves the pool's expiry on; empty
+    without a pool.
     """
 
     __slots__ = (
@@ -40,7 +40,6 @@ class Version:
         "not_redeemable",
         "parts_on",
         "prolonged_by",
-        "reads_country",
         "remembers_bought",
         "terms",
     )
@@ -64,7 +63,6 @@ class Version:
         events = (counted_at, *(trigger.event for trigger in terms.maturity.after))  # named, as mypyc cannot look into it in one
         self.follows_deliveries: Final = "delivery" in events
         self.cap_names: Final = _cap_names(terms)
-        self.reads_country: Final = _reads_country(terms)
         self.prolonged_by: Final[frozenset[str]] = frozenset(pool.prolonged_by if pool else ())
 
 
@@ -77,9 +75,27 @@ def _cap_names(terms: Terms) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _reads_country(terms: Terms) -> bool:
-    rows = [row.when for component in terms.earning.components for row in component.rates]
-    return any(when.countries for when in (*rows, *(campaign.when for campaign in terms.earning.campaigns)))
+class Reads(NamedTuple):
+    """What conditions ask of a member, in any version: of all else nothing is kept with an order."""
+
+    country: bool
+    birth: bool
+    joined: bool
+    orders: bool
+    attributes: frozenset[str]
+    entered: frozenset[str]
+
+
+def _reads(versions: Sequence[Terms]) -> Reads:
+    every = [when for terms in versions for _, when in conditions_of(terms)]
+    return Reads(
+        country=any(when.countries for when in every),
+        birth=any(when.birthday is not None for when in every),
+        joined=any(when.joined is not None or when.anniversary is not None for when in every),
+        orders=any(when.orders is not None for when in every),
+        attributes=frozenset(name for when in every for name in (*when.attributes, *when.own_dates)),
+        entered=frozenset(name for when in every for name in when.entered),
+    )
 
 
 def _parts_on(terms: Terms) -> Literal["shipment", "delivery"] | None:
@@ -98,6 +114,7 @@ class Program:
         ordered = sorted(versions, key=lambda terms: terms.effective_from)
         self.code = ordered[0].program
         self.versions = tuple(Version(terms) for terms in ordered)
+        self.reads = _reads(ordered)
         self.pays_out = any(version.terms.pay_out is not None for version in self.versions)
         # In UTC as all instants of the fold: times of one zone compare several times faster than times of two.
         self._starts = [version.terms.effective_from.astimezone(UTC) for version in self.versions[1:]]

@@ -44,7 +44,7 @@ ItemKey = tuple[ItemKind, str]
 
 CLOCK_RANK = 0
 CLOCK_SOURCE = ""  # that of no event, whatever producers call themselves
-FORMAT: Final = 7
+FORMAT: Final = 8
 """The form in which accounts are kept (head, lots, items, before-images). One kept in another is folded anew from its facts when
 it is touched next: raise it whenever a release reads these otherwise than the one before wrote them."""
 FOLD_VERSION: Final = 2
@@ -150,6 +150,8 @@ class Tier(Record, frozen=True):
 class Head(Record, frozen=True):
     """The small part of an account that every fact needs. It does not grow with history.
 
+    `birth`: month and day ("12-03"); `attributes`: what was told of the member, by name; `entered`: activities done that some
+    terms ask for; `orders`: how many orders were not cancelled as a whole.
     `windows`: amounts that count toward tiers, by the first day of their bucket (day, month or year, as the terms ask). `caps`:
     points that used up a cap, by the first day of its period. `erased_at`: when the person was to be forgotten, so that what
     happens to them later is of another life. `pool_from`: the last day that prolonged the pool. `tier_due_at`:
@@ -169,6 +171,10 @@ class Head(Record, frozen=True):
     enrolled_at: datetime | None = None
     country: str | None = None
     channel: str | None = None
+    birth: str | None = None
+    attributes: dict[str, str] = field(default_factory=dict)
+    entered: tuple[str, ...] = ()
+    orders: int = 0
     erased_at: datetime | None = None
     available: int = 0
     pending: int = 0

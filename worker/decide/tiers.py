@@ -28,7 +28,7 @@ from worker.decide.judging import (
     period_of,
     standing,
 )
-from worker.decide.order_records import Order, OrderLine, TierCount
+from worker.decide.order_records import Order, OrderLine
 from worker.decide.program import Version
 from worker.decide.state import Tier
 from worker.decide.step import TierMove
@@ -129,7 +129,7 @@ def count(account: Account, order: Order) -> Order:
     for each, amount in counted.items():
         add(account, each, amount - order.counted.amounts.get(each, 0))
     first = bool(worth) and not order.counted.judged
-    order = replace(order, counted=TierCount(amounts=counted, judged=order.counted.judged or first))
+    order = replace(order, counted=replace(order.counted, amounts=counted, judged=order.counted.judged or first))
     if first:
         _purchase_counts(account, version, tiers, version.days.date_of(order.placed_at))
     judge(account, version, "more" if more else "less", bucket)

@@ -102,6 +102,7 @@ CAUSES: Final[Mapping[str, Pair]] = {
     "exchange.withdrawn": ("注文 {id} の交換の取りやめ", "Exchange of order {id} withdrawn"),
     "member.registered": ("会員登録", "Registration"),
     "member.enrolled": ("プログラムへの参加", "Joining the program"),
+    "member.updated": ("会員情報の変更", "Change of what is known of the member"),
     "member.erased": ("会員情報の消去", "Erasure of the member"),
     "review.posted": ("レビューの投稿", "Review posted"),
     "survey.won": ("アンケートの当選", "Prize of a survey"),
