@@ -259,11 +259,21 @@ def _of_activity(activity: Activity, here: str) -> Found:
 
 
 def _caps(terms: Terms) -> Found:
+    components = {*(each.id for each in terms.earning.components), "bonus"}
+    activities = {each.id for each in terms.activities}
     for index, cap in enumerate(terms.earning.caps):
+        here = f"earning.caps.{index}"
         for name in cap.refuses:
             if name not in cap.consumed_by:
                 problem = f"{name}: it does not use this cap up: add it to consumed_by, or take it out here"
-                yield Contradiction(f"earning.caps.{index}.refuses", problem)
+                yield Contradiction(f"{here}.refuses", problem)
+        for by, names, known in (("purchase", cap.components, components), ("activity", cap.activities, activities)):
+            for unknown in sorted({*names} - known):
+                yield Contradiction(f"{here}", f"{unknown} is none of {', '.join(sorted(known)) or 'none'}")
+            if names and by not in cap.refuses:
+                yield Contradiction(f"{here}.refuses", f"it names some, but does not refuse them: add {by}")
+        if cap.period.order and not cap.components and "activity" in cap.refuses:
+            yield Contradiction(f"{here}.period", "an activity has no order: take it out of refuses, or write another period")
 
 
 def _tiers(terms: Terms) -> Found:

@@ -7,7 +7,22 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from contracts.terms.values import Day, Days, DecimalText, Instant, Months, Name, Part, Points, Rate, RuleId, Share, Weekday, When
+from contracts.terms.values import (
+    Day,
+    Days,
+    DecimalText,
+    Instant,
+    Months,
+    Name,
+    Part,
+    Period,
+    Points,
+    Rate,
+    RuleId,
+    Share,
+    Weekday,
+    When,
+)
 
 
 class RateRow(Part):
@@ -35,7 +50,7 @@ class Component(Part):
         for row in self.rates:
             rate = row.rate
             share = Decimal(rate.share) if rate.share is not None else Decimal(rate.points or 0) / (rate.per or 1)
-            if self.rate_max is not None and share > Decimal(self.rate_max):
+            if self.rate_max is not None and rate.of == "money" and share > Decimal(self.rate_max):
                 raise ValueError(f"a rate of {share} is above the published maximum of {self.rate_max} (rate_max)")
         return self
 
@@ -60,11 +75,20 @@ class Campaign(Part):
 
 
 class Cap(Part):
-    """The most points that can be acquired in a period. `crossing`: the order that reaches it is cut or credited in full."""
+    """The most points that can be acquired in a period, or with each order.
+
+    `crossing`: the order that reaches it is cut or credited in full. `beyond`: the share of what is beyond it that is credited
+    still. Whom it is for: `components` (`bonus`: the bonus points of products), `activities` and `kinds`, by name; each that is
+    left out stands for all. What several caps concern must keep within all of them.
+    """
 
     rule: RuleId
     points: Points
-    period: Literal["calendar_year", "calendar_month"] = "calendar_year"
+    period: Period = Period(year="01-01")
+    components: tuple[Name, ...] = ()
+    activities: tuple[Name, ...] = ()
+    kinds: tuple[Name, ...] = ()
+    beyond: Share | None = None
     dated_by: Literal["order", "grant"] = "order"
     crossing: Literal["cut", "full"] = "cut"
     freed_by_reversal: bool = True

@@ -114,11 +114,15 @@ class Text(Part):
 
 
 class Rate(Part):
-    """Points for an amount: a `share` of it ("0.015"), or so many `points` for every full `per` of it."""
+    """Points for an amount: a `share` of it ("0.015"), or so many `points` for every full `per` of it.
+
+    `of`: what is counted: money, or the pieces that are kept.
+    """
 
     share: Share | None = None
     points: Points | None = None
     per: Annotated[int, Field(ge=1)] | None = None
+    of: Literal["money", "pieces"] = "money"
 
     @model_validator(mode="before")
     @classmethod
@@ -129,6 +133,8 @@ class Rate(Part):
     def _one_form(self) -> Self:
         if (self.share is None) == (self.points is None or self.per is None):
             raise ValueError('a rate is either a share such as "0.01", or {points: 1, per: 200}')
+        if self.share is not None and self.of != "money":
+            raise ValueError(f"a share is one of money: write {{points: 1, per: 1, of: {self.of}}}")
         return self
 
 
@@ -145,6 +151,52 @@ def _time(value: object) -> object:
 
 
 TimeOfDay = Annotated[str, BeforeValidator(_time), WithJsonSchema({"type": "string", "pattern": f"^{_TIME.pattern}$"})]
+
+
+class Period(Part):
+    """A period of time in the zone of the program: every day, week, month, quarter, half year or year, of which it says where the
+    first begins; a member's own year since joining; the last so many days; all time; or each order on its own.
+
+    A word alone has its usual beginning: `week` Monday, `month` the 1st, `quarter`, `half_year` and `year` 1 January.
+    """
+
+    day: bool = False
+    week: Weekday | None = None
+    month: Annotated[int, Field(ge=1, le=28)] | None = None
+    quarter: YearDay | None = None
+    half_year: YearDay | None = None
+    year: YearDay | None = None
+    member_year: bool = False
+    rolling_days: Annotated[int, Field(ge=1, le=366)] | None = None
+    always: bool = False
+    order: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return _PERIODS.get(value, value) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if sum(getattr(self, name) not in (None, False) for name in Period.model_fields) != 1:
+            known = ", ".join(_PERIODS)
+            raise ValueError(f'a period is one of {known}, {{month: 25}}, {{year: "04-01"}}, {{rolling_days: 30}} …')
+        return self
+
+
+_PERIODS: Final[dict[str, Any]] = {
+    "day": {"day": True},
+    "week": {"week": "mon"},
+    "month": {"month": 1},
+    "quarter": {"quarter": "01-01"},
+    "half_year": {"half_year": "01-01"},
+    "year": {"year": "01-01"},
+    "calendar_month": {"month": 1},
+    "calendar_year": {"year": "01-01"},
+    "member_year": {"member_year": True},
+    "always": {"always": True},
+    "order": {"order": True},
+}
 
 
 class Hours(Part):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from contracts.terms import Cap
-from worker.decide import earning, expiry, ledger, maturity
+from worker.decide import caps, earning, expiry, ledger, maturity
 from worker.decide.account import Account
 from worker.decide.earning import Source
 from worker.decide.order_records import Order, Portion
@@ -313,9 +313,16 @@ class _Source:
 
     # -- caps
 
+    def _caps(self) -> list[tuple[str, Cap]]:
+        """The caps that concern the source, with the name under which each is counted."""
+        if not self.version.cap_names:
+            return []
+        name = "bonus" if self.source.component is None else self.source.id
+        return list(caps.of(self.version, "purchase", name, self.source.kind))
+
     def _period(self, name: str, cap: Cap, portion: Portion) -> str | None:
         at = self.order.placed_at if cap.dated_by == "order" else portion.matures_at
-        return None if at is None else cap_period(name, cap, self.version.days.date_of(at).isoformat())
+        return None if at is None else caps.period_of(self.account, self.version, name, cap, self.version.days.date_of(at))
 
     def _limit(self, dated_by: str, portion: Portion) -> str:
         """The name under which a cut is remembered: by its order date for all that parts from a portion, else for it alone."""
@@ -323,24 +330,25 @@ class _Source:
 
     def _within_caps(self, portion: Portion, points: int, dated_by: str | None = None) -> int:
         """How many of these points the caps allow; they use the room up. A cut stays with the order (LEN-Q6, LEN-Q7)."""
-        periods: list[str] = []
-        for name, cap in caps_of(self.version):
+        counted: list[tuple[Cap, str]] = []
+        for name, cap in self._caps():
             period = self._period(name, cap, portion)
-            if period is None or "purchase" not in cap.consumed_by or dated_by not in (None, cap.dated_by):
+            if period is None or dated_by not in (None, cap.dated_by):
                 continue
-            periods.append(period)
-            used = self.account.head.caps.get(period, 0)
+            counted.append((cap, period))
+            used = caps.used(self.account, cap, period, self.order)
             room = max(cap.points - used, 0)
             # What this order itself used up does not make it a purchase after the limit was reached.
             crosses = cap.crossing == "full" and used - self.order.earning.capped.get(period, 0) < cap.points
             if "purchase" in cap.refuses and points > room and not crosses:
-                self._cut(cap, portion, room, before=dated_by is None)
+                left = caps.allowed(cap, room, points)
+                self._cut(cap, portion, left, before=dated_by is None)
                 if self.account.trace is not None:
-                    self.account.trace.cap(Cut(cap.rule, period, cap.points, used, points, room))
-                points = room
+                    self.account.trace.cap(Cut(cap.rule, period, cap.points, used, points, left))
+                points = left
         if points:
-            for period in periods:
-                self._use_cap(period, points)
+            for cap, period in counted:
+                self._use_cap(cap, period, points)
         return points
 
     def _cut(self, cap: Cap, portion: Portion, room: int, *, before: bool) -> None:
@@ -358,38 +366,27 @@ class _Source:
 
     def _cap_by_date_of_grant(self) -> None:
         """Points shown before their date was known come under the cap of that date once it is (LEN-Q5)."""
-        caps = [cap for cap in self.version.terms.earning.caps if cap.dated_by == "grant"]
-        for portion in filter(self._is_fresh, self.order.portions if caps else ()):
+        dated = [cap for _, cap in self._caps() if cap.dated_by == "grant"]
+        for portion in filter(self._is_fresh, self.order.portions if dated else ()):
             points = self.holds[portion.key]
             over = points - self._within_caps(portion, points, "grant")
             if over:
                 lot = self._lot(portion)
-                ledger.void(self.account, lot, min(over, lot.pending), caps[0].rule)
+                ledger.void(self.account, lot, min(over, lot.pending), dated[0].rule)
                 self.holds[portion.key] -= min(over, lot.pending)
                 if self.working is not None:
                     self.working.cut += min(over, lot.pending)
 
-    def _use_cap(self, period: str, points: int) -> None:
-        head = self.account.head
-        self.account.head = replace(head, caps={**head.caps, period: head.caps.get(period, 0) + points})
+    def _use_cap(self, cap: Cap, period: str, points: int) -> None:
+        caps.use(self.account, cap, period, points)
         earned = self.order.earning
         capped = {**earned.capped, period: earned.capped.get(period, 0) + points}
         self.order = replace(self.order, earning=replace(earned, capped=capped))
 
     def _free_caps(self, portion: Portion, points: int) -> None:
-        for name, cap in caps_of(self.version):
+        for name, cap in self._caps():
             period = self._period(name, cap, portion)
             uncounted = cap.dated_by == "grant" and self._is_fresh(portion)
             used = self.order.earning.capped.get(period or "", 0)
             if period is not None and used and cap.freed_by_reversal and not uncounted:
-                self._use_cap(period, -min(points, used))
-
-
-def caps_of(version: Version) -> zip[tuple[str, Cap]]:
-    """The caps of the terms, each with the name under which it is counted."""
-    return zip(version.cap_names, version.terms.earning.caps, strict=True)
-
-
-def cap_period(name: str, cap: Cap, day: str) -> str:
-    """The name under which a cap's use in a period is counted, from a date in ISO form."""
-    return f"{name}:{day[:4] if cap.period == 'calendar_year' else day[:7]}"
+                self._use_cap(cap, period, -min(points, used))

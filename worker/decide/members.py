@@ -22,7 +22,7 @@ from contracts.events import (
 from contracts.events.members import ATTRIBUTES_MAX
 from contracts.names import plain
 from contracts.terms import Activity
-from worker.decide import crediting, early, expiry, ledger, order_update, orders, purchases, redemption, tiers
+from worker.decide import caps, early, expiry, ledger, order_update, orders, purchases, redemption, tiers
 from worker.decide.account import Account
 from worker.decide.amounts import fraction
 from worker.decide.conditions import Subject, buyer_of, holds
@@ -160,7 +160,7 @@ def _grant(account: Account, rule: Activity, origin: str, name: str, sku: str | 
     if account.trace is not None:
         each, times = account.trace.multiplied.get(origin, (points, ()))
         account.trace.working = Doing(rule.id, each, times, points)
-    points = _within_caps(account, points)
+    points = _within_caps(account, rule, points)
     if points:
         lot = Lot(origin=origin, part=rule.id, kind=rule.kind, granted_at=account.at, points=points, rule=rule.rule)
         ledger.credit(account, account.version, expiry.dated(account.version, lot, account.at), points)
@@ -213,32 +213,31 @@ def _multiplied(account: Account, rule: Activity, points: int, subject: Subject)
     return points * numerator // denominator
 
 
-def _within_caps(account: Account, points: int) -> int:
+def _within_caps(account: Account, rule: Activity, points: int) -> int:
     """Activities use caps up, and are refused by them only where the terms say so (LEN-Q8)."""
-    for name, cap in crediting.caps_of(account.version):
-        if "activity" not in cap.consumed_by:
-            continue
-        period = crediting.cap_period(name, cap, account.version.days.date_of(account.at).isoformat())
-        used = account.head.caps.get(period, 0)
+    version, day = account.version, account.version.days.date_of(account.at)
+    for name, cap in caps.of(version, "activity", rule.id, rule.kind):
+        period = caps.period_of(account, version, name, cap, day)
+        used = caps.used(account, cap, period, None)
         if "activity" in cap.refuses:
-            allowed = min(points, max(cap.points - used, 0))
-            if account.trace is not None and allowed < points:
-                account.trace.cap(Cut(cap.rule, period, cap.points, used, points, allowed))
-            points = allowed
-        account.head = replace(account.head, caps={**account.head.caps, period: used + points})
+            left = caps.allowed(cap, max(cap.points - used, 0), points)
+            if account.trace is not None and left < points:
+                account.trace.cap(Cut(cap.rule, period, cap.points, used, points, left))
+            points = left
+        caps.use(account, cap, period, points)
     return points
 
 
 def free_caps(account: Account, lot: Lot, points: int) -> None:
     """Points of an activity that were taken back use up no cap."""
     version = account.program.at(lot.granted_at)
-    if not any(rule.id == lot.part for rule in version.terms.activities):
+    rule = next((rule for rule in version.terms.activities if rule.id == lot.part), None)
+    if rule is None:
         return
-    for name, cap in crediting.caps_of(version):
-        if "activity" in cap.consumed_by and cap.freed_by_reversal:
-            period = crediting.cap_period(name, cap, version.days.date_of(lot.granted_at).isoformat())
-            left = max(account.head.caps.get(period, 0) - points, 0)
-            account.head = replace(account.head, caps={**account.head.caps, period: left})
+    for name, cap in caps.of(version, "activity", rule.id, rule.kind):
+        if cap.freed_by_reversal:
+            period = caps.period_of(account, version, name, cap, version.days.date_of(lot.granted_at))
+            caps.use(account, cap, period, -min(points, account.head.caps.get(period, 0)))
 
 
 def adjusted(account: Account, data: PointsAdjusted) -> None:

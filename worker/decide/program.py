@@ -25,7 +25,7 @@ class Version:
     `id` names it for ever: the date from which it holds. `parts_on`: the event at which pieces part from the rest of their order;
     None if an order matures as one. `excluded`: what earns nothing; `not_redeemable`: line categories that points may not pay.
     `remembers_bought`: whether something counts only for products that were bought. `cap_names`: the name under which each cap is
-    counted, in the order of the terms: its rule, and for caps of one rule that would share a counter a number.
+    counted, in the order of the terms: its rule, and for others of one rule a number.
     `follows_deliveries`: whether anything waits for goods to arrive. `prolonged_by`: what moves the pool's expiry on; empty
     without a pool.
     """
@@ -68,9 +68,9 @@ class Version:
 
 def _cap_names(terms: Terms) -> tuple[str, ...]:
     names: list[str] = []
-    known: dict[tuple[str, str], int] = {}
+    known: dict[str, int] = {}
     for cap in terms.earning.caps:
-        before = known[cap.rule, cap.period] = known.get((cap.rule, cap.period), 0) + 1
+        before = known[cap.rule] = known.get(cap.rule, 0) + 1
         names.append(cap.rule if before == 1 else f"{cap.rule}#{before}")
     return tuple(names)
 

@@ -135,6 +135,10 @@ LINES: Final[Mapping[str, Pair]] = {
         "{amount}：{unit}ごとに{each}ポイント × {full} = {points}",
         "{amount} holds {unit} in full {full:time}: {full} × {each} = {points}",
     ),
+    "count": (
+        "{n}点：{unit}点ごとに{each}ポイント × {full} = {points}",
+        "{n:piece} hold {unit} in full {full:time}: {full} × {each} = {points}",
+    ),
     "sum": ("合計 {points}", "together {points}"),
     "earlier": (
         "うち先の出荷分 {before}、この分 {points}",
@@ -201,6 +205,11 @@ LINES: Final[Mapping[str, Pair]] = {
         "the past was worked out anew, by version {fold} of the calculation and the terms of now",
     ),
     "late_itself": ("この出来事は遅れて届きました", "this came late itself"),
+}
+
+PERIODS: Final[Mapping[str, Pair]] = {
+    "order": ("このご注文", "this order"),
+    "0001-01-01": ("全期間", "all time"),
 }
 
 ROUNDING: Final[Mapping[str, Pair]] = {
