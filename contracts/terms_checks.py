@@ -185,17 +185,24 @@ def _twice(terms: Terms) -> Found:
             yield Contradiction(path, f"{name} is there twice: give each a name of its own")
 
 
+def _no_tiers(names: tuple[str, ...], tiers: set[str], path: str) -> Found:
+    for name in sorted(set(names) - tiers):
+        yield Contradiction(f"{path}.tiers", f"{name} is no tier; there are {', '.join(sorted(tiers)) or 'none'}")
+
+
 def _unknown_names(terms: Terms) -> Found:
     tiers = {level.name for level in terms.tiers.levels} if terms.tiers else set()
     membership = terms.membership.stores
-    stores = {*membership.eligible, *membership.excluded}
+    named = () if membership.eligible == "all" else membership.eligible
+    stores = {*named, *membership.excluded, *membership.groups, *(each for group in membership.groups.values() for each in group)}
     for path, when in conditions_of(terms):
-        for name in sorted(set(when.tiers) - tiers):
-            yield Contradiction(f"{path}.tiers", f"{name} is no tier; there are {', '.join(sorted(tiers)) or 'none'}")
-        for name in sorted(set(when.stores) - stores):
+        yield from _no_tiers(when.tiers, tiers, path)
+        for name in sorted(set(when.stores) - stores if named else ()):
             yield Contradiction(f"{path}.stores", f"{name} is no store of membership.stores ({', '.join(sorted(stores))})")
         if when.since is not None and when.until is not None and when.since > when.until:
             yield Contradiction(path, f"it ends ({when.until}) before it begins ({when.since})")
+    for index, term in enumerate(terms.expiry.terms):
+        yield from _no_tiers(term.tiers, tiers, f"expiry.terms.{index}")
     components = {component.id for component in terms.earning.components}
     for index, campaign in enumerate(terms.earning.campaigns):
         if campaign.component is not None and campaign.component not in components:
@@ -203,7 +210,7 @@ def _unknown_names(terms: Terms) -> Found:
             yield Contradiction(
                 f"earning.campaigns.{index}.component", f"{campaign.component} is no component; there are {known}"
             )
-    for name in sorted(set(membership.eligible) & set(membership.excluded)):
+    for name in sorted(set(named) & set(membership.excluded)):
         yield Contradiction("membership.stores", f"{name} is both eligible and excluded: take it out of one")
     for name in sorted(set(terms.redemption.stores_also) & set(terms.redemption.stores_excluded)):
         yield Contradiction("redemption", f"{name} stands in stores_also and in stores_excluded: take it out of one")
@@ -347,7 +354,10 @@ def _stores(terms: Terms) -> Found:
     stores = terms.membership.stores
     for name in ("eligible", "excluded"):
         if any("*" in store for store in getattr(stores, name)):
-            yield Contradiction(f"membership.stores.{name}", "there are no patterns: name each store")
+            yield Contradiction(f"membership.stores.{name}", "there are no patterns: name each store, or write eligible: all")
+    for group in stores.groups:
+        if stores.names(group):
+            yield Contradiction(f"membership.stores.groups.{group}", "a store has this name: give the group another")
 
 
 # -- rows of which the first that fits holds
@@ -376,10 +386,15 @@ def _never_reached(terms: Terms) -> Found:
         )
     terms_of = terms.expiry.terms
     for later, term in enumerate(terms_of):
-        if any(not earlier.kinds or (term.kinds and set(term.kinds) <= set(earlier.kinds)) for earlier in terms_of[:later]):
+        if any(_within(term.kinds, each.kinds) and _within(term.tiers, each.tiers) for each in terms_of[:later]):
             yield Contradiction(f"expiry.terms.{later}", "a term before it covers all its kinds: it is never reached")
-    if terms.expiry.pool is not None and any(not term.kinds for term in terms_of):
+    if terms.expiry.pool is not None and any(not term.kinds and not term.tiers for term in terms_of):
         yield Contradiction("expiry.pool", "a term for all kinds stands before it: name the kinds of the term")
+
+
+def _within(names: tuple[str, ...], others: tuple[str, ...]) -> bool:
+    """Whether one row is for nothing that another is not for. Without names a row is for all."""
+    return not others or (bool(names) and set(names) <= set(others))
 
 
 # -- campaigns
@@ -441,12 +456,13 @@ def _expiry_before_maturity(terms: Terms) -> Found:
     pool = terms.expiry.pool
     if pool is None or "available" in pool.prolonged_by:
         return
-    days = max(trigger.days for trigger in terms.maturity.after)
-    if days >= pool.months * _MONTH_DAYS_MIN:
+    days = max(trigger.days + trigger.business_days for trigger in terms.maturity.after)
+    lasts = counted(pool.days, "day") if pool.days else counted(pool.months or 0, "month")
+    if days >= (pool.days or (pool.months or 0) * _MONTH_DAYS_MIN):
         yield Contradiction(
-            "expiry.pool.months",
-            f"{counted(pool.months, 'month')} from what prolongs it may be over before points mature ({counted(days, 'day')}): "
-            "write more months, or let `available` prolong it",
+            "expiry.pool.days" if pool.days else "expiry.pool.months",
+            f"{lasts} from what prolongs it may be over before points mature ({counted(days, 'day')}): "
+            "write more, or let `available` prolong it",
         )
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from contracts.terms import Calendar, Deadline
+from contracts.terms import Calendar, DayOfMonth, Deadline
 
 DAY = timedelta(days=1)
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -50,6 +50,28 @@ class Days:
             return at + days * DAY
         return self.start(self.date_of(at) + days * DAY)
 
+    def business_days_after(self, at: datetime, days: int) -> datetime:
+        """The start of the n-th business day after the day of an instant; the instant itself for none."""
+        day, left = self.date_of(at), days
+        while left > 0:
+            day += DAY
+            left -= self.is_business_day(day)
+        return self.start(day) if days else at
+
+    def is_business_day(self, day: date) -> bool:
+        """Whether a day is a workday and no holiday."""
+        return day.weekday() in self._workdays and day not in self._holidays
+
+    def on_day(self, at: datetime, on: DayOfMonth) -> datetime:
+        """The beginning of the day of a month that the terms name, for what is due at an instant."""
+        day, later = self.date_of(at), on.months_later
+        while True:
+            first = self.month_first(day, later)
+            found = self.start(self.month_last(first) if on.day < 0 else first.replace(day=on.day))
+            if found >= at:
+                return found
+            later += 1
+
     def add_months(self, day: date, months: int) -> date:
         """The same day so many months later; where there is none, the month's last day or the first after it (COM-C2)."""
         index = day.year * 12 + day.month - 1 + months
@@ -82,6 +104,5 @@ class Days:
         left = deadline.business_days
         while left > 0:
             day -= DAY
-            if day.weekday() in self._workdays and day not in self._holidays:
-                left -= 1
+            left -= self.is_business_day(day)
         return self.end(day)

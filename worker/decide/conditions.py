@@ -60,7 +60,7 @@ def holds(when: When, version: Version, subject: Subject) -> bool:
         _dated(when, version, subject.at)
         and (not when.tiers or subject.tier in when.tiers)
         and (not when.countries or subject.buyer.country in when.countries)
-        and _bought(when, subject.order, subject.line, subject.sku)
+        and _bought(when, version, subject.order, subject.line, subject.sku)
         and (not when.asks_more or _holds_more(when, version, subject))
     )
 
@@ -73,13 +73,13 @@ def _dated(when: When, version: Version, at: datetime) -> bool:
     return not when.weekdays or version.days.weekday(at) in when.weekdays
 
 
-def _bought(when: When, order: Order | None, line: OrderLine | None, sku: str | None) -> bool:
+def _bought(when: When, version: Version, order: Order | None, line: OrderLine | None, sku: str | None) -> bool:
     """Parts about an order and its line; of an activity there is a product at most."""
     if order is None or line is None:
         return not when.skus or sku in when.skus
     return (
         (not when.courses or order.content.course in when.courses)
-        and (not when.stores or order.content.store in when.stores)
+        and (not when.stores or not version.stores.called(order.content.store).isdisjoint(when.stores))
         and (not when.channels or order.content.channel in when.channels)
         and (not when.skus or line.sku in when.skus)
         and (not when.categories or line.category in when.categories)

@@ -6,6 +6,7 @@ One subtraction serves partial returns, exchanges, cancels before and after matu
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from msgspec.structs import replace
 
@@ -134,10 +135,14 @@ class _Source:
         return portion.matures_at is not None and portion.key in self.undated
 
     def _shown(self, portion: Portion) -> bool:
-        return maturity.shown(self.version, portion, self.account.at)
+        return maturity.shown(self.version, self._matures_at(portion), self.account.at)
+
+    def _matures_at(self, portion: Portion) -> datetime | None:
+        return maturity.date_of(self.version, portion, self.source.later)
 
     def _matured(self, portion: Portion) -> bool:
-        return portion.matures_at is not None and portion.matures_at <= self.account.at
+        at = self._matures_at(portion)
+        return at is not None and at <= self.account.at
 
     def _wanted(self) -> dict[str, int]:
         """What each portion should hold: what it earns, if it is shown, within what a cap has left it."""
@@ -162,8 +167,8 @@ class _Source:
     def _note(self, working: Settling, terms: list[Term], earned: Mapping[str, int], wanted: Mapping[str, int]) -> None:
         working.terms = tuple(terms)
         working.shares = tuple(
-            Share(each.key, tuple(each.pieces.items()), earned[each.key], wanted[each.key], self.holds[each.key], each.matures_at)
-            for each in self.order.portions
+            Share(key, tuple(each.pieces.items()), earned[key], wanted[key], self.holds[key], self._matures_at(each))
+            for key, each in self.portions.items()
         )
 
     # -- lots
@@ -187,11 +192,12 @@ class _Source:
 
     def _dated(self, lot: Lot, portion: Portion) -> Lot:
         """The lot with its dates. Points that were held past their date are granted when they are released (LEN-22)."""
-        if portion.matures_at is None or (self._matured(portion) and self.order.earning.held):
+        matures_at = self._matures_at(portion)
+        if matures_at is None or (self._matured(portion) and self.order.earning.held):
             return lot
-        granted_at = max(portion.matures_at, self.account.at) if lot.pending else portion.matures_at
+        granted_at = max(matures_at, self.account.at) if lot.pending else matures_at
         fixed = self.order.earning.bonus[self.source.bonus].expires_on if self.source.bonus >= 0 else None
-        return replace(expiry.dated(self.version, lot, granted_at, fixed), matures_at=portion.matures_at)
+        return replace(expiry.dated(self.account, self.version, lot, granted_at, fixed), matures_at=matures_at)
 
     def _split(self, wanted: dict[str, int]) -> None:
         """Pieces that parted from waiting ones take their pending points with them, to mature on their own date."""
@@ -213,15 +219,16 @@ class _Source:
     def _date(self) -> None:
         """Lots of portions whose date has become known get it, and mature if it is now."""
         for portion in self.order.portions:
-            if portion.matures_at is None or not self.holds[portion.key]:
+            matures_at = self._matures_at(portion)
+            if matures_at is None or not self.holds[portion.key]:
                 continue
             lot = self.account.lot(f"order:{self.order.order_id}", f"{portion.key}.{self.source.id}")
             if lot is None or not lot.pending:
                 continue
-            due = portion.matures_at <= self.account.at
+            due = matures_at <= self.account.at
             if due and self.order.earning.held:
                 continue  # it waits for its release, and the clock has nothing to do with it until then
-            if lot.matures_at != portion.matures_at:
+            if lot.matures_at != matures_at:
                 lot = self._dated(lot, portion)
                 self.account.put_lot(lot)
             if due:
@@ -321,7 +328,7 @@ class _Source:
         return list(caps.of(self.version, "purchase", name, self.source.kind))
 
     def _period(self, name: str, cap: Cap, portion: Portion) -> str | None:
-        at = self.order.placed_at if cap.dated_by == "order" else portion.matures_at
+        at = self.order.placed_at if cap.dated_by == "order" else self._matures_at(portion)
         return None if at is None else caps.period_of(self.account, self.version, name, cap, self.version.days.date_of(at))
 
     def _limit(self, dated_by: str, portion: Portion) -> str:

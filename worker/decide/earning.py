@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from contracts.terms import Campaign, Component, When
+from contracts.terms import Campaign, Component, DayOfMonth, When
 from worker.decide import exchange
 from worker.decide.amounts import Factor, factor, fraction, part, spread
 from worker.decide.conditions import ALWAYS, Subject, holds
@@ -32,6 +32,7 @@ class Source(NamedTuple):
     component: Component | None
     rows: tuple[tuple[When | None, Rates], ...] = ()
     bonus: int = -1
+    later: DayOfMonth | None = None
 
 
 def sources(version: Version, order: Order) -> tuple[Source, ...]:
@@ -52,7 +53,7 @@ def _components(version: Version) -> tuple[Source, ...]:
 
 def _source(component: Component) -> Source:
     rows = tuple((None if row.when == ALWAYS else row.when, (factor(row.rate),)) for row in component.rates)
-    return Source(component.id, component.kind, component.rule, component, rows)
+    return Source(component.id, component.kind, component.rule, component, rows, later=component.later)
 
 
 def subject_of(order: Order, line: OrderLine, tier: str | None, at: datetime) -> Subject:

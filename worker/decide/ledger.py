@@ -200,6 +200,7 @@ def spent_of(lot: Lot, points: int) -> Spent:
         lapses_at=lot.lapses_at,
         pooled=lot.pooled,
         fixed=lot.fixed,
+        lapse_rule=lot.lapse_rule,
     )
 
 
@@ -226,6 +227,7 @@ def lot_of(account: Account, spent: Spent) -> Lot:
         lapses_at=spent.lapses_at,
         pooled=spent.pooled,
         fixed=spent.fixed,
+        lapse_rule=spent.lapse_rule,
     )
 
 
@@ -317,7 +319,7 @@ def give_back_unnamed(
             rule=rule,
             order_id=order_id,
         )
-        lot = expiry.dated(version, lot, account.at)
+        lot = expiry.dated(account, version, lot, account.at)
     _add_available(account, lot, points)
     _post(account, "hand_back", points, source, "available", rule, lot, order_id)
     _lapse_if_over(account, version, lot)

@@ -163,7 +163,7 @@ def _grant(account: Account, rule: Activity, origin: str, name: str, sku: str | 
     points = _within_caps(account, rule, points)
     if points:
         lot = Lot(origin=origin, part=rule.id, kind=rule.kind, granted_at=account.at, points=points, rule=rule.rule)
-        ledger.credit(account, account.version, expiry.dated(account.version, lot, account.at), points)
+        ledger.credit(account, account.version, expiry.dated(account, account.version, lot, account.at), points)
         tiers.count_points(account, points, "activity")
         if rule.bought and sku is not None and rule.order_cancelled == "revoked":
             purchases.goes_with(account, sku, Grant(origin, rule.id, points, rule.rule))
@@ -254,7 +254,7 @@ def adjusted(account: Account, data: PointsAdjusted) -> None:
             points=data.points,
             rule=rules.rule,
         )
-        lot = expiry.dated(account.version, lot, account.at, data.expires_on)
+        lot = expiry.dated(account, account.version, lot, account.at, data.expires_on)
         ledger.credit(account, account.version, lot, data.points, "adjust", "adjusted")
         tiers.count_points(account, data.points, "adjustment")
     elif data.points < 0:

@@ -126,6 +126,7 @@ class Spent(Record, frozen=True):
     lapses_at: datetime | None = None
     pooled: bool = False
     fixed: bool = False
+    lapse_rule: str | None = None
 
 
 class Bonus(Record, frozen=True):

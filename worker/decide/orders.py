@@ -190,7 +190,7 @@ def _earns(account: Account, content: Content) -> bool:
     started = rules.starts_at is None or rules.start_judged_at == "payment" or account.at >= rules.starts_at
     return (
         redemption.is_member(account)
-        and content.store in rules.stores.eligible
+        and rules.stores.earns(content.store)
         and (not rules.earning_channels or content.channel in rules.earning_channels)
         and (content.signed_in or not rules.signed_in)
         and started

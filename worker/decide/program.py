@@ -26,8 +26,8 @@ class Version:
     None if an order matures as one. `excluded`: what earns nothing; `not_redeemable`: line categories that points may not pay.
     `remembers_bought`: whether something counts only for products that were bought. `cap_names`: the name under which each cap is
     counted, in the order of the terms: its rule, and for others of one rule a number.
-    `follows_deliveries`: whether anything waits for goods to arrive. `prolonged_by`: what moves the pool's expiry on; empty
-    without a pool.
+    `later`: the days to which components may put off what matures (None: none). `follows_deliveries`: whether anything waits for
+    goods to arrive. `prolonged_by`: what moves the pool's expiry on; empty without a pool.
     """
 
     __slots__ = (
@@ -36,11 +36,13 @@ class Version:
         "excluded",
         "follows_deliveries",
         "id",
+        "later",
         "lowest_tier",
         "not_redeemable",
         "parts_on",
         "prolonged_by",
         "remembers_bought",
+        "stores",
         "terms",
     )
 
@@ -55,15 +57,18 @@ class Version:
             frozenset(each for rule in rules for each in rule.skus),
             frozenset(each for rule in rules for each in rule.tags),
         )
+        self.stores: Final = terms.membership.stores
+        self.later: Final = tuple({component.later for component in terms.earning.components} | {None})
         blocked, tiers, pool = terms.redemption.not_redeemable, terms.tiers, terms.expiry.pool
         self.not_redeemable: Final[frozenset[str]] = frozenset(blocked.categories if blocked else ())
         self.lowest_tier: Final = tiers.levels[0].name if tiers else None
         self.remembers_bought: Final = any(activity.bought for activity in terms.activities)
         counted_at = tiers.measure.counted_at if tiers else None
         events = (counted_at, *(trigger.event for trigger in terms.maturity.after))  # named, as mypyc cannot look into it in one
-        self.follows_deliveries: Final = "delivery" in events
+        prolonging = pool.prolonged_by if pool else ()
+        self.follows_deliveries: Final = "delivery" in (*events, *prolonging)
         self.cap_names: Final = _cap_names(terms)
-        self.prolonged_by: Final[frozenset[str]] = frozenset(pool.prolonged_by if pool else ())
+        self.prolonged_by: Final[frozenset[str]] = frozenset(prolonging)
 
 
 def _cap_names(terms: Terms) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ def takes_points(version: Version, store: str) -> bool:
     """Whether points may be used in a store."""
     rules = version.terms.redemption
     return store not in rules.stores_excluded and (
-        store in version.terms.membership.stores.eligible or store in rules.stores_also
+        version.stores.earns(store) or store in rules.stores_also
     )
 
 

@@ -127,6 +127,7 @@ class Lot(Record, frozen=True):
     lapses_at: datetime | None = None
     pooled: bool = False
     fixed: bool = False  # its last day was given at issue
+    lapse_rule: str | None = None  # under which it lapses, if that hung on the level at its grant
     notice_at: datetime | None = None  # when the member is next told that it is about to lapse
 
     @property

@@ -179,6 +179,12 @@ LINES: Final[Mapping[str, Pair]] = {
     "each": ("{each}ポイント", "{each:point}"),
     "matures": ("{date} から：{event}（{happened}）の{days}日後", "from {date}: {days:day} after {event} ({happened})"),
     "matures_at_once": ("{date} から：{event}（{happened}）のとき", "from {date}: at {event} ({happened})"),
+    "matures_business": (
+        "{date} から：{event}（{happened}）の{days}営業日後",
+        "from {date}: {days:business day} after {event} ({happened})",
+    ),
+    "matures_on": ("{date} から：付与は毎月{day}日", "from {date}: points come on day {day} of a month"),
+    "matures_on_last": ("{date} から：付与は月末日", "from {date}: points come on the last day of a month"),
     "last_day": ("使える最後の日 {date} が過ぎました", "the last day, {date}, is over"),
     "pooled": ("残高全体の期限が過ぎました", "the last day of the whole balance is over"),
     "asked": ("注文で指定：{n}ポイント", "the order asked to use {n}"),
