@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from contracts.counting import counted
 from contracts.currencies import MINOR_DIGITS
-from contracts.terms import WHEN_OF_ACTIVITY, Activity, Campaign, Occasion, Terms, Tiers, When, conditions_of
+from contracts.terms import WHEN_OF_ACTIVITY, WHEN_OF_REDEMPTION, Activity, Campaign, Occasion, Terms, Tiers, When, conditions_of
 
 _MONTH_DAYS_MIN: Final = 28
 _ALTERNATIVES: Final = (
@@ -248,6 +248,13 @@ def _activities(terms: Terms) -> Found:
         yield from _of_activity(activity, here)
 
 
+def _paying(terms: Terms) -> Found:
+    for path, when in conditions_of(terms.redemption.when, "redemption.when"):
+        for name in sorted(when.given - WHEN_OF_REDEMPTION):
+            problem = "points pay for an order as a whole: ask its basket, or name lines that they may not pay in not_redeemable"
+            yield Contradiction(f"{path}.{name}", problem)
+
+
 def _of_activity(activity: Activity, here: str) -> Found:
     event = activity.event
     if event != "review.posted":
@@ -472,6 +479,7 @@ _CHECKS: Final[tuple[Callable[[Terms], Found], ...]] = (
     _unknown_names,
     _never_hold,
     _activities,
+    _paying,
     _caps,
     _tiers,
     _pool_begins,

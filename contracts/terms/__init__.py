@@ -52,6 +52,7 @@ from contracts.terms.tiers import Inactivity, Judgement, Level, Measure, Occasio
 from contracts.terms.values import (
     DECIMALS_MAX,
     WHEN_OF_ACTIVITY,
+    WHEN_OF_REDEMPTION,
     Around,
     Basket,
     Code,
@@ -72,6 +73,7 @@ from contracts.terms.values import (
 __all__ = [
     "DECIMALS_MAX",
     "WHEN_OF_ACTIVITY",
+    "WHEN_OF_REDEMPTION",
     "Activity",
     "Adjustment",
     "Alternative",

@@ -327,5 +327,7 @@ _SELDOM: Final = frozenset(
     }
 )
 
+WHEN_OF_REDEMPTION: Final = frozenset(When.model_fields) - {"skus", "categories", "tags"}
+"""Parts of a condition that an order as a whole can be asked for."""
 WHEN_OF_ACTIVITY: Final = (_SELDOM - {"orders", "basket"}) | {"since", "until", "weekdays", "tiers", "countries"}
 """Parts of a condition that an activity can be asked for; a review also for its `skus`."""

@@ -24,8 +24,8 @@ _LEAP_DAY: Final = "02-29"
 
 class Subject(NamedTuple):
     """What a condition is asked of. `at`: the instant whose date counts. `tier`: the member's level then; `buyer`: what else is
-    known of the member. `order` and `line` are None for an activity, whose `sku` is that of the product it is about, if it is
-    about one."""
+    known of the member. `order` is None for an activity, whose `sku` is that of the product it is about, if it is about one;
+    `line` for an order as a whole."""
 
     at: datetime
     tier: str | None
@@ -75,17 +75,22 @@ def _dated(when: When, version: Version, at: datetime) -> bool:
 
 def _bought(when: When, version: Version, order: Order | None, line: OrderLine | None, sku: str | None) -> bool:
     """Parts about an order and its line; of an activity there is a product at most."""
-    if order is None or line is None:
+    if order is None:
         return not when.skus or sku in when.skus
     return (
         (not when.courses or order.content.course in when.courses)
         and (not when.stores or not version.stores.called(order.content.store).isdisjoint(when.stores))
         and (not when.channels or order.content.channel in when.channels)
-        and (not when.skus or line.sku in when.skus)
-        and (not when.categories or line.category in when.categories)
-        and (not when.tags or not set(when.tags).isdisjoint(line.tags))
         and (not when.payment_methods or order.payment.method in when.payment_methods)
         and (not when.card_brands or order.payment.card_brand in when.card_brands)
+        and (
+            line is None
+            or (
+                (not when.skus or line.sku in when.skus)
+                and (not when.categories or line.category in when.categories)
+                and (not when.tags or not set(when.tags).isdisjoint(line.tags))
+            )
+        )
     )
 
 
