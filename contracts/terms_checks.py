@@ -266,6 +266,11 @@ def _of_activity(activity: Activity, here: str) -> Found:
     if activity.order_cancelled == "revoked" and not activity.bought:
         problem = "it does not hang on an order: leave it out, or write bought: true"
         yield Contradiction(f"{here}.order_cancelled", problem)
+    if event in ("clock", "tier_reached") and (activity.once_per == "day" or activity.delay_hours):
+        problem = "it comes with a moment of its own: leave delay_hours out, and write once_per: member, year or event"
+        yield Contradiction(f"{here}", problem)
+    if activity.on is not None and activity.on.told_by is not None and not (activity.on.birthday or activity.on.anniversary):
+        yield Contradiction(f"{here}.on.told_by", "is said of a day of the member's own: birthday or anniversary")
     if activity.activity is not None and event != "activity.completed":
         yield Contradiction(f"{here}.activity", f"only activity.completed has a name, {event} has none: leave it out")
     if activity.points is None and event not in ("survey.won", "activity.completed"):

@@ -7,7 +7,7 @@ integers, dates calendar dates of the program's zone; floats are refused.
 
 from __future__ import annotations
 
-from contracts.terms.activities import Activity, Multiplier
+from contracts.terms.activities import Activity, Multiplier, Recurring, ToldBy
 from contracts.terms.conditions import conditions_of
 from contracts.terms.earning import (
     Calendar,
@@ -120,6 +120,7 @@ __all__ = [
     "Question",
     "Rate",
     "RateRow",
+    "Recurring",
     "Redemption",
     "Reversal",
     "Rewards",
@@ -134,6 +135,7 @@ __all__ = [
     "Terms",
     "Text",
     "Tiers",
+    "ToldBy",
     "Trigger",
     "TwoStep",
     "UsedPoints",

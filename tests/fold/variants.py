@@ -24,6 +24,10 @@ def _last_year(on: str, **choices: Any) -> dict[str, Any]:
     return {"on": {"yearly": on}, "over": "previous_calendar_year", **choices}
 
 
+def _campaign(**choices: Any) -> list[dict[str, Any]]:
+    return [{"id": "double", "rule": "XX-02", "effect": "multiply", **choices}]
+
+
 def _cap(**choices: Any) -> list[dict[str, Any]]:
     return [{"rule": "XX-03", "points": 700, **choices}]
 
@@ -43,6 +47,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
                 "kind": "regular",
                 "rule": "XX-13",
                 "product_rate": "replaces",
+                "later": {"day": 10},
                 "rates": [
                     {"rate": "0.05", "when": {"tiers": ["three"]}},
                     {"rate": "0.03", "when": {"tiers": ["two"]}},
@@ -53,6 +58,11 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     ),
     "earning.campaigns": (
         [{"id": "double", "rule": "XX-02", "effect": "multiply", "times": "2", "when": {"weekdays": ["sat", "sun"]}}],
+        _campaign(times="3", when={"basket": {"amount": 12_000, "points_used": "net"}, "unless": {"days": [1, -1]}}),
+        _campaign(times="2", when={"birthday": {"days_before": 20, "days_after": 20}}),
+        _campaign(times="2", when={"attributes": {"plan": ["gold"]}, "hours": {"first": "18:00", "last": "09:59"}}),
+        _campaign(times="5", when={"orders": {"first": 1, "every": 2}, "joined": {"last": 200}}),
+        [{"id": "pieces", "rule": "XX-02", "effect": "add", "rate": {"points": 3, "per": 2, "of": "pieces"}, "when": {}}],
     ),
     "earning.tier_at": ("order", "trigger", "maturity"),
     "earning.rate_date": ("order", "credit"),
@@ -64,6 +74,10 @@ CHOICES: dict[str, tuple[Any, ...]] = {
         _cap(period="calendar_month", dated_by="grant"),
         _cap(freed_by_reversal=False, consumed_by=["purchase"]),
         _cap(refuses=["purchase", "activity"]),
+        _cap(period="order", beyond="0.3"),
+        [*_cap(period={"month": 25}, freed_by_reversal=False), *_cap(points=300, period="day")],
+        _cap(period={"rolling_days": 40}, beyond="0.5", refuses=["purchase", "activity"]),
+        _cap(points=200, period="member_year", kinds=["regular", "basic"]),
     ),
     "maturity.after": (
         [{"event": "order", "days": 10}],
@@ -73,11 +87,16 @@ CHOICES: dict[str, tuple[Any, ...]] = {
         [{"event": "payment", "days": 3}, {"event": "shipment", "days": 0}],
         [{"event": "payment", "days": 1}],
     ),
+    "maturity.on": ({"day": 15, "months_later": 1}, {"day": -1}),
     "maturity.by": ("line", "shipment", "order"),
     "maturity.shown": ("order", "trigger", "never"),
     "expiry": (
         {},
         {"terms": [{"rule": "XX-11", "months": 2}]},
+        {"terms": [{"rule": "XX-11", "days": 45}]},
+        {"terms": [{"rule": "XX-11", "on": [{"last": "12-20"}, {"granted_from": "10-01", "last": "03-31", "years": 1}]}]},
+        {"terms": [{"rule": "XX-11", "tiers": ["two", "Gold", "silver", "Plus"], "months": 5}, {"rule": "XX-12", "months": 3}]},
+        {"pool": {"rule": "XX-08", "days": 50, "to": "month_end", "prolonged_by": ["delivery"], "begins": "grant"}},
         {"terms": [{"rule": "XX-11", "months": 3, "to": "month_end", "counted_from": "month"}], "last_day": "day_before"},
         {"pool": {"rule": "XX-08", "months": 3, "prolonged_by": ["grant"]}},
         {"pool": {"rule": "XX-08", "months": 2, "prolonged_by": ["available", "use"]}, "last_day": "exact"},
@@ -90,6 +109,10 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "redemption.minimum": (1, 100),
     "redemption.maximum": (None, 300),
     "redemption.unit": (1, 10),
+    "redemption.ceiling_share": ("0.5",),
+    "redemption.minimum_left_points": (40,),
+    "redemption.first_kinds": (["limited", "special"], ["stage"]),
+    "redemption.when": ({"weekdays": ["mon", "tue", "wed", "thu"]}, {"unless": {"tiers": ["one", "regular", "Member"]}}),
     "redemption.ceiling": ("payable", "below_payable", "goods"),
     "redemption.uncovered": ("refused", "clipped"),
     "redemption.use_all_below_minimum": ("refused", "allowed"),
@@ -150,6 +173,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
                 "order_cancelled": "revoked",
             },
             {"id": "prize", "rule": "XX-09", "event": "survey.won", "once_per": "day", "delay_hours": 30},
+            {"id": "lucky", "rule": "XX-14", "event": "activity.completed", "points": 70, "when": {"days": [7, 17, 27]}},
             {"id": "visit", "rule": "XX-14", "event": "activity.completed", "points": 7, "once_per": "event"},
         ],
     ),

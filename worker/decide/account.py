@@ -149,8 +149,7 @@ class Account:
     @property
     def cause(self) -> str:
         """The name of the fact (or clock) of the open step, as lots granted by it are called."""
-        assert self.moment is not None
-        return f"clock:{self.moment.at.isoformat()}" if self.event is None else cause_of(self.event.source, self.event.id)
+        return f"clock:{self.at.isoformat()}" if self.event is None else cause_of(self.event.source, self.event.id)
 
     @property
     def asked_at(self) -> Moment:
@@ -214,7 +213,8 @@ class Account:
             instants.append(head.pool_lapses_at)
             if head.pool_notice_at is not None:
                 instants.append(head.pool_notice_at)
-        instants.extend(at for at in (head.tier_due_at, head.pay_out_at, self.told_after(self.at)) if at is not None)
+        others = head.tier_due_at, head.pay_out_at, head.occasion_at, self.told_after(self.at)
+        instants.extend(filter(None, others))
         return min(instants) if instants else None
 
     def told_after(self, at: datetime) -> datetime | None:

@@ -10,7 +10,15 @@ from zoneinfo import ZoneInfo
 from contracts.terms import Calendar, DayOfMonth, Deadline
 
 DAY = timedelta(days=1)
+_LEAP_DAY = "02-29"
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def in_year(month_day: str, year: int) -> date:
+    """A month and day ("12-03") in a year; 29 February is the day before where there is none."""
+    if month_day == _LEAP_DAY and not calendar.isleap(year):
+        return date(year, 2, 28)
+    return date(year, int(month_day[:2]), int(month_day[3:]))
 
 
 @lru_cache(maxsize=65536)

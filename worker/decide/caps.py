@@ -16,6 +16,7 @@ from worker.decide import periods
 from worker.decide.account import Account
 from worker.decide.amounts import fraction
 from worker.decide.calendar import DAY
+from worker.decide.conditions import joined_at
 from worker.decide.order_records import Order
 from worker.decide.program import Version
 
@@ -40,10 +41,8 @@ def period_of(account: Account, version: Version, counter: str, cap: Cap, day: d
     """The name under which a cap is counted on a day."""
     if cap.period.order:
         return f"{counter}:order"
-    head = account.head
-    enrols = version.terms.membership.by == "enrolment"
-    joined_at = head.enrolled_at if enrols else head.registered_at
-    joined = None if joined_at is None else version.days.date_of(joined_at)
+    at = joined_at(account) if cap.period.member_year else None
+    joined = None if at is None else version.days.date_of(at)
     return f"{counter}:{periods.name_of(version.days, cap.period, day, joined)}"
 
 

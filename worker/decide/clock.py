@@ -1,5 +1,5 @@
 """What the passing of time alone brings about at one instant, in a fixed order: lapse, mature, hand back, review tiers, end
-holds, pay out, give notice."""
+holds, grant for the day, pay out, give notice."""
 
 from __future__ import annotations
 
@@ -7,7 +7,18 @@ from datetime import date
 
 from msgspec.structs import replace
 
-from worker.decide import expiry, ledger, members, order_update, payout, requests, reversal, subscriptions, tier_reviews
+from worker.decide import (
+    expiry,
+    ledger,
+    members,
+    occasions,
+    order_update,
+    payout,
+    requests,
+    reversal,
+    subscriptions,
+    tier_reviews,
+)
 from worker.decide.account import Account
 from worker.decide.step import Notice
 
@@ -24,8 +35,16 @@ def tick(account: Account) -> None:
     tier_reviews.review_due(account)
     for request in account.due_requests(account.at):
         requests.end_due(account, request, account.at)
+    occasions.grant_due(account)
     payout.pay(account)
     _notify(account)
+
+
+def look(account: Account) -> None:
+    """What the end of every step brings: what a level brings that it has reached, and when the clock is to come again."""
+    occasions.grant_for_level(account)
+    occasions.look(account)
+    payout.look(account)
 
 
 def _lapse(account: Account) -> None:

@@ -7,7 +7,6 @@ file that uses another is refused; so a part that is given here but not known do
 
 from __future__ import annotations
 
-import calendar
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -15,11 +14,11 @@ from contracts.terms import Around, Basket, Nth, When
 from worker.decide import exchange
 from worker.decide.account import Account
 from worker.decide.amounts import part
+from worker.decide.calendar import in_year
 from worker.decide.order_records import Buyer, Order, OrderLine
 from worker.decide.program import Version
 
 ALWAYS: Final = When()
-_LEAP_DAY: Final = "02-29"
 
 
 class Subject(NamedTuple):
@@ -35,17 +34,22 @@ class Subject(NamedTuple):
     sku: str | None = None
 
 
+def joined_at(account: Account) -> datetime | None:
+    """When the member joined, as the terms define it."""
+    enrols = account.version.terms.membership.by == "enrolment"
+    return account.head.enrolled_at if enrols else account.head.registered_at
+
+
 def buyer_of(account: Account, nth: int = 0) -> Buyer:
     """What the conditions of the program ask of the member, as it is now. `nth`: the number of the order that is placed."""
     head, reads = account.head, account.program.reads
     if not any(reads):
         return NOBODY
-    enrols = account.version.terms.membership.by == "enrolment"
     return Buyer(
         nth=nth if reads.orders else 0,
         country=head.country if reads.country else None,
         birth=head.birth if reads.birth else None,
-        joined_at=(head.enrolled_at if enrols else head.registered_at) if reads.joined else None,
+        joined_at=joined_at(account) if reads.joined else None,
         attributes={name: value for name, value in head.attributes.items() if name in reads.attributes},
         entered=head.entered,
     )
@@ -153,13 +157,7 @@ def _is_around(near: Around, month_day: str | None, day: date) -> bool:
     if near.month:
         return int(month_day[:2]) == day.month
     before, after = timedelta(days=near.days_before), timedelta(days=near.days_after)
-    return any(each - before <= day <= each + after for each in (_in_year(month_day, day.year + n) for n in (-1, 0, 1)))
-
-
-def _in_year(month_day: str, year: int) -> date:
-    if month_day == _LEAP_DAY and not calendar.isleap(year):
-        return date(year, 2, 28)
-    return date(year, int(month_day[:2]), int(month_day[3:]))
+    return any(each - before <= day <= each + after for each in (in_year(month_day, day.year + n) for n in (-1, 0, 1)))
 
 
 def _is_nth(which: Nth, nth: int) -> bool:

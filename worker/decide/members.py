@@ -77,13 +77,15 @@ def updated(account: Account, data: MemberUpdated) -> None:
         account.note_finding("too_many_attributes", None, str(len(kept)))
         kept = head.attributes
     birth = head.birth if data.birth is None else f"{data.birth.month:02d}-{data.birth.day:02d}"
-    account.head = replace(head, attributes=kept, birth=birth, country=data.country or head.country)
+    birth_at = head.birth_at if birth == head.birth else account.at
+    country = data.country or head.country
+    account.head = replace(head, attributes=kept, birth=birth, birth_at=birth_at, country=country)
 
 
 def erased(account: Account, data: MemberErased) -> None:
     """The person is forgotten: nothing is earned or redeemed any more, and what the head knew of the person goes."""
     account.head = replace(
-        account.head, erased_at=account.at, channel=None, country=None, birth=None, attributes={}, entered=()
+        account.head, erased_at=account.at, channel=None, country=None, birth=None, birth_at=None, attributes={}, entered=()
     )
 
 
@@ -128,6 +130,21 @@ def _earn(
         account.note_finding("activity_not_offered", None, activity or event)
 
 
+def grant_at_occasion(account: Account, rule: Activity, occasion: str) -> None:
+    """Credit an activity that no event brings, if its condition holds. `occasion`: what it is for, which counts once if the terms
+    say so: a day, or a level."""
+    subject = Subject(account.at, tiers.current(account), buyer_of(account))
+    if not redemption.is_member(account) or not holds(rule.when, account.version, subject):
+        return
+    names = {"member": f"{rule.id}:{occasion if rule.event == 'tier_reached' else ''}", "year": _once_a_year(account, rule)}
+    amount = _multiplied(account, rule, rule.points or 0, subject)
+    _grant(account, rule, account.cause, names.get(rule.once_per, ""), None, amount)
+
+
+def _once_a_year(account: Account, rule: Activity) -> str:
+    return f"{rule.id}:{account.version.days.date_of(account.at).year:04d}"
+
+
 def _once(account: Account, rule: Activity, reference: str, sku: str | None, order_id: str | None) -> str:
     """The name under which this activity counts once; empty if every event counts."""
     key = {
@@ -136,6 +153,7 @@ def _once(account: Account, rule: Activity, reference: str, sku: str | None, ord
         "order": f"{order_id or ''}:{sku or ''}",
         "reference": reference,
         "day": account.version.days.date_of(account.at).isoformat(),
+        "year": f"{account.at.astimezone(account.version.days.zone).year:04d}",
         "event": None,
     }[rule.once_per]
     return "" if key is None else f"{rule.id}:{key}"

@@ -26,8 +26,9 @@ class Version:
     None if an order matures as one. `excluded`: what earns nothing; `not_redeemable`: line categories that points may not pay.
     `remembers_bought`: whether something counts only for products that were bought. `cap_names`: the name under which each cap is
     counted, in the order of the terms: its rule, and for others of one rule a number.
-    `later`: the days to which components may put off what matures (None: none). `follows_deliveries`: whether anything waits for
-    goods to arrive. `prolonged_by`: what moves the pool's expiry on; empty without a pool.
+    `occasions`: activities by the clock; `rewards_levels`: whether reaching a level brings something. `later`: the days to which
+    components may put off what matures (None: none). `follows_deliveries`: whether anything waits for goods to arrive.
+    `prolonged_by`: what moves the pool's expiry on; empty without a pool.
     """
 
     __slots__ = (
@@ -39,9 +40,11 @@ class Version:
         "later",
         "lowest_tier",
         "not_redeemable",
+        "occasions",
         "parts_on",
         "prolonged_by",
         "remembers_bought",
+        "rewards_levels",
         "stores",
         "terms",
     )
@@ -68,6 +71,8 @@ class Version:
         prolonging = pool.prolonged_by if pool else ()
         self.follows_deliveries: Final = "delivery" in (*events, *prolonging)
         self.cap_names: Final = _cap_names(terms)
+        self.occasions: Final = tuple(activity for activity in terms.activities if activity.event == "clock")
+        self.rewards_levels: Final = any(activity.event == "tier_reached" for activity in terms.activities)
         self.prolonged_by: Final[frozenset[str]] = frozenset(prolonging)
 
 
@@ -120,6 +125,7 @@ class Program:
         self.code = ordered[0].program
         self.versions = tuple(Version(terms) for terms in ordered)
         self.reads = _reads(ordered)
+        self.has_occasions = any(version.occasions for version in self.versions)
         self.pays_out = any(version.terms.pay_out is not None for version in self.versions)
         # In UTC as all instants of the fold: times of one zone compare several times faster than times of two.
         self._starts = [version.terms.effective_from.astimezone(UTC) for version in self.versions[1:]]
@@ -134,6 +140,12 @@ class Program:
         known = self.at(instant).terms.pay_out
         starts = zip(self._starts, self.versions[1:], strict=True)
         return next((at for at, each in starts if at > instant and each.terms.pay_out not in (None, known)), None)
+
+    def occasions_otherwise_from(self, instant: datetime) -> datetime | None:
+        """The next start of a version with other activities by the clock than at an instant; None if there is none."""
+        known = self.at(instant).occasions
+        starts = zip(self._starts, self.versions[1:], strict=True)
+        return next((at for at, each in starts if at > instant and each.occasions != known), None)
 
     def begins(self, instant: datetime) -> bool:
         """Whether a version that follows another comes into force at an instant."""

@@ -151,12 +151,13 @@ class Tier(Record, frozen=True):
 class Head(Record, frozen=True):
     """The small part of an account that every fact needs. It does not grow with history.
 
-    `birth`: month and day ("12-03"); `attributes`: what was told of the member, by name; `entered`: activities done that some
-    terms ask for; `orders`: how many orders were not cancelled as a whole.
+    `birth`: month and day ("12-03"), told `birth_at`; `attributes`: what was told of the member, by name; `entered`: activities
+    done that some terms ask for; `orders`: how many orders were not cancelled as a whole.
     `windows`: amounts that count toward tiers, by the first day of their bucket (day, month or year, as the terms ask). `caps`:
     points that used up a cap, by the first day of its period. `erased_at`: when the person was to be forgotten, so that what
     happens to them later is of another life. `pool_from`: the last day that prolonged the pool. `tier_due_at`:
-    when the tier changes next if nothing happens; `pay_out_at`: when the balance is paid out, or other terms say anew when.
+    when the tier changes next if nothing happens; `pay_out_at`: when the balance is paid out, or other terms say anew when;
+    `occasion_at`: the same of an activity by the clock.
     `waiting`: redemptions not yet decided, by moment, because not all has been read that came before them. `deliveries`: orders
     with goods still to send, where the terms let something travel with them; `riders`: requests for reward items that wait for
     such a delivery. `contested`: another program has an order with the id of one of the account's (not of the fold, but for who
@@ -173,6 +174,7 @@ class Head(Record, frozen=True):
     country: str | None = None
     channel: str | None = None
     birth: str | None = None
+    birth_at: datetime | None = None
     attributes: dict[str, str] = field(default_factory=dict)
     entered: tuple[str, ...] = ()
     orders: int = 0
@@ -192,6 +194,7 @@ class Head(Record, frozen=True):
     pool_notice_at: datetime | None = None
     tier_due_at: datetime | None = None
     pay_out_at: datetime | None = None
+    occasion_at: datetime | None = None
     waiting: tuple[Waiting, ...] = ()
     deliveries: tuple[str, ...] = ()
     riders: tuple[str, ...] = ()
