@@ -300,13 +300,18 @@ def _tiers(terms: Terms) -> Found:
     if tiers is None:
         return
     yield from _judgements(tiers)
-    if "months" in tiers.window.model_fields_set and tiers.window.type in ("calendar_year", "previous_calendar_year"):
-        yield Contradiction("tiers.window.months", "a calendar year has twelve: leave it out, or write rolling_months")
+    rolls = tiers.window.type in ("rolling_months", "whole_months")
+    if "months" in tiers.window.model_fields_set and not rolls:
+        yield Contradiction("tiers.window.months", f"a {tiers.window.type} has its own: leave it out, or write rolling_months")
+    if "begins" in tiers.window.model_fields_set and rolls and all(each.over == "window" for each in tiers.judgements):
+        yield Contradiction("tiers.window.begins", f"{tiers.window.type} end with the day that is judged: leave it out")
     if tiers.measure.of == "points":
         for name in ("tax", "points_used", "shipping", "returns"):
             if name in tiers.measure.model_fields_set:
                 yield Contradiction(f"tiers.measure.{name}", "says which money counts, but points do: leave it out")
-    elif "points_from" in tiers.measure.model_fields_set:
+    if tiers.measure.minimum and tiers.measure.of != "orders":
+        yield Contradiction("tiers.measure.minimum", "says which orders count, but their amounts do: leave it out")
+    if tiers.measure.of != "points" and "points_from" in tiers.measure.model_fields_set:
         yield Contradiction("tiers.measure.points_from", "says which points count, but purchases do: leave it out")
 
 
@@ -322,10 +327,12 @@ def _judgements(tiers: Tiers) -> Found:
             if other.on == occasion:
                 problem = f"judgements.{earlier} is made then, too: make one of both, or write another occasion"
                 yield Contradiction(f"{here}.on", problem)
-        if occasion.yearly is not None and judgement.over == "window" and tiers.window.type == "calendar_year":
+        follows = tiers.window.type in ("calendar_year", "half_year", "quarter")
+        if occasion.yearly is not None and judgement.over == "window" and follows:
+            before = "previous_calendar_year" if tiers.window.type == "calendar_year" else "previous_period"
             problem = (
-                f"on {occasion.yearly} it would hold only what the new year has come to by then: "
-                "write previous_calendar_year for the year that is over"
+                f"on {occasion.yearly} it would hold only what the new {tiers.window.type.removeprefix('calendar_')} has come to "
+                f"by then: write {before} for the one that is over"
             )
             yield Contradiction(f"{here}.over", problem)
     yield from _undone(tiers)

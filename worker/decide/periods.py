@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from contracts.terms import Period
@@ -29,7 +30,7 @@ def first_of(days: Days, period: Period, day: date, joined: date | None = None) 
     for name, months in _MONTHS.items():
         begins = getattr(period, name)
         if begins is not None:
-            return _last_begun(days, begins, months, day)
+            return last_begun(days, begins, months, day)
     return _EVER
 
 
@@ -38,8 +39,9 @@ def _own_year(days: Days, joined: date, day: date) -> date:
     return first if first <= day else days.add_months(joined, 12 * (day.year - joined.year - 1))
 
 
-def _last_begun(days: Days, begins: str, months: int, day: date) -> date:
-    """The latest day on which one of so many months began, counted from a day of every year."""
+@lru_cache(maxsize=4096)
+def last_begun(days: Days, begins: str, months: int, day: date) -> date:
+    """The latest day by a day on which a period of so many months began, counted from a day of every year."""
     first = date.fromisoformat(f"{day.year - 1}-{begins}")
     starts = (days.add_months(first, n) for n in range(0, 24, months))
     return max(each for each in starts if each <= day)
