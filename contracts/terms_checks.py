@@ -172,6 +172,7 @@ def _twice(terms: Terms) -> Found:
         "rules": [each.id for each in terms.rules],
         "questions": [each.id for each in terms.questions],
         "activities": [each.id for each in terms.activities],
+        "challenges": [each.id for each in terms.challenges],
         "earning.components": [each.id for each in terms.earning.components],
         "earning.campaigns": [each.id for each in terms.earning.campaigns],
         "tiers.levels": [each.name for each in terms.tiers.levels] if terms.tiers else (),
@@ -253,6 +254,25 @@ def _paying(terms: Terms) -> Found:
         for name in sorted(when.given - WHEN_OF_REDEMPTION):
             problem = "points pay for an order as a whole: ask its basket, or name lines that they may not pay in not_redeemable"
             yield Contradiction(f"{path}.{name}", problem)
+
+
+def _challenges(terms: Terms) -> Found:
+    activities = {activity.id for activity in terms.activities}
+    for number, each in enumerate(terms.challenges):
+        here = f"challenges.{number}"
+        marks = [step.at for step in each.steps]
+        if not each.steps and each.every is None:
+            yield Contradiction(here, "it brings nothing: write steps, or every")
+        if marks != sorted(set(marks)):
+            yield Contradiction(f"{here}.steps", "they go from the lowest to the highest, each `at` higher than the one before")
+        if each.entry is not None and each.entry not in activities:
+            known = ", ".join(sorted(activities)) or "none"
+            yield Contradiction(f"{here}.entry", f"{each.entry} is no activity; there are {known}")
+        if each.granted == "reached" and (each.days_after or each.on is not None):
+            name = "days_after" if each.days_after else "on"
+            yield Contradiction(f"{here}.{name}", "it is granted as soon as it is reached: leave it out, or write period_end")
+        if any(step.rate is not None and step.rate.of != "money" for step in each.steps):
+            yield Contradiction(f"{here}.steps", "a rate is one of the amount: write every for so many points a piece")
 
 
 def _of_activity(activity: Activity, here: str) -> Found:
@@ -492,6 +512,7 @@ _CHECKS: Final[tuple[Callable[[Terms], Found], ...]] = (
     _never_hold,
     _activities,
     _paying,
+    _challenges,
     _caps,
     _tiers,
     _pool_begins,

@@ -8,6 +8,7 @@ integers, dates calendar dates of the program's zone; floats are refused.
 from __future__ import annotations
 
 from contracts.terms.activities import Activity, Multiplier, Recurring, ToldBy
+from contracts.terms.challenges import Challenge, Every, Step
 from contracts.terms.conditions import conditions_of
 from contracts.terms.earning import (
     Calendar,
@@ -85,6 +86,7 @@ __all__ = [
     "Campaign",
     "Cap",
     "Case",
+    "Challenge",
     "Code",
     "Component",
     "DayOfMonth",
@@ -93,6 +95,7 @@ __all__ = [
     "DecimalText",
     "EarnedPoints",
     "Earning",
+    "Every",
     "Exchange",
     "Excluded",
     "Expiry",
@@ -129,6 +132,7 @@ __all__ = [
     "RuleId",
     "ShopWords",
     "Split",
+    "Step",
     "Stores",
     "Subscription",
     "Term",

@@ -12,6 +12,8 @@ from worker.programs.terms_file import TermsError, changed, load, read, shipped,
 _BACK = {"rule": "XX-01", "outcome": "back", "days": 0}
 _LATER = {"rule": "XX-06", "outcome": "back", "days": 14}
 _LOST = {"rule": "XX-07", "outcome": "forfeited"}
+_MONTH = {"rule": "XX-16", "period": "month"}
+_ALWAYS = {"rule": "XX-16", "period": "always", "granted": "reached"}
 _CLOCK = {"rule": "XX-15", "event": "clock"}
 _LEVELS = [{"name": "one", "threshold": 0}, {"name": "two", "threshold": 20_000}, {"name": "three", "threshold": 90_000}]
 
@@ -190,6 +192,17 @@ MORE_CHOICES: dict[str, tuple[Any, ...]] = {
     "redemption.minimum_left_points": (40,),
     "redemption.first_kinds": (["limited", "special"], ["stage"]),
     "redemption.when": ({"weekdays": ["mon", "tue", "wed", "thu"]}, {"unless": {"tiers": ["one", "regular", "Member"]}}),
+    "challenges": (
+        [
+            {**_MONTH, "id": "spend", "steps": [{"at": 20_000, "points": 90}, {"at": 60_000, "rate": "0.02"}]},
+            {**_ALWAYS, "id": "pieces", "of": "pieces", "every": {"per": 4, "points": 30}},
+        ],
+        [
+            {"rule": "XX-16", "period": "week", "id": "late", "of": "days", "steps": [{"at": 2, "points": 40}], "counted_at": "delivery"},
+            {**_MONTH, "id": "shops", "of": "skus", "every": {"per": 1, "points": 5}, "points_max": 12, "on": {"day": 15}},
+            {**_MONTH, "id": "entered", "of": "points", "steps": [{"at": 1, "points": 25}], "entry": "visit"},
+        ],
+    ),
     "activities": (
         [
             {"id": "lucky", "rule": "XX-14", "event": "activity.completed", "points": 70, "when": {"days": [7, 17, 27]}},

@@ -22,7 +22,7 @@ from contracts.events import (
 from contracts.events.members import ATTRIBUTES_MAX
 from contracts.names import plain
 from contracts.terms import Activity
-from worker.decide import caps, early, expiry, ledger, order_update, orders, purchases, redemption, tiers
+from worker.decide import caps, early, expiry, ledger, order_update, orders, purchases, redemption, tallies, tiers
 from worker.decide.account import Account
 from worker.decide.amounts import fraction
 from worker.decide.conditions import Subject, buyer_of, holds
@@ -119,6 +119,7 @@ def _earn(
         if rule.event == event and rule.activity in (None, activity) and holds(rule.when, account.version, subject):
             if rule.id in account.program.reads.entered and rule.id not in account.head.entered:
                 account.head = replace(account.head, entered=(*account.head.entered, rule.id))
+            tallies.enter(account, rule.id)
             amount = _multiplied(account, rule, rule.points if rule.points is not None else (points or 0), subject)
             name = _once(account, rule, reference, sku, order_id)
             if rule.delay_hours:

@@ -1,4 +1,5 @@
-"""What the fold keeps of one order: its lines, the pieces that mature together, the points used on it and what became of them.
+"""What the fold keeps of one order: its lines, the pieces that mature together, the points used on it and what became of them;
+and of what orders come to together.
 
 Units as in `state.py`.
 """
@@ -255,15 +256,49 @@ class Earning(Record, frozen=True):
     written_off: int = 0
 
 
+class Contribution(Record, frozen=True):
+    """What an order contributes to a tally: the amount, itself, its pieces, its points, and the values of which there are
+    different ones."""
+
+    amount: int = 0
+    orders: int = 0
+    pieces: int = 0
+    points: int = 0
+    values: tuple[str, ...] = ()
+
+
+class Tally(Kept, frozen=True):
+    """What the orders of one period have come to for one challenge, under the terms of the first of them.
+
+    `values`: of what is counted by its difference, how many orders have each. `entered`: the member takes part, where that is
+    asked. `settled`: what it brings is due; `granted`: the points that it has brought.
+    """
+
+    name: str
+    challenge: str
+    terms: str
+    amount: int = 0
+    orders: int = 0
+    pieces: int = 0
+    points: int = 0
+    values: dict[str, int] = field(default_factory=dict)
+    entered: bool = False
+    settled: bool = False
+    granted: int = 0
+    due_at: datetime | None = None
+
+
 class TierCount(Record, frozen=True):
     """What an order counts for toward the tiers: amounts by bucket of the window. `at`: when what it has come to will count.
 
     `judged`: whether it has counted as a purchase. `stands`: it is among the orders of the member that were not cancelled.
+    `tallies`: what it contributes to challenges, by the name of the tally.
     """
 
     amounts: dict[str, int] = field(default_factory=dict)
     judged: bool = False
     stands: bool = False
+    tallies: dict[str, Contribution] = field(default_factory=dict)
     at: datetime | None = None
 
 

@@ -34,6 +34,16 @@ def first_of(days: Days, period: Period, day: date, joined: date | None = None) 
     return _EVER
 
 
+def next_first(days: Days, period: Period, first: date) -> date:
+    """The first day of the period that follows the one of which the first day is given."""
+    if period.day:
+        return first + DAY
+    if period.week is not None:
+        return first + 7 * DAY
+    months = next((months for name, months in _MONTHS.items() if getattr(period, name) is not None), 12)
+    return days.add_months(first, 1 if period.month is not None else months)
+
+
 def _own_year(days: Days, joined: date, day: date) -> date:
     first = days.add_months(joined, 12 * (day.year - joined.year))
     return first if first <= day else days.add_months(joined, 12 * (day.year - joined.year - 1))

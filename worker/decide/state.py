@@ -16,7 +16,7 @@ from typing import Final, Literal, NamedTuple
 from msgspec import field
 
 from worker.decide.lot_name import bounded, lot_name
-from worker.decide.order_records import Order, Spent
+from worker.decide.order_records import Order, Spent, Tally
 from worker.decide.record import Kept, Record
 
 Bucket = Literal["pending", "available", "held", "granted", "spent", "lapsed", "forfeited", "revoked", "adjusted"]
@@ -39,7 +39,7 @@ Reason = Literal[
     "split",
 ]
 Verdict = Literal["accepted", "rejected"]
-ItemKind = Literal["order", "request", "earmark", "mark", "finding", "early"]
+ItemKind = Literal["order", "request", "earmark", "mark", "finding", "early", "tally"]
 ItemKey = tuple[ItemKind, str]
 
 CLOCK_RANK = 0
@@ -303,7 +303,7 @@ class Early(Kept, frozen=True):
     due_at: datetime | None = None
 
 
-Item = Order | Request | Earmark | Mark | Finding | Early
+Item = Order | Request | Earmark | Mark | Finding | Early | Tally
 
 
 class Entry(Record, frozen=True):

@@ -81,6 +81,17 @@ class Settling:
         return change - self.cut + self.lapsed + self.revoked + self.written_off
 
 
+@dataclass(slots=True)
+class Tallied:
+    """What the orders of a period have come to for a challenge, and the points that this brings (or, below zero, takes)."""
+
+    challenge: str
+    period: str
+    of: str
+    value: int
+    total: int
+
+
 class Detached(NamedTuple):
     """Used points on one line, and how many of them sat on pieces that are gone."""
 
@@ -129,7 +140,7 @@ class Doing:
         return self.cuts[-1].allowed if self.cuts else self.amount
 
 
-Working = Settling | Reversing | Doing
+Working = Settling | Reversing | Doing | Tallied
 
 
 class Noted(NamedTuple):

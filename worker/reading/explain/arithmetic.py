@@ -10,8 +10,8 @@ from worker.decide.amounts import Factor
 from worker.decide.lot_name import lot_name
 from worker.decide.program import Version
 from worker.decide.state import Entry
-from worker.decide.trace import Cut, Doing, Reversing, Settling, Share, Term, Working
-from worker.reading.explain.words import PERIODS, ROUNDING, Words
+from worker.decide.trace import Cut, Doing, Reversing, Settling, Share, Tallied, Term, Working
+from worker.reading.explain.words import MEASURES, PERIODS, ROUNDING, Words
 
 _DIGITS = 4
 
@@ -25,6 +25,11 @@ def lines(words: Words, version: Version, working: Working, entry: Entry) -> Ite
             yield from reversing(words, version, working)
         case Doing():
             yield from _doing(words, working)
+        case Tallied():
+            value = words.money(working.value, version.terms.currency) if working.of == "amount" else f"{working.value:,}"
+            of = words.of(MEASURES[working.of])
+            named = {"challenge": working.challenge, "period": working.period}
+            yield words.line("tallied", **named, of=of, value=value, change=f"{working.total:+,}")
         case _:
             assert_never(working)
     if abs(working.total) != entry.points and not (isinstance(working, Settling) and _alone(entry, working)):

@@ -163,6 +163,10 @@ LINES: Final[Mapping[str, Pair]] = {
         "{period} の上限 {limit}、それまでに {used}、付与対象 {wanted} のうち残り枠 {allowed}",
         "limit {limit} for {period}, used before {used}: of {wanted} there was room for {allowed}",
     ),
+    "tallied": (
+        "{challenge}（{period} から）：{of} {value}、これによる増減 {change}",
+        "{challenge} (from {period}): {of} {value}, which brings {change}",
+    ),
     "lapsed": ("うち {n} はすでに失効", "{n} of them had lapsed already"),
     "revoked": ("うち {n} はすでに取消し済み", "{n} of them had been revoked already"),
     "written_off": ("うち {n} は利用済みのため差し引かず", "{n} of them had been spent; that is not claimed"),
@@ -211,6 +215,16 @@ LINES: Final[Mapping[str, Pair]] = {
         "the past was worked out anew, by version {fold} of the calculation and the terms of now",
     ),
     "late_itself": ("この出来事は遅れて届きました", "this came late itself"),
+}
+
+MEASURES: Final[Mapping[str, Pair]] = {
+    "amount": ("対象金額の合計", "amount"),
+    "orders": ("ご注文の数", "orders"),
+    "pieces": ("点数", "pieces"),
+    "points": ("獲得ポイントの合計", "points earned"),
+    "days": ("ご注文の日数", "different days"),
+    "stores": ("店舗の数", "different stores"),
+    "skus": ("商品の種類", "different products"),
 }
 
 PERIODS: Final[Mapping[str, Pair]] = {
