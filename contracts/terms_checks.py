@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from contracts.counting import counted
 from contracts.currencies import MINOR_DIGITS
-from contracts.terms import WHEN_OF_ACTIVITY, Activity, Campaign, Occasion, Terms, Tiers, When
+from contracts.terms import WHEN_OF_ACTIVITY, WHEN_OF_REDEMPTION, Activity, Campaign, Occasion, Terms, Tiers, When, conditions_of
 
 _MONTH_DAYS_MIN: Final = 28
 _ALTERNATIVES: Final = (
@@ -31,6 +31,7 @@ _ALTERNATIVES: Final = (
     "card_brands",
     "weekdays",
     "countries",
+    "months",
 )
 """Conditions of which one line has one value: two lists without a common value cannot both hold."""
 
@@ -171,6 +172,7 @@ def _twice(terms: Terms) -> Found:
         "rules": [each.id for each in terms.rules],
         "questions": [each.id for each in terms.questions],
         "activities": [each.id for each in terms.activities],
+        "challenges": [each.id for each in terms.challenges],
         "earning.components": [each.id for each in terms.earning.components],
         "earning.campaigns": [each.id for each in terms.earning.campaigns],
         "tiers.levels": [each.name for each in terms.tiers.levels] if terms.tiers else (),
@@ -184,28 +186,24 @@ def _twice(terms: Terms) -> Found:
             yield Contradiction(path, f"{name} is there twice: give each a name of its own")
 
 
-def _conditions(terms: Terms) -> Iterator[tuple[str, When]]:
-    for number, component in enumerate(terms.earning.components):
-        for index, row in enumerate(component.rates):
-            yield f"earning.components.{number}.rates.{index}.when", row.when
-    for index, campaign in enumerate(terms.earning.campaigns):
-        yield f"earning.campaigns.{index}.when", campaign.when
-    for number, activity in enumerate(terms.activities):
-        for index, multiplier in enumerate(activity.multipliers):
-            yield f"activities.{number}.multipliers.{index}.when", multiplier.when
+def _no_tiers(names: tuple[str, ...], tiers: set[str], path: str) -> Found:
+    for name in sorted(set(names) - tiers):
+        yield Contradiction(f"{path}.tiers", f"{name} is no tier; there are {', '.join(sorted(tiers)) or 'none'}")
 
 
 def _unknown_names(terms: Terms) -> Found:
     tiers = {level.name for level in terms.tiers.levels} if terms.tiers else set()
     membership = terms.membership.stores
-    stores = {*membership.eligible, *membership.excluded}
-    for path, when in _conditions(terms):
-        for name in sorted(set(when.tiers) - tiers):
-            yield Contradiction(f"{path}.tiers", f"{name} is no tier; there are {', '.join(sorted(tiers)) or 'none'}")
-        for name in sorted(set(when.stores) - stores):
+    named = () if membership.eligible == "all" else membership.eligible
+    stores = {*named, *membership.excluded, *membership.groups, *(each for group in membership.groups.values() for each in group)}
+    for path, when in conditions_of(terms):
+        yield from _no_tiers(when.tiers, tiers, path)
+        for name in sorted(set(when.stores) - stores if named else ()):
             yield Contradiction(f"{path}.stores", f"{name} is no store of membership.stores ({', '.join(sorted(stores))})")
         if when.since is not None and when.until is not None and when.since > when.until:
             yield Contradiction(path, f"it ends ({when.until}) before it begins ({when.since})")
+    for index, term in enumerate(terms.expiry.terms):
+        yield from _no_tiers(term.tiers, tiers, f"expiry.terms.{index}")
     components = {component.id for component in terms.earning.components}
     for index, campaign in enumerate(terms.earning.campaigns):
         if campaign.component is not None and campaign.component not in components:
@@ -213,29 +211,68 @@ def _unknown_names(terms: Terms) -> Found:
             yield Contradiction(
                 f"earning.campaigns.{index}.component", f"{campaign.component} is no component; there are {known}"
             )
-    for name in sorted(set(membership.eligible) & set(membership.excluded)):
+    for name in sorted(set(named) & set(membership.excluded)):
         yield Contradiction("membership.stores", f"{name} is both eligible and excluded: take it out of one")
     for name in sorted(set(terms.redemption.stores_also) & set(terms.redemption.stores_excluded)):
         yield Contradiction("redemption", f"{name} stands in stores_also and in stores_excluded: take it out of one")
 
 
+def _never_hold(terms: Terms) -> Found:
+    """Conditions that cannot hold, and those on what nobody does."""
+    activities = {activity.id for activity in terms.activities}
+    for path, when in conditions_of(terms):
+        for name in sorted(set(when.entered) - activities):
+            yield Contradiction(f"{path}.entered", f"{name} is no activity; there are {', '.join(sorted(activities)) or 'none'}")
+        if 0 in when.days:
+            yield Contradiction(f"{path}.days", "no month has a day 0: write 1 to 31, or -1 for the last day")
+        basket = when.basket
+        if basket is not None and basket.below is not None and (basket.amount or 0) >= basket.below:
+            yield Contradiction(f"{path}.basket.below", f"no amount is {basket.amount or 0} or more and below {basket.below}")
+        for name, span in (("joined", when.joined), ("orders", when.orders)):
+            if span is not None and span.last is not None and span.last < span.first:
+                yield Contradiction(f"{path}.{name}.last", f"is before the first ({span.first})")
+        if when.unless is not None and when.unless == When():
+            yield Contradiction(f"{path}.unless", "an empty condition always holds, so this one never would: leave it out")
+
+
 # -- choices that nothing would read
-
-
-def _given(when: When) -> list[str]:
-    return [name for name in When.model_fields if getattr(when, name) not in (None, ())]
 
 
 def _activities(terms: Terms) -> Found:
     for number, activity in enumerate(terms.activities):
         here = f"activities.{number}"
         known = WHEN_OF_ACTIVITY | ({"skus"} if activity.event == "review.posted" else frozenset())
-        for index, multiplier in enumerate(activity.multipliers):
-            for name in _given(multiplier.when):
-                if name not in known:
-                    problem = f"nobody can tell of {activity.event}; a condition on it may have {', '.join(sorted(known))}"
-                    yield Contradiction(f"{here}.multipliers.{index}.when.{name}", problem)
+        for path, when in conditions_of(activity, here):
+            for name in sorted(when.given - known):
+                problem = f"nobody can tell of {activity.event}; a condition on it may have {', '.join(sorted(known))}"
+                yield Contradiction(f"{path}.{name}", problem)
         yield from _of_activity(activity, here)
+
+
+def _paying(terms: Terms) -> Found:
+    for path, when in conditions_of(terms.redemption.when, "redemption.when"):
+        for name in sorted(when.given - WHEN_OF_REDEMPTION):
+            problem = "points pay for an order as a whole: ask its basket, or name lines that they may not pay in not_redeemable"
+            yield Contradiction(f"{path}.{name}", problem)
+
+
+def _challenges(terms: Terms) -> Found:
+    activities = {activity.id for activity in terms.activities}
+    for number, each in enumerate(terms.challenges):
+        here = f"challenges.{number}"
+        marks = [step.at for step in each.steps]
+        if not each.steps and each.every is None:
+            yield Contradiction(here, "it brings nothing: write steps, or every")
+        if marks != sorted(set(marks)):
+            yield Contradiction(f"{here}.steps", "they go from the lowest to the highest, each `at` higher than the one before")
+        if each.entry is not None and each.entry not in activities:
+            known = ", ".join(sorted(activities)) or "none"
+            yield Contradiction(f"{here}.entry", f"{each.entry} is no activity; there are {known}")
+        if each.granted == "reached" and (each.days_after or each.on is not None):
+            name = "days_after" if each.days_after else "on"
+            yield Contradiction(f"{here}.{name}", "it is granted as soon as it is reached: leave it out, or write period_end")
+        if any(step.rate is not None and step.rate.of != "money" for step in each.steps):
+            yield Contradiction(f"{here}.steps", "a rate is one of the amount: write every for so many points a piece")
 
 
 def _of_activity(activity: Activity, here: str) -> Found:
@@ -249,6 +286,11 @@ def _of_activity(activity: Activity, here: str) -> Found:
     if activity.order_cancelled == "revoked" and not activity.bought:
         problem = "it does not hang on an order: leave it out, or write bought: true"
         yield Contradiction(f"{here}.order_cancelled", problem)
+    if event in ("clock", "tier_reached") and (activity.once_per == "day" or activity.delay_hours):
+        problem = "it comes with a moment of its own: leave delay_hours out, and write once_per: member, year or event"
+        yield Contradiction(f"{here}", problem)
+    if activity.on is not None and activity.on.told_by is not None and not (activity.on.birthday or activity.on.anniversary):
+        yield Contradiction(f"{here}.on.told_by", "is said of a day of the member's own: birthday or anniversary")
     if activity.activity is not None and event != "activity.completed":
         yield Contradiction(f"{here}.activity", f"only activity.completed has a name, {event} has none: leave it out")
     if activity.points is None and event not in ("survey.won", "activity.completed"):
@@ -256,11 +298,21 @@ def _of_activity(activity: Activity, here: str) -> Found:
 
 
 def _caps(terms: Terms) -> Found:
+    components = {*(each.id for each in terms.earning.components), "bonus"}
+    activities = {each.id for each in terms.activities}
     for index, cap in enumerate(terms.earning.caps):
+        here = f"earning.caps.{index}"
         for name in cap.refuses:
             if name not in cap.consumed_by:
                 problem = f"{name}: it does not use this cap up: add it to consumed_by, or take it out here"
-                yield Contradiction(f"earning.caps.{index}.refuses", problem)
+                yield Contradiction(f"{here}.refuses", problem)
+        for by, names, known in (("purchase", cap.components, components), ("activity", cap.activities, activities)):
+            for unknown in sorted({*names} - known):
+                yield Contradiction(f"{here}", f"{unknown} is none of {', '.join(sorted(known)) or 'none'}")
+            if names and by not in cap.refuses:
+                yield Contradiction(f"{here}.refuses", f"it names some, but does not refuse them: add {by}")
+        if cap.period.order and not cap.components and "activity" in cap.refuses:
+            yield Contradiction(f"{here}.period", "an activity has no order: take it out of refuses, or write another period")
 
 
 def _tiers(terms: Terms) -> Found:
@@ -268,13 +320,18 @@ def _tiers(terms: Terms) -> Found:
     if tiers is None:
         return
     yield from _judgements(tiers)
-    if "months" in tiers.window.model_fields_set and tiers.window.type in ("calendar_year", "previous_calendar_year"):
-        yield Contradiction("tiers.window.months", "a calendar year has twelve: leave it out, or write rolling_months")
+    rolls = tiers.window.type in ("rolling_months", "whole_months")
+    if "months" in tiers.window.model_fields_set and not rolls:
+        yield Contradiction("tiers.window.months", f"a {tiers.window.type} has its own: leave it out, or write rolling_months")
+    if "begins" in tiers.window.model_fields_set and rolls and all(each.over == "window" for each in tiers.judgements):
+        yield Contradiction("tiers.window.begins", f"{tiers.window.type} end with the day that is judged: leave it out")
     if tiers.measure.of == "points":
         for name in ("tax", "points_used", "shipping", "returns"):
             if name in tiers.measure.model_fields_set:
                 yield Contradiction(f"tiers.measure.{name}", "says which money counts, but points do: leave it out")
-    elif "points_from" in tiers.measure.model_fields_set:
+    if tiers.measure.minimum and tiers.measure.of != "orders":
+        yield Contradiction("tiers.measure.minimum", "says which orders count, but their amounts do: leave it out")
+    if tiers.measure.of != "points" and "points_from" in tiers.measure.model_fields_set:
         yield Contradiction("tiers.measure.points_from", "says which points count, but purchases do: leave it out")
 
 
@@ -290,10 +347,12 @@ def _judgements(tiers: Tiers) -> Found:
             if other.on == occasion:
                 problem = f"judgements.{earlier} is made then, too: make one of both, or write another occasion"
                 yield Contradiction(f"{here}.on", problem)
-        if occasion.yearly is not None and judgement.over == "window" and tiers.window.type == "calendar_year":
+        follows = tiers.window.type in ("calendar_year", "half_year", "quarter")
+        if occasion.yearly is not None and judgement.over == "window" and follows:
+            before = "previous_calendar_year" if tiers.window.type == "calendar_year" else "previous_period"
             problem = (
-                f"on {occasion.yearly} it would hold only what the new year has come to by then: "
-                "write previous_calendar_year for the year that is over"
+                f"on {occasion.yearly} it would hold only what the new {tiers.window.type.removeprefix('calendar_')} has come to "
+                f"by then: write {before} for the one that is over"
             )
             yield Contradiction(f"{here}.over", problem)
     yield from _undone(tiers)
@@ -334,7 +393,10 @@ def _stores(terms: Terms) -> Found:
     stores = terms.membership.stores
     for name in ("eligible", "excluded"):
         if any("*" in store for store in getattr(stores, name)):
-            yield Contradiction(f"membership.stores.{name}", "there are no patterns: name each store")
+            yield Contradiction(f"membership.stores.{name}", "there are no patterns: name each store, or write eligible: all")
+    for group in stores.groups:
+        if stores.names(group):
+            yield Contradiction(f"membership.stores.groups.{group}", "a store has this name: give the group another")
 
 
 # -- rows of which the first that fits holds
@@ -363,10 +425,15 @@ def _never_reached(terms: Terms) -> Found:
         )
     terms_of = terms.expiry.terms
     for later, term in enumerate(terms_of):
-        if any(not earlier.kinds or (term.kinds and set(term.kinds) <= set(earlier.kinds)) for earlier in terms_of[:later]):
+        if any(_within(term.kinds, each.kinds) and _within(term.tiers, each.tiers) for each in terms_of[:later]):
             yield Contradiction(f"expiry.terms.{later}", "a term before it covers all its kinds: it is never reached")
-    if terms.expiry.pool is not None and any(not term.kinds for term in terms_of):
+    if terms.expiry.pool is not None and any(not term.kinds and not term.tiers for term in terms_of):
         yield Contradiction("expiry.pool", "a term for all kinds stands before it: name the kinds of the term")
+
+
+def _within(names: tuple[str, ...], others: tuple[str, ...]) -> bool:
+    """Whether one row is for nothing that another is not for. Without names a row is for all."""
+    return not others or (bool(names) and set(names) <= set(others))
 
 
 # -- campaigns
@@ -377,6 +444,8 @@ def _both_can_hold(one: When, other: When) -> bool:
     first = max(one.since or date.min, other.since or date.min)
     last = min(one.until or date.max, other.until or date.max)
     if first > last:
+        return False
+    if any(set(values).isdisjoint(other.attributes.get(name, values)) for name, values in one.attributes.items()):
         return False
     return all(
         not getattr(one, name) or not getattr(other, name) or not set(getattr(one, name)).isdisjoint(getattr(other, name))
@@ -426,12 +495,13 @@ def _expiry_before_maturity(terms: Terms) -> Found:
     pool = terms.expiry.pool
     if pool is None or "available" in pool.prolonged_by:
         return
-    days = max(trigger.days for trigger in terms.maturity.after)
-    if days >= pool.months * _MONTH_DAYS_MIN:
+    days = max(trigger.days + trigger.business_days for trigger in terms.maturity.after)
+    lasts = counted(pool.days, "day") if pool.days else counted(pool.months or 0, "month")
+    if days >= (pool.days or (pool.months or 0) * _MONTH_DAYS_MIN):
         yield Contradiction(
-            "expiry.pool.months",
-            f"{counted(pool.months, 'month')} from what prolongs it may be over before points mature ({counted(days, 'day')}): "
-            "write more months, or let `available` prolong it",
+            "expiry.pool.days" if pool.days else "expiry.pool.months",
+            f"{lasts} from what prolongs it may be over before points mature ({counted(days, 'day')}): "
+            "write more, or let `available` prolong it",
         )
 
 
@@ -439,7 +509,10 @@ _CHECKS: Final[tuple[Callable[[Terms], Found], ...]] = (
     _rules,
     _twice,
     _unknown_names,
+    _never_hold,
     _activities,
+    _paying,
+    _challenges,
     _caps,
     _tiers,
     _pool_begins,

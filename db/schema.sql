@@ -135,6 +135,7 @@ SELECT '{
     "member.enrolled": {"channel": true, "country": true, "member_id": "erased"},
     "member.erased": {"member_id": "erased"},
     "member.registered": {"channel": true, "country": true, "member_id": "erased"},
+    "member.updated": {"attributes": true, "birth": {"day": true, "month": true}, "country": true, "member_id": "erased"},
     "order.amended": {"amendment_id": true, "lines": {"bonus_points": {"expires_on": true, "kind": true, "points":
         true}, "category": true, "discount": true, "line_id": true, "list_price": true, "point_rate": true,
         "quantity": true, "sku": true, "tags": true, "tax": true, "unit_price": true}, "order_id": true,
@@ -1566,4 +1567,5 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261207000000'),
     ('20261207000001'),
     ('20261208000000'),
-    ('20261208010000');
+    ('20261208010000'),
+    ('20261212000000');

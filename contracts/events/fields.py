@@ -76,6 +76,10 @@ SignedPoints = Annotated[int, Field(ge=-POINTS_MAX, le=POINTS_MAX)]
 Quantity = Annotated[int, Field(ge=1, le=QUANTITY_MAX)]
 
 
+AttributeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+"""What an attribute of a member is called: small letters, digits and underscores."""
+
+
 def _day_schema(_source: Any, _handler: Any) -> core_schema.CoreSchema:
     # Pydantic's own date takes numbers in strings for seconds since 1970 ("86400"), so text is matched first.
     return core_schema.json_or_python_schema(

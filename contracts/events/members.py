@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -11,6 +12,7 @@ from contracts.events.base import Contract, any_of
 from contracts.events.fields import (
     HOLD_SECONDS_MAX,
     POINTS_MAX,
+    AttributeName,
     Country,
     Day,
     Id,
@@ -39,6 +41,38 @@ class MemberEnrolled(Contract):
 
     member_id: Id
     channel: Text | None = None
+    country: Country | None = None
+
+
+ATTRIBUTES_MAX = 32
+"""Most attributes that one event tells, and that are kept of a member."""
+LEAP_YEAR = 2000
+
+
+class Birth(Contract):
+    """Month and day of birth; the year is nobody's business."""
+
+    month: Annotated[int, Field(ge=1, le=12)]
+    day: Annotated[int, Field(ge=1, le=31)]
+
+    @model_validator(mode="after")
+    def _is_a_day(self) -> Self:
+        try:
+            date(LEAP_YEAR, self.month, self.day)
+        except ValueError:
+            raise PydanticCustomError("no_such_day", "should be a day of the month") from None
+        return self
+
+
+class MemberUpdated(Contract):
+    """What the terms may ask of a member: attributes by name (such as a plan; null: no longer), day of birth, country.
+
+    What is left out stays as it was. It counts from the event's time on: an order keeps what was told before it.
+    """
+
+    member_id: Id
+    attributes: Annotated[dict[AttributeName, Text | None], Field(max_length=ATTRIBUTES_MAX)] = Field(default_factory=dict)
+    birth: Birth | None = None
     country: Country | None = None
 
 

@@ -30,6 +30,7 @@ RejectionReason = Literal[
     "not_a_member",
     "store_not_eligible",
     "channel_not_eligible",
+    "conditions_not_met",
     "deadline_passed",
     "unknown_order",
     "unknown_redemption",

@@ -7,7 +7,23 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from contracts.terms.values import Day, Days, DecimalText, Instant, Months, Name, Part, Points, Rate, RuleId, Share, When
+from contracts.terms.values import (
+    Day,
+    Days,
+    DecimalText,
+    Instant,
+    Months,
+    Name,
+    Part,
+    Period,
+    Points,
+    Rate,
+    RuleId,
+    Share,
+    Weekday,
+    When,
+    YearDay,
+)
 
 
 class RateRow(Part):
@@ -17,10 +33,25 @@ class RateRow(Part):
     when: When = When()
 
 
+class DayOfMonth(Part):
+    """The beginning of a day of a month: of the one that lies so many `months_later`, or with 0 of the first in which that day
+    has not begun. `day`: 1 to 28, or -1 for the last."""
+
+    day: Annotated[int, Field(ge=-1, le=28)]
+    months_later: Annotated[int, Field(ge=0, le=120)] = 0
+
+    @model_validator(mode="after")
+    def _is_a_day(self) -> Self:
+        if not self.day:
+            raise ValueError("no month has a day 0: write 1 to 28, or -1 for the last day")
+        return self
+
+
 class Component(Part):
     """One way in which an order earns. Several add up; each has points of its own `kind`.
 
-    `rate_max`: the published maximum, which no rate of the table may be above; a campaign may go beyond it.
+    `rate_max`: the published maximum, which no rate of the table may be above; a campaign may go beyond it. `later`: its points
+    become available on a day of a month after those of others would.
     """
 
     id: Name
@@ -29,13 +60,14 @@ class Component(Part):
     rates: tuple[RateRow, ...]
     product_rate: Literal["replaces", "ignored"] = "ignored"
     rate_max: Share | None = None
+    later: DayOfMonth | None = None
 
     @model_validator(mode="after")
     def _within_maximum(self) -> Self:
         for row in self.rates:
             rate = row.rate
             share = Decimal(rate.share) if rate.share is not None else Decimal(rate.points or 0) / (rate.per or 1)
-            if self.rate_max is not None and share > Decimal(self.rate_max):
+            if self.rate_max is not None and rate.of == "money" and share > Decimal(self.rate_max):
                 raise ValueError(f"a rate of {share} is above the published maximum of {self.rate_max} (rate_max)")
         return self
 
@@ -60,11 +92,20 @@ class Campaign(Part):
 
 
 class Cap(Part):
-    """The most points that can be acquired in a period. `crossing`: the order that reaches it is cut or credited in full."""
+    """The most points that can be acquired in a period, or with each order.
+
+    `crossing`: the order that reaches it is cut or credited in full. `beyond`: the share of what is beyond it that is credited
+    still. Whom it is for: `components` (`bonus`: the bonus points of products), `activities` and `kinds`, by name; each that is
+    left out stands for all. What several caps concern must keep within all of them.
+    """
 
     rule: RuleId
     points: Points
-    period: Literal["calendar_year", "calendar_month"] = "calendar_year"
+    period: Period = Period(year="01-01")
+    components: tuple[Name, ...] = ()
+    activities: tuple[Name, ...] = ()
+    kinds: tuple[Name, ...] = ()
+    beyond: Share | None = None
     dated_by: Literal["order", "grant"] = "order"
     crossing: Literal["cut", "full"] = "cut"
     freed_by_reversal: bool = True
@@ -85,14 +126,30 @@ class Calendar(Part):
     month_end: Literal["clamp", "roll_forward"] = "clamp"
     days_after: Literal["day_start", "exact"] = "day_start"
     holidays: tuple[Day, ...] = ()
-    workdays: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ("mon", "tue", "wed", "thu", "fri")
+    workdays: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
 
 
 class Stores(Part):
-    """`eligible` stores earn; `excluded` ones belong to the program but neither earn nor redeem; others are no part of it."""
+    """`eligible` stores earn; `excluded` ones belong to the program but neither earn nor redeem; others are no part of it.
 
-    eligible: tuple[str, ...]
+    `eligible: all`: every store that is not excluded. `groups`: several stores under a name that conditions may use.
+    """
+
+    eligible: tuple[str, ...] | Literal["all"]
     excluded: tuple[str, ...] = ()
+    groups: dict[str, tuple[str, ...]] = Field(default={})
+
+    def names(self, store: str) -> bool:
+        """Whether a store is named, as one that earns or as one that does not."""
+        return store in self.excluded or (self.eligible != "all" and store in self.eligible)
+
+    def earns(self, store: str) -> bool:
+        """Whether orders of a store earn."""
+        return store not in self.excluded if self.eligible == "all" else store in self.eligible
+
+    def called(self, store: str) -> frozenset[str]:
+        """What conditions may call a store: itself, and the groups that it is in."""
+        return frozenset({store, *(name for name, stores in self.groups.items() if store in stores)})
 
 
 class Membership(Part):
@@ -154,48 +211,86 @@ class Earning(Part):
 
 
 class Trigger(Part):
-    """One thing that has to happen, and how many days must pass after it."""
+    """One thing that has to happen, and how many days, or business days, must pass after it."""
 
     event: Literal["order", "payment", "shipment", "delivery"]
     days: Days = 0
+    business_days: Days = 0
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if self.days and self.business_days:
+            raise ValueError("write days or business_days")
+        return self
 
 
 class Maturity(Part):
     """When points become available: when every trigger has happened and its days have passed (the latest decides).
 
-    `by`: each line's pieces, each shipment, or the whole order on their own. `shown`: from when they are seen as pending.
+    `on`: only on a day of a month, from then on. `by`: each line's pieces, each shipment, or the whole order on their own.
+    `shown`: from when they are seen as pending.
     """
 
     rule: RuleId
     after: Annotated[tuple[Trigger, ...], Field(min_length=1)]
+    on: DayOfMonth | None = None
     by: Literal["line", "shipment", "order"] = "order"
     shown: Literal["order", "trigger", "never"] = "never"
     release: Literal["automatic", "manual"] = "automatic"
 
 
+class LastDay(Part):
+    """A last day for all that is granted from a day of the year on: `last`, so many `years` later."""
+
+    last: YearDay
+    granted_from: YearDay = "01-01"
+    years: Annotated[int, Field(ge=0, le=100)] = 0
+
+
 class Term(Part):
-    """How long points of some kinds last: `months` from the grant date, to that day or to the end of its month."""
+    """How long points of some kinds last: `months` from the grant date, to that day or to the end of its month; so many `days`;
+    or to a fixed day (`on`, of several the last that has begun by the day of the grant). With none of them they never lapse.
 
-    rule: RuleId
-    kinds: tuple[Name, ...] = ()
-    months: Months | None = None
-    to: Literal["day", "month_end"] = "day"
-    counted_from: Literal["day", "month"] = "day"
-
-
-class Pool(Part):
-    """One expiry for the whole balance (of the kinds whose term is pooled), moved on by what happens in the account: points of
-    its kinds that are granted or become available, a use of points, an order.
-
-    `begins`: what it first runs from where no grant prolongs it: the first grant into it, or the first of what prolongs it, until
-    which nothing lapses.
+    `tiers`: only for what is granted to members of these levels.
     """
 
     rule: RuleId
     kinds: tuple[Name, ...] = ()
-    months: Months
-    prolonged_by: tuple[Literal["grant", "available", "use", "order"], ...]
+    tiers: tuple[str, ...] = ()
+    months: Months | None = None
+    days: Annotated[int, Field(ge=1, le=36600)] | None = None
+    on: tuple[LastDay, ...] = ()
+    to: Literal["day", "month_end"] = "day"
+    counted_from: Literal["day", "month"] = "day"
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if (self.months is not None) + (self.days is not None) + bool(self.on) > 1:
+            raise ValueError("write months, days or on")
+        return self
+
+
+class Pool(Part):
+    """One expiry for the whole balance (of the kinds whose term is pooled), moved on by what happens in the account: points of
+    its kinds that are granted or become available, a use of points, an order, goods that arrive.
+
+    `months` or `days`: how long it runs, to that day or to the end of its month. `begins`: what it first runs from where no grant
+    prolongs it: the first grant into it, or the first of what prolongs it, until which nothing lapses.
+    """
+
+    rule: RuleId
+    kinds: tuple[Name, ...] = ()
+    months: Months | None = None
+    days: Annotated[int, Field(ge=1, le=36600)] | None = None
+    to: Literal["day", "month_end"] = "day"
+    prolonged_by: tuple[Literal["grant", "available", "use", "order", "delivery"], ...]
     begins: Literal["grant", "prolonged"] | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if (self.months is None) == (self.days is None):
+            raise ValueError("a pool runs so many months, or so many days")
+        return self
 
 
 class Expiry(Part):

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from contracts.terms.activities import Activity
+from contracts.terms.challenges import Challenge
 from contracts.terms.earning import Calendar, Earning, Expiry, Maturity, Membership
 from contracts.terms.published import Case, Question, Rule, ShopWords
 from contracts.terms.redemption import Adjustment, PayOut, Redemption, Reversal, Rewards
@@ -40,6 +41,7 @@ class Terms(Part):
     reversal: Reversal
     tiers: Tiers | None = None
     activities: tuple[Activity, ...] = ()
+    challenges: tuple[Challenge, ...] = ()
     rewards: Rewards | None = None
     adjustment: Adjustment
     pay_out: PayOut | None = None

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contracts.terms.values import Days, Name, Part, PlainName, Points, RuleId
+from contracts.terms.values import Days, Name, Part, PlainName, Points, RuleId, Share, When
 
 
 class Minimum(Part):
@@ -58,7 +58,12 @@ class Subscription(Part):
 
 
 class Redemption(Part):
-    """How points pay: limits, ceiling, and which lots go first. `stores_also`: stores that do not earn but take points."""
+    """How points pay: limits, ceiling, and which lots go first. `stores_also`: stores that do not earn but take points.
+
+    `pays: nothing`: they pay for no order, whatever else becomes of them. `when`: what must hold for the order that they pay.
+    `ceiling_share`: the share of what the ceiling allows that they may pay. `minimum_left_points`: so many stay in the account.
+    `first_kinds`: kinds that go before all others, in this order.
+    """
 
     rule: RuleId
     minimum: Points = 1
@@ -68,6 +73,10 @@ class Redemption(Part):
     unit: Annotated[int, Field(ge=1)] = 1
     ceiling: Literal["payable", "below_payable", "goods"] = "payable"
     ceiling_rule: RuleId | None = None
+    ceiling_share: Share | None = None
+    minimum_left_points: Points = 0
+    pays: Literal["orders", "nothing"] = "orders"
+    when: When = When()
     use_all_below_minimum: Literal["refused", "allowed"] = "refused"
     uncovered: Literal["refused", "clipped"] = "refused"
     taken_at: Literal["order", "shipment"] = "order"
@@ -75,6 +84,7 @@ class Redemption(Part):
     stores_also: tuple[str, ...] = ()
     stores_excluded: tuple[str, ...] = ()
     lots: Literal["soonest_expiry", "oldest_grant", "newest_grant"] = "soonest_expiry"
+    first_kinds: tuple[Name, ...] = ()
     full: FullRedemption | None = None
     minimum_left: tuple[Minimum, ...] = ()
     minimum_left_of: Literal["payable", "goods"] = "payable"

@@ -17,10 +17,12 @@ class Level(Part):
 
 
 class Window(Part):
-    """Over which time amounts are added up; `months` for the rolling and whole-month ones."""
+    """Over which time amounts are added up; `months` for the rolling and whole-month ones. `begins`: the day on which a year
+    begins, and from which half years and quarters are counted."""
 
-    type: Literal["calendar_year", "previous_calendar_year", "rolling_months", "whole_months"]
+    type: Literal["calendar_year", "half_year", "quarter", "previous_calendar_year", "rolling_months", "whole_months"]
     months: Months = 12
+    begins: YearDay = "01-01"
 
 
 class Occasion(Part):
@@ -46,7 +48,8 @@ class Occasion(Part):
 
 
 class Judgement(Part):
-    """What one occasion does to a level, by the amount of one period: `over` the window of the tiers, or the year before.
+    """What one occasion does to a level, by the amount of one period: `over` the window of the tiers, or the year (or where these
+    are the window, the half year or quarter) before.
 
     `rises`: whether it raises a level to what the amount reaches. `falls`: whether it lowers one that the amount does not reach,
     to what it does reach (`any`) or by one level at most (`one_level`). On a change, less never raises a level, and more costs
@@ -54,7 +57,7 @@ class Judgement(Part):
     """
 
     on: Occasion
-    over: Literal["window", "previous_calendar_year"] = "window"
+    over: Literal["window", "previous_calendar_year", "previous_period"] = "window"
     rises: bool = True
     falls: Literal["never", "one_level", "any"] = "never"
     rule: RuleId | None = None
@@ -73,10 +76,14 @@ class Inactivity(Part):
 
 
 class Measure(Part):
-    """What counts toward tiers: which amount, from when it counts, and under which date. `points_from`: where points are
-    measured, the origins whose points count."""
+    """What counts toward tiers: which amount, from when it counts, and under which date.
 
-    of: Literal["purchases", "points"] = "purchases"
+    `of: orders`: how many orders, of those that come to a `minimum` amount. `points_from`: where points are measured, the origins
+    whose points count.
+    """
+
+    of: Literal["purchases", "orders", "points"] = "purchases"
+    minimum: Points = 0
     points_from: tuple[Literal["purchase", "activity", "adjustment"], ...] = ("purchase", "activity")
     tax: Literal["exclusive", "inclusive"] = "exclusive"
     points_used: Literal["gross", "net"] = "gross"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
@@ -113,11 +114,15 @@ class Text(Part):
 
 
 class Rate(Part):
-    """Points for an amount: a `share` of it ("0.015"), or so many `points` for every full `per` of it."""
+    """Points for an amount: a `share` of it ("0.015"), or so many `points` for every full `per` of it.
+
+    `of`: what is counted: money, or the pieces that are kept.
+    """
 
     share: Share | None = None
     points: Points | None = None
     per: Annotated[int, Field(ge=1)] | None = None
+    of: Literal["money", "pieces"] = "money"
 
     @model_validator(mode="before")
     @classmethod
@@ -128,14 +133,154 @@ class Rate(Part):
     def _one_form(self) -> Self:
         if (self.share is None) == (self.points is None or self.per is None):
             raise ValueError('a rate is either a share such as "0.01", or {points: 1, per: 200}')
+        if self.share is not None and self.of != "money":
+            raise ValueError(f"a share is one of money: write {{points: 1, per: 1, of: {self.of}}}")
         return self
+
+
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+AttributeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+"""What an attribute of a member is called, in events and in terms."""
+_TIME: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+
+
+def _time(value: object) -> object:
+    if isinstance(value, str) and not _TIME.fullmatch(value):
+        raise ValueError(f'"{value[:40]}" is not a time of day; write it like "20:00"')
+    return value
+
+
+TimeOfDay = Annotated[str, BeforeValidator(_time), WithJsonSchema({"type": "string", "pattern": f"^{_TIME.pattern}$"})]
+
+
+class Period(Part):
+    """A period of time in the zone of the program: every day, week, month, quarter, half year or year, of which it says where the
+    first begins; a member's own year since joining; the last so many days; all time; or each order on its own.
+
+    A word alone has its usual beginning: `week` Monday, `month` the 1st, `quarter`, `half_year` and `year` 1 January.
+    """
+
+    day: bool = False
+    week: Weekday | None = None
+    month: Annotated[int, Field(ge=1, le=28)] | None = None
+    quarter: YearDay | None = None
+    half_year: YearDay | None = None
+    year: YearDay | None = None
+    member_year: bool = False
+    rolling_days: Annotated[int, Field(ge=1, le=366)] | None = None
+    always: bool = False
+    order: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return _PERIODS.get(value, value) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if sum(getattr(self, name) not in (None, False) for name in Period.model_fields) != 1:
+            known = ", ".join(_PERIODS)
+            raise ValueError(f'a period is one of {known}, {{month: 25}}, {{year: "04-01"}}, {{rolling_days: 30}} …')
+        return self
+
+
+_PERIODS: Final[dict[str, Any]] = {
+    "day": {"day": True},
+    "week": {"week": "mon"},
+    "month": {"month": 1},
+    "quarter": {"quarter": "01-01"},
+    "half_year": {"half_year": "01-01"},
+    "year": {"year": "01-01"},
+    "calendar_month": {"month": 1},
+    "calendar_year": {"year": "01-01"},
+    "member_year": {"member_year": True},
+    "always": {"always": True},
+    "order": {"order": True},
+}
+
+
+class Hours(Part):
+    """Hours of each day, both minutes inclusive, in the program's zone; from a later minute to an earlier one over midnight."""
+
+    first: TimeOfDay
+    last: TimeOfDay
+
+
+class Basket(Part):
+    """What an order must come to, by the goods of it that the member keeps: a return may take it below.
+
+    `amount`: in the program's currency, from which it holds; `below`: from which it holds no more. `of`: all goods, or those that
+    earn. `pieces`: so many of them at least.
+    """
+
+    amount: Points | None = None
+    below: Points | None = None
+    pieces: Annotated[int, Field(ge=1, le=10**6)] | None = None
+    tax: Literal["exclusive", "inclusive"] = "inclusive"
+    points_used: Literal["gross", "net"] = "gross"
+    of: Literal["goods", "earning"] = "goods"
+
+    @model_validator(mode="after")
+    def _asks(self) -> Self:
+        if self.amount is None and self.below is None and self.pieces is None:
+            raise ValueError("a basket has an amount, below or pieces")
+        return self
+
+
+class Around(Part):
+    """Days around one that comes back every year: its `month`, the `day` itself, or so many days before and after it.
+
+    In years that have no 29 February it is the day before.
+    """
+
+    month: bool = False
+    days_before: Annotated[int, Field(ge=0, le=180)] = 0
+    days_after: Annotated[int, Field(ge=0, le=180)] = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        forms: dict[object, object] = {"month": {"month": True}, "day": {}}
+        return forms.get(value, value) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if self.month and (self.days_before or self.days_after):
+            raise ValueError("write month, day, or {days_before: 3, days_after: 3}")
+        return self
+
+
+class Nth(Part):
+    """Which orders of a member: the `first` such one to the `last`, of these every so many. A number alone: that one.
+
+    An order counts from the moment it is placed; one that was cancelled as a whole by then does not.
+    """
+
+    first: Annotated[int, Field(ge=1)] = 1
+    last: Annotated[int, Field(ge=1)] | None = None
+    every: Annotated[int, Field(ge=1)] = 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_number(cls, value: Any) -> Any:
+        return {"first": value, "last": value} if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class Since(Part):
+    """How many days after the member joined: from the `first` (0: the day itself) to the `last`."""
+
+    first: Days = 0
+    last: Days | None = None
 
 
 class When(Part):
     """A condition on an order line or an activity: every part that is given must hold; lists hold if any one does.
 
-    `since` and `until` are dates of the order or the activity, both inclusive, in the program's zone. `countries`: where the
-    member lives, as told when the order was placed; a member whose country nobody told lives in none of them.
+    Of the time of the order or the activity, in the program's zone: `since` and `until` are dates, both inclusive; `days`: days
+    of a month, -1 its last. Of the member, as told when the order was placed: `countries`: where the member lives (a member whose
+    country nobody told lives in none of them), `attributes`: by name, the values of which it has one; `birthday`, `anniversary`
+    (of joining) and `own_dates` (by attribute); `joined`: so long ago; `entered`: ids of activities of which the member has done
+    all. Of the order: `orders`: which one of the member's; `basket`: what it must come to. `unless`: what must not hold.
     """
 
     since: Day | None = None
@@ -149,9 +294,40 @@ class When(Part):
     tags: tuple[str, ...] = ()
     payment_methods: tuple[PlainName, ...] = ()
     card_brands: tuple[PlainName, ...] = ()
-    weekdays: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ()
+    weekdays: tuple[Weekday, ...] = ()
     countries: tuple[str, ...] = ()
+    months: tuple[Annotated[int, Field(ge=1, le=12)], ...] = ()
+    days: tuple[Annotated[int, Field(ge=-1, le=31)], ...] = ()
+    hours: Hours | None = None
+    attributes: dict[AttributeName, tuple[PlainName, ...]] = Field(default={})
+    birthday: Around | None = None
+    anniversary: Around | None = None
+    own_dates: dict[AttributeName, Around] = Field(default={})
+    joined: Since | None = None
+    entered: tuple[Name, ...] = ()
+    orders: Nth | None = None
+    basket: Basket | None = None
+    unless: When | None = None
+
+    @cached_property
+    def given(self) -> frozenset[str]:
+        """The parts that say something."""
+        return frozenset(name for name in type(self).model_fields if getattr(self, name) not in (None, (), {}))
+
+    @cached_property
+    def asks_more(self) -> bool:
+        """Whether a part is given that few conditions have, so that those are asked for none of them."""
+        return not self.given.isdisjoint(_SELDOM)
 
 
-WHEN_OF_ACTIVITY: Final = frozenset({"since", "until", "weekdays", "tiers", "countries"})
+_SELDOM: Final = frozenset(
+    {
+        *("months", "days", "hours", "attributes", "birthday", "anniversary"),
+        *("own_dates", "joined", "entered", "orders", "basket", "unless"),
+    }
+)
+
+WHEN_OF_REDEMPTION: Final = frozenset(When.model_fields) - {"skus", "categories", "tags"}
+"""Parts of a condition that an order as a whole can be asked for."""
+WHEN_OF_ACTIVITY: Final = (_SELDOM - {"orders", "basket"}) | {"since", "until", "weekdays", "tiers", "countries"}
 """Parts of a condition that an activity can be asked for; a review also for its `skus`."""

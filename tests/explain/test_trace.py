@@ -15,7 +15,7 @@ from tests.fold.stored import StoredAccounts
 from worker.decide.explain import Explained, Known, Posting, explain, trace_of
 from worker.decide.program import Program
 from worker.decide.state import Entry
-from worker.decide.trace import Doing, Noted, Reversing, Settling
+from worker.decide.trace import Noted, Reversing, Settling, Working
 from worker.reading.explain import LANGUAGES, page, tell, text
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -49,7 +49,7 @@ class Scribe:
                 self.postings[member].append(posting)
 
 
-def movement(working: Settling | Reversing | Doing, entry: Entry) -> int:
+def movement(working: Working, entry: Entry) -> int:
     """What an entry counts for in its working."""
     if isinstance(working, Reversing):
         return entry.points if entry.source in ("spent", "held") else 0

@@ -129,6 +129,8 @@ class _Maker:
             self.tell_more()
             self.rng = Random(f"amended {self.seed}")
             self.amend()
+            self.rng = Random(f"updated {self.seed}")
+            self.update(members)
         ordered = tuple(sorted(self.events, key=lambda event: event.key))
         return History(self.seed, ordered, self.homes, self.end)
 
@@ -150,6 +152,15 @@ class _Maker:
             self.command(member)
         if rng.random() < 0.05:
             self.add("member.erased", self.instant(), member_id=member)
+
+    def update(self, members: int) -> None:
+        """What is told of members: a plan, a day of birth."""
+        rng = self.rng
+        for number in range(1, members + 1):
+            for _ in range(rng.choice([0, 1, 1, 2, 4])):
+                plan = rng.choice([{}, {"plan": "gold"}, {"plan": "base"}, {"plan": None}])
+                birth = rng.choice([None, {"month": rng.randrange(1, 13), "day": rng.randrange(1, 29)}, {"month": 2, "day": 29}])
+                self.add("member.updated", self.instant(), member_id=f"M{number}", attributes=plan, birth=birth)
 
     # -- orders
 

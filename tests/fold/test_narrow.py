@@ -26,6 +26,7 @@ from tests.fold.variants import as_shipped, values_of, variant
 from worker.decide.account import Account
 from worker.decide.change import EVERYTHING, AccountChange, Loaded, Needs
 from worker.decide.errors import NotLoaded
+from worker.decide.order_records import Order
 from worker.decide.program import Program
 from worker.decide.refold import Clock
 from worker.decide.state import Head, Lot, Mark, blank, clock_moment
@@ -159,7 +160,7 @@ def test_a_row_that_was_not_loaded_is_neither_read_nor_replaced() -> None:
     narrow.begin(clock_moment(at))
     assert narrow.lot("order:A", "1") is None
     narrow.put_lot(lot)
-    for look in (narrow.open_lots, lambda: narrow.due_orders(at)):
+    for look in (narrow.open_lots, lambda: narrow.due(Order, at)):
         with pytest.raises(NotLoaded):
             look()
 

@@ -12,6 +12,9 @@ from worker.programs.terms_file import TermsError, changed, load, read, shipped,
 _BACK = {"rule": "XX-01", "outcome": "back", "days": 0}
 _LATER = {"rule": "XX-06", "outcome": "back", "days": 14}
 _LOST = {"rule": "XX-07", "outcome": "forfeited"}
+_MONTH = {"rule": "XX-16", "period": "month"}
+_ALWAYS = {"rule": "XX-16", "period": "always", "granted": "reached"}
+_CLOCK = {"rule": "XX-15", "event": "clock"}
 _LEVELS = [{"name": "one", "threshold": 0}, {"name": "two", "threshold": 20_000}, {"name": "three", "threshold": 90_000}]
 
 
@@ -22,6 +25,10 @@ def _tiers(**choices: Any) -> dict[str, Any]:
 
 def _last_year(on: str, **choices: Any) -> dict[str, Any]:
     return {"on": {"yearly": on}, "over": "previous_calendar_year", **choices}
+
+
+def _campaign(**choices: Any) -> list[dict[str, Any]]:
+    return [{"id": "double", "rule": "XX-02", "effect": "multiply", **choices}]
 
 
 def _cap(**choices: Any) -> list[dict[str, Any]]:
@@ -160,6 +167,54 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 }
 """Values that the mechanisms may take, by their path in a terms file."""
 
+MORE_CHOICES: dict[str, tuple[Any, ...]] = {
+    "earning.campaigns": (
+        _campaign(times="3", when={"basket": {"amount": 12_000, "points_used": "net"}, "unless": {"days": [1, -1]}}),
+        _campaign(times="2", when={"birthday": {"days_before": 20, "days_after": 20}}),
+        _campaign(times="2", when={"attributes": {"plan": ["gold"]}, "hours": {"first": "18:00", "last": "09:59"}}),
+        _campaign(times="5", when={"orders": {"first": 1, "every": 2}, "joined": {"last": 200}}),
+        [{"id": "pieces", "rule": "XX-02", "effect": "add", "rate": {"points": 3, "per": 2, "of": "pieces"}, "when": {}}],
+    ),
+    "earning.caps": (
+        _cap(period="order", beyond="0.3"),
+        [*_cap(period={"month": 25}, freed_by_reversal=False), *_cap(points=300, period="day")],
+        _cap(period={"rolling_days": 40}, beyond="0.5", refuses=["purchase", "activity"]),
+        _cap(points=200, period="member_year", kinds=["regular", "basic"]),
+    ),
+    "maturity.on": ({"day": 15, "months_later": 1}, {"day": -1}),
+    "expiry": (
+        {"terms": [{"rule": "XX-11", "days": 45}]},
+        {"terms": [{"rule": "XX-11", "on": [{"last": "12-20"}, {"granted_from": "10-01", "last": "03-31", "years": 1}]}]},
+        {"terms": [{"rule": "XX-11", "tiers": ["two", "Gold", "silver", "Plus"], "months": 5}, {"rule": "XX-12", "months": 3}]},
+        {"pool": {"rule": "XX-08", "days": 50, "to": "month_end", "prolonged_by": ["delivery"], "begins": "grant"}},
+    ),
+    "redemption.ceiling_share": ("0.5",),
+    "redemption.minimum_left_points": (40,),
+    "redemption.first_kinds": (["limited", "special"], ["stage"]),
+    "redemption.when": ({"weekdays": ["mon", "tue", "wed", "thu"]}, {"unless": {"tiers": ["one", "regular", "Member"]}}),
+    "challenges": (
+        [
+            {**_MONTH, "id": "spend", "steps": [{"at": 20_000, "points": 90}, {"at": 60_000, "rate": "0.02"}]},
+            {**_ALWAYS, "id": "pieces", "of": "pieces", "every": {"per": 4, "points": 30}},
+        ],
+        [
+            {"rule": "XX-16", "period": "week", "id": "late", "of": "days", "steps": [{"at": 2, "points": 40}], "counted_at": "delivery"},
+            {**_MONTH, "id": "shops", "of": "skus", "every": {"per": 1, "points": 5}, "points_max": 12, "on": {"day": 15}},
+            {**_MONTH, "id": "entered", "of": "points", "steps": [{"at": 1, "points": 25}], "entry": "visit"},
+        ],
+    ),
+    "activities": (
+        [
+            {"id": "lucky", "rule": "XX-14", "event": "activity.completed", "points": 70, "when": {"days": [7, 17, 27]}},
+            {"id": "visit", "rule": "XX-14", "event": "activity.completed", "points": 7, "once_per": "year"},
+            {**_CLOCK, "id": "birthday", "on": {"birthday": "month", "told_by": {"day": 25}}, "points": 90},
+            {**_CLOCK, "id": "monthly", "on": {"monthly": 10, "days_before": 3}, "points": 11},
+            {"id": "level", "rule": "XX-15", "event": "tier_reached", "points": 40, "once_per": "member"},
+        ],
+    ),
+}
+"""As above, of those that came later: what is pinned is made of the first ones alone."""
+
 
 @lru_cache(maxsize=256)
 def as_shipped(code: str) -> Program:
@@ -175,12 +230,14 @@ def values_of(code: str) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=256)
-def variant(code: str, seed: int) -> Program:
-    """A shipped program with several choices of its mechanisms made otherwise."""
+def variant(code: str, seed: int, *, more: bool = True) -> Program:
+    """A shipped program with several choices of its mechanisms made otherwise. `more`: of those that came later too."""
     rng = Random(seed)
+    choices = {path: (*CHOICES.get(path, ()), *(MORE_CHOICES.get(path, ()) if more else ())) for path in CHOICES}
+    choices |= {path: values for path, values in MORE_CHOICES.items() if more and path not in CHOICES}
     while True:
-        paths = rng.sample(sorted(CHOICES), rng.randrange(1, 9))
-        changes = {path: rng.choice(CHOICES[path]) for path in paths}
+        paths = rng.sample(sorted(choices), rng.randrange(1, 9))
+        changes = {path: rng.choice(choices[path]) for path in paths}
         try:
             return Program(versions(changed(values_of(code), changes), code))
         except TermsError:

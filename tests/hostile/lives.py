@@ -279,6 +279,13 @@ class _Maker:
 
     _member_enrolled = _member_registered
 
+    def _member_updated(self) -> dict[str, Any]:
+        rng = self.rng
+        names = rng.sample(["plan", "staff", "pet_birthday", *(f"a{n}" for n in range(40))], rng.choice([0, 1, 3, 32]))
+        birth = {"month": rng.randrange(1, 13), "day": rng.randrange(1, 29)}
+        told = {name: self.some(self.name(), "2024-02-29", "02-30", "-----") for name in names}
+        return {"member_id": self.member, "attributes": told, "birth": self.some(birth), "country": self.some("JP", "ZZ")}
+
     def _member_erased(self) -> dict[str, Any]:
         return {"member_id": self.member}
 

@@ -103,6 +103,10 @@ class Story:
         """A member joins the point program."""
         self.tell("member.enrolled", at, member_id=member, **data)
 
+    def updated(self, at: str, member: str = MEMBER, **data: Any) -> None:
+        """Something is told of a member: attributes, a birth date, a country."""
+        self.tell("member.updated", at, member_id=member, **data)
+
     def order(self, order_id: str, at: str, *lines: Mapping[str, Any], member: str | None = MEMBER, **data: Any) -> None:
         """An order in the program's first store, paid by credit card, unless `data` says otherwise."""
         store = self.program.at(instant(at)).terms.membership.stores.eligible[0]

@@ -59,6 +59,7 @@ CASES = [
     ("not_a_member", "scolar", _order(points_used=500, member="M2"), None),
     ("store_not_eligible", "scolar", _order(points_used=500, store="scolar_shop_counter"), None),
     ("channel_not_eligible", "scolar", _order(points_used=500, channel="phone"), None),
+    ("conditions_not_met", "puppy", _order(points_used=500), {"redemption.when": {"weekdays": ["tue"]}}),
     ("deadline_passed", "ansage", _set({"planned_delivery_date": "2024-07-09"}, order_id="S"), None),
     ("unknown_order", "ansage", _set(None, order_id="nowhere"), None),
     ("unknown_redemption", "scolar", _order(redemption_id="never"), None),

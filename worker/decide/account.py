@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
+from operator import itemgetter
 from typing import NoReturn, TypeVar
 
 from msgspec.structs import replace
@@ -14,7 +15,7 @@ from worker.decide.change import NOTHING, Needs
 from worker.decide.errors import Defect, NotLoaded
 from worker.decide.instants import due_of, next_after
 from worker.decide.lot_name import is_grant, lot_name
-from worker.decide.order_records import Order
+from worker.decide.order_records import Order, Tally
 from worker.decide.program import Program, Version
 from worker.decide.state import (
     CLOCK_SOURCE,
@@ -40,7 +41,7 @@ from worker.decide.state import (
 from worker.decide.step import Answer, Notice, Step, TierMove
 from worker.decide.trace import Trace
 
-_I = TypeVar("_I", Order, Request, Earmark)
+_I = TypeVar("_I", Order, Request, Earmark, Tally)
 
 
 class Account:
@@ -149,8 +150,7 @@ class Account:
     @property
     def cause(self) -> str:
         """The name of the fact (or clock) of the open step, as lots granted by it are called."""
-        assert self.moment is not None
-        return f"clock:{self.moment.at.isoformat()}" if self.event is None else cause_of(self.event.source, self.event.id)
+        return f"clock:{self.at.isoformat()}" if self.event is None else cause_of(self.event.source, self.event.id)
 
     @property
     def asked_at(self) -> Moment:
@@ -214,7 +214,8 @@ class Account:
             instants.append(head.pool_lapses_at)
             if head.pool_notice_at is not None:
                 instants.append(head.pool_notice_at)
-        instants.extend(at for at in (head.tier_due_at, head.pay_out_at, self.told_after(self.at)) if at is not None)
+        others = head.tier_due_at, head.pay_out_at, head.occasion_at, self.told_after(self.at)
+        instants.extend(filter(None, others))
         return min(instants) if instants else None
 
     def told_after(self, at: datetime) -> datetime | None:
@@ -331,22 +332,17 @@ class Account:
         assert found is None or isinstance(found, Early)
         return found.facts if found is not None else ()
 
-    def _due_items(self, kind: ItemKind, at: datetime) -> list[Item]:
+    def tally(self, name: str) -> Tally | None:
+        """The tally of that name, if the account has it."""
+        found = self._find("tally", name)
+        assert found is None or isinstance(found, Tally)
+        return found
+
+    def due(self, of: type[_I], at: datetime) -> list[_I]:
+        """Items of a type with something due at or before an instant, by key. Raises NotLoaded."""
         self.need_all_open()
-        found = [key for key, item in self.items.items() if key[0] == kind and item.due_at is not None and item.due_at <= at]
-        return [self.items[key] for key in sorted(found)]
-
-    def due_orders(self, at: datetime) -> list[Order]:
-        """Orders with something due at or before an instant, by id. Raises NotLoaded."""
-        return [item for item in self._due_items("order", at) if isinstance(item, Order)]
-
-    def due_requests(self, at: datetime) -> list[Request]:
-        """Requests with something due at or before an instant, by id. Raises NotLoaded."""
-        return [item for item in self._due_items("request", at) if isinstance(item, Request)]
-
-    def due_earmarks(self, at: datetime) -> list[Earmark]:
-        """Earmarks with something due at or before an instant, by name. Raises NotLoaded."""
-        return [item for item in self._due_items("earmark", at) if isinstance(item, Earmark)]
+        found = [(key, item) for key, item in self.items.items() if isinstance(item, of) and item.due_at is not None]
+        return [item for _, item in sorted((each for each in found if (each[1].due_at or at) <= at), key=itemgetter(0))]
 
     # -- replacing
 

@@ -13,11 +13,12 @@ RoundingMode = Literal["floor", "half_up", "ceil"]
 
 
 class Factor(NamedTuple):
-    """A rate as whole numbers: of every full `unit` of an amount, `numerator / denominator`."""
+    """A rate as whole numbers: of every full `unit` of an amount, `numerator / denominator`. `counts`: of what, if not money."""
 
     unit: int
     numerator: int
     denominator: int
+    counts: str = ""
 
     def of(self, amount: int, mode: RoundingMode = "floor") -> int:
         """Points for an amount of 0 or more, rounded once (COM-Q1)."""
@@ -46,7 +47,7 @@ def factor(rate: Rate) -> Factor:
         return Factor(1, *fraction(rate.share))
     assert rate.points is not None
     assert rate.per is not None
-    return Factor(rate.per, rate.points, 1)
+    return Factor(rate.per, rate.points, 1, "" if rate.of == "money" else rate.of)
 
 
 def part(whole: int, pieces: int, of: int) -> int:

@@ -7,10 +7,18 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from contracts.terms import Calendar, Deadline
+from contracts.terms import Calendar, DayOfMonth, Deadline
 
 DAY = timedelta(days=1)
+_LEAP_DAY = "02-29"
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def in_year(month_day: str, year: int) -> date:
+    """A month and day ("12-03") in a year; 29 February is the day before where there is none."""
+    if month_day == _LEAP_DAY and not calendar.isleap(year):
+        return date(year, 2, 28)
+    return date(year, int(month_day[:2]), int(month_day[3:]))
 
 
 @lru_cache(maxsize=65536)
@@ -50,6 +58,28 @@ class Days:
             return at + days * DAY
         return self.start(self.date_of(at) + days * DAY)
 
+    def business_days_after(self, at: datetime, days: int) -> datetime:
+        """The start of the n-th business day after the day of an instant; the instant itself for none."""
+        day, left = self.date_of(at), days
+        while left > 0:
+            day += DAY
+            left -= self.is_business_day(day)
+        return self.start(day) if days else at
+
+    def is_business_day(self, day: date) -> bool:
+        """Whether a day is a workday and no holiday."""
+        return day.weekday() in self._workdays and day not in self._holidays
+
+    def on_day(self, at: datetime, on: DayOfMonth) -> datetime:
+        """The beginning of the day of a month that the terms name, for what is due at an instant."""
+        day, later = self.date_of(at), on.months_later
+        while True:
+            first = self.month_first(day, later)
+            found = self.start(self.month_last(first) if on.day < 0 else first.replace(day=on.day))
+            if found >= at:
+                return found
+            later += 1
+
     def add_months(self, day: date, months: int) -> date:
         """The same day so many months later; where there is none, the month's last day or the first after it (COM-C2)."""
         index = day.year * 12 + day.month - 1 + months
@@ -72,12 +102,15 @@ class Days:
         """The weekday at an instant, as in the terms ("mon")."""
         return WEEKDAYS[self.date_of(at).weekday()]
 
+    def time_of(self, at: datetime) -> str:
+        """The hour and minute in the program's zone at an instant, like "20:05"."""
+        return at.astimezone(self.zone).strftime("%H:%M")
+
     def deadline_end(self, planned: date, deadline: Deadline) -> datetime:
         """The instant after a deadline: the end of the n-th business day before the planned date."""
         day = planned
         left = deadline.business_days
         while left > 0:
             day -= DAY
-            if day.weekday() in self._workdays and day not in self._holidays:
-                left -= 1
+            left -= self.is_business_day(day)
         return self.end(day)

@@ -1,5 +1,5 @@
 """What the passing of time alone brings about at one instant, in a fixed order: lapse, mature, hand back, review tiers, end
-holds, pay out, give notice."""
+holds, grant for the day, settle periods, pay out, give notice."""
 
 from __future__ import annotations
 
@@ -7,8 +7,22 @@ from datetime import date
 
 from msgspec.structs import replace
 
-from worker.decide import expiry, ledger, members, order_update, payout, requests, reversal, subscriptions, tier_reviews
+from worker.decide import (
+    expiry,
+    ledger,
+    members,
+    occasions,
+    order_update,
+    payout,
+    requests,
+    reversal,
+    subscriptions,
+    tallies,
+    tier_reviews,
+)
 from worker.decide.account import Account
+from worker.decide.order_records import Order
+from worker.decide.state import Earmark, Request
 from worker.decide.step import Notice
 
 
@@ -17,15 +31,24 @@ def tick(account: Account) -> None:
     _lapse(account)
     _mature(account)
     _orders(account)
-    earmarks = account.due_earmarks(account.at)
+    earmarks = account.due(Earmark, account.at)
     account.need(origins=filter(None, map(members.promised, earmarks)))
     for earmark in earmarks:
         members.keep_promise(account, earmark)
     tier_reviews.review_due(account)
-    for request in account.due_requests(account.at):
+    for request in account.due(Request, account.at):
         requests.end_due(account, request, account.at)
+    occasions.grant_due(account)
+    tallies.settle_due(account)
     payout.pay(account)
     _notify(account)
+
+
+def look(account: Account) -> None:
+    """What the end of every step brings: what a level brings that it has reached, and when the clock is to come again."""
+    occasions.grant_for_level(account)
+    occasions.look(account)
+    payout.look(account)
 
 
 def _lapse(account: Account) -> None:
@@ -59,7 +82,7 @@ def _mature(account: Account) -> None:
 
 def _orders(account: Account) -> None:
     """Orders with something due: used points on their way back, points credited on their date, purchases to be judged."""
-    for order in account.due_orders(account.at):
+    for order in account.due(Order, account.at):
         order_update.keep(account, reversal.return_due(account, subscriptions.at_cut_off(account, order), account.at))
 
 

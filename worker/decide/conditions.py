@@ -7,27 +7,55 @@ file that uses another is refused; so a part that is given here but not known do
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
-from contracts.terms import When
-from worker.decide.order_records import Order, OrderLine
+from contracts.terms import Around, Basket, Nth, When
+from worker.decide import exchange
+from worker.decide.account import Account
+from worker.decide.amounts import part
+from worker.decide.calendar import in_year
+from worker.decide.order_records import Buyer, Order, OrderLine
 from worker.decide.program import Version
 
 ALWAYS: Final = When()
 
 
 class Subject(NamedTuple):
-    """What a condition is asked of. `at`: the instant whose date counts. `tier`: the member's level then; `country`: where the
-    member lives, as far as anybody said: an unknown country is in no list. `order` and `line` are None for an activity, whose
-    `sku` is that of the product it is about, if it is about one."""
+    """What a condition is asked of. `at`: the instant whose date counts. `tier`: the member's level then; `buyer`: what else is
+    known of the member. `order` is None for an activity, whose `sku` is that of the product it is about, if it is about one;
+    `line` for an order as a whole."""
 
     at: datetime
     tier: str | None
-    country: str | None
+    buyer: Buyer
     order: Order | None = None
     line: OrderLine | None = None
     sku: str | None = None
+
+
+def joined_at(account: Account) -> datetime | None:
+    """When the member joined, as the terms define it."""
+    enrols = account.version.terms.membership.by == "enrolment"
+    return account.head.enrolled_at if enrols else account.head.registered_at
+
+
+def buyer_of(account: Account, nth: int = 0) -> Buyer:
+    """What the conditions of the program ask of the member, as it is now. `nth`: the number of the order that is placed."""
+    head, reads = account.head, account.program.reads
+    if not any(reads):
+        return NOBODY
+    return Buyer(
+        nth=nth if reads.orders else 0,
+        country=head.country if reads.country else None,
+        birth=head.birth if reads.birth else None,
+        joined_at=joined_at(account) if reads.joined else None,
+        attributes={name: value for name, value in head.attributes.items() if name in reads.attributes},
+        entered=head.entered,
+    )
+
+
+NOBODY: Final = Buyer()
 
 
 def holds(when: When, version: Version, subject: Subject) -> bool:
@@ -35,8 +63,9 @@ def holds(when: When, version: Version, subject: Subject) -> bool:
     return (
         _dated(when, version, subject.at)
         and (not when.tiers or subject.tier in when.tiers)
-        and (not when.countries or subject.country in when.countries)
-        and _bought(when, subject.order, subject.line, subject.sku)
+        and (not when.countries or subject.buyer.country in when.countries)
+        and _bought(when, version, subject.order, subject.line, subject.sku)
+        and (not when.asks_more or _holds_more(when, version, subject))
     )
 
 
@@ -48,17 +77,102 @@ def _dated(when: When, version: Version, at: datetime) -> bool:
     return not when.weekdays or version.days.weekday(at) in when.weekdays
 
 
-def _bought(when: When, order: Order | None, line: OrderLine | None, sku: str | None) -> bool:
+def _bought(when: When, version: Version, order: Order | None, line: OrderLine | None, sku: str | None) -> bool:
     """Parts about an order and its line; of an activity there is a product at most."""
-    if order is None or line is None:
+    if order is None:
         return not when.skus or sku in when.skus
     return (
         (not when.courses or order.content.course in when.courses)
-        and (not when.stores or order.content.store in when.stores)
+        and (not when.stores or not version.stores.called(order.content.store).isdisjoint(when.stores))
         and (not when.channels or order.content.channel in when.channels)
-        and (not when.skus or line.sku in when.skus)
-        and (not when.categories or line.category in when.categories)
-        and (not when.tags or not set(when.tags).isdisjoint(line.tags))
         and (not when.payment_methods or order.payment.method in when.payment_methods)
         and (not when.card_brands or order.payment.card_brand in when.card_brands)
+        and (
+            line is None
+            or (
+                (not when.skus or line.sku in when.skus)
+                and (not when.categories or line.category in when.categories)
+                and (not when.tags or not set(when.tags).isdisjoint(line.tags))
+            )
+        )
     )
+
+
+def _holds_more(when: When, version: Version, subject: Subject) -> bool:
+    """Parts that few conditions have."""
+    day = version.days.date_of(subject.at)
+    return (
+        (not when.months or day.month in when.months)
+        and (not when.days or day.day in when.days or (-1 in when.days and day == version.days.month_last(day)))
+        and (when.hours is None or _within(when.hours.first, when.hours.last, version.days.time_of(subject.at)))
+        and _of_member(when, version, subject.buyer, day)
+        and (when.orders is None or _is_nth(when.orders, subject.buyer.nth))
+        and (when.basket is None or (subject.order is not None and _comes_to(when.basket, version, subject.order)))
+        and (when.unless is None or not holds(when.unless, version, subject))
+    )
+
+
+def _within(first: str, last: str, time: str) -> bool:
+    return first <= time <= last if first <= last else time >= first or time <= last
+
+
+def _of_member(when: When, version: Version, buyer: Buyer, day: date) -> bool:
+    joined = None if buyer.joined_at is None else version.days.date_of(buyer.joined_at)
+    return (
+        all(buyer.attributes.get(name) in values for name, values in when.attributes.items())
+        and all(_is_around(near, _yearly(buyer.attributes.get(name, "")), day) for name, near in when.own_dates.items())
+        and (when.birthday is None or _is_around(when.birthday, buyer.birth, day))
+        and (when.anniversary is None or (joined is not None and _is_anniversary(when.anniversary, joined, day)))
+        and (
+            when.joined is None
+            or (
+                joined is not None
+                and (day - joined).days >= when.joined.first
+                and (when.joined.last is None or (day - joined).days <= when.joined.last)
+            )
+        )
+        and all(name in buyer.entered for name in when.entered)
+    )
+
+
+def _yearly(value: str) -> str | None:
+    """Month and day of a date that an attribute holds ("2019-12-03" or "12-03"); None if it holds none."""
+    month_day = value[-5:]
+    try:
+        date.fromisoformat(f"2000-{month_day}")
+    except ValueError:
+        return None
+    return month_day
+
+
+def _is_anniversary(near: Around, joined: date, day: date) -> bool:
+    """Not before a year is over."""
+    first = day.year > joined.year
+    return first and _is_around(near, f"{joined.month:02d}-{joined.day:02d}", day)
+
+
+def _is_around(near: Around, month_day: str | None, day: date) -> bool:
+    if month_day is None:
+        return False
+    if near.month:
+        return int(month_day[:2]) == day.month
+    before, after = timedelta(days=near.days_before), timedelta(days=near.days_after)
+    return any(each - before <= day <= each + after for each in (in_year(month_day, day.year + n) for n in (-1, 0, 1)))
+
+
+def _is_nth(which: Nth, nth: int) -> bool:
+    return nth >= which.first and (which.last is None or nth <= which.last) and (nth - which.first) % which.every == 0
+
+
+def _comes_to(basket: Basket, version: Version, order: Order) -> bool:
+    """Whether what is kept of an order comes to what a condition asks."""
+    lines = [line for line in order.lines if line.earns] if basket.of == "earning" else order.lines
+    if basket.pieces is not None and sum(line.kept for line in lines) < basket.pieces:
+        return False
+    amount = sum(part(line.net_goods, line.kept, line.quantity) for line in lines)
+    if basket.tax == "inclusive":
+        amount += sum(part(line.net_tax, line.kept, line.quantity) for line in lines)
+    if basket.points_used == "net":
+        amount -= exchange.worth(version, order, sum(line.used - line.detached for line in lines))
+    amount = exchange.in_program_currency(version, order, max(amount, 0))
+    return (basket.amount is None or amount >= basket.amount) and (basket.below is None or amount < basket.below)

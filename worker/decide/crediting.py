@@ -6,11 +6,12 @@ One subtraction serves partial returns, exchanges, cancels before and after matu
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from msgspec.structs import replace
 
 from contracts.terms import Cap
-from worker.decide import earning, expiry, ledger, maturity
+from worker.decide import caps, earning, expiry, ledger, maturity
 from worker.decide.account import Account
 from worker.decide.earning import Source
 from worker.decide.order_records import Order, Portion
@@ -134,10 +135,14 @@ class _Source:
         return portion.matures_at is not None and portion.key in self.undated
 
     def _shown(self, portion: Portion) -> bool:
-        return maturity.shown(self.version, portion, self.account.at)
+        return maturity.shown(self.version, self._matures_at(portion), self.account.at)
+
+    def _matures_at(self, portion: Portion) -> datetime | None:
+        return maturity.date_of(self.version, portion, self.source.later)
 
     def _matured(self, portion: Portion) -> bool:
-        return portion.matures_at is not None and portion.matures_at <= self.account.at
+        at = self._matures_at(portion)
+        return at is not None and at <= self.account.at
 
     def _wanted(self) -> dict[str, int]:
         """What each portion should hold: what it earns, if it is shown, within what a cap has left it."""
@@ -162,8 +167,8 @@ class _Source:
     def _note(self, working: Settling, terms: list[Term], earned: Mapping[str, int], wanted: Mapping[str, int]) -> None:
         working.terms = tuple(terms)
         working.shares = tuple(
-            Share(each.key, tuple(each.pieces.items()), earned[each.key], wanted[each.key], self.holds[each.key], each.matures_at)
-            for each in self.order.portions
+            Share(key, tuple(each.pieces.items()), earned[key], wanted[key], self.holds[key], self._matures_at(each))
+            for key, each in self.portions.items()
         )
 
     # -- lots
@@ -187,11 +192,12 @@ class _Source:
 
     def _dated(self, lot: Lot, portion: Portion) -> Lot:
         """The lot with its dates. Points that were held past their date are granted when they are released (LEN-22)."""
-        if portion.matures_at is None or (self._matured(portion) and self.order.earning.held):
+        matures_at = self._matures_at(portion)
+        if matures_at is None or (self._matured(portion) and self.order.earning.held):
             return lot
-        granted_at = max(portion.matures_at, self.account.at) if lot.pending else portion.matures_at
+        granted_at = max(matures_at, self.account.at) if lot.pending else matures_at
         fixed = self.order.earning.bonus[self.source.bonus].expires_on if self.source.bonus >= 0 else None
-        return replace(expiry.dated(self.version, lot, granted_at, fixed), matures_at=portion.matures_at)
+        return replace(expiry.dated(self.account, self.version, lot, granted_at, fixed), matures_at=matures_at)
 
     def _split(self, wanted: dict[str, int]) -> None:
         """Pieces that parted from waiting ones take their pending points with them, to mature on their own date."""
@@ -213,15 +219,16 @@ class _Source:
     def _date(self) -> None:
         """Lots of portions whose date has become known get it, and mature if it is now."""
         for portion in self.order.portions:
-            if portion.matures_at is None or not self.holds[portion.key]:
+            matures_at = self._matures_at(portion)
+            if matures_at is None or not self.holds[portion.key]:
                 continue
             lot = self.account.lot(f"order:{self.order.order_id}", f"{portion.key}.{self.source.id}")
             if lot is None or not lot.pending:
                 continue
-            due = portion.matures_at <= self.account.at
+            due = matures_at <= self.account.at
             if due and self.order.earning.held:
                 continue  # it waits for its release, and the clock has nothing to do with it until then
-            if lot.matures_at != portion.matures_at:
+            if lot.matures_at != matures_at:
                 lot = self._dated(lot, portion)
                 self.account.put_lot(lot)
             if due:
@@ -313,9 +320,16 @@ class _Source:
 
     # -- caps
 
+    def _caps(self) -> list[tuple[str, Cap]]:
+        """The caps that concern the source, with the name under which each is counted."""
+        if not self.version.cap_names:
+            return []
+        name = "bonus" if self.source.component is None else self.source.id
+        return list(caps.of(self.version, "purchase", name, self.source.kind))
+
     def _period(self, name: str, cap: Cap, portion: Portion) -> str | None:
-        at = self.order.placed_at if cap.dated_by == "order" else portion.matures_at
-        return None if at is None else cap_period(name, cap, self.version.days.date_of(at).isoformat())
+        at = self.order.placed_at if cap.dated_by == "order" else self._matures_at(portion)
+        return None if at is None else caps.period_of(self.account, self.version, name, cap, self.version.days.date_of(at))
 
     def _limit(self, dated_by: str, portion: Portion) -> str:
         """The name under which a cut is remembered: by its order date for all that parts from a portion, else for it alone."""
@@ -323,24 +337,25 @@ class _Source:
 
     def _within_caps(self, portion: Portion, points: int, dated_by: str | None = None) -> int:
         """How many of these points the caps allow; they use the room up. A cut stays with the order (LEN-Q6, LEN-Q7)."""
-        periods: list[str] = []
-        for name, cap in caps_of(self.version):
+        counted: list[tuple[Cap, str]] = []
+        for name, cap in self._caps():
             period = self._period(name, cap, portion)
-            if period is None or "purchase" not in cap.consumed_by or dated_by not in (None, cap.dated_by):
+            if period is None or dated_by not in (None, cap.dated_by):
                 continue
-            periods.append(period)
-            used = self.account.head.caps.get(period, 0)
+            counted.append((cap, period))
+            used = caps.used(self.account, cap, period, self.order)
             room = max(cap.points - used, 0)
             # What this order itself used up does not make it a purchase after the limit was reached.
             crosses = cap.crossing == "full" and used - self.order.earning.capped.get(period, 0) < cap.points
             if "purchase" in cap.refuses and points > room and not crosses:
-                self._cut(cap, portion, room, before=dated_by is None)
+                left = caps.allowed(cap, room, points)
+                self._cut(cap, portion, left, before=dated_by is None)
                 if self.account.trace is not None:
-                    self.account.trace.cap(Cut(cap.rule, period, cap.points, used, points, room))
-                points = room
+                    self.account.trace.cap(Cut(cap.rule, period, cap.points, used, points, left))
+                points = left
         if points:
-            for period in periods:
-                self._use_cap(period, points)
+            for cap, period in counted:
+                self._use_cap(cap, period, points)
         return points
 
     def _cut(self, cap: Cap, portion: Portion, room: int, *, before: bool) -> None:
@@ -358,38 +373,27 @@ class _Source:
 
     def _cap_by_date_of_grant(self) -> None:
         """Points shown before their date was known come under the cap of that date once it is (LEN-Q5)."""
-        caps = [cap for cap in self.version.terms.earning.caps if cap.dated_by == "grant"]
-        for portion in filter(self._is_fresh, self.order.portions if caps else ()):
+        dated = [cap for _, cap in self._caps() if cap.dated_by == "grant"]
+        for portion in filter(self._is_fresh, self.order.portions if dated else ()):
             points = self.holds[portion.key]
             over = points - self._within_caps(portion, points, "grant")
             if over:
                 lot = self._lot(portion)
-                ledger.void(self.account, lot, min(over, lot.pending), caps[0].rule)
+                ledger.void(self.account, lot, min(over, lot.pending), dated[0].rule)
                 self.holds[portion.key] -= min(over, lot.pending)
                 if self.working is not None:
                     self.working.cut += min(over, lot.pending)
 
-    def _use_cap(self, period: str, points: int) -> None:
-        head = self.account.head
-        self.account.head = replace(head, caps={**head.caps, period: head.caps.get(period, 0) + points})
+    def _use_cap(self, cap: Cap, period: str, points: int) -> None:
+        caps.use(self.account, cap, period, points)
         earned = self.order.earning
         capped = {**earned.capped, period: earned.capped.get(period, 0) + points}
         self.order = replace(self.order, earning=replace(earned, capped=capped))
 
     def _free_caps(self, portion: Portion, points: int) -> None:
-        for name, cap in caps_of(self.version):
+        for name, cap in self._caps():
             period = self._period(name, cap, portion)
             uncounted = cap.dated_by == "grant" and self._is_fresh(portion)
             used = self.order.earning.capped.get(period or "", 0)
             if period is not None and used and cap.freed_by_reversal and not uncounted:
-                self._use_cap(period, -min(points, used))
-
-
-def caps_of(version: Version) -> zip[tuple[str, Cap]]:
-    """The caps of the terms, each with the name under which it is counted."""
-    return zip(version.cap_names, version.terms.earning.caps, strict=True)
-
-
-def cap_period(name: str, cap: Cap, day: str) -> str:
-    """The name under which a cap's use in a period is counted, from a date in ISO form."""
-    return f"{name}:{day[:4] if cap.period == 'calendar_year' else day[:7]}"
+                self._use_cap(cap, period, -min(points, used))

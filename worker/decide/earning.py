@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from contracts.terms import Campaign, Component, When
+from contracts.terms import Campaign, Component, DayOfMonth, When
 from worker.decide import exchange
 from worker.decide.amounts import Factor, factor, fraction, part, spread
 from worker.decide.conditions import ALWAYS, Subject, holds
@@ -32,6 +32,7 @@ class Source(NamedTuple):
     component: Component | None
     rows: tuple[tuple[When | None, Rates], ...] = ()
     bonus: int = -1
+    later: DayOfMonth | None = None
 
 
 def sources(version: Version, order: Order) -> tuple[Source, ...]:
@@ -52,17 +53,17 @@ def _components(version: Version) -> tuple[Source, ...]:
 
 def _source(component: Component) -> Source:
     rows = tuple((None if row.when == ALWAYS else row.when, (factor(row.rate),)) for row in component.rates)
-    return Source(component.id, component.kind, component.rule, component, rows)
+    return Source(component.id, component.kind, component.rule, component, rows, later=component.later)
 
 
 def subject_of(order: Order, line: OrderLine, tier: str | None, at: datetime) -> Subject:
     """What conditions are asked of for a line of an order, under a level and on a date."""
-    return Subject(at, tier, order.earning.country, order, line)
+    return Subject(at, tier, order.earning.buyer, order, line)
 
 
 def _times(rates: Rates, text: str) -> Rates:
     numerator, denominator = fraction(text)
-    return tuple(Factor(each.unit, each.numerator * numerator, each.denominator * denominator) for each in rates)
+    return tuple(Factor(each.unit, each.numerator * numerator, each.denominator * denominator, each.counts) for each in rates)
 
 
 def _best_campaign(version: Version, component: Component, subject: Subject) -> Campaign | None:
@@ -100,14 +101,16 @@ def rates_of(version: Version, source: Source, order: Order, line: OrderLine, ti
 
 
 class Base(NamedTuple):
-    """What earns: money (of the order's currency, or of the program's where lines are converted one by one), and points used."""
+    """What earns: money (of the order's currency, or of the program's where lines are converted one by one), points used, and
+    for each rate that counts something else how much of it."""
 
     money: int
     used: int
+    counted: tuple[int, ...] = ()
 
 
-def _base(version: Version, order: Order, line: OrderLine, pieces: int) -> Base:
-    """What some kept pieces of a line earn on."""
+def _base(version: Version, order: Order, line: OrderLine, pieces: int, rates: Rates) -> Base:
+    """What some kept pieces of a line earn on at these rates."""
     if not pieces:
         return _NOTHING
     earning = version.terms.earning
@@ -119,7 +122,7 @@ def _base(version: Version, order: Order, line: OrderLine, pieces: int) -> Base:
     if exchange.by_line(version, order):
         amount = exchange.in_program_currency(version, order, amount)
     used = part(line.used - line.detached, pieces, line.kept) if earning.points_used == "net" and line.used else 0
-    return Base(amount, used)
+    return Base(amount, used, tuple(pieces for each in rates if each.counts))
 
 
 def _fees_of(order: Order, line: OrderLine) -> int:
@@ -135,14 +138,21 @@ _NOTHING = Base(0, 0)
 def _plus(base: Base, more: Base, less: Base) -> Base:
     if base is _NOTHING and less is _NOTHING:
         return more
-    return Base(base.money + more.money - less.money, base.used + more.used - less.used)
+    counted = more.counted
+    if counted:
+        before, gone = base.counted or (0,) * len(counted), less.counted or (0,) * len(counted)
+        counted = tuple(was + come - went for was, come, went in zip(before, counted, gone, strict=True))
+    return Base(base.money + more.money - less.money, base.used + more.used - less.used, counted)
 
 
 def points_for(version: Version, order: Order, rates: Rates, base: Base) -> int:
     """Points for what earns at these rates, rounded once for each."""
-    if not rates or not base.money:
+    if not rates or not (base.money or base.counted):
         return 0
     amount, mode = _amount(version, order, base), version.terms.earning.rounding.mode
+    if base.counted:
+        counted = iter(base.counted)
+        return sum(each.of(next(counted) if each.counts else amount, mode) for each in rates)
     return rates[0].of(amount, mode) if len(rates) == 1 else sum(each.of(amount, mode) for each in rates)
 
 
@@ -255,14 +265,15 @@ def _add_unit(
                     campaigns.setdefault(rates, {})[campaign.id] = None
             so_far = pieces.get(line_id, 0)
             pieces[line_id] = so_far + n
-            bases[rates] = _plus(bases.get(rates, _NOTHING), _base(own, order, line, so_far + n), _base(own, order, line, so_far))
+            come, before_it = _base(own, order, line, so_far + n, rates), _base(own, order, line, so_far, rates)
+            bases[rates] = _plus(bases.get(rates, _NOTHING), come, before_it)
         for rates, base in bases.items():
             points, before = points_for(own, order, rates, base), given.get(rates, 0)
             wanted[portion.key] += points - before
             given[rates] = points
             if working is not None and points != before:
-                amount = _amount(own, order, base)
-                working.append(Term(portion.key, "rate", points, before, amount, rates, tier, tuple(campaigns.get(rates, ()))))
+                amount, named = _amount(own, order, base), tuple(campaigns.get(rates, ()))
+                working.append(Term(portion.key, "rate", points, before, amount, rates, tier, named, counted=base.counted))
 
 
 def _same(version: Version, source: Source) -> Source:
@@ -281,7 +292,8 @@ def _returned(version: Version, order: Order, source: Source, lines: Iterable[Or
         gone = line.returned + (line.cancelled if version.terms.maturity.shown == "order" else 0)
         if gone:
             rates = rates_of(version, source, order, line, order.earning.tier, order.placed_at)
-            money = _base(version, order, line, line.quantity).money - _base(version, order, line, line.quantity - gone).money
+            whole, kept = (_base(version, order, line, n, rates) for n in (line.quantity, line.quantity - gone))
             used = line.detached if version.terms.earning.points_used == "net" else 0
-            found[rates] = _plus(found.get(rates, _NOTHING), Base(money, used), _NOTHING)
+            back = _plus(_NOTHING, whole, kept)._replace(used=used)
+            found[rates] = _plus(found.get(rates, _NOTHING), back, _NOTHING)
     return found

@@ -7,20 +7,21 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from contracts.terms import Pool, Term
+from contracts.terms import LastDay, Pool, Term
 from worker.decide.account import Account
 from worker.decide.lot_name import hand_back_part
 from worker.decide.program import Version
 from worker.decide.state import CLOCK_RANK, Lot
 
-Event = Literal["grant", "available", "use", "order"]
+Event = Literal["grant", "available", "use", "order", "delivery"]
 
 
-def term_of(version: Version, kind: str) -> Term | Pool | None:
-    """What decides the expiry of points of a kind: its own term, the pool, or nothing (they never lapse)."""
+def term_of(version: Version, kind: str, tier: str | None = None) -> Term | Pool | None:
+    """What decides the expiry of points of a kind that are granted to a member of a level: their own term, the pool, or nothing
+    (they never lapse)."""
     expiry = version.terms.expiry
     for term in expiry.terms:
-        if not term.kinds or kind in term.kinds:
+        if (not term.kinds or kind in term.kinds) and (not term.tiers or tier in term.tiers):
             return term
     if expiry.pool is not None and (not expiry.pool.kinds or kind in expiry.pool.kinds):
         return expiry.pool
@@ -31,6 +32,8 @@ def rule_of(version: Version, lot: Lot) -> str:
     """The rule under which a lot lapses: of last days given at issue, its term's or the pool's, else the one that granted it."""
     if lot.fixed and version.terms.expiry.fixed_rule is not None:
         return version.terms.expiry.fixed_rule
+    if lot.lapse_rule is not None:
+        return lot.lapse_rule
     term = version.terms.expiry.pool if lot.pooled else term_of(version, lot.kind)
     return term.rule if term is not None else lot.rule
 
@@ -42,18 +45,29 @@ def lapses_at(account: Account, lot: Lot) -> datetime | None:
 
 def _last_day(version: Version, term: Term | Pool, from_: date) -> date:
     days = version.days
-    if isinstance(term, Term) and term.counted_from == "month":
-        from_ = days.month_first(from_)
-    assert term.months is not None
-    last = days.add_months(from_, term.months)
-    if isinstance(term, Term) and term.to == "month_end":
+    if isinstance(term, Term):
+        if term.on:
+            return _fixed_day(term.on, from_)
+        if term.counted_from == "month":
+            from_ = days.month_first(from_)
+    last = from_ + timedelta(days=term.days) if term.days is not None else days.add_months(from_, term.months or 0)
+    if term.to == "month_end":
         return days.month_last(last)
     return last - timedelta(days=1) if version.terms.expiry.last_day == "day_before" else last
 
 
-def _lapses_at(version: Version, from_: datetime, last: date) -> datetime:
-    """The instant after the last usable one; with `exact`, the anniversary of the time stamp itself (PUP-Q7)."""
-    if version.terms.expiry.last_day == "exact":
+def _fixed_day(on: tuple[LastDay, ...], from_: date) -> date:
+    """The last day that is fixed for all that is granted on a day. Before the first that begins in a year, that of the last one
+    of the year before holds."""
+    begun = [(date.fromisoformat(f"{year}-{each.granted_from}"), each) for year in (from_.year - 1, from_.year) for each in on]
+    first, found = max(((first, each) for first, each in begun if first <= from_), key=lambda pair: pair[0])
+    return date.fromisoformat(f"{first.year + found.years}-{found.last}")
+
+
+def _lapses_at(version: Version, from_: datetime, last: date, *, fixed: bool = False) -> datetime:
+    """The instant after the last usable one; with `exact`, the anniversary of the time stamp itself (PUP-Q7), but not of a last
+    day that is `fixed`."""
+    if version.terms.expiry.last_day == "exact" and not fixed:
         local = from_.astimezone(version.days.zone)
         return datetime.combine(last, local.timetz()).astimezone(from_.tzinfo)
     return version.days.end(last)
@@ -86,7 +100,7 @@ def _tells(account: Account, instant: datetime) -> bool:
     return instant > account.at or (instant == account.at and account.moment.rank == CLOCK_RANK)
 
 
-def dated(version: Version, lot: Lot, granted_at: datetime, expires_on: date | None = None) -> Lot:
+def dated(account: Account, version: Version, lot: Lot, granted_at: datetime, expires_on: date | None = None) -> Lot:
     """A lot with the dates that its grant gives it. `expires_on`: a last day fixed at issue, which no term moves."""
     if expires_on is not None:
         last, lapses_at, pooled = expires_on, version.days.end(expires_on), False
@@ -99,17 +113,19 @@ def dated(version: Version, lot: Lot, granted_at: datetime, expires_on: date | N
             fixed=True,
             notice_at=notice_at(version, last, granted_at),
         )
-    term = term_of(version, lot.kind)
-    if term is None or (isinstance(term, Term) and term.months is None):
-        return replace(lot, granted_at=granted_at)
+    tier = account.head.tier.name if account.head.tier is not None else version.lowest_tier
+    term = term_of(version, lot.kind, tier)
     if isinstance(term, Pool):
         return replace(lot, granted_at=granted_at, pooled=True)
+    if term is None or (term.months is None and term.days is None and not term.on):
+        return replace(lot, granted_at=granted_at)
     last = _last_day(version, term, version.days.date_of(granted_at))
     return replace(
         lot,
         granted_at=granted_at,
         expires_on=last,
-        lapses_at=_lapses_at(version, granted_at, last),
+        lapses_at=_lapses_at(version, granted_at, last, fixed=bool(term.on)),
+        lapse_rule=term.rule if term.tiers else None,
         notice_at=notice_at(version, last, granted_at),
     )
 
@@ -188,5 +204,5 @@ def for_hand_back(account: Account, version: Version, lot: Lot, points: int) -> 
         return replace(begun, points=begun.points + points)
     fresh = replace(lot, part=part, points=points, pending=0, available=0, lapsed=0, expires_on=None, lapses_at=None)
     if back.mode == "fresh":
-        return dated(version, fresh, account.at)
-    return replace(dated(version, fresh, lot.granted_at, grace), fixed=False)
+        return dated(account, version, fresh, account.at)
+    return replace(dated(account, version, fresh, lot.granted_at, grace), fixed=False)

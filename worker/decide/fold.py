@@ -14,7 +14,7 @@ from traceback import extract_tb
 from typing import Final
 
 from contracts.events import Event
-from worker.decide import clock, early, hindsight, lives, payout, voiding
+from worker.decide import clock, early, hindsight, lives, voiding
 from worker.decide.account import Account
 from worker.decide.errors import Defect, Late, NotLoaded
 from worker.decide.fact_types import FACT_TYPES
@@ -64,7 +64,7 @@ def _apply(account: Account, fact: Event) -> Step:
     try:
         if not lives.waits(account, fact):
             _handle(account, fact)
-            payout.look(account)
+            clock.look(account)
     except (NotLoaded, Late, Defect):
         raise
     except Exception as error:
@@ -97,7 +97,7 @@ def run_clock(account: Account, until: datetime, steps: list[Step]) -> None:
         account.begin(clock_moment(due))
         try:
             clock.tick(account)
-            payout.look(account)
+            clock.look(account)
         except (NotLoaded, Defect):
             raise
         except Exception as error:

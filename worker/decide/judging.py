@@ -9,10 +9,11 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from itertools import accumulate
-from typing import Literal
+from typing import Final, Literal
 
 from contracts.terms import Judgement, Tiers
 from worker.decide.calendar import DAY
+from worker.decide.periods import last_begun
 from worker.decide.program import Version
 from worker.decide.state import Head
 
@@ -68,6 +69,17 @@ class Counted:
         return self._sums[bisect_left(self._buckets, end.isoformat())] - self._sums[bisect_left(self._buckets, first.isoformat())]
 
 
+CALENDAR: Final = {"calendar_year": YEAR_MONTHS, "previous_calendar_year": YEAR_MONTHS, "half_year": 6, "quarter": 3}
+"""Windows that follow each other, by how many months they have."""
+
+
+def _months_of(tiers: Tiers, period: str) -> int:
+    """How many months a period has that follows another without a gap; 0: it rolls."""
+    if period == "previous_period":
+        return CALENDAR.get(tiers.window.type, YEAR_MONTHS)
+    return CALENDAR.get(period, 0)
+
+
 def period_of(tiers: Tiers, judgement: Judgement) -> str:
     """The kind of period whose amount is judged, as a window is called."""
     return tiers.window.type if judgement.over == "window" else judgement.over
@@ -75,10 +87,12 @@ def period_of(tiers: Tiers, judgement: Judgement) -> str:
 
 def amount_of(version: Version, tiers: Tiers, period: str, counted: Counted, day: date) -> int:
     """What counts in a period as it lies on a day."""
-    if period == "calendar_year":
-        return counted.between(date(day.year, 1, 1), date(day.year + 1, 1, 1))
-    if period == "previous_calendar_year":
-        return counted.between(date(day.year - 1, 1, 1), date(day.year, 1, 1))
+    months = _months_of(tiers, period)
+    if months:
+        first = last_begun(version.days, tiers.window.begins, months, day)
+        if period.startswith("previous"):
+            return counted.between(version.days.add_months(first, -months), first)
+        return counted.between(first, version.days.add_months(first, months))
     if period == "whole_months":
         return counted.between(version.days.month_first(day, -tiers.window.months), version.days.month_first(day))
     return counted.between(version.days.add_months(day, -tiers.window.months) + DAY, day + DAY)
@@ -109,7 +123,7 @@ def _days_of(version: Version, tiers: Tiers, judgement: Judgement, buckets: list
     amount has left the period, and one more."""
     if judgement.on.change:
         return _days_of_change(version, tiers, judgement, buckets)
-    months = 2 * YEAR_MONTHS if period_of(tiers, judgement) == "previous_calendar_year" else max(tiers.window.months, YEAR_MONTHS)
+    months = 2 * YEAR_MONTHS if period_of(tiers, judgement).startswith("previous") else max(tiers.window.months, YEAR_MONTHS)
     last = version.days.add_months(max(buckets, default=today), months)
     if judgement.on.yearly is not None:
         years = range(today.year, max(today.year, last.year) + 2)
@@ -123,7 +137,7 @@ def _days_of_change(version: Version, tiers: Tiers, judgement: Judgement, bucket
     """Days on which time alone may change what a period holds. Into periods that are over before they are judged it brings
     amounts, so that it raises levels too."""
     days, months, period = version.days, tiers.window.months, period_of(tiers, judgement)
-    if judgement.falls == "never" and period in ("calendar_year", "rolling_months"):
+    if judgement.falls == "never" and (period == "rolling_months" or (_months_of(tiers, period) and "previous" not in period)):
         return []
     if period == "whole_months":
         return [days.month_first(bucket, n) for bucket in buckets for n in (1, months + 1)]
@@ -135,7 +149,9 @@ def _days_of_change(version: Version, tiers: Tiers, judgement: Judgement, bucket
             near = (-1, 0, 1) if end.day != bucket.day or bucket.day == 1 else (0,)
             found += [end + timedelta(days=n) for n in near]
         return found
-    return [date(bucket.year + n, 1, 1) for bucket in buckets for n in (1, 2)]
+    months = _months_of(tiers, period)
+    firsts = {last_begun(days, tiers.window.begins, months, bucket) for bucket in buckets}
+    return [days.add_months(first, n * months) for first in firsts for n in (1, 2)]
 
 
 def inactive_at(version: Version, tiers: Tiers, head: Head) -> datetime | None:

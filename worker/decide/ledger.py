@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Literal
 
 from msgspec.structs import replace
@@ -138,8 +139,21 @@ def _lapse_if_over(account: Account, version: Version, put: Lot) -> None:
 def in_spend_order(account: Account, version: Version, lots: Sequence[Lot] | None = None) -> list[Lot]:
     """Lots with available points in the order in which the program spends them (COM-Q3)."""
     found = [lot for lot in (account.open_lots() if lots is None else lots) if lot.available]
-    order = version.terms.redemption.lots
-    pool = account.head.pool_lapses_at
+    rules = version.terms.redemption
+    pool, order = account.head.pool_lapses_at, rules.lots
+    if rules.first_kinds:
+        places = {kind: place - len(rules.first_kinds) for place, kind in enumerate(rules.first_kinds)}
+        later = [lot for lot in found if lot.kind not in places]
+        first = sorted((lot for lot in found if lot.kind in places), key=lambda lot: places[lot.kind])
+        return [
+            lot
+            for _, group in groupby(first, key=lambda lot: lot.kind)
+            for lot in _sorted(order, pool, list(group))
+        ] + _sorted(order, pool, later)
+    return _sorted(order, pool, found)
+
+
+def _sorted(order: str, pool: datetime | None, found: list[Lot]) -> list[Lot]:
     if order == "soonest_expiry":
         return sorted(found, key=lambda lot: ((pool if lot.pooled else lot.lapses_at) or _LAST, lot.granted_at, lot.ref))
     if order == "oldest_grant":
@@ -200,6 +214,7 @@ def spent_of(lot: Lot, points: int) -> Spent:
         lapses_at=lot.lapses_at,
         pooled=lot.pooled,
         fixed=lot.fixed,
+        lapse_rule=lot.lapse_rule,
     )
 
 
@@ -226,6 +241,7 @@ def lot_of(account: Account, spent: Spent) -> Lot:
         lapses_at=spent.lapses_at,
         pooled=spent.pooled,
         fixed=spent.fixed,
+        lapse_rule=spent.lapse_rule,
     )
 
 
@@ -317,7 +333,7 @@ def give_back_unnamed(
             rule=rule,
             order_id=order_id,
         )
-        lot = expiry.dated(version, lot, account.at)
+        lot = expiry.dated(account, version, lot, account.at)
     _add_available(account, lot, points)
     _post(account, "hand_back", points, source, "available", rule, lot, order_id)
     _lapse_if_over(account, version, lot)

@@ -12,6 +12,7 @@ from operator import is_
 
 from msgspec.structs import replace
 
+from contracts.terms import DayOfMonth
 from worker.decide.account import Account
 from worker.decide.lot_name import bounded
 from worker.decide.order_records import Order, OrderLine, Portion
@@ -125,15 +126,23 @@ def _dated(account: Account, version: Version, order: Order, portion: Portion) -
         if at is None:
             return portion
         # What completes an order late (a cancel of its last open line) cannot make it mature in the past.
-        due = max(due, version.days.days_after(at, trigger.days))
+        due = max(due, version.days.business_days_after(version.days.days_after(at, trigger.days), trigger.business_days))
+    if version.terms.maturity.on is not None:
+        due = version.days.on_day(due, version.terms.maturity.on)
     return replace(portion, triggered_at=portion.triggered_at or account.at, matures_at=due)
 
 
-def shown(version: Version, portion: Portion, at: datetime) -> bool:
-    """Whether the points of a portion are in the account yet, pending or available."""
+def date_of(version: Version, portion: Portion, later: DayOfMonth | None) -> datetime | None:
+    """When points of a portion mature, of a component that may be `later` than others."""
+    at = portion.matures_at
+    return at if at is None or later is None else version.days.on_day(at, later)
+
+
+def shown(version: Version, matures_at: datetime | None, at: datetime) -> bool:
+    """Whether points that mature at an instant are in the account yet, pending or available."""
     when = version.terms.maturity.shown
     if when == "order":
         return True
     if when == "trigger":
-        return portion.matures_at is not None
-    return portion.matures_at is not None and portion.matures_at <= at
+        return matures_at is not None
+    return matures_at is not None and matures_at <= at

@@ -12,17 +12,20 @@ from contracts.events import (
     MemberEnrolled,
     MemberErased,
     MemberRegistered,
+    MemberUpdated,
     PointsAdjusted,
     PointsHeld,
     PointsReleased,
     ReviewPosted,
     SurveyWon,
 )
+from contracts.events.members import ATTRIBUTES_MAX
+from contracts.names import plain
 from contracts.terms import Activity
-from worker.decide import crediting, early, expiry, ledger, order_update, orders, purchases, redemption, tiers
+from worker.decide import caps, early, expiry, ledger, order_update, orders, purchases, redemption, tallies, tiers
 from worker.decide.account import Account
 from worker.decide.amounts import fraction
-from worker.decide.conditions import Subject, holds
+from worker.decide.conditions import Subject, buyer_of, holds
 from worker.decide.lot_name import lot_name
 from worker.decide.order_records import Spent
 from worker.decide.state import Earmark, Grant, Lot, Mark
@@ -65,9 +68,25 @@ def enrolled(account: Account, data: MemberEnrolled) -> None:
         _introduce(account, data, "member.enrolled")
 
 
+def updated(account: Account, data: MemberUpdated) -> None:
+    """What is known of the member from now on."""
+    head = account.head
+    attributes = {**head.attributes, **{name: plain(value) for name, value in data.attributes.items() if value is not None}}
+    kept = {name: value for name, value in attributes.items() if data.attributes.get(name, "") is not None}
+    if len(kept) > ATTRIBUTES_MAX:
+        account.note_finding("too_many_attributes", None, str(len(kept)))
+        kept = head.attributes
+    birth = head.birth if data.birth is None else f"{data.birth.month:02d}-{data.birth.day:02d}"
+    birth_at = head.birth_at if birth == head.birth else account.at
+    country = data.country or head.country
+    account.head = replace(head, attributes=kept, birth=birth, birth_at=birth_at, country=country)
+
+
 def erased(account: Account, data: MemberErased) -> None:
     """The person is forgotten: nothing is earned or redeemed any more, and what the head knew of the person goes."""
-    account.head = replace(account.head, erased_at=account.at, channel=None, country=None)
+    account.head = replace(
+        account.head, erased_at=account.at, channel=None, country=None, birth=None, birth_at=None, attributes={}, entered=()
+    )
 
 
 def review_posted(account: Account, data: ReviewPosted) -> None:
@@ -95,9 +114,13 @@ def _earn(
     sku: str | None = None,
     order_id: str | None = None,
 ) -> None:
+    subject = Subject(account.at, tiers.current(account), buyer_of(account), sku=sku)
     for rule in account.version.terms.activities:
-        if rule.event == event and rule.activity in (None, activity):
-            amount = _multiplied(account, rule, rule.points if rule.points is not None else (points or 0), sku)
+        if rule.event == event and rule.activity in (None, activity) and holds(rule.when, account.version, subject):
+            if rule.id in account.program.reads.entered and rule.id not in account.head.entered:
+                account.head = replace(account.head, entered=(*account.head.entered, rule.id))
+            tallies.enter(account, rule.id)
+            amount = _multiplied(account, rule, rule.points if rule.points is not None else (points or 0), subject)
             name = _once(account, rule, reference, sku, order_id)
             if rule.delay_hours:
                 _promise(account, rule, name, sku, amount)
@@ -108,6 +131,21 @@ def _earn(
         account.note_finding("activity_not_offered", None, activity or event)
 
 
+def grant_at_occasion(account: Account, rule: Activity, occasion: str) -> None:
+    """Credit an activity that no event brings, if its condition holds. `occasion`: what it is for, which counts once if the terms
+    say so: a day, or a level."""
+    subject = Subject(account.at, tiers.current(account), buyer_of(account))
+    if not redemption.is_member(account) or not holds(rule.when, account.version, subject):
+        return
+    names = {"member": f"{rule.id}:{occasion if rule.event == 'tier_reached' else ''}", "year": _once_a_year(account, rule)}
+    amount = _multiplied(account, rule, rule.points or 0, subject)
+    _grant(account, rule, account.cause, names.get(rule.once_per, ""), None, amount)
+
+
+def _once_a_year(account: Account, rule: Activity) -> str:
+    return f"{rule.id}:{account.version.days.date_of(account.at).year:04d}"
+
+
 def _once(account: Account, rule: Activity, reference: str, sku: str | None, order_id: str | None) -> str:
     """The name under which this activity counts once; empty if every event counts."""
     key = {
@@ -116,6 +154,7 @@ def _once(account: Account, rule: Activity, reference: str, sku: str | None, ord
         "order": f"{order_id or ''}:{sku or ''}",
         "reference": reference,
         "day": account.version.days.date_of(account.at).isoformat(),
+        "year": f"{account.at.astimezone(account.version.days.zone).year:04d}",
         "event": None,
     }[rule.once_per]
     return "" if key is None else f"{rule.id}:{key}"
@@ -140,10 +179,10 @@ def _grant(account: Account, rule: Activity, origin: str, name: str, sku: str | 
     if account.trace is not None:
         each, times = account.trace.multiplied.get(origin, (points, ()))
         account.trace.working = Doing(rule.id, each, times, points)
-    points = _within_caps(account, points)
+    points = _within_caps(account, rule, points)
     if points:
         lot = Lot(origin=origin, part=rule.id, kind=rule.kind, granted_at=account.at, points=points, rule=rule.rule)
-        ledger.credit(account, account.version, expiry.dated(account.version, lot, account.at), points)
+        ledger.credit(account, account.version, expiry.dated(account, account.version, lot, account.at), points)
         tiers.count_points(account, points, "activity")
         if rule.bought and sku is not None and rule.order_cancelled == "revoked":
             purchases.goes_with(account, sku, Grant(origin, rule.id, points, rule.rule))
@@ -180,10 +219,9 @@ def keep_promise(account: Account, earmark: Earmark) -> None:
             _grant(account, rule, origin, name, sku or None, earmark.points)
 
 
-def _multiplied(account: Account, rule: Activity, points: int, sku: str | None) -> int:
+def _multiplied(account: Account, rule: Activity, points: int, subject: Subject) -> int:
     numerator, denominator = 1, 1
     applied: list[str] = []
-    subject = Subject(account.at, tiers.current(account), account.head.country, sku=sku)
     for row in rule.multipliers:
         if holds(row.when, account.version, subject):
             top, bottom = fraction(row.times)
@@ -194,32 +232,31 @@ def _multiplied(account: Account, rule: Activity, points: int, sku: str | None) 
     return points * numerator // denominator
 
 
-def _within_caps(account: Account, points: int) -> int:
+def _within_caps(account: Account, rule: Activity, points: int) -> int:
     """Activities use caps up, and are refused by them only where the terms say so (LEN-Q8)."""
-    for name, cap in crediting.caps_of(account.version):
-        if "activity" not in cap.consumed_by:
-            continue
-        period = crediting.cap_period(name, cap, account.version.days.date_of(account.at).isoformat())
-        used = account.head.caps.get(period, 0)
+    version, day = account.version, account.version.days.date_of(account.at)
+    for name, cap in caps.of(version, "activity", rule.id, rule.kind):
+        period = caps.period_of(account, version, name, cap, day)
+        used = caps.used(account, cap, period, None)
         if "activity" in cap.refuses:
-            allowed = min(points, max(cap.points - used, 0))
-            if account.trace is not None and allowed < points:
-                account.trace.cap(Cut(cap.rule, period, cap.points, used, points, allowed))
-            points = allowed
-        account.head = replace(account.head, caps={**account.head.caps, period: used + points})
+            left = caps.allowed(cap, max(cap.points - used, 0), points)
+            if account.trace is not None and left < points:
+                account.trace.cap(Cut(cap.rule, period, cap.points, used, points, left))
+            points = left
+        caps.use(account, cap, period, points)
     return points
 
 
 def free_caps(account: Account, lot: Lot, points: int) -> None:
     """Points of an activity that were taken back use up no cap."""
     version = account.program.at(lot.granted_at)
-    if not any(rule.id == lot.part for rule in version.terms.activities):
+    rule = next((rule for rule in version.terms.activities if rule.id == lot.part), None)
+    if rule is None:
         return
-    for name, cap in crediting.caps_of(version):
-        if "activity" in cap.consumed_by and cap.freed_by_reversal:
-            period = crediting.cap_period(name, cap, version.days.date_of(lot.granted_at).isoformat())
-            left = max(account.head.caps.get(period, 0) - points, 0)
-            account.head = replace(account.head, caps={**account.head.caps, period: left})
+    for name, cap in caps.of(version, "activity", rule.id, rule.kind):
+        if cap.freed_by_reversal:
+            period = caps.period_of(account, version, name, cap, version.days.date_of(lot.granted_at))
+            caps.use(account, cap, period, -min(points, account.head.caps.get(period, 0)))
 
 
 def adjusted(account: Account, data: PointsAdjusted) -> None:
@@ -236,7 +273,7 @@ def adjusted(account: Account, data: PointsAdjusted) -> None:
             points=data.points,
             rule=rules.rule,
         )
-        lot = expiry.dated(account.version, lot, account.at, data.expires_on)
+        lot = expiry.dated(account, account.version, lot, account.at, data.expires_on)
         ledger.credit(account, account.version, lot, data.points, "adjust", "adjusted")
         tiers.count_points(account, data.points, "adjustment")
     elif data.points < 0:

@@ -55,7 +55,7 @@ def _take_over(account: Account, opened_lot: OpenedLot, number: int) -> None:
         rule=rules.rule,
     )
     granted_at = _instant(account, opened_lot.granted_on)
-    ledger.open_with(account, expiry.dated(account.version, lot, granted_at, opened_lot.expires_on))
+    ledger.open_with(account, expiry.dated(account, account.version, lot, granted_at, opened_lot.expires_on))
 
 
 def _stand(account: Account, data: BalanceOpened) -> None:

@@ -1,4 +1,5 @@
-"""What the fold keeps of one order: its lines, the pieces that mature together, the points used on it and what became of them.
+"""What the fold keeps of one order: its lines, the pieces that mature together, the points used on it and what became of them;
+and of what orders come to together.
 
 Units as in `state.py`.
 """
@@ -126,6 +127,7 @@ class Spent(Record, frozen=True):
     lapses_at: datetime | None = None
     pooled: bool = False
     fixed: bool = False
+    lapse_rule: str | None = None
 
 
 class Bonus(Record, frozen=True):
@@ -223,17 +225,29 @@ class PointsUsed(Record, frozen=True):
         return self.points - self.back - self.forfeited - sum(each.points for each in self.due_back)
 
 
+class Buyer(Record, frozen=True):
+    """What was known of the member when an order was placed, of what the terms ask for: where the member lives, month and day of
+    birth, when the member joined, attributes, and activities done. `nth`: which of the member's orders it is, from 1."""
+
+    nth: int = 0
+    country: str | None = None
+    birth: str | None = None
+    joined_at: datetime | None = None
+    attributes: dict[str, str] = field(default_factory=dict)
+    entered: tuple[str, ...] = ()
+
+
 class Earning(Record, frozen=True):
     """What an order earns by, and what it has earned; the points themselves are in its portions.
 
-    `country`: where the member lived, if the terms ask for it. `held`: its points do not mature until they are released.
+    `buyer`: the member as of the order. `held`: its points do not mature until they are released.
     `allowed`: by portion and source the most points that it may hold, where a cap cut it; `capped`: by cap and period the points
     of this order that use it up. `written_off`: points that should have been revoked and could not, so they stay `credited`.
     """
 
     earns: bool = True
     tier: str | None = None
-    country: str | None = None
+    buyer: Buyer = Buyer()
     bonus: tuple[Bonus, ...] = ()
     held: bool = False
     allowed: dict[str, int] = field(default_factory=dict)
@@ -242,14 +256,49 @@ class Earning(Record, frozen=True):
     written_off: int = 0
 
 
+class Contribution(Record, frozen=True):
+    """What an order contributes to a tally: the amount, itself, its pieces, its points, and the values of which there are
+    different ones."""
+
+    amount: int = 0
+    orders: int = 0
+    pieces: int = 0
+    points: int = 0
+    values: tuple[str, ...] = ()
+
+
+class Tally(Kept, frozen=True):
+    """What the orders of one period have come to for one challenge, under the terms of the first of them.
+
+    `values`: of what is counted by its difference, how many orders have each. `entered`: the member takes part, where that is
+    asked. `settled`: what it brings is due; `granted`: the points that it has brought.
+    """
+
+    name: str
+    challenge: str
+    terms: str
+    amount: int = 0
+    orders: int = 0
+    pieces: int = 0
+    points: int = 0
+    values: dict[str, int] = field(default_factory=dict)
+    entered: bool = False
+    settled: bool = False
+    granted: int = 0
+    due_at: datetime | None = None
+
+
 class TierCount(Record, frozen=True):
     """What an order counts for toward the tiers: amounts by bucket of the window. `at`: when what it has come to will count.
 
-    `judged`: whether it has counted as a purchase.
+    `judged`: whether it has counted as a purchase. `stands`: it is among the orders of the member that were not cancelled.
+    `tallies`: what it contributes to challenges, by the name of the tally.
     """
 
     amounts: dict[str, int] = field(default_factory=dict)
     judged: bool = False
+    stands: bool = False
+    tallies: dict[str, Contribution] = field(default_factory=dict)
     at: datetime | None = None
 
 

@@ -6,28 +6,39 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from worker.decide import crediting, deliveries, rewards, tiers
+from worker.decide import crediting, deliveries, maturity, rewards, tallies, tiers
 from worker.decide.account import Account
 from worker.decide.order_records import Order
 
 
 def keep(account: Account, order: Order) -> None:
     """Settle an order after a change, count it toward the tiers, and keep it with the instant at which it is next due."""
-    order = crediting.settle(account, order)
-    order = tiers.count(account, order)
+    order = crediting.settle(account, _counted_among(account, order))
+    order = tallies.count(account, tiers.count(account, order))
     account.put_order(replace(order, due_at=_due_at(account, order)))
     if deliveries.followed(account.version.terms):
         rewards.follow(account, order)
 
 
+def _counted_among(account: Account, order: Order) -> Order:
+    """Count an order among those of the member that were not cancelled as a whole."""
+    stands = order.earning.earns and any(line.cancelled < line.quantity for line in order.lines)
+    if stands == order.counted.stands:
+        return order
+    account.head = replace(account.head, orders=account.head.orders + (1 if stands else -1))
+    return replace(order, counted=replace(order.counted, stands=stands))
+
+
 def _due_at(account: Account, order: Order) -> datetime | None:
-    terms = account.program.named(order.terms).terms
+    version = account.program.named(order.terms)
+    terms = version.terms
     instants = [each.at for each in order.used.due_back]
     if order.counted.at is not None:
         instants.append(order.counted.at)
     # What is worth another number at maturity than before it must be looked at again then.
     if terms.maturity.shown == "never" or terms.earning.tier_at == "maturity" or terms.earning.rate_date == "credit":
-        instants.extend(each.matures_at for each in order.portions if each.matures_at and each.matures_at > account.at)
+        dates = (maturity.date_of(version, each, later) for each in order.portions for later in version.later)
+        instants.extend(at for at in dates if at is not None and at > account.at)
     setting = terms.redemption.subscription
     if order.used.to_take and setting is not None and setting.taken_at == "cut_off":
         end = deliveries.cut_off(account, order, setting.deadline)

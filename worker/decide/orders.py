@@ -28,6 +28,7 @@ from worker.decide import (
     undoing,
 )
 from worker.decide.account import Account
+from worker.decide.conditions import buyer_of
 from worker.decide.order_records import Bonus, Content, Delivery, Earning, Order, OrderLine, Payment
 from worker.decide.program import Version
 
@@ -138,7 +139,7 @@ def _order(
         earning=Earning(
             earns=_earns(account, content),
             tier=tiers.current(account, lines),
-            country=account.head.country if version.reads_country else None,
+            buyer=buyer_of(account, account.head.orders + 1),
             bonus=bonuses(version, keyed),
             held=version.terms.maturity.release == "manual",
         ),
@@ -189,7 +190,7 @@ def _earns(account: Account, content: Content) -> bool:
     started = rules.starts_at is None or rules.start_judged_at == "payment" or account.at >= rules.starts_at
     return (
         redemption.is_member(account)
-        and content.store in rules.stores.eligible
+        and rules.stores.earns(content.store)
         and (not rules.earning_channels or content.channel in rules.earning_channels)
         and (content.signed_in or not rules.signed_in)
         and started

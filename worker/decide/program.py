@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple
 
-from contracts.terms import Terms
+from contracts.terms import Terms, conditions_of
 from worker.decide.calendar import Days
 
 
@@ -24,10 +24,11 @@ class Version:
 
     `id` names it for ever: the date from which it holds. `parts_on`: the event at which pieces part from the rest of their order;
     None if an order matures as one. `excluded`: what earns nothing; `not_redeemable`: line categories that points may not pay.
-    `remembers_bought`: whether something counts only for products that were bought; `reads_country`: whether what an order earns
-    depends on where the member lives. `cap_names`: the name under which each cap is counted, in the order of the terms: its rule,
-    and for caps of one rule that would share a counter a number. `follows_deliveries`: whether anything waits for goods to
-    arrive. `prolonged_by`: what moves the pool's expiry on; empty without a pool.
+    `remembers_bought`: whether something counts only for products that were bought. `cap_names`: the name under which each cap is
+    counted, in the order of the terms: its rule, and for others of one rule a number.
+    `occasions`: activities by the clock; `rewards_levels`: whether reaching a level brings something. `later`: the days to which
+    components may put off what matures (None: none). `follows_deliveries`: whether anything waits for goods to arrive.
+    `prolonged_by`: what moves the pool's expiry on; empty without a pool.
     """
 
     __slots__ = (
@@ -36,12 +37,15 @@ class Version:
         "excluded",
         "follows_deliveries",
         "id",
+        "later",
         "lowest_tier",
         "not_redeemable",
+        "occasions",
         "parts_on",
         "prolonged_by",
-        "reads_country",
         "remembers_bought",
+        "rewards_levels",
+        "stores",
         "terms",
     )
 
@@ -56,30 +60,52 @@ class Version:
             frozenset(each for rule in rules for each in rule.skus),
             frozenset(each for rule in rules for each in rule.tags),
         )
+        self.stores: Final = terms.membership.stores
+        self.later: Final = tuple({component.later for component in terms.earning.components} | {None})
         blocked, tiers, pool = terms.redemption.not_redeemable, terms.tiers, terms.expiry.pool
         self.not_redeemable: Final[frozenset[str]] = frozenset(blocked.categories if blocked else ())
         self.lowest_tier: Final = tiers.levels[0].name if tiers else None
         self.remembers_bought: Final = any(activity.bought for activity in terms.activities)
         counted_at = tiers.measure.counted_at if tiers else None
         events = (counted_at, *(trigger.event for trigger in terms.maturity.after))  # named, as mypyc cannot look into it in one
-        self.follows_deliveries: Final = "delivery" in events
+        prolonging = pool.prolonged_by if pool else ()
+        self.follows_deliveries: Final = "delivery" in (*events, *prolonging)
         self.cap_names: Final = _cap_names(terms)
-        self.reads_country: Final = _reads_country(terms)
-        self.prolonged_by: Final[frozenset[str]] = frozenset(pool.prolonged_by if pool else ())
+        self.occasions: Final = tuple(activity for activity in terms.activities if activity.event == "clock")
+        self.rewards_levels: Final = any(activity.event == "tier_reached" for activity in terms.activities)
+        self.prolonged_by: Final[frozenset[str]] = frozenset(prolonging)
 
 
 def _cap_names(terms: Terms) -> tuple[str, ...]:
     names: list[str] = []
-    known: dict[tuple[str, str], int] = {}
+    known: dict[str, int] = {}
     for cap in terms.earning.caps:
-        before = known[cap.rule, cap.period] = known.get((cap.rule, cap.period), 0) + 1
+        before = known[cap.rule] = known.get(cap.rule, 0) + 1
         names.append(cap.rule if before == 1 else f"{cap.rule}#{before}")
     return tuple(names)
 
 
-def _reads_country(terms: Terms) -> bool:
-    rows = [row.when for component in terms.earning.components for row in component.rates]
-    return any(when.countries for when in (*rows, *(campaign.when for campaign in terms.earning.campaigns)))
+class Reads(NamedTuple):
+    """What conditions ask of a member, in any version: of all else nothing is kept with an order."""
+
+    country: bool
+    birth: bool
+    joined: bool
+    orders: bool
+    attributes: frozenset[str]
+    entered: frozenset[str]
+
+
+def _reads(versions: Sequence[Terms]) -> Reads:
+    every = [when for terms in versions for _, when in conditions_of(terms)]
+    return Reads(
+        country=any(when.countries for when in every),
+        birth=any(when.birthday is not None for when in every),
+        joined=any(when.joined is not None or when.anniversary is not None for when in every),
+        orders=any(when.orders is not None for when in every),
+        attributes=frozenset(name for when in every for name in (*when.attributes, *when.own_dates)),
+        entered=frozenset(name for when in every for name in when.entered),
+    )
 
 
 def _parts_on(terms: Terms) -> Literal["shipment", "delivery"] | None:
@@ -98,6 +124,8 @@ class Program:
         ordered = sorted(versions, key=lambda terms: terms.effective_from)
         self.code = ordered[0].program
         self.versions = tuple(Version(terms) for terms in ordered)
+        self.reads = _reads(ordered)
+        self.has_occasions = any(version.occasions for version in self.versions)
         self.pays_out = any(version.terms.pay_out is not None for version in self.versions)
         # In UTC as all instants of the fold: times of one zone compare several times faster than times of two.
         self._starts = [version.terms.effective_from.astimezone(UTC) for version in self.versions[1:]]
@@ -112,6 +140,12 @@ class Program:
         known = self.at(instant).terms.pay_out
         starts = zip(self._starts, self.versions[1:], strict=True)
         return next((at for at, each in starts if at > instant and each.terms.pay_out not in (None, known)), None)
+
+    def occasions_otherwise_from(self, instant: datetime) -> datetime | None:
+        """The next start of a version with other activities by the clock than at an instant; None if there is none."""
+        known = self.at(instant).occasions
+        starts = zip(self._starts, self.versions[1:], strict=True)
+        return next((at for at, each in starts if at > instant and each.occasions != known), None)
 
     def begins(self, instant: datetime) -> bool:
         """Whether a version that follows another comes into force at an instant."""

@@ -58,7 +58,7 @@ def forget(account: Account, before: Order, after: Order) -> None:
         elif mark is not None:
             account.put("mark", name, None)
             for grant in mark.grants:
-                _take_back(account, grant, before.order_id)
+                take_back(account, grant, before.order_id)
 
 
 def is_bought(account: Account, sku: str) -> bool:
@@ -73,8 +73,9 @@ def goes_with(account: Account, sku: str, grant: Grant) -> None:
         account.put("mark", _mark_of(sku), replace(mark, grants=(*mark.grants, grant)))
 
 
-def _take_back(account: Account, grant: Grant, order_id: str) -> None:
-    """Points of a grant are revoked, from its own lot first; what has lapsed or was revoked meanwhile is gone already."""
+def take_back(account: Account, grant: Grant, order_id: str | None = None) -> int:
+    """Points of a grant are revoked, from its own lot first; what has lapsed or was revoked meanwhile is gone already. Returns
+    how many points it was."""
     lot = account.lot(grant.origin, grant.part)
     left = grant.points if lot is None else max(grant.points - lot.voided, 0)
     if lot is not None:
@@ -87,3 +88,4 @@ def _take_back(account: Account, grant: Grant, order_id: str) -> None:
         account.need_all_open()
         first = [lot] if lot is not None else []
         ledger.take(account, account.version, left, "revoke", "revoked", grant.rule, order_id, first)
+    return left

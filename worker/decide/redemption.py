@@ -12,11 +12,12 @@ from typing import Final, Literal, NamedTuple
 from msgspec.structs import replace
 
 from contracts.events import RejectionReason
-from worker.decide import exchange, expiry, ledger
+from worker.decide import ceilings, exchange, expiry, ledger
 from worker.decide.account import Account
 from worker.decide.amounts import part, spread_within
+from worker.decide.conditions import Subject, holds
 from worker.decide.errors import Late
-from worker.decide.order_records import Order, OrderLine, Spent
+from worker.decide.order_records import Order, Spent
 from worker.decide.program import Version
 from worker.decide.state import Decision, Reason, Request
 from worker.decide.step import Answer
@@ -70,51 +71,8 @@ def takes_points(version: Version, store: str) -> bool:
     """Whether points may be used in a store."""
     rules = version.terms.redemption
     return store not in rules.stores_excluded and (
-        store in version.terms.membership.stores.eligible or store in rules.stores_also
+        version.stores.earns(store) or store in rules.stores_also
     )
-
-
-def _redeemable(version: Version, line: OrderLine) -> bool:
-    return line.category not in version.not_redeemable
-
-
-def _price(line: OrderLine) -> int:
-    """What the kept pieces of a line cost with tax."""
-    return part(line.goods, line.kept, line.quantity) + part(line.tax, line.kept, line.quantity)
-
-
-def payable(version: Version, order: Order) -> int:
-    """The most points that there is something left to pay for with, whatever else the terms ask of a redemption: goods, and fees
-    while there are any."""
-    kept = [line for line in order.lines if line.kept and not line.replacement]
-    can = sum(_price(line) for line in kept if _redeemable(version, line))
-    whole = bool(kept) and all(_redeemable(version, line) for line in kept)
-    return exchange.points_for(version, order, can + order.payment.fees if whole else can)
-
-
-class _Ceilings(NamedTuple):
-    payable: int  # the whole order
-    goods: int  # its goods with tax
-    lines: int  # what points may pay of it, by the lines
-
-
-def _ceilings(version: Version, order: Order) -> _Ceilings:
-    ordered = [line for line in order.lines if not line.replacement]
-    goods = sum(map(_price, ordered))
-    lines = sum(_price(line) for line in ordered if _redeemable(version, line))
-    rule = version.terms.redemption.not_redeemable
-    excluded = goods - lines
-    if excluded == 0:
-        return _Ceilings(goods + order.payment.fees, goods, goods + order.payment.fees)
-    return _Ceilings(goods + order.payment.fees, goods, 0 if rule is not None and rule.mixed == "refuse" else lines)
-
-
-def _limit(version: Version, order: Order) -> int:
-    """The most that points may pay of the order, in money."""
-    ceilings = _ceilings(version, order)
-    kind = version.terms.redemption.ceiling
-    most = ceilings.goods if kind == "goods" else ceilings.payable - (1 if kind == "below_payable" else 0)
-    return max(min(most, ceilings.lines), 0)
 
 
 def check(account: Account, order: Order, set_aside: int = 0) -> Finding:
@@ -126,19 +84,24 @@ def check(account: Account, order: Order, set_aside: int = 0) -> Finding:
     if order.content.redemption_id is not None:
         return _check_reserved(account, version, order, order.content.redemption_id)
     if order.content.use_all_points:
-        return _check_all(version, order, account.head.available + set_aside)
-    return check_amount(version, order, asked, account.head.available + set_aside)
+        return _check_all(version, order, usable(account, version) + set_aside)
+    return check_amount(version, order, asked, usable(account, version) + set_aside)
+
+
+def usable(account: Account, version: Version) -> int:
+    """The points that may be used now: what is available, but for those that the terms say must stay."""
+    return account.head.available - version.terms.redemption.minimum_left_points
 
 
 def check_more(account: Account, order: Order, more: int) -> Finding:
     """Whether an order that stands may use so many more points than it does, of which the finding is of all that it used."""
     version, used = account.program.named(order.terms), order.used
     against = _against(account, version, order)
-    if against is None and not payable(version, order):
+    if against is None and not ceilings.payable(version, order):
         against = "exceeds_payable"
     if against is not None:
         return Finding(used.points + more, against)
-    found = check_amount(version, order, used.standing + more, account.head.available + used.standing)
+    found = check_amount(version, order, used.standing + more, usable(account, version) + used.standing)
     return found._replace(points=found.points + used.points - used.standing)
 
 
@@ -151,7 +114,14 @@ def _against(account: Account, version: Version, order: Order) -> RejectionReaso
         return "store_not_eligible"
     if rules.channels and order.content.channel not in rules.channels:
         return "channel_not_eligible"
+    if rules.when.given and not _allows(account, version, order):
+        return "conditions_not_met"
     return "exceeds_payable" if exchange.rate_of(version, order) is None else None
+
+
+def _allows(account: Account, version: Version, order: Order) -> bool:
+    subject = Subject(order.placed_at, order.earning.tier, order.earning.buyer, order)
+    return holds(version.terms.redemption.when, version, subject)
 
 
 def _check_reserved(account: Account, version: Version, order: Order, redemption_id: str) -> Finding:
@@ -170,7 +140,7 @@ def _check_reserved(account: Account, version: Version, order: Order, redemption
 def _check_all(version: Version, order: Order, covered: int) -> Finding:
     """Use everything: as many as are there, the order takes, and one order may use (SCO-23)."""
     rules = version.terms.redemption
-    most = exchange.points_for(version, order, _limit(version, order))
+    most = exchange.points_for(version, order, ceilings.limit(version, order))
     if rules.maximum is not None:
         most = min(most, rules.maximum)
     points = min(max(covered, 0), most) // rules.unit * rules.unit
@@ -185,7 +155,7 @@ def check_amount(version: Version, order: Order, points: int, covered: int) -> F
     """Whether an order may use so many points, of which so many are there."""
     rules = version.terms.redemption
     if rules.uncovered == "clipped":
-        most = [points, exchange.points_for(version, order, _limit(version, order))]
+        most = [points, exchange.points_for(version, order, ceilings.limit(version, order))]
         points = min(most if rules.maximum is None else [*most, rules.maximum])
         if max(covered, 0) < points:
             return _check_fixed(version, order, max(covered, 0), covered)._replace(by_balance=True)
@@ -201,10 +171,10 @@ def _check_fixed(version: Version, order: Order, points: int, covered: int) -> F
         return Finding(points, "above_maximum")
     if points % rules.unit:
         return Finding(points, "not_a_multiple")
-    ceilings = _ceilings(version, order)
-    if ceilings.lines < ceilings.payable and exchange.more_than(version, order, points, ceilings.lines):
+    most = ceilings.of(version, order)
+    if most.lines < most.payable and exchange.more_than(version, order, points, most.lines):
         return Finding(points, "line_not_redeemable")
-    if exchange.more_than(version, order, points, _limit(version, order)):
+    if exchange.more_than(version, order, points, ceilings.limit(version, order)):
         return Finding(points, "exceeds_payable")
     found = _check_payment(version, order, points)
     if found.reason is None and points > covered:
@@ -215,7 +185,7 @@ def _check_fixed(version: Version, order: Order, points: int, covered: int) -> F
 def at_most(version: Version, order: Order, points: int) -> int:
     """The most points, up to a number that is there, which the order may use."""
     rules = version.terms.redemption
-    limit, payable = _limit(version, order), _ceilings(version, order).payable
+    limit, payable = ceilings.limit(version, order), ceilings.of(version, order).payable
     amounts = [limit, payable - 1, *(payable - row.amount for row in rules.minimum_left)]
     limits = [points, *(exchange.points_for(version, order, max(amount, 0)) for amount in amounts)]
     units = {min(each, points, rules.maximum or points) // rules.unit * rules.unit for each in limits}
@@ -225,12 +195,12 @@ def at_most(version: Version, order: Order, points: int) -> int:
 def _check_payment(version: Version, order: Order, points: int) -> Finding:
     """Conditions on how the rest is paid (LEN-24, ANS-09 to ANS-12)."""
     rules = version.terms.redemption
-    amount, ceilings = exchange.worth(version, order, points), _ceilings(version, order)
-    if rules.full is not None and amount >= (ceilings.goods if rules.full.of == "goods" else ceilings.payable):
+    amount, most = exchange.worth(version, order, points), ceilings.of(version, order)
+    if rules.full is not None and amount >= (most.goods if rules.full.of == "goods" else most.payable):
         if order.payment.method not in rules.full.payment_methods:
             return Finding(points, "full_redemption_payment_method")
         return Finding(points, None)
-    left = (ceilings.goods if rules.minimum_left_of == "goods" else ceilings.payable) - amount
+    left = (most.goods if rules.minimum_left_of == "goods" else most.payable) - amount
     for row in rules.minimum_left:
         fits = not row.payment_methods or order.payment.method in row.payment_methods
         if fits and (not row.card_brands or order.payment.card_brand in row.card_brands):
@@ -293,7 +263,7 @@ def answer(
 def put_on_lines(version: Version, order: Order, points: int) -> Order:
     """Spread used points over the order's redeemable lines; what they cannot take pays fees (COM-Q4)."""
     weights_of = version.terms.reversal.split.weights
-    can = [_price(line) if _redeemable(version, line) and not line.replacement else 0 for line in order.lines]
+    can = [ceilings.price(line) if ceilings.redeemable(version, line) and not line.replacement else 0 for line in order.lines]
     weights = [
         part(line.goods, line.kept, line.quantity) if weights_of == "tax_exclusive" and room else room
         for line, room in zip(order.lines, can, strict=True)

@@ -83,7 +83,9 @@ def _against(account: Account, data: RedemptionRequested) -> str | None:
         return "above_maximum"
     if data.points % rules.unit:
         return "not_a_multiple"
-    if data.points > account.head.available:
+    if rules.pays == "nothing":
+        return "exceeds_payable"
+    if data.points > redemption.usable(account, account.version):
         return "insufficient_points"
     account.need_all_open()
     return None

@@ -45,7 +45,7 @@ def _against(account: Account, price: int | None, points: int) -> str | None:
     if price is None:
         return "reward_not_offered"
     promised = sum(request.points for request in _riders(account) if _pays_later(account, request))
-    if points > account.head.available - promised:
+    if points > redemption.usable(account, account.version) - promised:
         return "insufficient_points"
     return None
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from contracts.events import ShipmentDelivered, ShipmentDispatched
-from worker.decide import early, hindsight, ledger, maturity, order_update, orders, rewards, subscriptions
+from worker.decide import early, expiry, hindsight, ledger, maturity, order_update, orders, rewards, subscriptions
 from worker.decide.account import Account
 from worker.decide.order_records import Order, Shipment
 
@@ -122,6 +122,7 @@ def delivered(account: Account, data: ShipmentDelivered) -> None:
     lines = tuple(replace(line, delivered=line.delivered + pieces.get(line.line_id, 0)) for line in order.lines)
     coming = _without(order.delivery.shipments, pieces, data.shipment_id, exact=True)
     order = replace(order, lines=lines, delivery=replace(order.delivery, delivered_at=account.at, shipments=coming))
+    expiry.prolong(account, account.version, "delivery")
     order_update.keep(account, maturity.part_off(account, order, "delivery", pieces))
 
 

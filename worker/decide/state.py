@@ -16,7 +16,7 @@ from typing import Final, Literal, NamedTuple
 from msgspec import field
 
 from worker.decide.lot_name import bounded, lot_name
-from worker.decide.order_records import Order, Spent
+from worker.decide.order_records import Order, Spent, Tally
 from worker.decide.record import Kept, Record
 
 Bucket = Literal["pending", "available", "held", "granted", "spent", "lapsed", "forfeited", "revoked", "adjusted"]
@@ -39,12 +39,12 @@ Reason = Literal[
     "split",
 ]
 Verdict = Literal["accepted", "rejected"]
-ItemKind = Literal["order", "request", "earmark", "mark", "finding", "early"]
+ItemKind = Literal["order", "request", "earmark", "mark", "finding", "early", "tally"]
 ItemKey = tuple[ItemKind, str]
 
 CLOCK_RANK = 0
 CLOCK_SOURCE = ""  # that of no event, whatever producers call themselves
-FORMAT: Final = 7
+FORMAT: Final = 8
 """The form in which accounts are kept (head, lots, items, before-images). One kept in another is folded anew from its facts when
 it is touched next: raise it whenever a release reads these otherwise than the one before wrote them."""
 FOLD_VERSION: Final = 2
@@ -127,6 +127,7 @@ class Lot(Record, frozen=True):
     lapses_at: datetime | None = None
     pooled: bool = False
     fixed: bool = False  # its last day was given at issue
+    lapse_rule: str | None = None  # under which it lapses, if that hung on the level at its grant
     notice_at: datetime | None = None  # when the member is next told that it is about to lapse
 
     @property
@@ -150,10 +151,13 @@ class Tier(Record, frozen=True):
 class Head(Record, frozen=True):
     """The small part of an account that every fact needs. It does not grow with history.
 
+    `birth`: month and day ("12-03"), told `birth_at`; `attributes`: what was told of the member, by name; `entered`: activities
+    done that some terms ask for; `orders`: how many orders were not cancelled as a whole.
     `windows`: amounts that count toward tiers, by the first day of their bucket (day, month or year, as the terms ask). `caps`:
     points that used up a cap, by the first day of its period. `erased_at`: when the person was to be forgotten, so that what
     happens to them later is of another life. `pool_from`: the last day that prolonged the pool. `tier_due_at`:
-    when the tier changes next if nothing happens; `pay_out_at`: when the balance is paid out, or other terms say anew when.
+    when the tier changes next if nothing happens; `pay_out_at`: when the balance is paid out, or other terms say anew when;
+    `occasion_at`: the same of an activity by the clock.
     `waiting`: redemptions not yet decided, by moment, because not all has been read that came before them. `deliveries`: orders
     with goods still to send, where the terms let something travel with them; `riders`: requests for reward items that wait for
     such a delivery. `contested`: another program has an order with the id of one of the account's (not of the fold, but for who
@@ -169,6 +173,11 @@ class Head(Record, frozen=True):
     enrolled_at: datetime | None = None
     country: str | None = None
     channel: str | None = None
+    birth: str | None = None
+    birth_at: datetime | None = None
+    attributes: dict[str, str] = field(default_factory=dict)
+    entered: tuple[str, ...] = ()
+    orders: int = 0
     erased_at: datetime | None = None
     available: int = 0
     pending: int = 0
@@ -185,6 +194,7 @@ class Head(Record, frozen=True):
     pool_notice_at: datetime | None = None
     tier_due_at: datetime | None = None
     pay_out_at: datetime | None = None
+    occasion_at: datetime | None = None
     waiting: tuple[Waiting, ...] = ()
     deliveries: tuple[str, ...] = ()
     riders: tuple[str, ...] = ()
@@ -293,7 +303,7 @@ class Early(Kept, frozen=True):
     due_at: datetime | None = None
 
 
-Item = Order | Request | Earmark | Mark | Finding | Early
+Item = Order | Request | Earmark | Mark | Finding | Early | Tally
 
 
 class Entry(Record, frozen=True):

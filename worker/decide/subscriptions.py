@@ -113,10 +113,11 @@ def _earlier(account: Account, target: _Target) -> Request | None:
 
 
 def _check(account: Account, target: _Target, points: int, earlier: Request | None) -> redemption.Finding:
-    available = account.head.available
     if target.order is not None:
         version = account.program.named(target.order.terms)
-        return redemption.check_amount(version, target.order, points, available + target.order.used.standing)
+        covered = redemption.usable(account, version) + target.order.used.standing
+        return redemption.check_amount(version, target.order, points, covered)
+    available = redemption.usable(account, account.version)
     rules = account.version.terms.redemption
     if points < rules.minimum:
         return redemption.Finding(points, "below_minimum")

@@ -17,6 +17,7 @@ from worker.decide import exchange
 from worker.decide.account import Account
 from worker.decide.amounts import part
 from worker.decide.judging import (
+    CALENDAR,
     YEAR_MONTHS,
     Cause,
     Counted,
@@ -28,7 +29,8 @@ from worker.decide.judging import (
     period_of,
     standing,
 )
-from worker.decide.order_records import Order, OrderLine, TierCount
+from worker.decide.order_records import Order, OrderLine
+from worker.decide.periods import last_begun
 from worker.decide.program import Version
 from worker.decide.state import Tier
 from worker.decide.step import TierMove
@@ -94,9 +96,9 @@ def _points_of(tiers: Tiers, order: Order) -> int:
 
 
 def bucket_of(version: Version, tiers: Tiers, day: date) -> str:
-    """The bucket of the window that a day falls into: the first day of its year, its month, or the day itself."""
-    if tiers.window.type in ("calendar_year", "previous_calendar_year"):
-        return f"{day.year:04d}-01-01"
+    """The bucket of the window that a day falls into: the first day of its year (half year, quarter), its month, or the day."""
+    if tiers.window.type in CALENDAR:
+        return last_begun(version.days, tiers.window.begins, CALENDAR[tiers.window.type], day).isoformat()
     if tiers.window.type == "whole_months":
         return version.days.month_first(day).isoformat()
     return day.isoformat()
@@ -112,7 +114,9 @@ def count(account: Account, order: Order) -> Order:
     if tiers is None or order.status != "open" or not order.earning.earns:
         return order
     _forget_called_off(account, version, tiers, order)
-    worth = _worth(version, tiers, order) if tiers.measure.of == "purchases" else _points_of(tiers, order)
+    worth = _points_of(tiers, order) if tiers.measure.of == "points" else _worth(version, tiers, order)
+    if tiers.measure.of == "orders":
+        worth = int(worth >= max(tiers.measure.minimum, 1))
     judged_at = version.days.days_after(order.placed_at, tiers.measure.judged_days_after_order)
     if worth and not order.counted.amounts and judged_at > account.at:
         return replace(order, counted=replace(order.counted, at=judged_at))
@@ -129,7 +133,7 @@ def count(account: Account, order: Order) -> Order:
     for each, amount in counted.items():
         add(account, each, amount - order.counted.amounts.get(each, 0))
     first = bool(worth) and not order.counted.judged
-    order = replace(order, counted=TierCount(amounts=counted, judged=order.counted.judged or first))
+    order = replace(order, counted=replace(order.counted, amounts=counted, judged=order.counted.judged or first))
     if first:
         _purchase_counts(account, version, tiers, version.days.date_of(order.placed_at))
     judge(account, version, "more" if more else "less", bucket)
@@ -192,7 +196,7 @@ def oldest(version: Version, tiers: Tiers, at: datetime) -> str:
 def reachable(version: Version, tiers: Tiers, windows: dict[str, int], at: datetime) -> dict[str, int]:
     """Amounts by bucket without the days and months that no window will reach again. Years are kept, for they are few, and what
     counts late for a year that is over may still raise a level (LEN-31)."""
-    if tiers.window.type in ("calendar_year", "previous_calendar_year"):
+    if tiers.window.type in CALENDAR:
         return windows
     first = oldest(version, tiers, at)
     return windows if min(windows, default=first) >= first else {each: windows[each] for each in windows if each >= first}
@@ -267,6 +271,8 @@ def current(account: Account, lines: tuple[OrderLine, ...] | None = None) -> str
     if lines is None or not tiers.includes_current_order:
         return name
     own = sum(line.goods + (line.tax if tiers.measure.tax == "inclusive" else 0) for line in lines)
+    if tiers.measure.of == "orders":
+        own = int(own >= max(tiers.measure.minimum, 1))
     return tiers.levels[max(level_for(tiers, _in_window(account, version, tiers) + own), index_of(tiers, name))].name
 
 
@@ -295,7 +301,7 @@ def judge(account: Account, version: Version, cause: Cause, bucket: str | None =
 
 def _years_stay_open(tiers: Tiers) -> bool:
     """Whether a year that is over may still raise a level: no judgement looks at it afterwards, and none lowers a level."""
-    return tiers.window.type == "calendar_year" and all(
+    return tiers.window.type in ("calendar_year", "half_year", "quarter") and all(
         judgement.over == "window" and judgement.falls == "never" for judgement in tiers.judgements
     )
 

@@ -16,8 +16,8 @@ from worker.decide.state import Entry, Lot, Moment
 class Term(NamedTuple):
     """One step of what a portion earns: `points` for all up to this portion, of which `before` are those of earlier ones.
 
-    `rate`: on `amount`, in the program's currency, after points used were taken off where the terms do so. `bonus`: points of
-    a product, for so many `pieces` of a line's.
+    `rate`: on `amount`, in the program's currency, after points used were taken off where the terms do so; rates that count
+    something else, on what of it was `counted`. `bonus`: points of a product, for so many `pieces` of a line's.
     """
 
     portion: str
@@ -30,6 +30,7 @@ class Term(NamedTuple):
     campaigns: tuple[str, ...] = ()
     pieces: int = 0
     of: int = 0
+    counted: tuple[int, ...] = ()
 
 
 class Share(NamedTuple):
@@ -80,6 +81,17 @@ class Settling:
         return change - self.cut + self.lapsed + self.revoked + self.written_off
 
 
+@dataclass(slots=True)
+class Tallied:
+    """What the orders of a period have come to for a challenge, and the points that this brings (or, below zero, takes)."""
+
+    challenge: str
+    period: str
+    of: str
+    value: int
+    total: int
+
+
 class Detached(NamedTuple):
     """Used points on one line, and how many of them sat on pieces that are gone."""
 
@@ -128,7 +140,7 @@ class Doing:
         return self.cuts[-1].allowed if self.cuts else self.amount
 
 
-Working = Settling | Reversing | Doing
+Working = Settling | Reversing | Doing | Tallied
 
 
 class Noted(NamedTuple):

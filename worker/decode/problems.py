@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 from contracts.events import EVENT_TYPES, CountedAmount, EventRef, OpenedLot, RefundLine
 from contracts.events.base import Contract
 from contracts.events.fields import COUNTRY_PATTERN, CURRENCY_PATTERN, DATE_PATTERN, ID_PATTERN, PRINTABLE_PATTERN, RATE_PATTERN
+from contracts.events.members import Birth
 from contracts.events.parts import BonusPoints, Line, LineRef
 from worker.decode.record import BrokenRecordError
 
@@ -23,6 +24,7 @@ _MODELS: Final[tuple[type[Contract], ...]] = (
     CountedAmount,
     EventRef,
     RefundLine,
+    Birth,
 )
 FIELDS: Final = frozenset(name for model in _MODELS for name in model.model_fields)
 """Every name of a field of data: only these may be told, as any other was made by whoever sent it."""

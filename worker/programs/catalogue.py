@@ -70,11 +70,12 @@ class Catalogue:
         return any(self._programs[code].at(event.time).terms.unknown_order == "kept" for code in codes)
 
     def _of_store(self, store: str, at: datetime, *, open_to_all: bool) -> str | Refusal:
-        """The program of a store: the one that has it as eligible, else the one that names it as excluded."""
+        """The program of a store: the one that names it as eligible, else as excluded, else the one that takes all stores."""
         stores = {code: program.at(at).terms.membership.stores for code, program in self._programs.items()}
         for found in (
-            [code for code, each in stores.items() if store in each.eligible],
-            [code for code, each in stores.items() if store in each.excluded],
+            [code for code, each in stores.items() if each.names(store) and each.earns(store)],
+            [code for code, each in stores.items() if each.names(store)],
+            [code for code, each in stores.items() if each.earns(store)],
         ):
             if len(found) == 1:
                 return found[0]

@@ -147,9 +147,9 @@ class Histories:
         """The first program that names a store: two terms of one program need not name the same ones."""
         for program in self._programs:
             stores = program.at(at).terms.membership.stores
-            if store in stores.eligible or store in stores.excluded:
+            if stores.names(store):
                 return program.code
-        return OUTSIDE
+        return next((each.code for each in self._programs if each.at(at).terms.membership.stores.earns(store)), OUTSIDE)
 
     def _keep(self, member: str | None, event: Event) -> None:
         if member is not None:

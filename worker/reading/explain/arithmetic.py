@@ -10,8 +10,8 @@ from worker.decide.amounts import Factor
 from worker.decide.lot_name import lot_name
 from worker.decide.program import Version
 from worker.decide.state import Entry
-from worker.decide.trace import Cut, Doing, Reversing, Settling, Share, Term, Working
-from worker.reading.explain.words import ROUNDING, Words
+from worker.decide.trace import Cut, Doing, Reversing, Settling, Share, Tallied, Term, Working
+from worker.reading.explain.words import MEASURES, PERIODS, ROUNDING, Words
 
 _DIGITS = 4
 
@@ -25,6 +25,11 @@ def lines(words: Words, version: Version, working: Working, entry: Entry) -> Ite
             yield from reversing(words, version, working)
         case Doing():
             yield from _doing(words, working)
+        case Tallied():
+            value = words.money(working.value, version.terms.currency) if working.of == "amount" else f"{working.value:,}"
+            of = words.of(MEASURES[working.of])
+            named = {"challenge": working.challenge, "period": working.period}
+            yield words.line("tallied", **named, of=of, value=value, change=f"{working.total:+,}")
         case _:
             assert_never(working)
     if abs(working.total) != entry.points and not (isinstance(working, Settling) and _alone(entry, working)):
@@ -75,8 +80,10 @@ def _term(words: Words, version: Version, term: Term) -> Iterator[str]:
         if term.campaigns:
             notes.append(words.line("campaign", names=", ".join(term.campaigns)))
         tail = f" ({', '.join(notes)})" if notes else ""
+        counted = iter(term.counted)
         for each in term.rates:
-            yield _rate(words, version, term.amount, each) + tail
+            told = _count(words, next(counted), each) if each.counts else _rate(words, version, term.amount, each)
+            yield told + tail
         if len(term.rates) > 1:
             yield words.line("sum", points=term.points)
     if term.before:
@@ -101,6 +108,11 @@ def _rate(words: Words, version: Version, amount: int, rate: Factor) -> str:
     return words.line("share", amount=words.money(amount, currency), rate=share, exact=exact, rounding=rounding, points=points)
 
 
+def _count(words: Words, counted: int, rate: Factor) -> str:
+    points, each = rate.of(counted), _exact(rate.numerator, rate.denominator)
+    return words.line("count", n=counted, unit=rate.unit, full=counted // rate.unit, each=each, points=points)
+
+
 def _exact(numerator: int, denominator: int) -> str:
     """A fraction as a decimal: exact up to four digits, else marked with an ellipsis."""
     value = Decimal(numerator) / Decimal(denominator)
@@ -111,7 +123,8 @@ def _exact(numerator: int, denominator: int) -> str:
 
 def _cuts(words: Words, cuts: list[Cut]) -> Iterator[str]:
     for cut in cuts:
-        period = cut.period.rpartition(":")[2]
+        name = cut.period.rpartition(":")[2]
+        period = words.of(PERIODS[name]) if name in PERIODS else name
         yield words.line("cap", limit=cut.points, period=period, used=cut.used, wanted=cut.wanted, allowed=cut.allowed)
 
 

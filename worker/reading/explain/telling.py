@@ -275,10 +275,14 @@ class _Teller:
         for trigger in version.terms.maturity.after:
             happened = _happened(order, portion, trigger.event)
             if happened is not None:
-                name = "matures" if trigger.days else "matures_at_once"
+                name = "matures" if trigger.days else "matures_business" if trigger.business_days else "matures_at_once"
                 day = version.days.date_of(happened).isoformat()
                 event = self.words.of(EVENTS[trigger.event])
-                yield self.words.line(name, date=date_, event=event, happened=day, days=trigger.days)
+                yield self.words.line(name, date=date_, event=event, happened=day, days=trigger.days or trigger.business_days)
+        component = next((each for each in version.terms.earning.components if lot.part.endswith(f".{each.id}")), None)
+        for on in (version.terms.maturity.on, component.later if component is not None else None):
+            if on is not None:
+                yield self.words.line("matures_on_last" if on.day < 0 else "matures_on", date=date_, day=on.day)
 
     def _asked(self, each: Explained) -> Iterator[str]:
         data = each.cause.data if each.cause is not None else None

@@ -102,6 +102,7 @@ CAUSES: Final[Mapping[str, Pair]] = {
     "exchange.withdrawn": ("注文 {id} の交換の取りやめ", "Exchange of order {id} withdrawn"),
     "member.registered": ("会員登録", "Registration"),
     "member.enrolled": ("プログラムへの参加", "Joining the program"),
+    "member.updated": ("会員情報の変更", "Change of what is known of the member"),
     "member.erased": ("会員情報の消去", "Erasure of the member"),
     "review.posted": ("レビューの投稿", "Review posted"),
     "survey.won": ("アンケートの当選", "Prize of a survey"),
@@ -134,6 +135,10 @@ LINES: Final[Mapping[str, Pair]] = {
         "{amount}：{unit}ごとに{each}ポイント × {full} = {points}",
         "{amount} holds {unit} in full {full:time}: {full} × {each} = {points}",
     ),
+    "count": (
+        "{n}点：{unit}点ごとに{each}ポイント × {full} = {points}",
+        "{n:piece} hold {unit} in full {full:time}: {full} × {each} = {points}",
+    ),
     "sum": ("合計 {points}", "together {points}"),
     "earlier": (
         "うち先の出荷分 {before}、この分 {points}",
@@ -158,6 +163,10 @@ LINES: Final[Mapping[str, Pair]] = {
         "{period} の上限 {limit}、それまでに {used}、付与対象 {wanted} のうち残り枠 {allowed}",
         "limit {limit} for {period}, used before {used}: of {wanted} there was room for {allowed}",
     ),
+    "tallied": (
+        "{challenge}（{period} から）：{of} {value}、これによる増減 {change}",
+        "{challenge} (from {period}): {of} {value}, which brings {change}",
+    ),
     "lapsed": ("うち {n} はすでに失効", "{n} of them had lapsed already"),
     "revoked": ("うち {n} はすでに取消し済み", "{n} of them had been revoked already"),
     "written_off": ("うち {n} は利用済みのため差し引かず", "{n} of them had been spent; that is not claimed"),
@@ -174,6 +183,12 @@ LINES: Final[Mapping[str, Pair]] = {
     "each": ("{each}ポイント", "{each:point}"),
     "matures": ("{date} から：{event}（{happened}）の{days}日後", "from {date}: {days:day} after {event} ({happened})"),
     "matures_at_once": ("{date} から：{event}（{happened}）のとき", "from {date}: at {event} ({happened})"),
+    "matures_business": (
+        "{date} から：{event}（{happened}）の{days}営業日後",
+        "from {date}: {days:business day} after {event} ({happened})",
+    ),
+    "matures_on": ("{date} から：付与は毎月{day}日", "from {date}: points come on day {day} of a month"),
+    "matures_on_last": ("{date} から：付与は月末日", "from {date}: points come on the last day of a month"),
     "last_day": ("使える最後の日 {date} が過ぎました", "the last day, {date}, is over"),
     "pooled": ("残高全体の期限が過ぎました", "the last day of the whole balance is over"),
     "asked": ("注文で指定：{n}ポイント", "the order asked to use {n}"),
@@ -200,6 +215,21 @@ LINES: Final[Mapping[str, Pair]] = {
         "the past was worked out anew, by version {fold} of the calculation and the terms of now",
     ),
     "late_itself": ("この出来事は遅れて届きました", "this came late itself"),
+}
+
+MEASURES: Final[Mapping[str, Pair]] = {
+    "amount": ("対象金額の合計", "amount"),
+    "orders": ("ご注文の数", "orders"),
+    "pieces": ("点数", "pieces"),
+    "points": ("獲得ポイントの合計", "points earned"),
+    "days": ("ご注文の日数", "different days"),
+    "stores": ("店舗の数", "different stores"),
+    "skus": ("商品の種類", "different products"),
+}
+
+PERIODS: Final[Mapping[str, Pair]] = {
+    "order": ("このご注文", "this order"),
+    "0001-01-01": ("全期間", "all time"),
 }
 
 ROUNDING: Final[Mapping[str, Pair]] = {
