@@ -19,6 +19,8 @@ SELECT create_distributed_table('step', 'account_id', colocate_with => 'account'
 SELECT create_distributed_table('outbox', 'account_id', colocate_with => 'account');
 SELECT create_distributed_table('chain_begun', 'account_id', colocate_with => 'account');
 SELECT create_distributed_table('erasure', 'account_id', colocate_with => 'account');
+SELECT create_distributed_table('held_command', 'account_id', colocate_with => 'account');
+SELECT create_distributed_table('command_verdict', 'account_id', colocate_with => 'account');
 
 SELECT create_distributed_table('order_route', 'order_id', colocate_with => 'none');
 SELECT create_distributed_table('parked', 'order_id', colocate_with => 'order_route');

@@ -2,6 +2,7 @@
 --   loyalty_owner   owns the tables; for migrations. Nobody logs in with it day to day.
 --   loyalty_worker  what `loyalty run` needs: adds to the ledger, and cannot change or remove what stands there.
 --   loyalty_terms   registers and approves terms, a login for each person who answers for them; the worker only reads terms.
+--   loyalty_approver  lets commands go that were held above a ceiling, or refuses them: a login for each person.
 --   loyalty_sealer  adds seals; reads who has an account and how far its chain goes, and nothing of what people did.
 --   loyalty_reader  reads all of it: statements, verify, reports.
 -- They cannot log in themselves: CREATE ROLE points_prod LOGIN PASSWORD '...' IN ROLE loyalty_worker;
@@ -10,7 +11,9 @@ DECLARE
     wanted text;
     found record;
 BEGIN
-    FOREACH wanted IN ARRAY ARRAY['loyalty_owner', 'loyalty_worker', 'loyalty_terms', 'loyalty_sealer', 'loyalty_reader'] LOOP
+    FOREACH wanted IN ARRAY ARRAY[
+        'loyalty_owner', 'loyalty_worker', 'loyalty_terms', 'loyalty_approver', 'loyalty_sealer', 'loyalty_reader'
+    ] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
             BEGIN
                 EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
@@ -43,8 +46,9 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, loyalty_worker, loyalty_terms, loyalty_sealer, loyalty_reader;
-GRANT USAGE ON SCHEMA public TO loyalty_worker, loyalty_terms, loyalty_sealer, loyalty_reader;
+REVOKE ALL ON ALL TABLES IN SCHEMA public
+FROM PUBLIC, loyalty_worker, loyalty_terms, loyalty_approver, loyalty_sealer, loyalty_reader;
+GRANT USAGE ON SCHEMA public TO loyalty_worker, loyalty_terms, loyalty_approver, loyalty_sealer, loyalty_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO loyalty_worker, loyalty_terms, loyalty_reader;
 
 -- Added to, never changed.
@@ -53,6 +57,8 @@ GRANT INSERT ON fact, decision, entry, dead_letter TO loyalty_worker;
 GRANT INSERT (account_id, number, length, head, length_before, head_before, accepted, salt, reason) ON chain_begun TO loyalty_worker;
 GRANT INSERT (body, file_digest, reason) ON program_terms TO loyalty_terms;
 GRANT INSERT (program, hash, applied_at, applied_by) ON terms_approval TO loyalty_terms;
+GRANT SELECT ON held_command, command_verdict TO loyalty_approver;
+GRANT INSERT (account_id, source, id, operator, verdict, given_by, reason) ON command_verdict TO loyalty_approver;
 GRANT SELECT (account_id, program, chain_length, chain_head) ON account TO loyalty_sealer;
 GRANT SELECT ON seal, ledger_state TO loyalty_sealer;
 GRANT INSERT (program, number, sealed_at, epoch, accounts, facts, root, previous, digest) ON seal TO loyalty_sealer;
@@ -60,13 +66,18 @@ GRANT INSERT (program, number, sealed_at, epoch, accounts, facts, root, previous
 GRANT INSERT, UPDATE ON account, order_route, position, reading, erasure TO loyalty_worker;
 GRANT INSERT, UPDATE ON announced TO loyalty_worker;
 GRANT UPDATE ON watermark, certainty, ledger_state TO loyalty_worker;
+GRANT INSERT, UPDATE ON points_given TO loyalty_worker;
+-- When it was made a fact, and nothing else of what a person said.
+GRANT UPDATE (applied_at) ON command_verdict TO loyalty_worker;
 -- Come and go.
 GRANT INSERT, UPDATE, DELETE ON lot, item, step, lease TO loyalty_worker;
-GRANT INSERT, DELETE ON parked, outbox, dead_letter_queue, snapshot TO loyalty_worker;
+GRANT INSERT, DELETE ON parked, outbox, dead_letter_queue, snapshot, held_command TO loyalty_worker;
+GRANT DELETE ON points_given TO loyalty_worker;
 
 -- The only way to take facts away: of an account that was asked to be erased, and of nobody else; and of them only what names a
 -- person, which the function sees to itself.
-REVOKE ALL ON FUNCTION erase_account(uuid, uuid, text[], text[], bytea[], bytea[]) FROM PUBLIC, loyalty_terms, loyalty_reader;
+REVOKE ALL ON FUNCTION erase_account(uuid, uuid, text[], text[], bytea[], bytea[])
+FROM PUBLIC, loyalty_terms, loyalty_approver, loyalty_reader;
 GRANT EXECUTE ON FUNCTION erase_account(uuid, uuid, text[], text[], bytea[], bytea[]) TO loyalty_worker;
 
 -- On a cluster a transaction may change a shard under one user only, so there the worker erases under its own name. It needs the

@@ -17,6 +17,7 @@ from worker.decide.state import Decision
 from worker.persist import accounts as account_rows
 from worker.persist import dead_letters, dossiers, invariants, kafka, orders, snapshots
 from worker.persist.batch import PostgresBatch
+from worker.persist.commands import CommandStore
 from worker.persist.errors import (
     ConstraintError,
     OutcomeUnknownError,
@@ -74,7 +75,7 @@ class StoreOptions:
     read_only: bool = False
 
 
-class PostgresStore(snapshots.SnapshotStore):
+class PostgresStore(snapshots.SnapshotStore, CommandStore):
     """`api.Store` on Postgres. Made by `open`, ended by `close`."""
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record], options: StoreOptions) -> None:

@@ -11,6 +11,7 @@ from worker.consume.subscription import SubscriptionOptions
 from worker.decode import Admission, Limits
 from worker.due import DueOptions
 from worker.persist.postgres import StoreOptions
+from worker.processing.ceilings import Ceilings
 from worker.processing.pipeline import PipelineOptions
 from worker.publish.relay import RelayOptions
 from worker.runtime.sampling import SamplerOptions
@@ -36,7 +37,7 @@ def of_store(settings: Settings) -> StoreOptions:
 
 
 def of_pipeline(settings: Settings) -> PipelineOptions:
-    """Bounds of records, the key of account ids, and how far the clock stays behind the watermark."""
+    """Bounds of records, ceilings over commands, the key of account ids, and how far the clock stays behind the watermark."""
     limits = settings.limits
     return PipelineOptions(
         account_key=settings.account_key.get_secret_value().encode(),
@@ -52,6 +53,12 @@ def of_pipeline(settings: Settings) -> PipelineOptions:
             types={settings.kafka.topic(topic): frozenset(types) for topic, types in TOPICS_IN.items()},
             sources=settings.kafka.sources_by_topic(),
             points_max=limits.points_max,
+        ),
+        ceilings=Ceilings(
+            command=settings.ceilings.command_points,
+            member=settings.ceilings.member_points_per_day,
+            operator=settings.ceilings.operator_points_per_day,
+            program=settings.ceilings.program_points_per_day,
         ),
         grace_seconds=settings.watermark.grace_seconds,
         topic=settings.kafka.topic,

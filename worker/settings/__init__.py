@@ -7,6 +7,7 @@ Every number has bounds, and its unit in its name. Names that nobody knows are m
 
 from worker.settings.groups import (
     BatchSettings,
+    CeilingsSettings,
     ClockSettings,
     DueSettings,
     KafkaSettings,
@@ -24,6 +25,7 @@ from worker.settings.loading import TLS_TO_DO, Settings, SettingsError, load
 __all__ = [
     "TLS_TO_DO",
     "BatchSettings",
+    "CeilingsSettings",
     "ClockSettings",
     "DueSettings",
     "KafkaSettings",

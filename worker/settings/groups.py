@@ -278,6 +278,22 @@ class LimitsSettings(Group):
     skew_seconds_max: int = _number(300, 0, 86_400, "how far ahead of now an event's time may be, seconds")
 
 
+def _ceiling(what: str) -> Any:
+    meaning = f"points that {what} before another person has to approve more; unset: any number, 0 to 1,000,000,000,000"
+    return Field(None, ge=0, le=10**12, description=meaning)
+
+
+class CeilingsSettings(Group):
+    """What commands may give without a second person; what is above is held."""
+
+    command_points: int | None = _ceiling("one command may give")
+    member_points_per_day: int | None = _ceiling("commands may give one member on a day (UTC)")
+    operator_points_per_day: int | None = _ceiling(
+        "commands that name one operator (or come from one source and name none) may give on a day (UTC) in one program"
+    )
+    program_points_per_day: int | None = _ceiling("all commands together may give on a day (UTC) in one program")
+
+
 class RelaySettings(Group):
     """Publishing."""
 

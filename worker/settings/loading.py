@@ -24,6 +24,7 @@ from pydantic_settings import (
 from contracts.strict_yaml import StrictLoader
 from worker.settings.groups import (
     BatchSettings,
+    CeilingsSettings,
     ClockSettings,
     DueSettings,
     ErasureSettings,
@@ -82,6 +83,7 @@ class Settings(BaseSettings):
     step: StepSettings = StepSettings()
     watermark: WatermarkSettings = WatermarkSettings()
     limits: LimitsSettings = LimitsSettings()
+    ceilings: CeilingsSettings = CeilingsSettings()
     clock: ClockSettings = ClockSettings()
     relay: RelaySettings = RelaySettings()
     due: DueSettings = DueSettings()
