@@ -62,6 +62,7 @@ async def examine() -> list[Check]:
         checks.append(Check("tls", "warn", f"plain text to {', '.join(hosts)}", TLS_TO_DO))
     else:
         checks.append(Check("tls", "ok", "no plain text leaves this machine"))
+    checks.append(_ceilings(settings))
     for found in await asyncio.gather(_kafka(settings.kafka), _postgres(settings), gaps(settings)):
         checks += found
     return checks
@@ -173,6 +174,7 @@ async def _ledger(connection: Connection, settings: Settings) -> list[Check]:
     checks.append(await _key(connection, settings))
     checks.append(await _terms(connection))
     checks.append(await _fenced(connection))
+    checks.append(await _held(connection))
     return checks
 
 
@@ -223,6 +225,31 @@ async def _fenced(connection: Connection) -> Check:
         fenced = counted(count, "is fenced: it keeps its events", "are fenced: they keep their events")
         return Check("accounts", "warn", f"{fenced}, and nothing is posted", to_do)
     return Check("accounts", "ok", "none is fenced")
+
+
+def _ceilings(settings: Settings) -> Check:
+    """What bounds whoever may send commands. On a broker of this machine nobody else sends any."""
+    ceilings = settings.ceilings
+    lacking = [name for name in ("command_points", "program_points_per_day") if getattr(ceilings, name) is None]
+    if not lacking:
+        return Check("ceilings", "ok", f"one command {ceilings.command_points:,}, a day {ceilings.program_points_per_day:,}")
+    if settings.kafka.far_host() is None:
+        return Check("ceilings", "ok", "none: commands are bounded by what one event may give alone")
+    names = " and ".join(f"LOYALTY_CEILINGS_{name.upper()}" for name in lacking)
+    found = f"{names} not set: whoever may send commands gives any number of points, without a second person"
+    return Check("ceilings", "warn", found, f"set {names} (worker/processing/README.md)")
+
+
+async def _held(connection: Connection) -> Check:
+    count = await connection.fetchval("""
+        SELECT count(*) FROM held_command h
+        WHERE NOT EXISTS (
+            SELECT FROM command_verdict v WHERE v.account_id = h.account_id AND v.source = h.source AND v.id = h.id
+        )""")
+    if count:
+        held = counted(count, "is above a ceiling and waits", "are above a ceiling and wait")
+        return Check("commands", "warn", f"{held} for another person", "`loyalty command list`, then approve or reject")
+    return Check("commands", "ok", "none is held")
 
 
 def _words(error: BaseException) -> str:

@@ -31,6 +31,9 @@ EXAMPLES: Final = {
     "program approve": "loyalty program approve lenovo-pro 3f2a90c1",
     "program story": "loyalty program story lenovo-pro > lenovo-pro.md",
     "program schema": "loyalty program schema > terms.schema.json",
+    "command list": "loyalty command list --program lenovo-pro -o json",
+    "command approve": "loyalty command approve 3f2a90c1 --operator ben --reason 'goodwill, ticket 4711' --apply",
+    "command reject": "loyalty command reject 3f2a90c1 --operator ben --reason 'nobody asked for it' --apply",
     "topics create": "loyalty topics create --partitions 48 --replicas 3",
 }
 

@@ -64,6 +64,9 @@ def _of_postgres(error: Exception) -> Failure | None:
     from db.migrate import MigrationError
     from worker.persist import (
         AccountCollisionError,
+        ApproverRightError,
+        DecidedBeforeError,
+        OwnCommandError,
         SameLoginError,
         StoreError,
         TermsRightError,
@@ -81,6 +84,8 @@ def _of_postgres(error: Exception) -> Failure | None:
                 Exit.AWAY, f"Postgres is away: {_one_line(error)} (see LOYALTY_POSTGRES_DSN; `loyalty doctor` looks closer)"
             )
         case TermsRightError() | SameLoginError() | TermsChanged() | NoProposal():
+            return Failure(Exit.USAGE, str(error))
+        case ApproverRightError() | OwnCommandError() | DecidedBeforeError():
             return Failure(Exit.USAGE, str(error))
         case StoreError():
             return Failure(Exit.AWAY, f"Postgres: {_one_line(error)}")

@@ -3,8 +3,8 @@
 Folding facts anew shows that balances follow from facts; a fact that somebody wrote into the database is as good for that as any.
 Here facts are compared with what senders sent, as far as Kafka still has it, up to where the ledger has read:
 
-- a record that keeps the contract is a fact, an event that waits for its order, or a dead letter; or it is about a guest, a store
-  outside every program, or a person who was forgotten;
+- a record that keeps the contract is a fact, an event that waits for its order, a command that is held or was refused, or a dead
+  letter; or it is about a guest, a store outside every program, or a person who was forgotten;
 - a fact that names a record is what that record says;
 - a fact names a record, but for opened balances, which come from the command line, and facts of people who were forgotten.
 
@@ -26,7 +26,7 @@ from contracts.events import Event, OrderPlaced, Origin
 from worker.consume.batch import PartitionKey
 from worker.consume.ends import Bounds
 from worker.decode import Admission, Broken, Limits, Record, decode
-from worker.persist import kafka, orders, origins
+from worker.persist import commands, kafka, orders, origins
 from worker.persist.identity import account_id
 from worker.persist.link import Link
 from worker.persist.origins import FIRST, FactName, FactOrigin
@@ -79,7 +79,7 @@ class AgainstKafka:
             elif isinstance(each, Event) and not self._is_kept(each, accounts[place], facts):
                 open_.append((place, each))
         return [
-            Violation(ARRIVED, None, f"{_named(place)}: {_told(event)} is no fact, waits for no order and is no dead letter")
+            Violation(ARRIVED, None, f"{_named(place)}: {_told(event)} is no fact, waits for nothing and is no dead letter")
             for place, event in await self._lost(link, open_, routes, accounts)
         ]
 
@@ -109,11 +109,15 @@ class AgainstKafka:
         followers = [event for _, event in left if event is not None and event.follows]
         parked = await origins.parked_of(link, [(event.order_id or "", event.source, event.id) for event in followers])
         named = {account for place, _ in left for account in accounts.get(place, ())}
+        held = await commands.waiting_among(
+            link, {(account, event.source, event.id) for place, event in left if event for account in accounts[place]}
+        )
         erased = {row["account_id"] for row in await link.fetch("erased", sorted(named))} if named else set()
         found = []
         for place, event in left:
             if event is not None:
                 waits = (event.order_id or "", event.source, event.id) in parked
+                waits = waits or any((account, event.source, event.id) in held for account in accounts[place])
                 if waits or _of_nobody(event, routes) or not erased.isdisjoint(accounts[place]):
                     continue
             found.append((place, event))
