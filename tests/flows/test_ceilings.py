@@ -1,4 +1,4 @@
-"""A thief among those who may send commands: a running worker holds what is too much, another person decides, a worker does it."""
+"""A thief among those who may send commands: a worker holds what is too much, another person decides, a worker does it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def test_a_held_command_is_applied_once_though_workers_are_killed_and_it_c
         worker.kill()
     system.workers.clear()
     said = ("--operator", "Ben B.", "--reason", "asked the desk", "--apply")
-    await system.command("command", "approve", *names, *said, **ben)
+    await system.command("command", "approve", *names, *said, code=0, **ben)
     system.send(thief)
     system.start_worker("w3")
     system.start_worker("w4")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -53,6 +54,18 @@ def approve(names: NAMES, operator: WHO, reason: WHY, apply: APPLY = False, outp
 def reject(names: NAMES, operator: WHO, reason: WHY, apply: APPLY = False, output: Output = Format.TABLE) -> None:
     """Refuse held commands, for ever: the same command sent again stays refused. Needs a login in loyalty_approver."""
     _decide("rejected", names, operator, reason, output, apply=apply)
+
+
+@app.command(epilog=example("command sign"))
+def sign(
+    events: Annotated[Path, typer.Argument(help="Structured CloudEvents, one a line.")],
+    key: Annotated[Path, typer.Option(help="A private key of Ed25519 as `openssl genpkey -algorithm ed25519` writes it.")],
+) -> None:
+    """Print events with their signatures, as a sender signs them. Needs no server."""
+    from worker.cli.signing import signed
+
+    for line in signed(events, key):
+        print(line)  # noqa: T201 - the answer
 
 
 def _decide(verdict: str, names: list[str], operator: str, reason: str, output: Format, *, apply: bool) -> None:

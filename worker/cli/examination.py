@@ -63,6 +63,8 @@ async def examine() -> list[Check]:
     else:
         checks.append(Check("tls", "ok", "no plain text leaves this machine"))
     checks.append(_ceilings(settings))
+    needed = ", ".join(f"{topic} ({len(types)})" for topic, types in settings.signatures.types_by_topic().items())
+    checks.append(Check("signatures", "ok", f"needed on {needed}" if needed else "none is needed"))
     for found in await asyncio.gather(_kafka(settings.kafka), _postgres(settings), gaps(settings)):
         checks += found
     return checks

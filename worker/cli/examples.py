@@ -34,6 +34,7 @@ EXAMPLES: Final = {
     "command list": "loyalty command list --program lenovo-pro -o json",
     "command approve": "loyalty command approve 3f2a90c1 --operator ben --reason 'goodwill, ticket 4711' --apply",
     "command reject": "loyalty command reject 3f2a90c1 --operator ben --reason 'nobody asked for it' --apply",
+    "command sign": "loyalty command sign commands.ndjson --key back-office.pem > signed.ndjson",
     "topics create": "loyalty topics create --partitions 48 --replicas 3",
 }
 

@@ -115,6 +115,8 @@ def _of_postgres(error: Exception) -> Failure | None:
 def _of_parts(error: Exception) -> Failure | None:
     from aiokafka.errors import KafkaError
 
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == "cryptography":
+        return Failure(Exit.USAGE, "cryptography is not installed: pip install 'loyalty-points[signatures]'")
     if isinstance(error, ModuleNotFoundError) and error.name in DEMO_MODULES:
         return Failure(Exit.USAGE, f"{error.name} is not installed: pip install 'loyalty-points[demo]'")
     local = sys.modules.get("worker.local.process")  # not installed where nothing is started

@@ -8,7 +8,7 @@ from typing import Any, Final
 from contracts.events import TOPICS_IN
 from worker.consume.intake import IntakeOptions
 from worker.consume.subscription import SubscriptionOptions
-from worker.decode import Admission, Limits
+from worker.decode import Admission, Limits, Signatures
 from worker.due import DueOptions
 from worker.persist.postgres import StoreOptions
 from worker.processing.ceilings import Ceilings
@@ -53,6 +53,7 @@ def of_pipeline(settings: Settings) -> PipelineOptions:
             types={settings.kafka.topic(topic): frozenset(types) for topic, types in TOPICS_IN.items()},
             sources=settings.kafka.sources_by_topic(),
             points_max=limits.points_max,
+            signatures=_signatures(settings),
         ),
         ceilings=Ceilings(
             command=settings.ceilings.command_points,
@@ -63,6 +64,14 @@ def of_pipeline(settings: Settings) -> PipelineOptions:
         grace_seconds=settings.watermark.grace_seconds,
         topic=settings.kafka.topic,
     )
+
+
+def _signatures(settings: Settings) -> Signatures | None:
+    needed = settings.signatures.types_by_topic()
+    if not needed:
+        return None
+    by_topic = {settings.kafka.topic(topic): types for topic, types in needed.items()}
+    return Signatures(by_topic, settings.signatures.public_keys())
 
 
 def of_intake(settings: Settings) -> IntakeOptions:

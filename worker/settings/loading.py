@@ -35,6 +35,7 @@ from worker.settings.groups import (
     PostgresSettings,
     ProbeSettings,
     RelaySettings,
+    SignaturesSettings,
     StepSettings,
     VerifySettings,
     WatermarkSettings,
@@ -84,6 +85,7 @@ class Settings(BaseSettings):
     watermark: WatermarkSettings = WatermarkSettings()
     limits: LimitsSettings = LimitsSettings()
     ceilings: CeilingsSettings = CeilingsSettings()
+    signatures: SignaturesSettings = SignaturesSettings()
     clock: ClockSettings = ClockSettings()
     relay: RelaySettings = RelaySettings()
     due: DueSettings = DueSettings()

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from secrets import token_bytes
@@ -25,7 +26,7 @@ from uuid import UUID
 from contracts.events import Event, OrderPlaced, Origin
 from worker.consume.batch import PartitionKey
 from worker.consume.ends import Bounds
-from worker.decode import Admission, Broken, Limits, Record, decode
+from worker.decode import Admission, Broken, Limits, Record, Skipped, decode
 from worker.persist import commands, kafka, orders, origins
 from worker.persist.identity import account_id
 from worker.persist.link import Link
@@ -37,6 +38,7 @@ from worker.upkeep.verify import ARRIVED, AS_SENT, FROM_RECORD
 FACTS_AT_ONCE: Final = 5_000
 """Facts that one statement reads when all of them are gone through."""
 _OPENED: Final = "balance.opened"
+_UNSIGNED: Final = ("unsigned", "bad_signature")
 
 
 class AgainstKafka:
@@ -66,6 +68,7 @@ class AgainstKafka:
         self.records += len(records)
         now = datetime.now(UTC)
         decoded = [(record, decode(record, now, self._limits, self._admission)) for record in records]
+        decoded = await self._unsigned(link, decoded, now)
         events = [each for _, each in decoded if isinstance(each, Event)]
         routes = await orders.routes(link, {event.order_id for event in events if event.order_id is not None})
         accounts = {_place_of(event): self._accounts(event, routes) for event in events}
@@ -73,7 +76,7 @@ class AgainstKafka:
         facts = await origins.kept_facts(link, wanted)
         open_: list[tuple[Origin, Event | None]] = []
         for record, each in decoded:
-            place = Origin(record.topic, record.partition, record.offset)
+            place = _origin(record)
             if isinstance(each, Broken):
                 open_.append((place, None))
             elif isinstance(each, Event) and not self._is_kept(each, accounts[place], facts):
@@ -81,6 +84,20 @@ class AgainstKafka:
         return [
             Violation(ARRIVED, None, f"{_named(place)}: {_told(event)} is no fact, waits for nothing and is no dead letter")
             for place, event in await self._lost(link, open_, routes, accounts)
+        ]
+
+    async def _unsigned(
+        self, link: Link, decoded: list[tuple[Record, Event | Skipped | Broken]], now: datetime
+    ) -> list[tuple[Record, Event | Skipped | Broken]]:
+        """The same, but for records that lack a signature and were taken all the same: nobody asked for one then."""
+        lacking = [_origin(record) for record, each in decoded if isinstance(each, Broken) and each.reason in _UNSIGNED]
+        if not lacking:
+            return decoded
+        letters = await origins.letters_at(link, lacking)
+        taken = set(lacking) - letters
+        before = replace(self._admission, signatures=None)
+        return [
+            (record, decode(record, now, self._limits, before) if _origin(record) in taken else each) for record, each in decoded
         ]
 
     def _is_kept(self, event: Event, accounts: Iterable[UUID], facts: Mapping[FactName, origins.KeptFact]) -> bool:
@@ -176,6 +193,10 @@ def _of_nobody(event: Event, routes: Mapping[str, Route]) -> bool:
     if isinstance(event.data, OrderPlaced):
         return event.member_id is None or (route is not None and OUTSIDE in route.accounts)
     return route is not None and (route.of_nobody or route.accounts.get(event.program or "", route) is None)
+
+
+def _origin(record: Record) -> Origin:
+    return Origin(record.topic, record.partition, record.offset)
 
 
 def _place_of(event: Event) -> Origin:
