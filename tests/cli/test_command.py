@@ -6,16 +6,20 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from contracts.events import Event
 from tests.cli.conftest import EVENING, KEY, Answer, Run, Shop
 from tests.cli.test_doctor import results
 from tests.parts.terms import dsn_of
 from tests.parts.topics import topic_of
 from worker.consume.batch import Batch
-from worker.decode import Record
+from worker.decode import Admission, Limits, Record, Signatures, decode
 from worker.persist import PostgresStore, StoreOptions
 from worker.processing.ceilings import Ceilings
 from worker.processing.pipeline import Pipeline, PipelineOptions
@@ -150,3 +154,23 @@ def test_doctor_warns_of_ceilings_that_are_not_set_where_others_may_send(run: Ru
     ceilings = {"LOYALTY_CEILINGS_COMMAND_POINTS": "5000", "LOYALTY_CEILINGS_PROGRAM_POINTS_PER_DAY": "100000"}
     assert results(run("doctor", "-o", "json", environment={**far, **ceilings}))["ceilings"] == ("ok", "")
     assert results(run("doctor", "-o", "json", environment=shop.environment))["ceilings"][0] == "ok"
+
+
+def test_what_is_signed_here_is_taken_where_signatures_are_needed(run: Run, tmp_path: Path) -> None:
+    private = Ed25519PrivateKey.generate()
+    key, events = tmp_path / "key.pem", tmp_path / "events.ndjson"
+    key.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    events.write_bytes(gift(500, "a") + b"\n\n" + gift(7, "b"))
+    answer = run("command", "sign", events, "--key", key)
+    assert answer.code == 0
+    keys = [("/support/*", private.public_key().public_bytes_raw())]
+    needed = Admission(signatures=Signatures({"loyalty.command": frozenset({"points.adjusted"})}, keys))
+    lines = answer.out.encode().splitlines()
+    taken = [decode(Record("loyalty.command", 0, 0, 0, None, line, ()), EVENING, Limits(), needed) for line in lines]
+    assert [each.id for each in taken if isinstance(each, Event)] == ["a", "b"]
+
+    events.write_bytes(gift(500, "a") + b"\n{}")
+    broken = run("command", "sign", events, "--key", key)
+    assert (broken.code, broken.mistakes[0].startswith(f"{events}, line 2: not_cloudevents")) == (2, True)
+    wrong = run("command", "sign", events, "--key", events)
+    assert (wrong.code, wrong.mistakes) == (2, [f"{events}: should be a private key of Ed25519 in PEM, not encrypted"])

@@ -5,9 +5,9 @@ Later ones lose: `LOYALTY_<GROUP>_<NAME>`; `LOYALTY_<GROUP>_<NAME>_FILE`, a file
 Every number has bounds, and its unit in its name. Names that nobody knows are mistakes too.
 """
 
+from worker.settings.giving import CeilingsSettings, SignaturesSettings
 from worker.settings.groups import (
     BatchSettings,
-    CeilingsSettings,
     ClockSettings,
     DueSettings,
     KafkaSettings,
@@ -16,7 +16,6 @@ from worker.settings.groups import (
     PostgresSettings,
     ProbeSettings,
     RelaySettings,
-    SignaturesSettings,
     StepSettings,
     WatermarkSettings,
     check_dsn,

@@ -22,9 +22,9 @@ from pydantic_settings import (
 )
 
 from contracts.strict_yaml import StrictLoader
+from worker.settings.giving import CeilingsSettings, SignaturesSettings
 from worker.settings.groups import (
     BatchSettings,
-    CeilingsSettings,
     ClockSettings,
     DueSettings,
     ErasureSettings,
@@ -35,7 +35,6 @@ from worker.settings.groups import (
     PostgresSettings,
     ProbeSettings,
     RelaySettings,
-    SignaturesSettings,
     StepSettings,
     VerifySettings,
     WatermarkSettings,
