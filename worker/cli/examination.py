@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from db.migrate import Connection
 
 UNKNOWN_TOPIC: Final = 3
+OVERDUE: Final = timedelta(hours=1)
+"""So long after its time an erasure is late: messages of the account have to be published first."""
 RIGHTS: Final = (
     ("fact", "INSERT"),
     ("entry", "INSERT"),
@@ -177,6 +179,7 @@ async def _ledger(connection: Connection, settings: Settings) -> list[Check]:
     checks.append(await _terms(connection))
     checks.append(await _fenced(connection))
     checks.append(await _held(connection))
+    checks.append(await _erasures(connection, settings))
     return checks
 
 
@@ -245,13 +248,26 @@ def _ceilings(settings: Settings) -> Check:
 async def _held(connection: Connection) -> Check:
     count = await connection.fetchval("""
         SELECT count(*) FROM held_command h
-        WHERE NOT EXISTS (
-            SELECT FROM command_verdict v WHERE v.account_id = h.account_id AND v.source = h.source AND v.id = h.id
-        )""")
+        LEFT JOIN command_verdict v ON v.account_id = h.account_id AND v.source = h.source AND v.id = h.id
+        WHERE v.account_id IS NULL""")
     if count:
         held = counted(count, "is above a ceiling and waits", "are above a ceiling and wait")
         return Check("commands", "warn", f"{held} for another person", "`loyalty command list`, then approve or reject")
     return Check("commands", "ok", "none is held")
+
+
+async def _erasures(connection: Connection, settings: Settings) -> Check:
+    late = timedelta(seconds=settings.erasure.wait_seconds) + OVERDUE
+    count = await connection.fetchval(
+        "SELECT count(*) FROM erasure WHERE (done_until IS NULL OR done_until < asked_until) "
+        "AND asked_until <= $1",
+        await connection.fetchval("SELECT value - $1::interval FROM watermark", late),
+    )
+    if count:
+        overdue = counted(count, "person has", "people have")
+        to_do = "a worker that may erase, or `loyalty ledger erase` with a login in loyalty_eraser (db/README.md, roles)"
+        return Check("erasures", "warn", f"{overdue} waited to be forgotten for longer than is set", to_do)
+    return Check("erasures", "ok", "nobody waits for longer than is set")
 
 
 def _words(error: BaseException) -> str:

@@ -19,6 +19,7 @@ EXAMPLES: Final = {
     ),
     "ledger rebuild": "loyalty ledger rebuild --program lenovo-pro --preview -o ndjson",
     "ledger refold": "loyalty ledger refold --workers 4 -o ndjson > would-move.ndjson",
+    "ledger erase": "LOYALTY_POSTGRES_DSN=postgresql://points_eraser@db/loyalty loyalty ledger erase",
     "ledger seal": "loyalty ledger seal --export 2026-12-01.ndjson",
     "program new": "loyalty program new my-shop",
     "program validate": "loyalty program validate contracts/programs/lenovo-pro.yaml",

@@ -242,6 +242,11 @@ class PostgresStore(snapshots.SnapshotStore, CommandStore):
         async with self._link() as link:
             return [row["account_id"] for row in await link.fetch("erasures_due", until, limit)]
 
+    async def may_erase(self) -> bool:
+        """Whether this login may forget anybody."""
+        async with self._link() as link:
+            return bool(await link.value("may_erase"))
+
     # The outbox
 
     async def lease(self, name: str, holder: str, seconds: float) -> bool:

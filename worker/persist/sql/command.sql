@@ -44,11 +44,10 @@ ORDER BY h.held_at, h.account_id, h.source, h.id;
 -- name: held_waiting
 SELECT count(*) AS waiting
 FROM (
-    SELECT
+    SELECT h.id
     FROM held_command h
-    WHERE NOT EXISTS (
-        SELECT FROM command_verdict v WHERE v.account_id = h.account_id AND v.source = h.source AND v.id = h.id
-    )
+    LEFT JOIN command_verdict v ON v.account_id = h.account_id AND v.source = h.source AND v.id = h.id
+    WHERE v.account_id IS NULL
     LIMIT $1
 ) AS w;
 
