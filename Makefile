@@ -93,12 +93,12 @@ migrations-lint: $(STAMP)  ## squawk: what would hurt a running database (the wa
 		sed '/^-- migrate:down/,$$d' "$$file" | $(BIN)/squawk --config .squawk.toml --stdin-filepath "$$file"; done
 
 lock: $(STAMP)  ## bring the locks up to date with pyproject.toml; LOCK_ARGS=--upgrade takes newer versions
-	$(BIN)/uv pip compile pyproject.toml $(LOCK_OPTIONS) $(LOCK_ARGS) -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra signatures $(LOCK_OPTIONS) $(LOCK_ARGS) -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --extra dev $(LOCK_OPTIONS) $(LOCK_ARGS) -o requirements-dev.lock
 
 lock-check: $(STAMP)  ## the locks say what pyproject.toml says
 	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; cp requirements.lock requirements-dev.lock "$$fresh"; \
-	$(BIN)/uv pip compile pyproject.toml $(LOCK_OPTIONS) -o "$$fresh/requirements.lock" >/dev/null; \
+	$(BIN)/uv pip compile pyproject.toml --extra signatures $(LOCK_OPTIONS) -o "$$fresh/requirements.lock" >/dev/null; \
 	$(BIN)/uv pip compile pyproject.toml --extra dev $(LOCK_OPTIONS) -o "$$fresh/requirements-dev.lock" >/dev/null; \
 	for lock in requirements.lock requirements-dev.lock; do \
 		diff -u $$lock "$$fresh/$$lock" || { echo "$$lock is not current: run 'make lock' and commit it" >&2; exit 1; }; done; \

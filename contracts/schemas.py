@@ -30,6 +30,10 @@ _ATTRIBUTES: Final[Mapping[str, Mapping[str, Any]]] = {
     "subject": {**_ATTRIBUTE, "description": "Order id or member id; informative."},
     "program": {**_ATTRIBUTE, "description": "Program code; may be left out if the order's store belongs to one program only."},
     "recordedtime": {**_TIME, "description": "When the event was delivered; only simulations read it."},
+    "signature": {
+        "type": "string",
+        "description": "Ed25519 of the sender, in base64, where the operators of the ledger ask for one.",
+    },
     "traceparent": {"type": "string", "description": "W3C trace context, carried through; a malformed one is dropped."},
 }
 _REQUIRED: Final = ("specversion", "id", "source", "type", "time")

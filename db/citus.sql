@@ -1,6 +1,6 @@
 -- Spreads an empty, migrated ledger over the nodes of a Citus cluster. Run once on the coordinator, by its superuser, in a
--- database where `CREATE EXTENSION citus` was done and the nodes were added. Then `loyalty migrate` once more: the worker is granted
--- what an erasure needs on a cluster (`roles.sql`).
+-- database where `CREATE EXTENSION citus` was done and the nodes were added. Then `loyalty migrate` once more: `loyalty_eraser` is
+-- granted what an erasure needs on a cluster (`roles.sql`), and workers lose it.
 --
 -- Everything of an account lies on one node; orders are spread by their own id. Small tables that all batches share stay on the
 -- coordinator, where their rows can be locked.
@@ -19,6 +19,8 @@ SELECT create_distributed_table('step', 'account_id', colocate_with => 'account'
 SELECT create_distributed_table('outbox', 'account_id', colocate_with => 'account');
 SELECT create_distributed_table('chain_begun', 'account_id', colocate_with => 'account');
 SELECT create_distributed_table('erasure', 'account_id', colocate_with => 'account');
+SELECT create_distributed_table('held_command', 'account_id', colocate_with => 'account');
+SELECT create_distributed_table('command_verdict', 'account_id', colocate_with => 'account');
 
 SELECT create_distributed_table('order_route', 'order_id', colocate_with => 'none');
 SELECT create_distributed_table('parked', 'order_id', colocate_with => 'order_route');

@@ -45,6 +45,12 @@ dead_letters_waiting = Gauge(
 dead_letters_waiting_seconds = Gauge(
     "loyalty_dead_letters_waiting_seconds", "How long the oldest of them has waited.", ["reason"], registry=REGISTRY
 )
+commands_held = Counter(
+    "loyalty_commands_held", "Commands held until another person approves them.", ["ceiling"], registry=REGISTRY
+)
+commands_held_now = Gauge(
+    "loyalty_commands_held_now", "Held commands that nobody has decided about, up to 500.", registry=REGISTRY
+)
 commit_retries = Counter("loyalty_commit_retries", "Commits tried again.", ["why"], registry=REGISTRY)
 event_delay_seconds = Histogram(
     "loyalty_event_delay_seconds", "From the record's time to its commit.", buckets=(*_SECONDS, 60, 300, 3_600), registry=REGISTRY

@@ -297,6 +297,7 @@ def test_reasons_are_a_closed_set() -> None:
     assert set(get_args(Reason)) - tried == {
         *("not_json_content", "decoder_failed"),
         *("wrong_topic", "wrong_source", "above_ceiling"),  # tried where there are topics: tests/pipeline/test_topics.py
+        *("unsigned", "bad_signature"),  # tests/contracts/test_signatures.py
     }
 
 

@@ -19,6 +19,7 @@ from worker.decide.orders import content_of
 from worker.local.sql import execute
 from worker.persist import PostgresStore
 from worker.persist.transfer import Transfer
+from worker.processing.ceilings import Ceilings
 from worker.processing.pipeline import Pipeline, PipelineOptions
 from worker.reading import statements
 from worker.upkeep.rebuild_into import rebuild_into
@@ -50,6 +51,31 @@ async def test_no_column_of_any_table_holds_anything_of_the_person(ledger: Ledge
     logged = "".join(capsys.readouterr())
     assert "members_erased" in logged
     assert not [secret for secret in (*SECRETS, str(ledger.person())) if secret in logged]
+
+
+async def test_nothing_is_left_of_held_commands_and_of_what_was_said_of_them(ledger: Ledger) -> None:
+    options = PipelineOptions(ACCOUNT_KEY.encode(), ceilings=Ceilings(command=900, operator=10**9, member=10**9))
+    strict = Pipeline(ledger.store, ledger.catalogue, options, epoch=1, now=lambda: DUMPED_AT + 100 * DAY)
+    more = [
+        sent("points.adjusted", day, member_id=PERSON, points=901, reason="canary-reason", operator="canary-operator")
+        for day in (2.5, 2.6, 2.7)
+    ]
+    assert (await ledger.deliver([*life(), *more], pipeline=strict))["held"] == 3
+    first, second, _ = await ledger.store.held_commands()
+    async with await PostgresStore.open(ledger.dsn) as approver:
+        await approver.decide_command(first, "approved", "ben", "canary-reason")
+        await approver.decide_command(second, "rejected", "ben", "canary-reason")
+    assert await strict.release(first.name)
+    assert {"held_command.body", "held_command.operator", "command_verdict.reason"} <= {
+        place for secret in SECRETS for place in await places_of(ledger.sql, secret)
+    }
+    await ledger.deliver([erasure()])
+    await ledger.clock(END)
+    await ledger.publish()
+    assert await ledger.erase() == 1
+    assert {secret: await places_of(ledger.sql, secret) for secret in SECRETS} == {secret: {} for secret in SECRETS}
+    assert await ledger.deliver(more, pipeline=strict) == {"erased": 3}
+    assert await ledger.findings() == []
 
 
 async def test_no_digest_is_left_on_which_a_guess_could_be_tried(ledger: Ledger) -> None:

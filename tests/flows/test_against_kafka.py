@@ -69,7 +69,7 @@ async def test_every_forged_changed_and_missing_fact_is_told_and_nothing_else(sy
     await system.sql("DELETE FROM fact WHERE id = $1", row["id"])
     (line,) = await _compared(system, 1)
     assert f"shipment.dispatched {row['id']!r}" in line
-    assert "is no fact, waits for no order and is no dead letter" in line
+    assert "is no fact, waits for nothing and is no dead letter" in line
 
 
 @pytest.mark.parametrize("option", ["--since=2026-01-01", "--workers=2", "--account=scolar:M1", "--resume=x"])

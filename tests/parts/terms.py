@@ -14,10 +14,11 @@ FOR_A_TEST: Final = Origin(bytes(32), "for a test")
 PEOPLE: Final = ("anna", "ben")
 
 
-def dsn_of(dsn: str, person: str) -> str:
-    """The address of a database for the login of a person in `loyalty_terms`, which is made if it is not there."""
+def dsn_of(dsn: str, person: str, role: str = "loyalty_terms") -> str:
+    """The address of a database for the login of a person in a role, which is made if it is not there."""
     there = f"EXISTS (SELECT FROM pg_roles WHERE rolname = '{person}')"
-    execute(dsn, f"DO $$ BEGIN IF NOT {there} THEN CREATE ROLE {person} LOGIN IN ROLE loyalty_terms; END IF; END $$")
+    execute(dsn, f"DO $$ BEGIN IF NOT {there} THEN CREATE ROLE {person} LOGIN; END IF; END $$")
+    execute(dsn, f"GRANT {role} TO {person}")
     return dsn.replace("//postgres@", f"//{person}@")
 
 

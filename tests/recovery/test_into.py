@@ -7,18 +7,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from itertools import count
 from unittest.mock import patch
 
 import pytest
 
+from contracts.events import Event
 from tests.flows.system import ACCOUNT_KEY
 from tests.parts.postgres import DEFAULT_VERSION, Servers
 from tests.recovery.ledgers import KEY, deliver, prepare, rows, shuffled, traffic
 from tests.stores.examples import record
 from worker.local.sql import execute
-from worker.persist import DeadLetter, PostgresStore
-from worker.persist.identity import key_check
+from worker.persist import DeadLetter, HeldCommand, PostgresStore, Total
+from worker.persist.identity import account_id, key_check
 from worker.persist.transfer import Transfer
 from worker.programs import registry
 from worker.programs.catalogue import Catalogue
@@ -47,6 +49,9 @@ EQUAL = {
     "announced": "*",
     "chain_begun": "*",
     "seal": "*",
+    "held_command": "*",
+    "command_verdict": "*",
+    "points_given": "*",
     # Not: revision and updated_at (how often and when the row was written); version and epoch (what was told under the next epoch
     # is counted anew); next_due_at and the same in the head (the clock may have been asked to look earlier than need be).
     "account": "account_id, program, member_id, shard, available, pending, held, arrears, fenced, chain_length, "
@@ -146,6 +151,26 @@ async def test_dead_letters_that_wait_to_be_published_wait_in_the_new_ledger(dat
         assert [(each.reason, each.letters) for each in await target.waiting_dead_letters()] == [("not_json", 3)]
         await target.hand_over_dead_letters(10)
         assert [row.version for row in await target.read(range(64), 10)] == [2, 3, 4]
+
+
+async def test_held_commands_and_what_was_said_of_them_are_taken_over(database: str, other: str) -> None:
+    """So what was above a ceiling in the old ledger is above it in the new one, and a verdict is applied there."""
+    await prepare(database)
+    now = datetime.now(UTC)
+    event = Event.from_stored("/desk", "c1", "survey.won", now, None, None, b'{"member_id":"M","points":500,"survey_id":"S"}')
+    held = HeldCommand(account_id(KEY, "scolar", "M"), "scolar", event, "anna", 500, "command_points")
+    total = Total(now.date(), "member_points_per_day", held.account_id)
+    async with await PostgresStore.open(database) as source, await PostgresStore.open(other) as target:
+        async with source.batch() as batch:
+            await batch.points_given([total])
+            await batch.give_points({total: 70})
+            await batch.hold([held])
+        await source.decide_command(held, "approved", "ben", "goodwill")
+        await Transfer(source, target, key_check(KEY).hex()).begin()
+        assert await target.held_commands(decided=True) == await source.held_commands(decided=True)
+        assert await target.verdicts_to_apply(10) == [held.name]
+        async with target.batch() as batch:
+            assert await batch.points_given([total]) == {total: 70}
 
 
 async def test_an_interrupted_run_goes_on_and_a_database_in_use_is_refused(database: str, other: str) -> None:

@@ -330,3 +330,60 @@ def test_plain_text_to_others_is_known_and_may_be_forbidden(
         assert mistake.startswith(f"LOYALTY_REQUIRE_TLS: {', '.join(hosts)} would be spoken to in plain text; set ")
     else:
         assert load().require_tls
+
+
+KEY = "MCowBQYDK2VwAyEAiojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w="
+"""A public key as `openssl pkey -pubout` prints it."""
+
+
+def test_ceilings_are_unset_until_somebody_sets_them(environment: Environment) -> None:
+    environment(GOOD)
+    assert not of_pipeline(load()).ceilings.any
+    environment(GOOD, LOYALTY_CEILINGS_COMMAND_POINTS="500", LOYALTY_CEILINGS_MEMBER_POINTS_PER_DAY="0")
+    ceilings = of_pipeline(load()).ceilings
+    assert (ceilings.command, ceilings.member, ceilings.operator, ceilings.program) == (500, 0, None, None)
+    environment(GOOD, LOYALTY_CEILINGS_COMMAND_POINTS="-1")
+    assert mistakes()[0].startswith("LOYALTY_CEILINGS_COMMAND_POINTS=-1: ")
+
+
+def test_signatures_are_needed_of_topics_and_types_by_keys_of_sources(environment: Environment, tmp_path: Path) -> None:
+    environment(GOOD)
+    assert of_pipeline(load()).admission.signatures is None
+    keys = tmp_path / "keys"
+    keys.write_text(f"# support\n/support/* {KEY}\n\n/shop {KEY} # until May\n")
+    needed = {"LOYALTY_SIGNATURES_NEEDED": "loyalty.command,survey.won", "LOYALTY_SIGNATURES_KEYS_FILE": str(keys)}
+    environment(GOOD, LOYALTY_KAFKA_TOPICS_PREFIX="stage.", **needed)
+    settings = load().signatures
+    assert [pattern for pattern, _ in settings.public_keys()] == ["/support/*", "/shop"]
+    assert {len(key) for _, key in settings.public_keys()} == {32}
+    by_topic = settings.types_by_topic()
+    assert by_topic["commerce.activity"] == frozenset({"survey.won"})
+    assert "points.adjusted" in by_topic["loyalty.command"]
+    assert by_topic.keys() == {"commerce.activity", "loyalty.command"}
+    assert of_pipeline(load()).admission.signatures is not None
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"NEEDED": "loyalty.commands", "KEYS": f"/a {KEY}"}, "needed names loyalty.commands"),
+        ({"NEEDED": "loyalty.command"}, "needed is set: keys must say who signs"),
+        ({"NEEDED": "loyalty.command", "KEYS": f"/a {KEY}\n{KEY}"}, "keys, line 2: should be a pattern of sources, a space"),
+        ({"NEEDED": "loyalty.command", "KEYS": f"/a {KEY[:-4]}"}, "keys, line 1: should be a pattern of sources, a space"),
+        ({"KEYS": f"/a b {KEY}"}, "keys, line 1: should be a pattern of sources, a space"),
+    ],
+)
+def test_signatures_that_cannot_be_checked_stop_the_start(
+    environment: Environment, settings: dict[str, str], told: str
+) -> None:
+    environment(GOOD, **{f"LOYALTY_SIGNATURES_{name}": value for name, value in settings.items()})
+    (mistake,) = mistakes()
+    assert mistake.startswith(f"LOYALTY_SIGNATURES_…: {told}")
+    assert KEY not in mistake
+
+
+def test_signatures_without_their_library_are_told(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.settings.giving.find_spec", lambda _: None)
+    environment(GOOD, LOYALTY_SIGNATURES_NEEDED="loyalty.command", LOYALTY_SIGNATURES_KEYS=f"/a {KEY}")
+    (mistake,) = mistakes()
+    assert "pip install 'loyalty-points[signatures]'" in mistake

@@ -9,6 +9,7 @@ from itertools import count
 import pytest
 
 from tests.parts.postgres import VERSIONS, Servers
+from tests.parts.terms import dsn_of
 from tests.stores.memory import MemoryStore
 from worker.local.sql import execute
 from worker.persist import PostgresStore, Store, StoreOptions
@@ -36,6 +37,13 @@ async def store(request: pytest.FixtureRequest, postgres_servers: Servers) -> As
 async def terms_store(database: str) -> AsyncIterator[PostgresStore]:
     """A store on Postgres with the rights of whoever registers terms."""
     async with await PostgresStore.open(database, StoreOptions(role="loyalty_terms")) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def approver(database: str) -> AsyncIterator[PostgresStore]:
+    """A store on Postgres as ben sees it, who decides about held commands."""
+    async with await PostgresStore.open(dsn_of(database, "ben", "loyalty_approver")) as opened:
         yield opened
 
 

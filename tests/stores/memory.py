@@ -6,11 +6,12 @@ For simulations: fast, and everything that happens in it is decided by the calle
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Hashable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
@@ -20,9 +21,12 @@ from tests.stores.memory_tables import Tables, dossier_of
 from tests.stores.soundness import violations
 from worker.decide.state import Decision, awaited_by
 from worker.persist import (
+    CommandName,
+    CommandVerdict,
     Dossier,
     Due,
     Ends,
+    HeldCommand,
     LedgerState,
     OutboxRow,
     ParkedSince,
@@ -171,6 +175,28 @@ class MemoryStore:
         for key in gone:
             del self.tables.parked[key]
         return len(gone)
+
+    async def held_commands(self, program: str | None = None, *, decided: bool = False) -> list[HeldCommand]:
+        held = (each for each in self.tables.held.values() if program in (None, each.program))
+        return [each for each in held if decided or each.verdict is None]
+
+    async def decide_command(self, command: HeldCommand, verdict: str, given_by: str, reason: str) -> None:
+        said = CommandVerdict(verdict, given_by, given_by, reason, self.clock(), None)
+        self.tables.held[command.name] = dataclasses.replace(command, verdict=said)
+
+    async def verdicts_to_apply(self, limit: int) -> list[CommandName]:
+        decided = ((name, held.verdict) for name, held in self.tables.held.items())
+        return [name for name, verdict in decided if verdict is not None and verdict.applied_at is None][:limit]
+
+    async def held_waiting(self, limit: int) -> int:
+        return min(len(await self.held_commands()), limit)
+
+    async def forget_given(self, before: date, held_since: datetime) -> None:
+        self.tables.given = {total: points for total, points in self.tables.given.items() if total.day >= before}
+        for name, held in [*self.tables.held.items()]:
+            _, until = self.tables.erasures.get(held.account_id, (None, None))
+            if until is not None and held.event.time <= until and held.held_at is not None and held.held_at > held_since:
+                del self.tables.held[name]
 
     async def parked_since(self, before: datetime, limit: int) -> list[ParkedSince]:
         found: dict[str, list[datetime]] = {}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -20,15 +22,19 @@ from worker.decide.state import CLOCK_RANK, FORMAT, Certainty, Moment
 from worker.persist import (
     AccountCollisionError,
     Arrival,
+    CommandName,
+    CommandVerdict,
     ConstraintError,
     DeadLetter,
     Dossier,
     Erasure,
+    HeldCommand,
     Move,
     OutboxRow,
     Position,
     PositionLostError,
     Route,
+    Total,
 )
 from worker.persist.chain import Begun, chained, content_of, salts
 from worker.persist.dead_letters import LetterName, by_name
@@ -319,7 +325,43 @@ class MemoryBatch:
     def _commit_parted(self, was: AccountRow, parted: Parted, until: datetime, _: datetime) -> None:
         self._tables.accounts |= {was.account_id: parted.left, parted.to: parted.nameless}
         self._tables.erasures[was.account_id] = (parted.asked_until or until, until)
+        for name, held in [*self._tables.held.items()]:
+            if held.account_id == was.account_id and held.event.time <= until:
+                del self._tables.held[name]
         self._tables.dead_letters.update(emptied(self._tables.dead_letters, was, until if parted.left.facts else None))
+
+    async def points_given(self, totals: Collection[Total]) -> dict[Total, int]:
+        await self._lock(("given", total) for total in sorted(set(totals)))
+        return {total: self._tables.given.get(total, 0) for total in totals}
+
+    async def give_points(self, more: Mapping[Total, int]) -> None:
+        self._on_commit.append(lambda _: self._tables.given.update(Counter(self._tables.given) + Counter(more)))
+
+    async def known_commands(self, names: Collection[CommandName]) -> tuple[set[CommandName], dict[CommandName, bytes]]:
+        accounts = self._tables.accounts
+        facts = {name for name in names if name[0] in accounts and name[1:] in accounts[name[0]].facts}
+        return facts, {name: self._tables.held[name].event.digest for name in names if name in self._tables.held}
+
+    async def hold(self, commands: Sequence[HeldCommand]) -> set[CommandName]:
+        await self._lock(("held", name) for name in sorted(each.name for each in commands))
+        there = {each.name: self._tables.held.get(each.name) for each in commands}
+        new = {each.name: each for each in commands if there[each.name] is None}
+        self._on_commit.append(partial(self._commit_held, new))
+        return {each.name for each in commands if (old := there[each.name]) and old.event.digest != each.event.digest}
+
+    def _commit_held(self, new: Mapping[CommandName, HeldCommand], now: datetime) -> None:
+        self._tables.held.update({name: dataclasses.replace(held, held_at=now) for name, held in new.items()})
+
+    async def take_approved(self, name: CommandName) -> HeldCommand | None:
+        await self._lock([("verdict", name)])
+        held = self._tables.held.get(name)
+        if held is None or held.verdict is None or held.verdict.applied_at is not None:
+            return None
+        self._on_commit.append(partial(self._commit_applied, held, held.verdict))
+        return held if held.verdict.verdict == "approved" else None
+
+    def _commit_applied(self, held: HeldCommand, verdict: CommandVerdict, now: datetime) -> None:
+        self._tables.held[held.name] = dataclasses.replace(held, verdict=dataclasses.replace(verdict, applied_at=now))
 
     async def dead_letter(self, letters: Sequence[DeadLetter]) -> int:
         new = {name: d for name, d in by_name(letters).items() if name not in self._tables.dead_letters}

@@ -11,7 +11,20 @@ from worker.decide.change import AccountRow, PostedEntry, StoredEntry, StoredSte
 from worker.decide.explain import Posting
 from worker.decide.fold import moment_of
 from worker.decide.state import FORMAT, Certainty, Decision, Item, ItemKey, Lot, Moment
-from worker.persist import DeadLetter, Dossier, OutboxRow, Partition, Position, Reading, Route, Snapshot, Terms
+from worker.persist import (
+    CommandName,
+    DeadLetter,
+    Dossier,
+    HeldCommand,
+    OutboxRow,
+    Partition,
+    Position,
+    Reading,
+    Route,
+    Snapshot,
+    Terms,
+    Total,
+)
 from worker.persist.chain import BEGINNING, AccountChain, Begun, Chain, ChainedFact, Proof, content_of
 from worker.persist.dead_letters import LetterName
 
@@ -52,6 +65,8 @@ class Tables:
     terms: list[Terms] = field(default_factory=list)
     announced: dict[tuple[UUID, str, str], Decision] = field(default_factory=dict)
     erasures: dict[UUID, tuple[datetime, datetime | None]] = field(default_factory=dict)  # asked, and done, until
+    held: dict[CommandName, HeldCommand] = field(default_factory=dict)
+    given: dict[Total, int] = field(default_factory=dict)
     leases: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     watermark: datetime | None = None
     certainty: Certainty = field(default_factory=lambda: Certainty(0, 0))

@@ -27,11 +27,13 @@ from worker.persist.transfer import Transfer
 from worker.processing.pipeline import Pipeline, PipelineOptions
 from worker.programs import registry
 from worker.programs.catalogue import Catalogue
+from worker.runtime.erasing import Eraser
 from worker.upkeep.rebuild import rebuild
 from worker.upkeep.rebuild_into import rebuild_into
 
 NODES = os.environ["LOYALTY_TEST_CITUS"].split(",")
 WORKER = "citus_test_worker"
+ERASER = "citus_test_eraser"
 END = T0 + 40 * DAY
 OPTIONS = StoreOptions(planned_once=False)
 
@@ -58,8 +60,9 @@ def _make(name: str) -> None:
     migrate(_dsn(NODES[0], name))
     execute(_dsn(NODES[0], name), (Path(__file__).parents[2] / "db" / "citus.sql").read_text(encoding="utf-8"))
     migrate(_dsn(NODES[0], name))
-    wanted = f"IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{WORKER}')"
-    execute(_dsn(NODES[0], name), f"DO $$ BEGIN {wanted} THEN CREATE ROLE {WORKER} LOGIN IN ROLE loyalty_worker; END IF; END $$")
+    for login, role in ((WORKER, "loyalty_worker"), (ERASER, "loyalty_eraser")):
+        wanted = f"IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{login}')"
+        execute(_dsn(NODES[0], name), f"DO $$ BEGIN {wanted} THEN CREATE ROLE {login} LOGIN IN ROLE {role}; END IF; END $$")
 
 
 @pytest.fixture
@@ -90,16 +93,24 @@ def test_a_person_is_forgotten_and_the_ledger_is_what_its_facts_say(cluster: str
 async def _forgotten(cluster: str, another: str) -> None:
     await fill(_dsn(NODES[0], cluster), OPTIONS)
     sql = await asyncpg.connect(_dsn(NODES[0], cluster))
-    async with await PostgresStore.open(_dsn(NODES[0], cluster, WORKER), OPTIONS) as store:
+    async with (
+        await PostgresStore.open(_dsn(NODES[0], cluster, WORKER), OPTIONS) as store,
+        await PostgresStore.open(_dsn(NODES[0], cluster, ERASER), OPTIONS) as erasing,
+    ):
         catalogue = Catalogue(await registry.programs(store))
         epoch = (await store.state()).epoch
-        pipeline = Pipeline(store, catalogue, PipelineOptions(ACCOUNT_KEY.encode()), epoch, now=lambda: DUMPED_AT + 100 * DAY)
+        pipeline, eraser = (
+            Pipeline(each, catalogue, PipelineOptions(ACCOUNT_KEY.encode()), epoch, now=lambda: DUMPED_AT + 100 * DAY)
+            for each in (store, erasing)
+        )
         ledger = Ledger(_dsn(NODES[0], cluster), store, pipeline, catalogue, sql)
         await ledger.deliver([*life(), erasure()])
         await ledger.clock(END)
+        eraser.know(END)
         await ledger.publish()
         sums = await ledger.sums()
-        assert await ledger.erase() == 1
+        assert await ledger.erase() == 0
+        assert await Eraser(erasing, eraser.erase, 0).turn() == 1
         assert await ledger.sums() == sums
         assert {secret: await places_of(sql, secret) for secret in SECRETS} == {secret: {} for secret in SECRETS}
         accounts = [account for account, _ in await store.written(UUID(int=0), None, 1_000)]

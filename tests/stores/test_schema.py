@@ -156,6 +156,7 @@ async def test_every_table_of_accounts_begins_its_key_with_the_account(owner: An
         WHERE c.contype = 'p' AND EXISTS (
             SELECT FROM pg_attribute b WHERE b.attrelid = c.conrelid AND b.attname = 'account_id')""")
     every = {"account", "fact", "decision", "entry", "lot", "item", "step", "outbox", "erasure", "announced", "chain_begun"}
+    every |= {"held_command", "command_verdict"}
     assert {row["name"] for row in keys} == every
     assert {row["first"] for row in keys} == {"account_id"}
 

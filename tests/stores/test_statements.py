@@ -23,6 +23,7 @@ STATEMENTS_MAX = 30
 COLD = {"watermark", "advance_watermark", "ledger_state", "settle_key", "clock", "positions", "readings", "outbox_backlog"}
 COLD |= {"certainty", "snapshots", "take_snapshot", "pass_snapshots"}
 COLD |= {"taken_over", "programs_to_seal", "chains_to_seal", "chains_sealed", "sealing_state"}
+COLD |= {"held_commands"}
 COLD |= {"drainable", "parked_since", "terms", "raise_epoch", *(name for name in SQL if name.startswith("transfer_"))}
 """Statements that read a table of one row, or all of a small one, or are asked for by people."""
 IN_ORDER_OF_THE_INDEX = ("due", "outbox_range", "accounts_after")
@@ -70,6 +71,10 @@ async def test_what_has_nothing_to_write_is_not_sent(worker_store: PostgresStore
             await batch.move_positions([])
             await batch.claim([], [])
             await batch.park([])
+            await batch.points_given([])
+            await batch.give_points({})
+            await batch.known_commands([])
+            await batch.hold([])
             await batch.load([])
             await batch.compare_and_set([])
             await batch.write([])
@@ -99,6 +104,12 @@ _FILL = """
     INSERT INTO dead_letter (topic, partition, record_offset, digest, reason, detail, headers)
     SELECT 'commerce.order', 0, n, '', 'not_json', '', '' FROM ids;
     INSERT INTO dead_letter_queue SELECT n % 256, n, 10 FROM ids;
+    INSERT INTO held_command (account_id, source, id, type, business_at, digest, body, account_program, operator, points, ceiling)
+    SELECT account_id, 'shop', n::text, 'points.adjusted', now(), '', '{}', 'scolar', '', 1, 'command_points' FROM ids;
+    INSERT INTO command_verdict (account_id, source, id, operator, verdict, given_by, reason)
+    SELECT account_id, 'shop', n::text, '', 'approved', 'ben', 'why' FROM ids WHERE n % 2 = 0;
+    INSERT INTO points_given SELECT current_date - n % 40, 'member_points_per_day', account_id, 1 FROM ids;
+    INSERT INTO erasure (account_id, asked_until) SELECT account_id, now() FROM ids;
 """
 
 

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from db.migrate import Connection
 
 UNKNOWN_TOPIC: Final = 3
+OVERDUE: Final = timedelta(hours=1)
+"""So long after its time an erasure is late: messages of the account have to be published first."""
 RIGHTS: Final = (
     ("fact", "INSERT"),
     ("entry", "INSERT"),
@@ -62,6 +64,9 @@ async def examine() -> list[Check]:
         checks.append(Check("tls", "warn", f"plain text to {', '.join(hosts)}", TLS_TO_DO))
     else:
         checks.append(Check("tls", "ok", "no plain text leaves this machine"))
+    checks.append(_ceilings(settings))
+    needed = ", ".join(f"{topic} ({len(types)})" for topic, types in settings.signatures.types_by_topic().items())
+    checks.append(Check("signatures", "ok", f"needed on {needed}" if needed else "none is needed"))
     for found in await asyncio.gather(_kafka(settings.kafka), _postgres(settings), gaps(settings)):
         checks += found
     return checks
@@ -173,6 +178,8 @@ async def _ledger(connection: Connection, settings: Settings) -> list[Check]:
     checks.append(await _key(connection, settings))
     checks.append(await _terms(connection))
     checks.append(await _fenced(connection))
+    checks.append(await _held(connection))
+    checks.append(await _erasures(connection, settings))
     return checks
 
 
@@ -223,6 +230,44 @@ async def _fenced(connection: Connection) -> Check:
         fenced = counted(count, "is fenced: it keeps its events", "are fenced: they keep their events")
         return Check("accounts", "warn", f"{fenced}, and nothing is posted", to_do)
     return Check("accounts", "ok", "none is fenced")
+
+
+def _ceilings(settings: Settings) -> Check:
+    """What bounds whoever may send commands. On a broker of this machine nobody else sends any."""
+    ceilings = settings.ceilings
+    lacking = [name for name in ("command_points", "program_points_per_day") if getattr(ceilings, name) is None]
+    if not lacking:
+        return Check("ceilings", "ok", f"one command {ceilings.command_points:,}, a day {ceilings.program_points_per_day:,}")
+    if settings.kafka.far_host() is None:
+        return Check("ceilings", "ok", "none: commands are bounded by what one event may give alone")
+    names = " and ".join(f"LOYALTY_CEILINGS_{name.upper()}" for name in lacking)
+    found = f"{names} not set: whoever may send commands gives any number of points, without a second person"
+    return Check("ceilings", "warn", found, f"set {names} (worker/processing/README.md)")
+
+
+async def _held(connection: Connection) -> Check:
+    count = await connection.fetchval("""
+        SELECT count(*) FROM held_command h
+        LEFT JOIN command_verdict v ON v.account_id = h.account_id AND v.source = h.source AND v.id = h.id
+        WHERE v.account_id IS NULL""")
+    if count:
+        held = counted(count, "is above a ceiling and waits", "are above a ceiling and wait")
+        return Check("commands", "warn", f"{held} for another person", "`loyalty command list`, then approve or reject")
+    return Check("commands", "ok", "none is held")
+
+
+async def _erasures(connection: Connection, settings: Settings) -> Check:
+    late = timedelta(seconds=settings.erasure.wait_seconds) + OVERDUE
+    count = await connection.fetchval(
+        "SELECT count(*) FROM erasure WHERE (done_until IS NULL OR done_until < asked_until) "
+        "AND asked_until <= $1",
+        await connection.fetchval("SELECT value - $1::interval FROM watermark", late),
+    )
+    if count:
+        overdue = counted(count, "person has", "people have")
+        to_do = "a worker that may erase, or `loyalty ledger erase` with a login in loyalty_eraser (db/README.md, roles)"
+        return Check("erasures", "warn", f"{overdue} waited to be forgotten for longer than is set", to_do)
+    return Check("erasures", "ok", "nobody waits for longer than is set")
 
 
 def _words(error: BaseException) -> str:

@@ -19,6 +19,7 @@ EXAMPLES: Final = {
     ),
     "ledger rebuild": "loyalty ledger rebuild --program lenovo-pro --preview -o ndjson",
     "ledger refold": "loyalty ledger refold --workers 4 -o ndjson > would-move.ndjson",
+    "ledger erase": "LOYALTY_POSTGRES_DSN=postgresql://points_eraser@db/loyalty loyalty ledger erase",
     "ledger seal": "loyalty ledger seal --export 2026-12-01.ndjson",
     "program new": "loyalty program new my-shop",
     "program validate": "loyalty program validate contracts/programs/lenovo-pro.yaml",
@@ -31,6 +32,10 @@ EXAMPLES: Final = {
     "program approve": "loyalty program approve lenovo-pro 3f2a90c1",
     "program story": "loyalty program story lenovo-pro > lenovo-pro.md",
     "program schema": "loyalty program schema > terms.schema.json",
+    "command list": "loyalty command list --program lenovo-pro -o json",
+    "command approve": "loyalty command approve 3f2a90c1 --operator ben --reason 'goodwill, ticket 4711' --apply",
+    "command reject": "loyalty command reject 3f2a90c1 --operator ben --reason 'nobody asked for it' --apply",
+    "command sign": "loyalty command sign commands.ndjson --key back-office.pem > signed.ndjson",
     "topics create": "loyalty topics create --partitions 48 --replicas 3",
 }
 

@@ -64,6 +64,9 @@ def _of_postgres(error: Exception) -> Failure | None:
     from db.migrate import MigrationError
     from worker.persist import (
         AccountCollisionError,
+        ApproverRightError,
+        DecidedBeforeError,
+        OwnCommandError,
         SameLoginError,
         StoreError,
         TermsRightError,
@@ -81,6 +84,8 @@ def _of_postgres(error: Exception) -> Failure | None:
                 Exit.AWAY, f"Postgres is away: {_one_line(error)} (see LOYALTY_POSTGRES_DSN; `loyalty doctor` looks closer)"
             )
         case TermsRightError() | SameLoginError() | TermsChanged() | NoProposal():
+            return Failure(Exit.USAGE, str(error))
+        case ApproverRightError() | OwnCommandError() | DecidedBeforeError():
             return Failure(Exit.USAGE, str(error))
         case StoreError():
             return Failure(Exit.AWAY, f"Postgres: {_one_line(error)}")
@@ -110,6 +115,8 @@ def _of_postgres(error: Exception) -> Failure | None:
 def _of_parts(error: Exception) -> Failure | None:
     from aiokafka.errors import KafkaError
 
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == "cryptography":
+        return Failure(Exit.USAGE, "cryptography is not installed: pip install 'loyalty-points[signatures]'")
     if isinstance(error, ModuleNotFoundError) and error.name in DEMO_MODULES:
         return Failure(Exit.USAGE, f"{error.name} is not installed: pip install 'loyalty-points[demo]'")
     local = sys.modules.get("worker.local.process")  # not installed where nothing is started

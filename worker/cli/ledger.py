@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from worker.cli import rebuilding, refolding, restoring, sealing, taking_over
+from worker.cli import erasing, rebuilding, refolding, restoring, sealing, taking_over
 from worker.cli.examples import example
 from worker.cli.ledger_verify import verify
 from worker.cli.output import Format, Output, show, to_json
@@ -18,6 +18,7 @@ app.command(name="verify", epilog=example("ledger verify"))(verify)
 app.command(name="rebuild", epilog=example("ledger rebuild"))(rebuilding.rebuild)
 app.command(name="refold", epilog=example("ledger refold"))(refolding.refold)
 app.command(name="seal", epilog=example("ledger seal"))(sealing.seal)
+app.command(name="erase", epilog=example("ledger erase"))(erasing.erase)
 app.command(name="restored")(restoring.restored)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from worker.cli import doctor, ledger, member, plan, program, topics
+from worker.cli import command, doctor, ledger, member, plan, program, topics
 from worker.cli.examples import example
 from worker.cli.failures import Exit, Failure, explain
 from worker.cli.output import Format, Output, tell
@@ -77,6 +77,7 @@ def _options(
 app.add_typer(member.app, name="member")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(program.app, name="program")
+app.add_typer(command.app, name="command")
 app.add_typer(topics.app, name="topics")
 
 

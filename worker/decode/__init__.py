@@ -2,5 +2,6 @@
 
 from worker.decode.decode import decode
 from worker.decode.record import Admission, Broken, Limits, Reason, Record, Skipped
+from worker.decode.signatures import Signatures
 
-__all__ = ["Admission", "Broken", "Limits", "Reason", "Record", "Skipped", "decode"]
+__all__ = ["Admission", "Broken", "Limits", "Reason", "Record", "Signatures", "Skipped", "decode"]

@@ -1,4 +1,4 @@
-"""Whether an event may come in by the topic that brought it: by its type, its source, and the points that it moves."""
+"""Whether an event may come in by the topic that brought it: by its type, its source, its points, and its signature."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contracts.events import ActivityCompleted, Event, OrderAmended, OrderPlaced
 from worker.decode.record import Admission, Broken
 
 
-def refusal(event: Event, topic: str, admission: Admission) -> Broken | None:
+def refusal(event: Event, signature: str | None, topic: str, admission: Admission) -> Broken | None:
     """Why this event may not come by this topic; None if it may."""
     if event.type not in admission.types.get(topic, frozenset()):
         return Broken("wrong_topic", "type should be one that counts on this topic, is not", "type")
@@ -17,7 +17,7 @@ def refusal(event: Event, topic: str, admission: Admission) -> Broken | None:
         return Broken("wrong_source", "source should be one that may send to this topic, is not", "source")
     if _moved(event) > admission.points_max:
         return Broken("above_ceiling", f"an event should give or take at most {admission.points_max:,} points, does more")
-    return None
+    return None if admission.signatures is None else admission.signatures.refusal(event, signature, topic)
 
 
 def _moved(event: Event) -> int:

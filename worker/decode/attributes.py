@@ -12,7 +12,9 @@ from contracts.counting import counted
 from contracts.events import EVENT_TYPES
 from worker.decode.record import BrokenRecordError, Limits, Skipped
 
-READ: Final = frozenset({"specversion", "id", "source", "type", "time", "program", "subject", "recordedtime", "traceparent"})
+READ: Final = frozenset(
+    {"specversion", "id", "source", "type", "time", "program", "subject", "recordedtime", "traceparent", "signature"}
+)
 """Names of the attributes that are looked at."""
 _CHARACTERS_MAX: Final = 200
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Zl", "Zp"})
@@ -25,6 +27,7 @@ _OFFSET_MINUTES_MAX: Final = 14 * 60
 _FIRST_YEAR: Final = 1970
 _LAST_YEAR: Final = 9998
 _TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/]{1,200}={0,2}")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -39,6 +42,7 @@ class Attributes(NamedTuple):
     subject: str | None
     recorded_time: datetime | None
     traceparent: str | None
+    signature: str | None
 
 
 def read(sent: Mapping[str, Any], now: datetime, limits: Limits) -> Attributes | Skipped:
@@ -66,6 +70,7 @@ def read(sent: Mapping[str, Any], now: datetime, limits: Limits) -> Attributes |
         subject=_optional(sent, "subject"),
         recorded_time=None if recorded is None else _instant(recorded, "recordedtime"),
         traceparent=_trace(sent.get("traceparent")),
+        signature=_signature(sent.get("signature")),
     )
 
 
@@ -115,3 +120,8 @@ def _trace(value: Any) -> str | None:
     if isinstance(value, str) and _TRACEPARENT.fullmatch(value):
         return value
     return None
+
+
+def _signature(value: Any) -> str | None:
+    # Where none is asked for, nobody looks at it; where one is, what is no text of base64 is none.
+    return value if isinstance(value, str) and _BASE64.fullmatch(value) else None

@@ -34,10 +34,13 @@ def decode(record: Record, now: datetime, limits: Limits, admission: Admission |
     origin = None if admission is None else Origin(record.topic, record.partition, record.offset)
     try:
         decoded = _decode(record, _latest(record, now), limits, origin)
-        if admission is not None and isinstance(decoded, Event):
-            refused = refusal(decoded, record.topic, admission)
-            return decoded if refused is None else replace(refused, source=decoded.source)
-        return decoded
+        if isinstance(decoded, Skipped):
+            return decoded
+        event, signature = decoded
+        if admission is not None:
+            refused = refusal(event, signature, record.topic, admission)
+            return event if refused is None else replace(refused, source=event.source)
+        return event
     except BrokenRecordError as error:
         return error.broken
     except Exception as error:  # noqa: BLE001 - whatever a record makes us do wrong, its partition must go on
@@ -48,7 +51,8 @@ def _latest(record: Record, now: datetime) -> datetime:
     return max(now, _EPOCH + timedelta(milliseconds=record.timestamp_ms)) if record.appended else now
 
 
-def _decode(record: Record, now: datetime, limits: Limits, origin: Origin | None) -> Event | Skipped:
+def _decode(record: Record, now: datetime, limits: Limits, origin: Origin | None) -> tuple[Event, str | None] | Skipped:
+    """The event, and its signature as it was sent."""
     value = record.value
     if not value:
         raise BrokenRecordError("empty_value", "value should be an event, is null or empty")
@@ -130,11 +134,13 @@ def _structured_body(envelope: Mapping[str, Any]) -> bytes:
 
 def _sent_by(
     sent: Mapping[str, Any], body: Callable[[], bytes], now: datetime, limits: Limits, origin: Origin | None
-) -> Event | Skipped:
+) -> tuple[Event, str | None] | Skipped:
     """The event of these attributes and this body. What is broken in it is said to be of the source that it names."""
     try:
         attributes = read(sent, now, limits)
-        return attributes if isinstance(attributes, Skipped) else _event(attributes, body(), origin)
+        if isinstance(attributes, Skipped):
+            return attributes
+        return _event(attributes, body(), origin), attributes.signature
     except BrokenRecordError as error:
         source = sent.get("source")
         if isinstance(source, str):

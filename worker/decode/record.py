@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct
 
 from contracts.events import TOPICS_IN
+
+if TYPE_CHECKING:
+    from worker.decode.signatures import Signatures
 
 Reason = Literal[
     "empty_value",
@@ -30,6 +33,8 @@ Reason = Literal[
     "wrong_topic",
     "wrong_source",
     "above_ceiling",
+    "unsigned",
+    "bad_signature",
     "decoder_failed",
 ]
 """Why a record breaks the contract; see the folder's README for what each one means."""
@@ -77,12 +82,14 @@ TOPICS: Final[Mapping[str, frozenset[str]]] = {topic: frozenset(types) for topic
 class Admission:
     """Who may say what by which topic. `types`: topic on this cluster → the types that count on it; on any other topic nothing
     does. `sources`: topic → patterns (`*`, `?`, `[…]`), one of which the source must match; a topic without an entry takes any.
-    `points_max`: how many points one event may give or take by what it says itself, not by a rule of its program.
+    `points_max`: how many points one event may give or take by what it says itself, not by a rule of its program. `signatures`:
+    which events must be signed, and by whom; None: none must.
     """
 
     types: Mapping[str, frozenset[str]] = field(default_factory=lambda: TOPICS)
     sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     points_max: int = 1_000_000
+    signatures: Signatures | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -19,11 +19,13 @@ from worker.decide.state import Certainty, Decision, Moment
 from worker.persist.chain import Begun
 from worker.persist.rows import (
     Arrival,
+    CommandName,
     DeadLetter,
     Dossier,
     Due,
     Ends,
     Erasure,
+    HeldCommand,
     LedgerState,
     Move,
     OutboxRow,
@@ -35,6 +37,7 @@ from worker.persist.rows import (
     Route,
     Snapshots,
     Terms,
+    Total,
     Violation,
     Waiting,
 )
@@ -126,6 +129,21 @@ class Batch(Protocol):
         What is told of later is left without a head, and the account that was moved with the rows that it had: both are to be
         folded anew in this batch.
         """
+
+    async def points_given(self, totals: Collection[Total]) -> dict[Total, int]:
+        """What commands gave so far, by day; locked until the batch ends, so that no other batch gives meanwhile."""
+
+    async def give_points(self, more: Mapping[Total, int]) -> None:
+        """Counts what the batch gives; to be asked for by `points_given` before."""
+
+    async def known_commands(self, names: Collection[CommandName]) -> tuple[set[CommandName], dict[CommandName, bytes]]:
+        """Those of the commands that are facts; and those that are held, or were, with their digests."""
+
+    async def hold(self, commands: Sequence[HeldCommand]) -> set[CommandName]:
+        """Keeps commands for a second person, each once; returns those that are kept with other content."""
+
+    async def take_approved(self, name: CommandName) -> HeldCommand | None:
+        """Takes a command about which a person decided. None: it was refused, or another worker has taken it."""
 
     async def dead_letter(self, letters: Sequence[DeadLetter]) -> int:
         """Keeps records byte for byte and queues them for `hand_over_dead_letters`. Repeats are ignored.
@@ -222,6 +240,15 @@ class Store(OutboxStore, Protocol):
 
     async def parked_since(self, before: datetime, limit: int) -> list[ParkedSince]:
         """Orders that events have waited for since before this instant, the longest first."""
+
+    async def verdicts_to_apply(self, limit: int) -> list[CommandName]:
+        """Up to `limit` held commands about which a person decided, and which no worker has taken; the first decided first."""
+
+    async def held_waiting(self, limit: int) -> int:
+        """How many held commands nobody has decided about, counted up to `limit`."""
+
+    async def forget_given(self, before: date, held_since: datetime) -> None:
+        """Forgets what was given on days before one, and of people who were forgotten meanwhile what was held since then."""
 
     async def register_terms(self, body: bytes, file_digest: bytes, reason: str) -> bool | None:
         """Registers a version of terms for ever: its canonical JSON, the SHA-256 of its file, and why. Returns whether it waits

@@ -12,10 +12,11 @@ from contracts.events import Event
 from worker.decide.change import AccountChange, History, Loaded, Wanted
 from worker.decide.state import Certainty, Moment
 from worker.persist import accounts as account_rows
+from worker.persist import commands as held_commands
 from worker.persist import dead_letters, dossiers, erasure, kafka, orders, posting, snapshots
 from worker.persist.chain import Begun, Chain, Chains
 from worker.persist.link import Link, translated
-from worker.persist.rows import Arrival, DeadLetter, Dossier, Erasure, Move, Route
+from worker.persist.rows import Arrival, CommandName, DeadLetter, Dossier, Erasure, HeldCommand, Move, Route, Total
 
 
 class PostgresBatch:
@@ -103,6 +104,21 @@ class PostgresBatch:
 
     async def erase(self, account: UUID) -> Erasure | None:
         return await erasure.erase(self._link, account)
+
+    async def points_given(self, totals: Collection[Total]) -> dict[Total, int]:
+        return await held_commands.points_given(self._link, totals)
+
+    async def give_points(self, more: Mapping[Total, int]) -> None:
+        await held_commands.give_points(self._link, more)
+
+    async def known_commands(self, names: Collection[CommandName]) -> tuple[set[CommandName], dict[CommandName, bytes]]:
+        return await held_commands.known(self._link, names)
+
+    async def hold(self, commands: Sequence[HeldCommand]) -> set[CommandName]:
+        return await held_commands.hold(self._link, commands)
+
+    async def take_approved(self, name: CommandName) -> HeldCommand | None:
+        return await held_commands.take_approved(self._link, name)
 
     async def dead_letter(self, letters: Sequence[DeadLetter]) -> int:
         return await dead_letters.keep(self._link, letters)

@@ -68,6 +68,7 @@ async def erase(link: Link, account: UUID) -> Erasure | None:
     for what in ("lots", "items", "steps"):
         await link.execute(f"copy_{what}", account, to)
         await link.execute(f"remove_{what}", account)
+    await link.execute("forget_held", account, until)
     await _rewrite(link, to, _contents(facts, bodies))
     await link.execute("move_routes", account, to, orders)
     await link.execute("move_account", account, to, nameless(to), shard_of(to))

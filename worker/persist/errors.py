@@ -100,6 +100,30 @@ class TermsRightError(StoreError):
         )
 
 
+class OwnCommandError(StoreError):
+    """Whoever sent a command cannot approve it too."""
+
+    def __init__(self) -> None:
+        super().__init__("nobody approves their own command: another person has to, under a login of their own")
+
+
+class DecidedBeforeError(StoreError):
+    """Somebody decided about a held command already."""
+
+    def __init__(self) -> None:
+        super().__init__("somebody has decided about it already: see `loyalty command list --decided`")
+
+
+class ApproverRightError(StoreError):
+    """The login may not decide about held commands."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this login may not decide about commands: log in as a person in loyalty_approver, not as the worker "
+            "(CREATE ROLE anna LOGIN PASSWORD '…' IN ROLE loyalty_approver; LOYALTY_POSTGRES_DSN, without LOYALTY_POSTGRES_ROLE)"
+        )
+
+
 _UNAVAILABLE: Final = (
     # What asyncpg says of a connection that Postgres ended with a last word while nothing was asked of it.
     asyncpg.InternalClientError,

@@ -17,6 +17,7 @@ from worker.decide.state import Decision
 from worker.persist import accounts as account_rows
 from worker.persist import dead_letters, dossiers, invariants, kafka, orders, snapshots
 from worker.persist.batch import PostgresBatch
+from worker.persist.commands import CommandStore
 from worker.persist.errors import (
     ConstraintError,
     OutcomeUnknownError,
@@ -74,7 +75,7 @@ class StoreOptions:
     read_only: bool = False
 
 
-class PostgresStore(snapshots.SnapshotStore):
+class PostgresStore(snapshots.SnapshotStore, CommandStore):
     """`api.Store` on Postgres. Made by `open`, ended by `close`."""
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record], options: StoreOptions) -> None:
@@ -240,6 +241,11 @@ class PostgresStore(snapshots.SnapshotStore):
         """Accounts whose erasure was asked for, by an event of this business time or earlier, and is not done."""
         async with self._link() as link:
             return [row["account_id"] for row in await link.fetch("erasures_due", until, limit)]
+
+    async def may_erase(self) -> bool:
+        """Whether this login may forget anybody."""
+        async with self._link() as link:
+            return bool(await link.value("may_erase"))
 
     # The outbox
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Protocol
+from hashlib import blake2b
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from contracts.events import Event
@@ -152,6 +153,59 @@ class DeadLetter:
     detail: str
     path: str | None = None
     source: str | None = None
+
+
+CommandName = tuple[UUID, str, str]
+"""Account, source and id."""
+
+
+class Total(NamedTuple):
+    """What commands give on a day (UTC), together: `scope` says of what, `of` of which."""
+
+    day: date
+    scope: str
+    of: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class CommandVerdict:
+    """What a person said of a held command: `given_by` as they call themselves, `login` as the database knows them."""
+
+    verdict: str
+    given_by: str
+    login: str
+    reason: str
+    given_at: datetime
+    applied_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCommand:
+    """A command above a ceiling. `program`: that of the account. `operator`: whose it is, as it says itself (empty: it does not).
+
+    `points`: what it would give; `ceiling`: which one it is above.
+    """
+
+    account_id: UUID
+    program: str
+    event: Event
+    operator: str = ""
+    points: int = 0
+    ceiling: str = ""
+    held_at: datetime | None = None
+    verdict: CommandVerdict | None = None
+
+    @property
+    def name(self) -> CommandName:
+        """What it is kept under, as a fact is."""
+        return (self.account_id, self.event.source, self.event.id)
+
+    @property
+    def short_name(self) -> str:
+        """16 hexadecimal digits, for people."""
+        source = self.event.source.encode()
+        text = self.account_id.bytes + len(source).to_bytes(4, "big") + source + self.event.id.encode()
+        return blake2b(text, digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,9 @@ AS_IT_STANDS: Final = (
     "announced",
     "chain_begun",
     "seal",
+    "held_command",
+    "command_verdict",
+    "points_given",
 )
 FROM_FACTS: Final = ("fact", "decision")
 _CHUNKS_WAITING: Final = 16

@@ -10,6 +10,7 @@ from contracts.events import Event, OrderPlaced
 from worker.persist.api import Batch
 from worker.persist.identity import account_id
 from worker.persist.rows import Arrival, Route
+from worker.processing.ceilings import Gate
 from worker.processing.folding import Task, contest
 from worker.processing.inbox import Inbox
 from worker.processing.routing import Home, awaited_by, home_of
@@ -26,12 +27,13 @@ UNKNOWN_ORDER: Final = Refusal(
 
 class Delivery:
     """Whose each event is. `account_key`: what account ids are derived with. `topic`: the name that a topic of the contract has
-    on this cluster."""
+    on this cluster. `gate`: holds commands that give too much."""
 
-    def __init__(self, catalogue: Catalogue, account_key: bytes, topic: Callable[[str], str]) -> None:
+    def __init__(self, catalogue: Catalogue, account_key: bytes, topic: Callable[[str], str], gate: Gate) -> None:
         self._catalogue = catalogue
         self._account_key = account_key
         self._topic = topic
+        self._gate = gate
 
     def sort_in(self, inbox: Inbox, event: Event) -> None:
         """Put an event with those of its kind, if it can be told of which program it is."""
@@ -48,9 +50,11 @@ class Delivery:
             inbox.followers.append(event)
 
     async def route(self, batch: Batch, inbox: Inbox) -> dict[UUID, Task]:
-        """Give every event to its account; what waits is parked."""
+        """Give every event to its account; what waits is parked, and commands above a ceiling are held."""
         tasks: dict[UUID, Task] = {}
         await self._leave_out_erased(batch, inbox)
+        for event in await self._gate.judge(batch, inbox):
+            self.refuse(inbox, event, CONFLICT)
         for event, program in inbox.members:
             self._assign(inbox, tasks, program, event.member_id or "", event)
         routes = await self._routes(batch, inbox)

@@ -33,6 +33,8 @@ class Inbox:
     of_erased: set[Origin | None] = field(default_factory=set)  # orders of theirs
     gone: set[Way] = field(default_factory=set)  # ways of orders that still lead to an account which was erased, and so nowhere
     fences: Mapping[UUID, str] = field(default_factory=dict)  # accounts to be fenced, and why
+    approved: bool = False  # another person let these commands go: no ceiling holds them
+    held: Counter[str] = field(default_factory=Counter)  # commands held by this batch, by the ceiling that they are above
     keep_only: bool = False  # a trial: facts are kept, nothing is folded
     outcomes: Counter[str] = field(default_factory=Counter)
 

@@ -23,8 +23,9 @@ from worker.decide.state import Certainty
 from worker.decode import Admission, Broken, Limits, Record, Skipped, decode
 from worker.persist.api import Batch, Store
 from worker.persist.errors import ConstraintError, ErasedMeanwhileError, RefusedError
-from worker.persist.rows import DeadLetter, Route
+from worker.persist.rows import CommandName, DeadLetter, Route
 from worker.processing import reports
+from worker.processing.ceilings import Ceilings, Gate
 from worker.processing.delivery import CONFLICT, Delivery
 from worker.processing.erasures import fold_lives
 from worker.processing.folding import Folding, Task, unique
@@ -46,11 +47,13 @@ class _DryRun(Exception):
 class PipelineOptions:
     """`account_key`: the key that account ids are derived with. `grace_seconds`: how far behind the watermark the clock stays.
     `topic`: the name that a topic of the contract has on this cluster. `admission`: what may come in by which of them.
+    `ceilings`: how much commands may give until another person approves one.
     """
 
     account_key: bytes
     limits: Limits = field(default_factory=Limits)
     admission: Admission = field(default_factory=Admission)
+    ceilings: Ceilings = field(default_factory=Ceilings)
     grace_seconds: float = 0.0
     topic: Callable[[str], str] = str
 
@@ -76,7 +79,8 @@ class Pipeline:
         self._store = store
         self._options = options
         self._now = now
-        self._delivery = Delivery(catalogue, options.account_key, options.topic)
+        gate = Gate(options.ceilings, options.account_key, now)
+        self._delivery = Delivery(catalogue, options.account_key, options.topic, gate)
         self._folding = Folding(catalogue, epoch)
         self._catalogue = catalogue
         self._epoch = epoch
@@ -283,6 +287,24 @@ class Pipeline:
                 clock = self.clock(await batch.certainty())
                 await fold_lives(batch, self._catalogue, account, erasure, clock, self._epoch, fence)
         return erasure is not None
+
+    async def release(self, name: CommandName) -> bool:
+        """Apply a held command that was approved, as the event that it came as; False: it was refused, or is taken already."""
+        try:
+            return await self._release(name, None)
+        except RefusedError as error:
+            reports.refused(error, accounts=1)
+            return await self._release(name, f"the database refused what its fold made: {error.why}")
+
+    async def _release(self, name: CommandName, fence: str | None) -> bool:
+        inbox = Inbox(approved=True, fences={} if fence is None else {name[0]: fence})
+        async with self._store.batch() as batch:
+            command = await batch.take_approved(name)
+            if command is not None:
+                inbox.members.append((command.event, command.program))
+                await self._apply(batch, inbox)
+        reports.count(inbox)
+        return command is not None
 
     async def drain(self, routes: Sequence[Route]) -> int:
         """Apply what is still parked for orders that have come (the sweeper's part); returns how many events."""

@@ -43,5 +43,9 @@ def count(inbox: Inbox) -> None:
     """What became of a batch's events."""
     for outcome, number in inbox.outcomes.items():
         metrics.events.labels(outcome=outcome).inc(number)
+    for ceiling, number in inbox.held.items():
+        metrics.commands_held.labels(ceiling=ceiling).inc(number)
+    if inbox.held:
+        log.warning("commands_held", count=inbox.held.total(), ceilings=sorted(inbox.held))
     for reason, number in Counter(letter.reason for letter in inbox.letters).items():
         metrics.dead_letters.labels(reason=reason).inc(number)

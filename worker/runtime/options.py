@@ -8,9 +8,10 @@ from typing import Any, Final
 from contracts.events import TOPICS_IN
 from worker.consume.intake import IntakeOptions
 from worker.consume.subscription import SubscriptionOptions
-from worker.decode import Admission, Limits
+from worker.decode import Admission, Limits, Signatures
 from worker.due import DueOptions
 from worker.persist.postgres import StoreOptions
+from worker.processing.ceilings import Ceilings
 from worker.processing.pipeline import PipelineOptions
 from worker.publish.relay import RelayOptions
 from worker.runtime.sampling import SamplerOptions
@@ -36,7 +37,7 @@ def of_store(settings: Settings) -> StoreOptions:
 
 
 def of_pipeline(settings: Settings) -> PipelineOptions:
-    """Bounds of records, the key of account ids, and how far the clock stays behind the watermark."""
+    """Bounds of records, ceilings over commands, the key of account ids, and how far the clock stays behind the watermark."""
     limits = settings.limits
     return PipelineOptions(
         account_key=settings.account_key.get_secret_value().encode(),
@@ -52,10 +53,25 @@ def of_pipeline(settings: Settings) -> PipelineOptions:
             types={settings.kafka.topic(topic): frozenset(types) for topic, types in TOPICS_IN.items()},
             sources=settings.kafka.sources_by_topic(),
             points_max=limits.points_max,
+            signatures=_signatures(settings),
+        ),
+        ceilings=Ceilings(
+            command=settings.ceilings.command_points,
+            member=settings.ceilings.member_points_per_day,
+            operator=settings.ceilings.operator_points_per_day,
+            program=settings.ceilings.program_points_per_day,
         ),
         grace_seconds=settings.watermark.grace_seconds,
         topic=settings.kafka.topic,
     )
+
+
+def _signatures(settings: Settings) -> Signatures | None:
+    needed = settings.signatures.types_by_topic()
+    if not needed:
+        return None
+    by_topic = {settings.kafka.topic(topic): types for topic, types in needed.items()}
+    return Signatures(by_topic, settings.signatures.public_keys())
 
 
 def of_intake(settings: Settings) -> IntakeOptions:

@@ -1,4 +1,5 @@
-"""Now and then: parked events whose order has come after all, events parked too long, and newly registered terms."""
+"""Now and then: newly registered terms, parked events whose order has come after all or that wait too long, and held commands
+about which a person has decided."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ log = get_logger(__name__)
 PERIOD_SECONDS = 10.0
 PARKED_DAYS_MAX = 30
 ROWS_MAX = 500
+GIVEN_DAYS_KEPT = 40
 
 
 class Sweeper:
@@ -40,8 +42,11 @@ class Sweeper:
         if routes:
             drained = await self._pipeline.drain(routes)
             log.info("parked_drained", orders=len(routes), events=drained)
+        await self._decided()
         metrics.accounts_fenced_now.set(len(await self._store.fenced(UUID(int=0), ROWS_MAX)))
-        before = (await self._store.state()).now - timedelta(days=PARKED_DAYS_MAX)
+        now = (await self._store.state()).now
+        await self._store.forget_given(now.date() - timedelta(days=GIVEN_DAYS_KEPT), now - timedelta(days=1))
+        before = now - timedelta(days=PARKED_DAYS_MAX)
         # What followed orders of guests, or outside every program, alone is let go; the rest waits for its order, and is told of.
         while let_go := await self._store.let_go(before, ROWS_MAX):
             metrics.events.labels(outcome="dropped").inc(let_go)
@@ -49,3 +54,13 @@ class Sweeper:
         metrics.parked_too_long.set(len(parked))
         if parked:
             log.warning("parked_too_long", orders=len(parked), days=PARKED_DAYS_MAX, oldest_at=parked[0].oldest_at.isoformat())
+
+    async def _decided(self) -> None:
+        """Do what people decided about held commands."""
+        released = [await self._pipeline.release(name) for name in await self._store.verdicts_to_apply(ROWS_MAX)]
+        if any(released):
+            log.info("commands_released", count=sum(released))
+        waiting = await self._store.held_waiting(ROWS_MAX)
+        metrics.commands_held_now.set(waiting)
+        if waiting:
+            log.warning("commands_wait_for_approval", count=waiting)

@@ -5,6 +5,7 @@ Later ones lose: `LOYALTY_<GROUP>_<NAME>`; `LOYALTY_<GROUP>_<NAME>_FILE`, a file
 Every number has bounds, and its unit in its name. Names that nobody knows are mistakes too.
 """
 
+from worker.settings.giving import CeilingsSettings, SignaturesSettings
 from worker.settings.groups import (
     BatchSettings,
     ClockSettings,
@@ -24,6 +25,7 @@ from worker.settings.loading import TLS_TO_DO, Settings, SettingsError, load
 __all__ = [
     "TLS_TO_DO",
     "BatchSettings",
+    "CeilingsSettings",
     "ClockSettings",
     "DueSettings",
     "KafkaSettings",
@@ -34,6 +36,7 @@ __all__ = [
     "RelaySettings",
     "Settings",
     "SettingsError",
+    "SignaturesSettings",
     "StepSettings",
     "WatermarkSettings",
     "check_dsn",

@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from contracts.strict_yaml import StrictLoader
+from worker.settings.giving import CeilingsSettings, SignaturesSettings
 from worker.settings.groups import (
     BatchSettings,
     ClockSettings,
@@ -82,6 +83,8 @@ class Settings(BaseSettings):
     step: StepSettings = StepSettings()
     watermark: WatermarkSettings = WatermarkSettings()
     limits: LimitsSettings = LimitsSettings()
+    ceilings: CeilingsSettings = CeilingsSettings()
+    signatures: SignaturesSettings = SignaturesSettings()
     clock: ClockSettings = ClockSettings()
     relay: RelaySettings = RelaySettings()
     due: DueSettings = DueSettings()

@@ -3,8 +3,8 @@
 Folding facts anew shows that balances follow from facts; a fact that somebody wrote into the database is as good for that as any.
 Here facts are compared with what senders sent, as far as Kafka still has it, up to where the ledger has read:
 
-- a record that keeps the contract is a fact, an event that waits for its order, or a dead letter; or it is about a guest, a store
-  outside every program, or a person who was forgotten;
+- a record that keeps the contract is a fact, an event that waits for its order, a command that is held or was refused, or a dead
+  letter; or it is about a guest, a store outside every program, or a person who was forgotten;
 - a fact that names a record is what that record says;
 - a fact names a record, but for opened balances, which come from the command line, and facts of people who were forgotten.
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from secrets import token_bytes
@@ -25,8 +26,8 @@ from uuid import UUID
 from contracts.events import Event, OrderPlaced, Origin
 from worker.consume.batch import PartitionKey
 from worker.consume.ends import Bounds
-from worker.decode import Admission, Broken, Limits, Record, decode
-from worker.persist import kafka, orders, origins
+from worker.decode import Admission, Broken, Limits, Record, Skipped, decode
+from worker.persist import commands, kafka, orders, origins
 from worker.persist.identity import account_id
 from worker.persist.link import Link
 from worker.persist.origins import FIRST, FactName, FactOrigin
@@ -37,6 +38,7 @@ from worker.upkeep.verify import ARRIVED, AS_SENT, FROM_RECORD
 FACTS_AT_ONCE: Final = 5_000
 """Facts that one statement reads when all of them are gone through."""
 _OPENED: Final = "balance.opened"
+_UNSIGNED: Final = ("unsigned", "bad_signature")
 
 
 class AgainstKafka:
@@ -66,6 +68,7 @@ class AgainstKafka:
         self.records += len(records)
         now = datetime.now(UTC)
         decoded = [(record, decode(record, now, self._limits, self._admission)) for record in records]
+        decoded = await self._unsigned(link, decoded, now)
         events = [each for _, each in decoded if isinstance(each, Event)]
         routes = await orders.routes(link, {event.order_id for event in events if event.order_id is not None})
         accounts = {_place_of(event): self._accounts(event, routes) for event in events}
@@ -73,14 +76,28 @@ class AgainstKafka:
         facts = await origins.kept_facts(link, wanted)
         open_: list[tuple[Origin, Event | None]] = []
         for record, each in decoded:
-            place = Origin(record.topic, record.partition, record.offset)
+            place = _origin(record)
             if isinstance(each, Broken):
                 open_.append((place, None))
             elif isinstance(each, Event) and not self._is_kept(each, accounts[place], facts):
                 open_.append((place, each))
         return [
-            Violation(ARRIVED, None, f"{_named(place)}: {_told(event)} is no fact, waits for no order and is no dead letter")
+            Violation(ARRIVED, None, f"{_named(place)}: {_told(event)} is no fact, waits for nothing and is no dead letter")
             for place, event in await self._lost(link, open_, routes, accounts)
+        ]
+
+    async def _unsigned(
+        self, link: Link, decoded: list[tuple[Record, Event | Skipped | Broken]], now: datetime
+    ) -> list[tuple[Record, Event | Skipped | Broken]]:
+        """The same, but for records that lack a signature and were taken all the same: nobody asked for one then."""
+        lacking = [_origin(record) for record, each in decoded if isinstance(each, Broken) and each.reason in _UNSIGNED]
+        if not lacking:
+            return decoded
+        letters = await origins.letters_at(link, lacking)
+        taken = set(lacking) - letters
+        before = replace(self._admission, signatures=None)
+        return [
+            (record, decode(record, now, self._limits, before) if _origin(record) in taken else each) for record, each in decoded
         ]
 
     def _is_kept(self, event: Event, accounts: Iterable[UUID], facts: Mapping[FactName, origins.KeptFact]) -> bool:
@@ -109,11 +126,15 @@ class AgainstKafka:
         followers = [event for _, event in left if event is not None and event.follows]
         parked = await origins.parked_of(link, [(event.order_id or "", event.source, event.id) for event in followers])
         named = {account for place, _ in left for account in accounts.get(place, ())}
+        held = await commands.waiting_among(
+            link, {(account, event.source, event.id) for place, event in left if event for account in accounts[place]}
+        )
         erased = {row["account_id"] for row in await link.fetch("erased", sorted(named))} if named else set()
         found = []
         for place, event in left:
             if event is not None:
                 waits = (event.order_id or "", event.source, event.id) in parked
+                waits = waits or any((account, event.source, event.id) in held for account in accounts[place])
                 if waits or _of_nobody(event, routes) or not erased.isdisjoint(accounts[place]):
                     continue
             found.append((place, event))
@@ -172,6 +193,10 @@ def _of_nobody(event: Event, routes: Mapping[str, Route]) -> bool:
     if isinstance(event.data, OrderPlaced):
         return event.member_id is None or (route is not None and OUTSIDE in route.accounts)
     return route is not None and (route.of_nobody or route.accounts.get(event.program or "", route) is None)
+
+
+def _origin(record: Record) -> Origin:
+    return Origin(record.topic, record.partition, record.offset)
 
 
 def _place_of(event: Event) -> Origin:

@@ -22,6 +22,9 @@ WHERE asked_until <= $1 AND (done_until IS NULL OR done_until < asked_until)
 ORDER BY asked_until
 LIMIT $2;
 
+-- name: may_erase
+SELECT has_function_privilege('erase_account(uuid, uuid, text[], text[], bytea[], bytea[])', 'EXECUTE');
+
 -- name: lock_account
 SELECT revision FROM account WHERE account_id = $1 FOR UPDATE;
 

@@ -47,6 +47,17 @@ SELECT account_id, number, length, head, length_before, head_before, accepted, s
 -- name: transfer_seal
 SELECT program, number, sealed_at, epoch, accounts, facts, root, previous, digest, sealed_by FROM seal;
 
+-- name: transfer_held_command
+SELECT account_id, source, id, type, business_at, program, digest, body, traceparent, topic, partition, record_offset,
+    account_program, operator, points, ceiling, held_at
+FROM held_command;
+
+-- name: transfer_command_verdict
+SELECT account_id, source, id, operator, verdict, given_by, login, reason, given_at, applied_at FROM command_verdict;
+
+-- name: transfer_points_given
+SELECT day, scope, of, points FROM points_given;
+
 -- name: transfer_fact
 SELECT account_id, source, id, type, business_at, rank, program, order_id, digest, body, traceparent, recorded_at, topic, partition,
     record_offset, place, salt, leaf
