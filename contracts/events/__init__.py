@@ -32,6 +32,8 @@ from contracts.events.orders import (
     ExchangeWithdrawn,
     OrderAmended,
     OrderCancelled,
+    OrderClaimed,
+    OrderContested,
     OrderPaid,
     OrderPlaced,
     OrderReinstated,
@@ -70,7 +72,9 @@ from contracts.events.parts import (
     RefundLine,
 )
 from contracts.events.types import (
+    CONTESTED_SOURCE,
     EVENT_TYPES,
+    OURS,
     RANK,
     TOPIC_OF,
     TOPICS_IN,
@@ -80,9 +84,11 @@ from contracts.events.types import (
 
 __all__ = [
     "CLOCK",
+    "CONTESTED_SOURCE",
     "DLQ_SUFFIX",
     "EVENT_TYPES",
     "MESSAGE_BYTES_MAX",
+    "OURS",
     "RANK",
     "TOPICS_IN",
     "TOPICS_OUT",
@@ -114,6 +120,8 @@ __all__ = [
     "OpenedLot",
     "OrderAmended",
     "OrderCancelled",
+    "OrderClaimed",
+    "OrderContested",
     "OrderPaid",
     "OrderPlaced",
     "OrderReinstated",

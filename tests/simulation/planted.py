@@ -175,9 +175,9 @@ def certainty_by_business_time() -> AbstractContextManager[Any]:
 def followers_taken_by_orders_outside() -> AbstractContextManager[Any]:
     """An order of a store outside every program takes what was said of another order of its id."""
 
-    def home(owners: Mapping[str, UUID | None], program: str | None, *, alone: bool) -> Home[UUID] | Refusal | None:
+    def home(owners: Mapping[str, tuple[UUID | None, ...]], program: str | None, *, alone: bool) -> Home[UUID] | Refusal | None:
         if OUTSIDE in owners and program not in owners:
-            return Home(OUTSIDE, None)
+            return Home(OUTSIDE, ())
         return home_of(owners, program, alone=alone)
 
     return patch.object(delivery, "home_of", home)

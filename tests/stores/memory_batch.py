@@ -111,7 +111,9 @@ class MemoryBatch:
         known = await self.routes(names)
         for arrival in arrivals:
             accounts = dict(known[arrival.order_id].accounts) if arrival.order_id in known else {}
-            accounts.setdefault(arrival.program, arrival.account_id)
+            there = accounts.get(arrival.program, ())
+            if not there or (arrival.account_id is not None and arrival.account_id not in there):
+                accounts[arrival.program] = (*there, arrival.account_id)
             known[arrival.order_id] = Route(arrival.order_id, accounts)
         claimed = {name: known.get(name, Route(name)) for name in names}
         self._routes.update(claimed)
@@ -126,6 +128,16 @@ class MemoryBatch:
                 continue
             for key, (_, fact) in account.facts.items():
                 if fact.order_id == order_id and fact.program is None and fact.follows and key not in account.decisions:
+                    found.setdefault(account_id, []).append(fact)
+        return {account_id: sorted(facts, key=lambda fact: fact.key) for account_id, facts in found.items()}
+
+    async def about(self, orders: Iterable[tuple[UUID, str]]) -> dict[UUID, list[Event]]:
+        found: dict[UUID, list[Event]] = {}
+        for account_id, order_id in sorted(set(orders)):
+            account = self._tables.accounts.get(account_id)
+            for key, (_, fact) in account.facts.items() if account is not None else ():
+                told = account.decisions.get(key) if account is not None else None
+                if fact.order_id == order_id and not (told is not None and told[1].withdraws):
                     found.setdefault(account_id, []).append(fact)
         return {account_id: sorted(facts, key=lambda fact: fact.key) for account_id, facts in found.items()}
 
@@ -311,7 +323,9 @@ class MemoryBatch:
         self._on_commit.append(partial(self._commit_parted, there.row, parted, until))
         moved = await self.routes(parted.orders)
         for order_id, route in moved.items():
-            owners = {of: parted.to if owner == account else owner for of, owner in route.accounts.items()}
+            owners = {
+                of: tuple(parted.to if owner == account else owner for owner in owners) for of, owners in route.accounts.items()
+            }
             self._routes[order_id] = Route(order_id, owners)
         self._on_commit.append(lambda _: self._tables.routes.update({each: self._routes[each] for each in moved}))
         return Erasure(parted.to, there.row.member_id, bool(parted.left.facts))

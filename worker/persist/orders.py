@@ -19,7 +19,7 @@ async def routes(link: Link, order_ids: Iterable[str]) -> dict[str, Route]:
     wanted = sorted(set(order_ids))
     if not wanted:
         return {}
-    return {row["order_id"]: _route(row) for row in await link.fetch("routes", wanted)}
+    return {row["order_id"]: route_of(row) for row in await link.fetch("routes", wanted)}
 
 
 async def claim(link: Link, arrivals: Sequence[Arrival], awaited: Iterable[str]) -> dict[str, Route]:
@@ -31,7 +31,8 @@ async def claim(link: Link, arrivals: Sequence[Arrival], awaited: Iterable[str])
 
 
 def _waves(arrivals: Sequence[Arrival], awaited: set[str]) -> list[list[tuple[str, bool, str, UUID | None]]]:
-    """Rows to claim, in waves that each name an order once. One wave, unless an order id came for two programs at once."""
+    """Rows to claim, in waves that each name an order once. One wave, unless an order id came for two programs or accounts at
+    once."""
     waves: list[dict[str, tuple[str, bool, str, UUID | None]]] = [{}]
     for arrival in arrivals:
         row = (arrival.order_id, True, arrival.program, arrival.account_id)
@@ -39,7 +40,7 @@ def _waves(arrivals: Sequence[Arrival], awaited: set[str]) -> list[list[tuple[st
             if arrival.order_id not in wave:
                 wave[arrival.order_id] = row
                 break
-            if wave[arrival.order_id][2] == arrival.program:
+            if wave[arrival.order_id] == row:
                 break
         else:
             waves.append({arrival.order_id: row})
@@ -56,6 +57,15 @@ async def nameless(link: Link, orders: Iterable[tuple[UUID, str]]) -> dict[UUID,
         event = event_of(row)
         if event.follows:
             found.setdefault(row["account_id"], []).append(event)
+    return found
+
+
+async def about(link: Link, orders: Iterable[tuple[UUID, str]]) -> dict[UUID, list[Event]]:
+    """Facts of accounts that name these (account, order) and were not withdrawn, in business order."""
+    wanted = sorted(set(orders))
+    found: dict[UUID, list[Event]] = {}
+    for row in await link.fetch("about", *columns(wanted)) if wanted else ():
+        found.setdefault(row["account_id"], []).append(event_of(row))
     return found
 
 
@@ -97,7 +107,7 @@ async def take_parked(link: Link, orders: Iterable[tuple[str, str]]) -> list[Eve
 
 async def drainable(link: Link, limit: int) -> list[Route]:
     """Routes of orders that have come although something still waits for them."""
-    return [_route(row) for row in await link.fetch("drainable", limit)]
+    return [route_of(row) for row in await link.fetch("drainable", limit)]
 
 
 async def let_go(link: Link, before: datetime, limit: int) -> int:
@@ -112,5 +122,8 @@ async def parked_since(link: Link, before: datetime, limit: int) -> list[ParkedS
     return [ParkedSince(row["order_id"], row["events"], row["oldest_at"]) for row in rows]
 
 
-def _route(row: Row) -> Route:
-    return Route(row["order_id"], dict(zip(row["programs"], row["account_ids"], strict=True)))
+def route_of(row: Row) -> Route:
+    accounts: dict[str, tuple[UUID | None, ...]] = {}
+    for program, account_id in zip(row["programs"], row["account_ids"], strict=True):
+        accounts[program] = (*accounts.get(program, ()), account_id)
+    return Route(row["order_id"], accounts)

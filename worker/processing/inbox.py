@@ -12,6 +12,7 @@ from uuid import UUID
 from contracts.events import Event, Origin
 from worker.decode import Record
 from worker.persist.rows import DeadLetter
+from worker.processing.contests import Contested
 from worker.processing.parked import record_of_parked
 from worker.programs.catalogue import Refusal
 
@@ -32,6 +33,7 @@ class Inbox:
     erased: dict[UUID, datetime] = field(default_factory=dict)  # accounts of people who were forgotten, up to when
     of_erased: set[Origin | None] = field(default_factory=set)  # orders of theirs
     gone: set[Way] = field(default_factory=set)  # ways of orders that still lead to an account which was erased, and so nowhere
+    contested: list[Contested] = field(default_factory=list)  # orders that somebody else turns out to have placed too
     fences: Mapping[UUID, str] = field(default_factory=dict)  # accounts to be fenced, and why
     keep_only: bool = False  # a trial: facts are kept, nothing is folded
     outcomes: Counter[str] = field(default_factory=Counter)

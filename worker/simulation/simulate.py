@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from contracts.events import Event, OrderPlaced
+from contracts.events import Event, OrderClaimed, OrderPlaced
 from contracts.statement import Statement
 from worker.decide.account import Account
 from worker.decide.change import NOTHING, Loaded
@@ -21,7 +21,8 @@ from worker.decide.program import Program
 from worker.decide.refold import Clock
 from worker.decide.state import Decision, blank
 from worker.decide.statement import statement
-from worker.processing.routing import home_of
+from worker.processing.contests import Shared, missing
+from worker.processing.routing import Home, home_of
 from worker.programs.catalogue import OUTSIDE, Catalogue, Refusal
 from worker.simulation.loading import change_of
 from worker.simulation.store import Book, Ledger
@@ -66,25 +67,52 @@ class Simulation:
             assert program is not None
             self._place(event, event.data, program, now)
         elif event.member_id is not None:
-            self._apply(event.member_id, [event], now)
+            by_member = {event.member_id: [event]}
+            if isinstance(event.data, OrderClaimed):
+                self._tell_each_other(event.data.order_id, by_member)
+            for member, facts in by_member.items():
+                self._apply(member, facts, now)
         else:
             for member, facts in self._send_home([event]).items():
                 self._apply(member, facts, now)
 
     def _place(self, event: Event, data: OrderPlaced, program: str, now: datetime) -> None:
-        """An order, and what waited for it. The first order of an id stands: a guest's or another member's is not replaced."""
+        """An order, and what waited for it."""
         member = data.member_id if program != OUTSIDE else None
-        home = self._book.claim(data.order_id, program, member)
+        self._book.claim(data.order_id, program, member)
         by_member: dict[str, list[Event]] = {}
-        if member is not None and member == home:
+        if member is not None:
             by_member[member] = [event]
         else:
-            self.counts["dropped" if member is None and home is None else "order_conflict"] += 1
+            self.counts["dropped"] += 1
         waited = self._parked.pop(data.order_id, {}).values()
         for owner, facts in self._send_home(sorted(waited, key=lambda each: each.key)).items():
             by_member.setdefault(owner, []).extend(facts)
+        self._tell_each_other(data.order_id, by_member)
         for owner, facts in by_member.items():
             self._apply(owner, facts, now)
+
+    def _tell_each_other(self, order_id: str, coming: dict[str, list[Event]]) -> None:
+        """Add what those who placed an order have yet to be told of each other to what is coming to them."""
+        owners = self._book.owners(order_id).get(self.program.code, ())
+        if len(owners) < 2:
+            return
+        members = [owner for owner in owners if owner is not None]
+        told = {each: [*self._about(each, order_id), *self._fresh(each, coming.get(each, ()))] for each in members}
+        more, contested = missing(Shared(order_id, self.program.code, None in owners), told, {})
+        self.counts["order_contested"] += contested is not None
+        for member, facts in more.items():
+            coming.setdefault(member, []).extend(facts)
+
+    def _about(self, member: str, order_id: str) -> list[Event]:
+        ledger = self.ledgers.get(member)
+        return [] if ledger is None else ledger.about(order_id)
+
+    def _fresh(self, member: str, facts: Iterable[Event]) -> list[Event]:
+        """Those of the facts that the member's ledger will take."""
+        ledger, events = self.ledgers.get(member), list(facts)
+        digests = {(fact.source, fact.id): ledger.digest_of(fact.source, fact.id) if ledger else None for fact in events}
+        return deduplicate(events, {key: digest for key, digest in digests.items() if digest is not None}).fresh
 
     def _send_home(self, events: Iterable[Event]) -> dict[str, list[Event]]:
         """Events about orders, by the members whose orders they are; those whose order has not come are parked."""
@@ -100,12 +128,13 @@ class Simulation:
                 first = self._parked.setdefault(order_id, {}).setdefault((event.source, event.id), event)
                 if first is not event:
                     self.counts["duplicate" if first.digest == event.digest else "conflict"] += 1
+                continue
             elif isinstance(home, Refusal):
                 self.counts[home.reason] += 1
-            elif home.owner is None:
+            elif not home.owners:
                 self.counts["dropped"] += 1
-            else:
-                by_member.setdefault(home.owner, []).append(event)
+            for owner in home.owners if isinstance(home, Home) else ():
+                by_member.setdefault(owner, []).append(event)
         return by_member
 
     def _apply(self, member: str, facts: list[Event], now: datetime) -> None:

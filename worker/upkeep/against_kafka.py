@@ -123,7 +123,7 @@ class AgainstKafka:
         """Accounts that the event may have gone to, the likeliest first: what told its program may have changed since."""
         if event.follows:
             route = routes.get(event.order_id or "")
-            return [owner for owner in route.accounts.values() if owner is not None] if route is not None else []
+            return route.members if route is not None else []
         member = event.member_id
         first = self._catalogue.resolve(event)
         codes = sorted(self._catalogue.codes, key=lambda code: code != first)
@@ -171,7 +171,7 @@ def _of_nobody(event: Event, routes: Mapping[str, Route]) -> bool:
     route = routes.get(event.order_id or "")
     if isinstance(event.data, OrderPlaced):
         return event.member_id is None or (route is not None and OUTSIDE in route.accounts)
-    return route is not None and (route.of_nobody or route.accounts.get(event.program or "", route) is None)
+    return route is not None and (route.of_nobody or not any(route.accounts.get(event.program or "", route.members)))
 
 
 def _place_of(event: Event) -> Origin:

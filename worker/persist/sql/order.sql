@@ -5,7 +5,8 @@ SELECT order_id, programs, account_ids
 FROM order_route
 WHERE order_id = ANY($1::text[]);
 
--- Locks the row of every order, and writes only where a program is new: an arrival brings one program, waiting brings none.
+-- Locks the row of every order, and writes only where a program or an account is new: an arrival brings one program, waiting
+-- brings none. A guest's order is noted where it is the first of its program.
 -- name: claim
 INSERT INTO order_route AS r (order_id, programs, account_ids)
 SELECT order_id,
@@ -16,7 +17,8 @@ ORDER BY order_id
 ON CONFLICT (order_id) DO UPDATE SET
     programs = r.programs || excluded.programs,
     account_ids = r.account_ids || excluded.account_ids
-WHERE NOT excluded.programs <@ r.programs;
+WHERE NOT excluded.programs <@ r.programs
+    OR (excluded.account_ids[1] IS NOT NULL AND NOT excluded.account_ids <@ r.account_ids);
 
 -- What was folded into accounts as being about orders of theirs, and does not say of which program it is. By the key of the
 -- account: asked only when a second program has an order of the id. Those that were withdrawn already have their decision.
@@ -27,6 +29,16 @@ FROM unnest($1::uuid[], $2::text[]) AS w (account_id, order_id)
 JOIN fact f ON f.account_id = w.account_id AND f.order_id = w.order_id
 LEFT JOIN decision d ON d.account_id = f.account_id AND d.source = f.source AND d.id = f.id
 WHERE f.program IS NULL AND d.account_id IS NULL
+ORDER BY f.account_id, f.business_at, f.rank, f.source, f.id;
+
+-- By the key of the account, as above: asked only when an order is brought by somebody else too, or a command decides whose it is.
+-- name: about
+SELECT f.account_id, f.source, f.id, f.type, f.business_at, f.program, f.traceparent, f.body, f.topic, f.partition,
+    f.record_offset
+FROM unnest($1::uuid[], $2::text[]) AS w (account_id, order_id)
+JOIN fact f ON f.account_id = w.account_id AND f.order_id = w.order_id
+LEFT JOIN decision d ON d.account_id = f.account_id AND d.source = f.source AND d.id = f.id AND d.reason = 'ambiguous_order'
+WHERE d.account_id IS NULL
 ORDER BY f.account_id, f.business_at, f.rank, f.source, f.id;
 
 -- name: park
