@@ -141,6 +141,8 @@ SELECT '{
         "other_fees": true, "points_used": true, "reason": true, "shipping_fee": true},
     "order.cancelled": {"lines": {"exchange_id": true, "line_id": true, "quantity": true, "sku": true},
         "order_id": true, "reason": true},
+    "order.claimed": {"member_id": "erased", "order_id": true},
+    "order.contested": {"lost": true, "order_id": true},
     "order.paid": {"order_id": true},
     "order.placed": {"card_brand": true, "channel": true, "course": true, "currency": true, "lines":
         {"bonus_points": {"expires_on": true, "kind": true, "points": true}, "category": true, "discount": true,
@@ -825,7 +827,7 @@ WITH (fillfactor='90');
 -- Name: TABLE order_route; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON TABLE public.order_route IS 'Which account of which program an order belongs to; a null account: a guest, or a store outside every program.';
+COMMENT ON TABLE public.order_route IS 'Which accounts of which programs placed an order; a null account: a guest, or a store outside every program.';
 
 
 --
@@ -1389,6 +1391,13 @@ CREATE INDEX erasure_waits ON public.erasure USING btree (asked_until) WHERE ((d
 
 
 --
+-- Name: fact_contested; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX fact_contested ON public.fact USING btree (order_id) WHERE (type = ANY (ARRAY['order.contested'::text, 'order.claimed'::text]));
+
+
+--
 -- Name: item_due; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -1566,4 +1575,5 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261207000000'),
     ('20261207000001'),
     ('20261208000000'),
-    ('20261208010000');
+    ('20261208010000'),
+    ('20261209000000');

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
-from itertools import combinations, permutations
+from itertools import combinations, pairwise, permutations
 
 import pytest
+from structlog.testing import capture_logs
 
-from tests.flows.bad_records import HOUR, NOW, gift, order, raw, shipped
+from tests.flows.bad_records import HOUR, NOW, ORDER, gift, order, raw, shipped
 from tests.flows.system import Raw
 from tests.pipeline.harness import PROGRAM, Harness
 
@@ -38,7 +39,7 @@ def cuttings(records: Sequence[Raw]) -> Iterator[list[Sequence[Raw]]]:
     for cuts in range(len(records)):
         for inner in combinations(range(1, len(records)), cuts):
             ends = [0, *inner, len(records)]
-            yield [records[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+            yield [records[start:end] for start, end in pairwise(ends)]
 
 
 async def delivered(batches: Iterable[Sequence[Raw]]) -> Harness:
@@ -92,3 +93,143 @@ async def test_whom_a_command_names_is_paid_as_if_nobody_else_had_placed_it_in_e
     records = [placed(VICTIM), placed(ATTACKER, 1), sent(), claimed(VICTIM)]
     found = await the_only_ledgers(records, VICTIM, ATTACKER)
     assert found == [(5, []), (0, [LOST, LOST])]
+
+
+async def test_an_order_that_three_placed_is_theirs_whom_the_latest_command_names() -> None:
+    records = [placed(VICTIM), placed(ATTACKER, 1), placed(THIRD, 2), sent()]
+    for sequence in permutations(records):
+        harness = await delivered([each] for each in sequence)
+        assert [(await told(harness, member))[0] for member in (VICTIM, ATTACKER, THIRD)] == [0, 0, 0]
+        await harness.take(claimed(ATTACKER, "mistaken", 40))
+        await harness.take(claimed(THIRD, "first", 30))
+        assert [(await told(harness, member))[0] for member in (VICTIM, ATTACKER, THIRD)] == [0, 5, 0]
+        await harness.take(claimed(VICTIM, "right", 50))
+        assert [(await told(harness, member))[:2] for member in (VICTIM, ATTACKER, THIRD)] == [(5, ()), *[(0, (LOST, LOST))] * 2]
+
+
+async def test_a_command_decides_before_the_orders_come_too() -> None:
+    for sequence in permutations([claimed(VICTIM), placed(VICTIM), placed(ATTACKER, 1), sent()]):
+        harness = await delivered([each] for each in sequence)
+        assert [(await told(harness, member))[0] for member in (VICTIM, ATTACKER)] == [5, 0]
+        assert await harness.store.contested(10) == []
+
+
+async def test_a_command_dated_before_the_order_decides_and_is_told() -> None:
+    records = [claimed(VICTIM, minutes=-30), placed(VICTIM), placed(ATTACKER, 1), sent()]
+    found = await the_only_ledgers(records, VICTIM, ATTACKER)
+    assert found == [(5, ["timed_before_order"]), (0, [LOST, LOST])]
+
+
+async def test_a_command_for_somebody_who_never_placed_the_order_decides_nothing_and_is_a_finding() -> None:
+    found = await the_only_ledgers([placed(VICTIM), sent(), claimed(THIRD)], VICTIM, THIRD)
+    assert found == [(5, []), (0, ["unknown_order"])]
+    harness = await delivered([[placed(VICTIM), placed(ATTACKER, 1), sent(), claimed(THIRD)]])
+    assert [(await told(harness, member))[0] for member in (VICTIM, ATTACKER)] == [0, 0]
+    assert await harness.store.contested(10) == ["O"]
+
+
+async def test_a_guests_order_under_the_id_of_a_members_contests_it_whichever_comes_first() -> None:
+    found = await the_only_ledgers([placed(None), placed(VICTIM, 1)], VICTIM)
+    assert found == [(0, [CONTESTED])]
+    for sequence in permutations([placed(None), placed(VICTIM, 1), claimed(VICTIM)]):
+        harness = await delivered([[each] for each in sequence] + [[sent()]])
+        assert (await told(harness, VICTIM))[:2] == (5, ())
+
+
+async def test_the_same_member_telling_an_order_again_contests_nothing() -> None:
+    found = await the_only_ledgers([placed(VICTIM), placed(VICTIM, 1), sent()], VICTIM)
+    assert found == [(5, ["order_twice"])]
+
+
+async def test_a_second_order_years_later_contests_the_first_and_a_command_gives_everything_back() -> None:
+    years = -5 * 365 * 24 * 60
+    old = [placed(VICTIM, years), shipped("O", "sent", NOW - HOUR + timedelta(minutes=years + 60))]
+    alone = await told(await delivered([old]), VICTIM)
+    harness = await delivered([old, [gift(VICTIM, 100, "gift")], [placed(ATTACKER)]])
+    assert (await told(harness, VICTIM))[:2] == (100, (CONTESTED, CONTESTED))
+    await harness.take(claimed(VICTIM))
+    assert (await told(harness, VICTIM))[:2] == (100 + alone[0], ())
+
+
+async def test_what_follows_a_contested_order_is_kept_by_all_and_counts_for_its_owner_wherever_it_came() -> None:
+    """A return is told while only the attacker is known to have placed the order, and the shipment after both."""
+    at = (NOW - HOUR / 4).isoformat()
+    returned = raw("return.received", "back", {"order_id": "O", "lines": "all", "return_id": "R"}, time=at)
+    records = [placed(VICTIM), placed(ATTACKER, 1), sent(), returned]
+    for sequence in permutations(records):
+        harness = await delivered([each] for each in sequence)
+        await harness.take(claimed(VICTIM))
+        says = await harness.statement(VICTIM)
+        assert (says.available + says.pending, says.findings) == (0, ())
+        assert [order.points_credited for order in says.orders] == [0]
+
+
+async def test_a_use_of_points_that_was_announced_stands_until_the_order_is_somebody_elses() -> None:
+    spent = placed(VICTIM, points_used=300)
+    harness = await delivered([[gift(VICTIM, 1_000, "gift")], [spent], [sent()]])
+    assert (await told(harness, VICTIM))[0] == 700 + 4
+    await harness.take(placed(ATTACKER, 1))
+    assert (await told(harness, VICTIM))[0] == 700
+    await harness.take(claimed(VICTIM))
+    assert (await told(harness, VICTIM))[0] == 700 + 4
+    await harness.take(claimed(ATTACKER, "mistaken", 55))
+    assert (await told(harness, VICTIM))[0] == 1_000
+
+
+async def test_a_use_of_points_is_not_decided_while_the_order_is_contested() -> None:
+    harness = await delivered([[gift(VICTIM, 1_000, "gift")], [placed(ATTACKER, 1)], [placed(VICTIM, points_used=300)], [sent()]])
+    says = await harness.statement(VICTIM)
+    assert (says.available, says.orders[0].points_used) == (1_000, 0)
+    assert says.orders[0].redemption is not None
+    assert says.orders[0].redemption.decision == "waiting"
+    assert not (await harness.dossier(VICTIM)).decisions
+    await harness.take(claimed(VICTIM))
+    await harness.until(NOW)
+    assert (await harness.statement(VICTIM)).orders[0].points_used == 300
+
+
+async def test_a_verdict_does_not_hang_on_whether_the_other_order_is_in_its_batch() -> None:
+    """Where the member's own order came first, its use of points was announced, as if each had come by itself."""
+    first = [gift(VICTIM, 1_000, "gift"), placed(VICTIM, points_used=300), placed(ATTACKER, 1)]
+    last = [first[0], first[2], first[1]]
+    for records, left in ((first, 700), (last, 1_000)):
+        for batches in cuttings(records):
+            assert (await told(await delivered(batches), VICTIM))[0] == left, batches
+
+
+async def test_the_alert_names_both_events_and_nobody_until_a_command_decides() -> None:
+    with capture_logs() as logs:
+        harness = await delivered([[placed(VICTIM)], [placed(ATTACKER, 1)], [sent()]])
+    (said,) = [each for each in logs if each["event"] == "order_contested"]
+    assert said["one"] == "'placed-VICTIM-0' of '/shop' in record commerce.order/0/0"
+    assert said["other"] == "'placed-ATTACKER-1' of '/shop' in record commerce.order/0/1"
+    assert await harness.store.contested(10) == ["O"]
+    await harness.take(claimed(VICTIM))
+    assert await harness.store.contested(10) == []
+
+
+@pytest.mark.parametrize("told_again", [placed(VICTIM), placed(ATTACKER, 1), sent(), claimed(VICTIM)])
+async def test_what_is_told_again_changes_nothing(told_again: Raw) -> None:
+    harness = await delivered([[placed(VICTIM)], [sent()], [placed(ATTACKER, 1)], [claimed(VICTIM)]])
+    before = [await told(harness, member) for member in (VICTIM, ATTACKER)]
+    await harness.take(told_again)
+    assert [await told(harness, member) for member in (VICTIM, ATTACKER)] == before
+    assert harness.letters() == []
+
+
+async def test_what_contradicts_an_event_about_a_contested_order_is_one_dead_letter() -> None:
+    harness = await delivered([[placed(VICTIM), placed(ATTACKER, 1)], [sent()]])
+    await harness.take(shipped("O", "sent", NOW - HOUR / 3))
+    assert harness.letters() == ["conflict"]
+
+
+async def test_orders_of_two_programs_under_one_id_contest_each_other_in_their_own_program_only() -> None:
+    other = raw("order.placed", "other", {**ORDER, "order_id": "O", "member_id": THIRD, "store": "puppy_online"}, program="puppy")
+    named = raw("shipment.dispatched", "named", {"order_id": "O", "lines": "all"}, program=PROGRAM)
+    for sequence in permutations([placed(VICTIM), placed(ATTACKER, 1), other, sent(), named]):
+        harness = await delivered([each] for each in sequence)
+        assert harness.letters() == ["ambiguous_order"]
+        assert [(await told(harness, member))[0] for member in (VICTIM, ATTACKER)] == [0, 0]
+        assert CONTESTED not in (await told(harness, THIRD))[1]
+        await harness.take(claimed(VICTIM))
+        assert [(await told(harness, member))[:2] for member in (VICTIM, ATTACKER)] == [(5, ()), (0, (LOST, LOST))]

@@ -111,7 +111,7 @@ async def test_the_longest_ids_change_nothing_but_names(database: str) -> None:
         assert await reasons(database) == letters
         assert await balances(store) == await balances(short)
         assert [violation async for violation in verify.check(store, programs)] == []
-    missing = EVENT_TYPES.keys() - {"balance.opened", "member.erased"} - types
+    missing = EVENT_TYPES.keys() - {"balance.opened", "member.erased", "order.contested"} - types
     assert not missing, f"tests/fold/histories.py makes none of {missing}"
 
 

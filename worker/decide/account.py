@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
-from typing import NoReturn, TypeVar
 
 from msgspec.structs import replace
 
 from contracts.events import Event
 from worker.decide.change import NOTHING, Needs
-from worker.decide.errors import Defect, NotLoaded
+from worker.decide.errors import NotLoaded
 from worker.decide.instants import due_of, next_after
 from worker.decide.lot_name import is_grant, lot_name
 from worker.decide.order_records import Order
@@ -20,6 +19,7 @@ from worker.decide.state import (
     CLOCK_SOURCE,
     Before,
     Certainty,
+    Contest,
     Decision,
     Early,
     EarlyFact,
@@ -39,8 +39,6 @@ from worker.decide.state import (
 )
 from worker.decide.step import Answer, Notice, Step, TierMove
 from worker.decide.trace import Trace
-
-_I = TypeVar("_I", Order, Request, Earmark)
 
 
 class Account:
@@ -331,6 +329,12 @@ class Account:
         assert found is None or isinstance(found, Early)
         return found.facts if found is not None else ()
 
+    def contest(self, order_id: str) -> Contest | None:
+        """Whose the order of that id is, where that is or was a question."""
+        found = self._find("contest", order_id)
+        assert found is None or isinstance(found, Contest)
+        return found
+
     def _due_items(self, kind: ItemKind, at: datetime) -> list[Item]:
         self.need_all_open()
         found = [key for key, item in self.items.items() if key[0] == kind and item.due_at is not None and item.due_at <= at]
@@ -394,7 +398,3 @@ class Account:
     def wait(self) -> None:
         """Note that the redemption of the fact in hand waits for its decision."""
         self.head = replace(self.head, waiting=tuple(sorted((*self.head.waiting, Waiting(self.asked_at, self._began())))))
-
-    def fail(self, what: str) -> NoReturn:
-        """Stop: the fold broke one of its own rules."""
-        raise Defect(f"{what} at {self.at.isoformat()}")

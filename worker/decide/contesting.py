@@ -43,14 +43,7 @@ def claimed(account: Account, data: OrderClaimed) -> None:
 
 
 def _known(account: Account, order_id: str) -> Contest:
-    return _contest(account, order_id) or Contest(since=account.at)
-
-
-def _contest(account: Account, order_id: str) -> Contest | None:
-    account.need(items=[("contest", order_id)])
-    found = account.items.get(("contest", order_id))
-    assert found is None or isinstance(found, Contest)
-    return found
+    return account.contest(order_id) or Contest(since=account.at)
 
 
 def _decide(account: Account, order_id: str, known: Contest, *, lost: bool) -> None:
@@ -62,13 +55,11 @@ def _decide(account: Account, order_id: str, known: Contest, *, lost: bool) -> N
 
 def withheld(account: Account, order_id: str) -> str | None:
     """Why the order that is placed in the open step has no effect; None: it has."""
-    known = _contest(account, order_id)
+    known = account.contest(order_id)
     ahead = account.turning.get(hindsight.contest(order_id), ())
     if known is None and not ahead:
         return None
-    if known is None or account.at < known.since:
-        known = Contest(since=account.at) if known is None else replace(known, since=account.at)
-        account.put("contest", order_id, known)
+    known = known or Contest(since=account.at)
     is_contested, decided, lost = known.contested, known.decided, known.lost
     for fact in ahead:
         data, told = fact.data, Moment(*fact.key)
@@ -76,6 +67,10 @@ def withheld(account: Account, order_id: str) -> str | None:
             is_contested = True
         elif decided is None or told > decided:
             decided, lost = told, not isinstance(data, OrderClaimed)
-    if not is_contested or (decided is not None and not lost):
+    if not is_contested:
+        return None
+    if account.at <= known.since:
+        account.put("contest", order_id, replace(known, since=account.at))
+    if decided is not None and not lost:
         return None
     return CONTESTED if decided is None else LOST

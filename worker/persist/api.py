@@ -227,6 +227,9 @@ class Store(OutboxStore, Protocol):
     async def parked_since(self, before: datetime, limit: int) -> list[ParkedSince]:
         """Orders that events have waited for since before this instant, the longest first."""
 
+    async def contested(self, limit: int) -> list[str]:
+        """Up to `limit` orders that several placed, of which no command has said whose they are."""
+
     async def register_terms(self, body: bytes, file_digest: bytes, reason: str) -> bool | None:
         """Registers a version of terms for ever: its canonical JSON, the SHA-256 of its file, and why. Returns whether it waits
         for approval; None if it was the last registered of its beginning already. Raises TermsRightError."""

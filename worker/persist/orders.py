@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from contracts.events import Event
+from contracts.events import CONTESTED_SOURCE, Event
 from worker.persist.accounts import columns
 from worker.persist.chain import NO_ORIGIN
 from worker.persist.encoding import Row, event_of
@@ -120,6 +120,11 @@ async def parked_since(link: Link, before: datetime, limit: int) -> list[ParkedS
     """Orders waited for since before an instant, the longest first."""
     rows = await link.fetch("parked_since", before, limit)
     return [ParkedSince(row["order_id"], row["events"], row["oldest_at"]) for row in rows]
+
+
+async def contested(link: Link, limit: int) -> list[str]:
+    """Orders that several placed, of which no command has said whose they are."""
+    return [row["order_id"] for row in await link.fetch("contested", CONTESTED_SOURCE, limit)]
 
 
 def route_of(row: Row) -> Route:

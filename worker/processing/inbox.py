@@ -33,6 +33,7 @@ class Inbox:
     erased: dict[UUID, datetime] = field(default_factory=dict)  # accounts of people who were forgotten, up to when
     of_erased: set[Origin | None] = field(default_factory=set)  # orders of theirs
     gone: set[Way] = field(default_factory=set)  # ways of orders that still lead to an account which was erased, and so nowhere
+    refused: set[Origin] = field(default_factory=set)  # records of events that are dead letters
     contested: list[Contested] = field(default_factory=list)  # orders that somebody else turns out to have placed too
     fences: Mapping[UUID, str] = field(default_factory=dict)  # accounts to be fenced, and why
     keep_only: bool = False  # a trial: facts are kept, nothing is folded
@@ -57,7 +58,12 @@ class Inbox:
         return found
 
     def refuse(self, event: Event, why: Refusal, topic: Callable[[str], str]) -> None:
-        """Make a dead letter of the record that an event came in; one that was parked before is written as a record again."""
+        """Make a dead letter of the record that an event came in, once for all accounts that refuse it; one that was parked
+        before is written as a record again."""
+        if event.origin in self.refused:
+            return
+        if event.origin is not None:
+            self.refused.add(event.origin)
         record = self.records.get(event.origin) if event.origin is not None else None
         record = record or record_of_parked(event, topic)
         self.letters.append(DeadLetter(record, why.reason, why.detail, why.path, event.source))

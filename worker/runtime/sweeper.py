@@ -1,4 +1,5 @@
-"""Now and then: parked events whose order has come after all, events parked too long, and newly registered terms."""
+"""Now and then: parked events whose order has come after all, events parked too long, orders that wait for a command which says
+whose they are, and newly registered terms."""
 
 from __future__ import annotations
 
@@ -41,6 +42,10 @@ class Sweeper:
             drained = await self._pipeline.drain(routes)
             log.info("parked_drained", orders=len(routes), events=drained)
         metrics.accounts_fenced_now.set(len(await self._store.fenced(UUID(int=0), ROWS_MAX)))
+        contested = await self._store.contested(ROWS_MAX)
+        metrics.orders_contested_now.set(len(contested))
+        if contested:
+            log.warning("orders_contested", orders=len(contested))
         before = (await self._store.state()).now - timedelta(days=PARKED_DAYS_MAX)
         # What followed orders of guests, or outside every program, alone is let go; the rest waits for its order, and is told of.
         while let_go := await self._store.let_go(before, ROWS_MAX):

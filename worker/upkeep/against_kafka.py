@@ -6,7 +6,8 @@ Here facts are compared with what senders sent, as far as Kafka still has it, up
 - a record that keeps the contract is a fact, an event that waits for its order, or a dead letter; or it is about a guest, a store
   outside every program, or a person who was forgotten;
 - a fact that names a record is what that record says;
-- a fact names a record, but for opened balances, which come from the command line, and facts of people who were forgotten.
+- a fact names a record, but for opened balances, which come from the command line, and facts of people who were forgotten;
+- that an order is contested is noted because of somebody else's order of its id, or of a command about it.
 
 Records are read once, in lists of some thousand; of each four bytes are kept, a keyed digest of the fact that it became, so that
 one which names the record of another is found out.
@@ -22,7 +23,7 @@ from secrets import token_bytes
 from typing import Final
 from uuid import UUID
 
-from contracts.events import Event, OrderPlaced, Origin
+from contracts.events import CONTESTED_SOURCE, Event, OrderClaimed, OrderPlaced, Origin
 from worker.consume.batch import PartitionKey
 from worker.consume.ends import Bounds
 from worker.decode import Admission, Broken, Limits, Record, decode
@@ -54,6 +55,7 @@ class AgainstKafka:
         self._limits = limits
         self._admission = admission
         self._bounds = bounds
+        self._became_too: set[tuple[Origin, int]] = set()
         self._became = {place: array("I", bytes(4 * (end - start))) for place, (start, end) in bounds.items()}
         self._secret = token_bytes(16)
         self._read_up_to: Mapping[PartitionKey, int] = {}
@@ -70,7 +72,10 @@ class AgainstKafka:
         routes = await orders.routes(link, {event.order_id for event in events if event.order_id is not None})
         accounts = {_place_of(event): self._accounts(event, routes) for event in events}
         wanted = {(account, event.source, event.id) for event in events for account in accounts[_place_of(event)]}
-        facts = await origins.kept_facts(link, wanted)
+        noted = {_place_of(event): self._noted(event, routes) for event in events}
+        facts = await origins.kept_facts(link, wanted.union(*noted.values()))
+        for place, names in noted.items():
+            self._became_too |= {(place, self._digest(name)) for name in names if name in facts and facts[name].origin == place}
         open_: list[tuple[Origin, Event | None]] = []
         for record, each in decoded:
             place = Origin(record.topic, record.partition, record.offset)
@@ -84,15 +89,30 @@ class AgainstKafka:
         ]
 
     def _is_kept(self, event: Event, accounts: Iterable[UUID], facts: Mapping[FactName, origins.KeptFact]) -> bool:
-        """Whether the event is a fact of one of its accounts; the record is noted if it is the one that the fact names."""
+        """Whether the event is a fact of one of its accounts; the record is noted if it is the one that the fact names. It may be
+        one of several accounts, where several placed the order."""
+        kept = False
         for account in accounts:
-            fact = facts.get((account, event.source, event.id))
+            name = (account, event.source, event.id)
+            fact = facts.get(name)
             if fact is not None and (fact.origin is None or fact.digest == event.digest):
                 if fact.origin is not None and fact.origin == event.origin:
-                    start, _ = self._bounds[fact.origin[:2]]
-                    self._became[fact.origin[:2]][fact.origin.offset - start] = self._digest((account, event.source, event.id))
-                return True
-        return False
+                    if kept:
+                        self._became_too.add((fact.origin, self._digest(name)))
+                    else:
+                        start, _ = self._bounds[fact.origin[:2]]
+                        self._became[fact.origin[:2]][fact.origin.offset - start] = self._digest(name)
+                kept = True
+        return kept
+
+    def _noted(self, event: Event, routes: Mapping[str, Route]) -> set[FactName]:
+        """Facts that the worker wrote into other accounts which placed the order, because of this event."""
+        route = routes.get(event.order_id or "")
+        if route is None or not isinstance(event.data, OrderPlaced | OrderClaimed):
+            return set()
+        placed = isinstance(event.data, OrderPlaced)
+        source, id_ = (CONTESTED_SOURCE, route.order_id) if placed else (event.source, event.id)
+        return {(account, source, id_) for account in route.members}
 
     async def _lost(
         self,
@@ -160,6 +180,8 @@ class AgainstKafka:
         start, end = self._bounds.get(partition, (0, 0))
         if not start <= fact.origin.offset < end:
             self.beyond += 1
+            return None
+        if (fact.origin, self._digest(fact.name)) in self._became_too:
             return None
         if self._became[partition][fact.origin.offset - start] == self._digest(fact.name):
             return None

@@ -88,6 +88,17 @@ DELETE FROM parked
 WHERE order_id = ANY($1::text[])
     AND ((order_id, source, id) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))) IS TRUE;
 
+-- Orders that several placed and no command has decided about; by an index that holds no other facts.
+-- name: contested
+SELECT DISTINCT f.order_id
+FROM fact f
+WHERE f.type = 'order.contested' AND f.source = $1 AND NOT EXISTS (
+    SELECT FROM fact c
+    WHERE c.account_id = f.account_id AND c.order_id = f.order_id AND c.source <> $1
+        AND c.type IN ('order.contested', 'order.claimed')
+)
+LIMIT $2;
+
 -- name: parked_since
 SELECT order_id, count(*) AS events, min(recorded_at) AS oldest_at
 FROM parked
