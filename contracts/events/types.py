@@ -91,6 +91,7 @@ TYPES: Final = (
     EventType("commerce.activity", "survey.won", 20, SurveyWon),
     EventType("commerce.activity", "activity.completed", 20, ActivityCompleted),
     EventType(None, "balance.opened", 10, BalanceOpened),
+    # One rank: of two commands of one instant the same one decides in every account.
     EventType(None, "order.contested", 35, OrderContested),
     EventType("loyalty.command", "order.claimed", 35, OrderClaimed),
     EventType("loyalty.command", "points.adjusted", 120, PointsAdjusted),

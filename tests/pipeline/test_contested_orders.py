@@ -114,6 +114,14 @@ async def test_a_command_decides_before_the_orders_come_too() -> None:
         assert await harness.store.contested(10) == []
 
 
+async def test_of_two_commands_of_one_instant_one_decides_for_all() -> None:
+    """By source and id: each account has its own under one name, and the others' under the same."""
+    records = [placed(VICTIM), placed(ATTACKER, 1), sent(), claimed(VICTIM, "b"), claimed(ATTACKER, "a")]
+    for sequence in permutations(records):
+        harness = await delivered([each] for each in sequence)
+        assert [(await told(harness, member))[0] for member in (VICTIM, ATTACKER)] == [5, 0]
+
+
 async def test_a_command_dated_before_the_order_decides_and_is_told() -> None:
     records = [claimed(VICTIM, minutes=-30), placed(VICTIM), placed(ATTACKER, 1), sent()]
     found = await the_only_ledgers(records, VICTIM, ATTACKER)
@@ -166,18 +174,19 @@ async def test_what_follows_a_contested_order_is_kept_by_all_and_counts_for_its_
 
 async def test_a_use_of_points_that_was_announced_stands_until_the_order_is_somebody_elses() -> None:
     spent = placed(VICTIM, points_used=300)
-    harness = await delivered([[gift(VICTIM, 1_000, "gift")], [spent], [sent()]])
-    assert (await told(harness, VICTIM))[0] == 700 + 4
+    harness = await delivered([[gift(VICTIM, 1_000, "gift", time=NOW - 2 * HOUR)], [spent], [sent()]])
+    assert (await told(harness, VICTIM))[0] == 700 + 5
     await harness.take(placed(ATTACKER, 1))
     assert (await told(harness, VICTIM))[0] == 700
     await harness.take(claimed(VICTIM))
-    assert (await told(harness, VICTIM))[0] == 700 + 4
+    assert (await told(harness, VICTIM))[0] == 700 + 5
     await harness.take(claimed(ATTACKER, "mistaken", 55))
     assert (await told(harness, VICTIM))[0] == 1_000
 
 
 async def test_a_use_of_points_is_not_decided_while_the_order_is_contested() -> None:
-    harness = await delivered([[gift(VICTIM, 1_000, "gift")], [placed(ATTACKER, 1)], [placed(VICTIM, points_used=300)], [sent()]])
+    given = gift(VICTIM, 1_000, "gift", time=NOW - 2 * HOUR)
+    harness = await delivered([[given], [placed(ATTACKER, 1)], [placed(VICTIM, points_used=300)], [sent()]])
     says = await harness.statement(VICTIM)
     assert (says.available, says.orders[0].points_used) == (1_000, 0)
     assert says.orders[0].redemption is not None
@@ -190,7 +199,7 @@ async def test_a_use_of_points_is_not_decided_while_the_order_is_contested() -> 
 
 async def test_a_verdict_does_not_hang_on_whether_the_other_order_is_in_its_batch() -> None:
     """Where the member's own order came first, its use of points was announced, as if each had come by itself."""
-    first = [gift(VICTIM, 1_000, "gift"), placed(VICTIM, points_used=300), placed(ATTACKER, 1)]
+    first = [gift(VICTIM, 1_000, "gift", time=NOW - 2 * HOUR), placed(VICTIM, points_used=300), placed(ATTACKER, 1)]
     last = [first[0], first[2], first[1]]
     for records, left in ((first, 700), (last, 1_000)):
         for batches in cuttings(records):
@@ -225,7 +234,8 @@ async def test_what_contradicts_an_event_about_a_contested_order_is_one_dead_let
 
 async def test_orders_of_two_programs_under_one_id_contest_each_other_in_their_own_program_only() -> None:
     other = raw("order.placed", "other", {**ORDER, "order_id": "O", "member_id": THIRD, "store": "puppy_online"}, program="puppy")
-    named = raw("shipment.dispatched", "named", {"order_id": "O", "lines": "all"}, program=PROGRAM)
+    at = (NOW - HOUR / 3).isoformat()
+    named = raw("shipment.dispatched", "named", {"order_id": "O", "lines": "all"}, program=PROGRAM, time=at)
     for sequence in permutations([placed(VICTIM), placed(ATTACKER, 1), other, sent(), named]):
         harness = await delivered([each] for each in sequence)
         assert harness.letters() == ["ambiguous_order"]

@@ -30,7 +30,8 @@ _CONTESTED: Final = "order.contested"
 
 @dataclass(frozen=True, slots=True)
 class Contested:
-    """An order that turns out to be contested: two of the orders that came under its id (None: a guest's, which is not kept)."""
+    """An order that turns out to be contested: the first of those that came under its id, and a new one (None: a guest's, which
+    is not kept)."""
 
     program: str
     one: Event
@@ -60,23 +61,24 @@ def missing(
 
     placed = {owner: sorted((e for e in events if isinstance(e.data, OrderPlaced)), key=came) for owner, events in told.items()}
     found: dict[Owner, list[Event]] = {}
-    new = False
+    new: list[Event] = []
     for owner, events in told.items():
         names = {(event.source, event.id) for event in events}
         others = sorted((each for other in placed if other != owner for each in placed[other]), key=came)
         others += [shared.telling] if shared.telling is not None else []
+        if not placed[owner]:
+            continue  # what it was told as the order was refused
         more = [each for each in _of_others(shared, owner, told, placed) if (each.source, each.id) not in names]
-        if placed[owner] and (others or shared.guest) and not any(_says_contested(event) for event in events):
-            new = True
+        if (others or shared.guest) and not any(_says_contested(event) for event in events):
+            new.append(placed[owner][0])
             first = min(event.time for event in placed[owner])
             more.append(_contested(shared, first, others[0].origin if others else None))
         found[owner] = list({(each.source, each.id): each for each in more}.values())
     if not new:
         return found, None
-    first_of_each = sorted((events[0] for events in placed.values() if events), key=came)
-    one, other, *_ = (*first_of_each, shared.telling, None)
-    assert one is not None
-    return found, Contested(shared.program, one, other)
+    one = min((events[0] for events in placed.values() if events), key=came)
+    others = [event for event in new if event is not one]
+    return found, Contested(shared.program, one, max(others, key=came) if others else shared.telling)
 
 
 def _of_others(
@@ -87,7 +89,7 @@ def _of_others(
         for event in events if other != owner else ():
             if event.follows and not isinstance(event.data, OrderContested):
                 yield event
-            elif isinstance(event.data, OrderClaimed) and placed[other] and placed[owner]:
+            elif isinstance(event.data, OrderClaimed) and placed[other]:
                 yield _lost(shared, event)
 
 
