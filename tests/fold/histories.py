@@ -137,8 +137,9 @@ class _Maker:
             self.tell_more()
             self.rng = Random(f"amended {self.seed}")
             self.amend()
-            self.rng = Random(f"claimed {self.seed}")
-            self.claim(contested=contested)
+        if contested:
+            self.rng = Random(f"contested {self.seed}")
+            self.contest()
         ordered = tuple(sorted(self.events, key=lambda event: event.key))
         return History(self.seed, ordered, self.homes, self.end)
 
@@ -385,21 +386,20 @@ class _Maker:
             if order is not None and self.rng.random() < 0.12:
                 self.amended(order, self.about(event.time), f"A{self.rng.randrange(4)}")
 
-    def claim(self, *, contested: bool) -> None:
-        """Commands that say whose an order is, before it or after it."""
+    def contest(self) -> None:
+        """Orders that somebody else was told to have placed too, and commands that say whose they are, before them or after."""
         first: dict[str, Event] = {}
         for event in sorted(self.events, key=lambda each: each.key):
             if event.type == "order.placed":
                 first.setdefault(json.loads(event.body)["order_id"], event)
         for event in first.values():
             data = json.loads(event.body)
-            if self.rng.random() > (0.3 if contested else 0.05):
+            if self.rng.random() > 0.3:
                 continue
-            if contested:
-                self.events.append(self.noted(event, {"order_id": data["order_id"]}))
+            self.events.append(self.noted(event, {"order_id": data["order_id"]}))
             for _ in range(self.rng.randrange(3)):
                 self.add("order.claimed", self.about(event.time), order_id=data["order_id"], member_id=data["member_id"])
-                if contested and self.rng.random() < 0.4:
+                if self.rng.random() < 0.4:
                     lost = self.events.pop()
                     self.events.append(self.noted(lost, {"order_id": data["order_id"], "lost": True}))
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from contracts.events import CONTESTED_SOURCE, EVENT_TYPES, TOPIC_OF, TOPICS_IN
-from tests.flows.bad_records import gift, order, raw
+from tests.flows.bad_records import ORDER, gift, order, raw
 from tests.flows.system import Raw
 from tests.pipeline.harness import Harness
 from worker.decode import Admission
@@ -79,6 +81,25 @@ async def test_only_sources_bound_to_a_topic_are_believed_there() -> None:
         await harness.take(raw("points.adjusted", f"from-{source}", data, source=source, program="belle-maison"))
     assert harness.letters() == ["wrong_source"] * 3
     assert (await harness.statement("M")).available == 10
+
+
+GUESSED: dict[str, dict[str, Any]] = {
+    "member.registered": {"member_id": "M"},
+    "survey.won": {"member_id": "M", "survey_id": "S", "points": 0},
+    "order.placed": {**ORDER, "order_id": "O", "member_id": "M"},
+}
+
+
+@pytest.mark.parametrize("type_", GUESSED)
+async def test_the_id_of_a_command_cannot_be_taken_on_another_topic_where_its_source_is_bound_to_its_own(type_: str) -> None:
+    """Whoever guesses source and id of a command, and says something else under them first, would turn it into a conflict."""
+    harness = Harness(admission=Admission(sources={"loyalty.command": ("/desk/*",)}))
+    await harness.take(raw(type_, "7", GUESSED[type_], source="/desk/1", program="belle-maison"))
+    assert harness.letters() == ["wrong_source"]
+    data = {"member_id": "M", "points": 5, "reason": "gift"}
+    await harness.take(raw("points.adjusted", "7", data, source="/desk/1", program="belle-maison"))
+    assert harness.letters() == ["wrong_source"]
+    assert (await harness.statement("M")).available == 5
 
 
 @pytest.mark.parametrize("points", [10**12, 1_001, -1_001])

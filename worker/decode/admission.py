@@ -14,8 +14,8 @@ def refusal(event: Event, topic: str, admission: Admission) -> Broken | None:
         return Broken("wrong_topic", "type should be one that counts on this topic, is not", "type")
     if event.source.startswith(OURS):
         return Broken("wrong_source", f"source should not begin with {OURS}, as what the ledger says itself does", "source")
-    patterns = admission.sources.get(topic)
-    if patterns is not None and not any(fnmatchcase(event.source, pattern) for pattern in patterns):
+    bound = {name: any(fnmatchcase(event.source, each) for each in patterns) for name, patterns in admission.sources.items()}
+    if not bound.get(topic, not any(bound.values())):
         return Broken("wrong_source", "source should be one that may send to this topic, is not", "source")
     if _moved(event) > admission.points_max:
         return Broken("above_ceiling", f"an event should give or take at most {admission.points_max:,} points, does more")

@@ -99,8 +99,7 @@ class Simulation:
             return
         members = [owner for owner in owners if owner is not None]
         told = {each: [*self._about(each, order_id), *self._fresh(each, coming.get(each, ()))] for each in members}
-        more, contested = missing(Shared(order_id, self.program.code, None in owners), told, {})
-        self.counts["order_contested"] += contested is not None
+        more, _ = missing(Shared(order_id, self.program.code, None in owners), told, {})
         for member, facts in more.items():
             coming.setdefault(member, []).extend(facts)
 
