@@ -131,7 +131,9 @@ class Simulation:
             elif isinstance(home, Refusal):
                 self.counts[home.reason] += 1
             elif not home.owners:
+                # Of a guest: kept, for a member may be told to have placed the order too.
                 self.counts["dropped"] += 1
+                self._parked.setdefault(order_id, {}).setdefault((event.source, event.id), event)
             for owner in home.owners if isinstance(home, Home) else ():
                 by_member.setdefault(owner, []).append(event)
         return by_member
