@@ -4,16 +4,21 @@ is the same in whatever order all of it comes and wherever batches end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import combinations, pairwise, permutations
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 from structlog.testing import capture_logs
 
+from contracts.events import Event
 from tests.flows.bad_records import HOUR, NOW, ORDER, gift, order, raw, shipped
 from tests.flows.system import Raw
 from tests.pipeline.harness import PROGRAM, Harness
+from worker.processing import shared_orders
+from worker.processing.contests import Arrival, Shared, missing
 
 VICTIM, ATTACKER, THIRD = "VICTIM", "ATTACKER", "THIRD"
 CONTESTED, LOST = "order_contested", "order_of_another"
@@ -89,10 +94,15 @@ async def test_nobody_is_paid_for_an_order_that_two_placed_in_every_order_and_ev
     assert found == [(0, [CONTESTED, CONTESTED])] * 2
 
 
-async def test_whom_a_command_names_is_paid_as_if_nobody_else_had_placed_it_in_every_order_and_every_cutting() -> None:
+async def the_named_is_paid() -> None:
+    """In every order and every cutting, as if nobody else had placed it."""
     records = [placed(VICTIM), placed(ATTACKER, 1), sent(), claimed(VICTIM)]
     found = await the_only_ledgers(records, VICTIM, ATTACKER)
     assert found == [(5, []), (0, [LOST, LOST])]
+
+
+async def test_whom_a_command_names_is_paid_as_if_nobody_else_had_placed_it_in_every_order_and_every_cutting() -> None:
+    await the_named_is_paid()
 
 
 async def test_an_order_that_three_placed_is_theirs_whom_the_latest_command_names() -> None:
@@ -243,3 +253,27 @@ async def test_orders_of_two_programs_under_one_id_contest_each_other_in_their_o
         assert CONTESTED not in (await told(harness, THIRD))[1]
         await harness.take(claimed(VICTIM))
         assert [(await told(harness, member))[:2] for member in (VICTIM, ATTACKER)] == [(5, ()), (0, (LOST, LOST))]
+
+
+def _nothing_copied(shared: Shared, told: Mapping[Any, Sequence[Event]], arrival: Arrival) -> Any:
+    """What came while one order was known stays with it alone."""
+    found, contested = missing(shared, told, arrival)
+    return {owner: [each for each in more if each.type == "order.contested"] for owner, more in found.items()}, contested
+
+
+def _second_alone(shared: Shared, told: Mapping[Any, Sequence[Event]], arrival: Arrival) -> Any:
+    """Only whose order came second is told that it is contested."""
+    found, contested = missing(shared, told, arrival)
+    return {owner: more for owner, more in found.items() if any(each.origin in arrival for each in told[owner])}, contested
+
+
+def _claims_untold(shared: Shared, told: Mapping[Any, Sequence[Event]], arrival: Arrival) -> Any:
+    """A command is known to the member whom it names."""
+    found, contested = missing(shared, told, arrival)
+    return {owner: [each for each in more if b"lost" not in each.body] for owner, more in found.items()}, contested
+
+
+@pytest.mark.parametrize("defect", [_nothing_copied, _second_alone, _claims_untold])
+async def test_a_defect_in_what_the_accounts_are_told_of_each_other_is_found(defect: Any) -> None:
+    with patch.object(shared_orders, "missing", defect), pytest.raises(AssertionError):
+        await the_named_is_paid()
