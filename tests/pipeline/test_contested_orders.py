@@ -242,6 +242,19 @@ async def test_what_contradicts_an_event_about_a_contested_order_is_one_dead_let
     assert harness.letters() == ["conflict"]
 
 
+async def test_what_the_other_account_knows_under_another_meaning_is_a_dead_letter_and_stops_nothing() -> None:
+    """Somebody used the shipment's source and id for something else of the victim's, before it is copied there."""
+    review = {"member_id": VICTIM, "review_id": "R", "sku": "S"}
+    poisoned = raw("review.posted", "sent", review, program=PROGRAM, time=(NOW - HOUR).isoformat())
+    for first in (0, 2):
+        records = [placed(ATTACKER, 1), sent(), placed(VICTIM)]
+        records.insert(first, poisoned)
+        for batches in cuttings(records):
+            harness = await delivered(batches)
+            assert harness.letters() == ["conflict"], batches
+            assert [(await told(harness, member))[0] for member in (VICTIM, ATTACKER)] == [0, 0]
+
+
 async def test_orders_of_two_programs_under_one_id_contest_each_other_in_their_own_program_only() -> None:
     other = raw("order.placed", "other", {**ORDER, "order_id": "O", "member_id": THIRD, "store": "puppy_online"}, program="puppy")
     at = (NOW - HOUR / 3).isoformat()

@@ -116,10 +116,10 @@ class Folding:
             whole = await self._other_forms(batch, loaded)
             await _look_for_erasures(batch, left, loaded)
             await orders.look_for_others(batch, left, loaded, refused)
-            await orders.tell_each_other(batch, left, loaded, self._catalogue)
-            again: list[Task] = []
+            given = await orders.tell_each_other(batch, left, loaded, self._catalogue)
+            again = [task for task in left if task.account_id in given]
             at_once = 0
-            for task in left:
+            for task in (each for each in left if each.account_id not in given):
                 at_once += max(len(task.facts), 1)
                 if at_once > AT_ONCE_FACTS:
                     await asyncio.sleep(0)

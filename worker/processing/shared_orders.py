@@ -62,9 +62,10 @@ class SharedOrders:
 
     async def tell_each_other(
         self, batch: Batch, tasks: Sequence[Task], loaded: Mapping[UUID, Loaded], catalogue: Catalogue
-    ) -> None:
-        """Give each account that placed an order what the others were told about it, now that heads were loaded. Raises
-        ContendedError where one of them has changed since."""
+    ) -> set[UUID]:
+        """Give each account that placed an order what the others were told about it, now that heads were loaded; returns those
+        that got anything, of which is not known yet what they know of it. Raises ContendedError where one of them has changed
+        since."""
         sharing = [task for task in tasks if task.shared]
         for task in sharing:
             row = loaded[task.account_id].row
@@ -73,6 +74,7 @@ class SharedOrders:
                 raise ContendedError("an order was brought by several, and one of their accounts was changed meanwhile")
         sharing = [task for task in sharing if task.revision is None]
         kept = await batch.about({(task.account_id, order_id) for task in sharing for order_id in task.shared})
+        given: set[UUID] = set()
         for shared in {(each.order_id, each.program): each for task in sharing for each in task.shared.values()}.values():
             told = {
                 task.account_id: _told(task, shared.order_id, kept.get(task.account_id, ()), loaded[task.account_id])
@@ -83,12 +85,14 @@ class SharedOrders:
             self.contested.extend([contested] if contested is not None else [])
             for task in sharing:
                 task.facts += more.get(task.account_id, ())
+            given |= {account_id for account_id, facts in more.items() if facts}
         for task in sharing:
             row = loaded[task.account_id].row
             task.revision = row.revision if row is not None else 0
             task.facts.sort(key=lambda fact: self.arrival.get(fact.origin, ()))
             program = task.program or (row.program if row is not None else "")
             task.asked.facts(task.facts, catalogue.program(program) if program else None)
+        return given
 
 
 def _told(task: Task, order_id: str, kept: Sequence[Event], loaded: Loaded) -> list[Event]:
