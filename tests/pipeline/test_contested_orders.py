@@ -243,16 +243,15 @@ async def test_what_contradicts_an_event_about_a_contested_order_is_one_dead_let
 
 
 async def test_what_the_other_account_knows_under_another_meaning_is_a_dead_letter_and_stops_nothing() -> None:
-    """Somebody used the shipment's source and id for something else of the victim's, before it is copied there."""
-    review = {"member_id": VICTIM, "review_id": "R", "sku": "S"}
-    poisoned = raw("review.posted", "sent", review, program=PROGRAM, time=(NOW - HOUR).isoformat())
+    """The shipment of another order of the victim's has the source and id of what is to be copied there."""
+    another = [order("O2", VICTIM, time=NOW - HOUR), shipped("O2", "sent", NOW - HOUR / 3)]
     for first in (0, 2):
         records = [placed(ATTACKER, 1), sent(), placed(VICTIM)]
-        records.insert(first, poisoned)
+        records[first:first] = another
         for batches in cuttings(records):
             harness = await delivered(batches)
             assert harness.letters() == ["conflict"], batches
-            assert [(await told(harness, member))[0] for member in (VICTIM, ATTACKER)] == [0, 0]
+            assert [(await told(harness, member))[0] for member in (VICTIM, ATTACKER)] == [5, 0]
 
 
 async def test_orders_of_two_programs_under_one_id_contest_each_other_in_their_own_program_only() -> None:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from contracts.events import Event
+from contracts.events import TOPIC_OF, Event
 from tests.stores.memory_erasure import Parted, emptied, part
 from tests.stores.memory_tables import Account, ParkedKey, Tables, dossier_of
 from worker.decide.change import FORGOTTEN, NOTHING, AccountChange, AccountRow, History, Loaded, StoredEntry, Wanted
@@ -149,7 +149,9 @@ class MemoryBatch:
             key = (event.order_id, event.source, event.id)
             there = self._tables.parked.get(key) if key not in self._taken else None
             first = there[1] if there is not None else self._parked.setdefault(key, event)
-            if first.digest != event.digest:
+            if first.digest != event.digest and TOPIC_OF.get(first.type) != TOPIC_OF.get(event.type):
+                conflicts += [each.as_sent() for each in await self.park([event.apart()], outside)]
+            elif first.digest != event.digest:
                 conflicts.append(event)
             elif first is event:
                 self._on_commit.append(partial(self._commit_parked, key))
@@ -177,7 +179,7 @@ class MemoryBatch:
             self._parked.pop(key, None)
             self._taken.add(key)
             self._on_commit.append(partial(self._commit_taken, key))
-        return sorted(taken.values(), key=lambda event: event.key)
+        return sorted((event.as_sent() for event in taken.values()), key=lambda event: event.key)
 
     async def load(self, wanted: Sequence[Wanted], names: Mapping[UUID, tuple[str, str]] | None = None) -> dict[UUID, Loaded]:
         if len({w.account_id for w in wanted}) != len(wanted):
@@ -200,6 +202,7 @@ class MemoryBatch:
             replace(account.row, forgotten_until=forgotten_until),
             needs,
             seen={key: account.facts[key][1].digest for key in wanted.seen if key in account.facts},
+            seen_types={key: account.facts[key][1].type for key in wanted.seen if key in account.facts},
             lots={
                 ref: lot
                 for ref, lot in account.lots.items()

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from contracts.events import CONTESTED_SOURCE, Event
+from contracts.events import CONTESTED_SOURCE, TOPIC_OF, Event
 from worker.persist.accounts import columns
 from worker.persist.chain import NO_ORIGIN
 from worker.persist.encoding import Row, event_of
@@ -70,7 +70,8 @@ async def about(link: Link, orders: Iterable[tuple[UUID, str]]) -> dict[UUID, li
 
 
 async def park(link: Link, events: Sequence[Event], outside: Collection[str]) -> list[Event]:
-    """Keeps events until their order comes; returns those that contradict an event parked under the same identity.
+    """Keeps events until their order comes; returns those that contradict an event parked under the same identity, which is that
+    of an event of a topic.
 
     `outside`: orders known outside every program alone; what follows them and names no program is set aside.
     """
@@ -88,13 +89,17 @@ async def park(link: Link, events: Sequence[Event], outside: Collection[str]) ->
         )
         for key, e in sorted(first.items(), key=lambda item: item[0])
     ]
-    stands = {key: event.digest for key, event in first.items()}
+    stands = {key: (event.digest, event.type) for key, event in first.items()}
     new = {(row["order_id"], row["source"], row["id"]) for row in await link.fetch("park", *columns(rows))}
     if before := [key for key in first if key not in new]:
         for row in await link.fetch("parked_digests", *columns(before)):
-            stands[row["order_id"], row["source"], row["id"]] = row["digest"]
+            stands[row["order_id"], row["source"], row["id"]] = (row["digest"], row["type"])
     # Every record by itself: one that was told twice in the batch contradicts what stands twice.
-    return [event for event in events if event.digest != stands[event.order_id or "", event.source, event.id]]
+    others = [(event, stands[event.order_id or "", event.source, event.id]) for event in events]
+    others = [(event, stood) for event, stood in others if event.digest != stood[0]]
+    contradicting = [event for event, (_, type_) in others if TOPIC_OF.get(type_) == TOPIC_OF.get(event.type)]
+    apart = [event.apart() for event, (_, type_) in others if TOPIC_OF.get(type_) != TOPIC_OF.get(event.type)]
+    return [*contradicting, *(event.as_sent() for event in await park(link, apart, outside))]
 
 
 async def take_parked(link: Link, orders: Iterable[tuple[str, str]]) -> list[Event]:
@@ -102,7 +107,8 @@ async def take_parked(link: Link, orders: Iterable[tuple[str, str]]) -> list[Eve
     wanted = sorted(set(orders))
     if not wanted:
         return []
-    return sorted((event_of(row) for row in await link.fetch("take_parked", *columns(wanted))), key=lambda event: event.key)
+    rows = await link.fetch("take_parked", *columns(wanted))
+    return sorted((event_of(row).as_sent() for row in rows), key=lambda event: event.key)
 
 
 async def drainable(link: Link, limit: int) -> list[Route]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from contracts.events import CONTESTED_SOURCE, Event, OrderClaimed, OrderContested, OrderPlaced, Origin
+from contracts.events import CONTESTED_SOURCE, TOPIC_OF, Event, OrderClaimed, OrderContested, OrderPlaced, Origin
 
 Owner = TypeVar("Owner")
 """What names who has an order: an account's id, or a member's."""
@@ -63,17 +63,17 @@ def missing(
     found: dict[Owner, list[Event]] = {}
     new: list[Event] = []
     for owner, events in told.items():
-        names = {(event.source, event.id) for event in events}
+        names = {_name(event) for event in events}
         others = sorted((each for other in placed if other != owner for each in placed[other]), key=came)
         others += [shared.telling] if shared.telling is not None else []
         if not placed[owner]:
             continue  # what it was told as the order was refused
-        more = [each for each in _of_others(shared, owner, told, placed) if (each.source, each.id) not in names]
+        more = [each for each in _of_others(shared, owner, told, placed) if _name(each) not in names]
         if (others or shared.guest) and not any(_says_contested(event) for event in events):
             new.append(placed[owner][0])
             first = min(event.time for event in placed[owner])
             more.append(_contested(shared, first, others[0].origin if others else None))
-        found[owner] = list({(each.source, each.id): each for each in more}.values())
+        found[owner] = list({_name(each): each for each in more}.values())
     if not new:
         return found, None
     one = min((events[0] for events in placed.values() if events), key=came)
@@ -88,9 +88,14 @@ def _of_others(
     for other, events in told.items():
         for event in events if other != owner else ():
             if event.follows and not isinstance(event.data, OrderContested):
-                yield event
+                yield event.as_sent()
             elif isinstance(event.data, OrderClaimed) and placed[other]:
                 yield _lost(shared, event)
+
+
+def _name(event: Event) -> tuple[str, str, str | None]:
+    """What an event is known by, however an account keeps it: source and id name an event of a topic."""
+    return event.sent_source, event.id, TOPIC_OF.get(event.type)
 
 
 def _says_contested(event: Event) -> bool:
@@ -104,7 +109,7 @@ def _contested(shared: Shared, at: datetime, origin: Origin | None) -> Event:
 
 def _lost(shared: Shared, claim: Event) -> Event:
     body = _body(lost=True, order_id=shared.order_id)
-    told = (claim.source, claim.id, _CONTESTED, claim.time, shared.program, claim.traceparent, body, claim.origin)
+    told = (claim.sent_source, claim.id, _CONTESTED, claim.time, shared.program, claim.traceparent, body, claim.origin)
     return Event.from_stored(*told)
 
 

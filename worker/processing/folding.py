@@ -117,6 +117,7 @@ class Folding:
             await _look_for_erasures(batch, left, loaded)
             await orders.look_for_others(batch, left, loaded, refused)
             given = await orders.tell_each_other(batch, left, loaded, self._catalogue)
+            given |= {task.account_id for task in left if task.parted(loaded[task.account_id])}
             again = [task for task in left if task.account_id in given]
             at_once = 0
             for task in (each for each in left if each.account_id not in given):

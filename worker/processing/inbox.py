@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from contracts.events import Event, Origin
+from contracts.events import TOPIC_OF, Event, Origin
 from worker.decode import Record
 from worker.persist.rows import DeadLetter
 from worker.processing.contests import Contested
@@ -49,12 +49,12 @@ class Inbox:
                 brought.setdefault(event.order_id, place)
         found: dict[Origin | None, tuple[Any, ...]] = {origin: (place, 0) for origin, place in by_batch.items()}
         # Of two that contradict each other the one that was parked came first.
-        parked = {(event.source, event.id): event.key for event in self.waited}
+        parked = {_name(event): event.key for event in self.waited}
         for number, events in enumerate((self.waited, self.followers)):
             for event in events:
                 place = brought.get(event.order_id, -1)
                 if place > by_batch.get(event.origin, -1):
-                    found[event.origin] = (place, 1, parked.get((event.source, event.id), event.key), number)
+                    found[event.origin] = (place, 1, parked.get(_name(event), event.key), number)
         return found
 
     def refuse(self, event: Event, why: Refusal, topic: Callable[[str], str]) -> None:
@@ -65,5 +65,9 @@ class Inbox:
         if event.origin is not None:
             self.refused.add(event.origin)
         record = self.records.get(event.origin) if event.origin is not None else None
-        record = record or record_of_parked(event, topic)
+        record = record or record_of_parked(event.as_sent(), topic)
         self.letters.append(DeadLetter(record, why.reason, why.detail, why.path, event.source))
+
+
+def _name(event: Event) -> tuple[str, str, str | None]:
+    return event.source, event.id, TOPIC_OF.get(event.type)

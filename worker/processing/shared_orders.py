@@ -50,14 +50,15 @@ class SharedOrders:
     def _must_go_to_all(self, task: Task, routes: Mapping[str, Route], loaded: Mapping[UUID, Loaded]) -> None:
         row = loaded[task.account_id].row
         assert row is not None
-        for order_id in {fact.order_id or "" for fact in task.facts if fact.follows} - task.shared.keys():
+        following = [fact for fact in task.facts if fact.follows]
+        for order_id in {fact.order_id or "" for fact in following} - task.shared.keys():
             owners = routes[order_id].accounts.get(row.program, ()) if order_id in routes else ()
             for owner in owners:
                 if owner is None or owner == task.account_id or (owner, order_id) in self.gone:
                     continue
                 there = next((each.facts for each in self.tasks if each.account_id == owner), ())
-                names = {(fact.source, fact.id) for fact in there}
-                if any((fact.source, fact.id) not in names for fact in task.facts if fact.follows and fact.order_id == order_id):
+                names = {(fact.sent_source, fact.id, fact.type) for fact in there}
+                if any((fact.sent_source, fact.id, fact.type) not in names for fact in following if fact.order_id == order_id):
                     raise ContendedError("an order was brought by somebody else too meanwhile")
 
     async def tell_each_other(

@@ -8,8 +8,8 @@ from uuid import UUID
 from msgspec import Struct, field
 
 from contracts.events import Event
-from worker.decide.change import AccountRow, Wanted, nameless
-from worker.decide.deduplication import Deduplicated, deduplicate
+from worker.decide.change import AccountRow, Loaded, Wanted, nameless
+from worker.decide.deduplication import Deduplicated, apart, deduplicate
 from worker.decide.load_request import LoadRequest
 from worker.persist.rows import Route
 from worker.processing.contests import Shared
@@ -38,6 +38,13 @@ class Task(Struct):
     fence: str | None = None
     rehearsed: bool = False
     deduplicated: Deduplicated = field(default_factory=Deduplicated)
+
+    def parted(self, loaded: Loaded) -> bool:
+        """Keep apart what another topic's event has the name of; whether anything was renamed, and so has to be looked for."""
+        facts = apart(self.facts, loaded.seen_types)
+        renamed = facts is not self.facts
+        self.facts = list(facts) if renamed else self.facts
+        return renamed
 
     def wanted(self) -> Wanted:
         """What to load."""

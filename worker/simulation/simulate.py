@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from contracts.events import Event, OrderClaimed, OrderPlaced
+from contracts.events import TOPIC_OF, Event, OrderClaimed, OrderPlaced
 from contracts.statement import Statement
 from worker.decide.account import Account
 from worker.decide.change import NOTHING, Loaded
-from worker.decide.deduplication import deduplicate
+from worker.decide.deduplication import Deduplicated, apart, deduplicate
 from worker.decide.fold import fold, moment_of
 from worker.decide.needs import needs
 from worker.decide.program import Program
@@ -98,7 +98,7 @@ class Simulation:
         if len(owners) < 2:
             return
         members = [owner for owner in owners if owner is not None]
-        told = {each: [*self._about(each, order_id), *self._fresh(each, coming.get(each, ()))] for each in members}
+        told = {each: [*self._about(each, order_id), *self._deduplicated(each, coming.get(each, ())).fresh] for each in members}
         more, _ = missing(Shared(order_id, self.program.code, None in owners), told, {})
         for member, facts in more.items():
             coming.setdefault(member, []).extend(facts)
@@ -107,11 +107,16 @@ class Simulation:
         ledger = self.ledgers.get(member)
         return [] if ledger is None else ledger.about(order_id)
 
-    def _fresh(self, member: str, facts: Iterable[Event]) -> list[Event]:
-        """Those of the facts that the member's ledger will take."""
-        ledger, events = self.ledgers.get(member), list(facts)
-        digests = {(fact.source, fact.id): ledger.digest_of(fact.source, fact.id) if ledger else None for fact in events}
-        return deduplicate(events, {key: digest for key, digest in digests.items() if digest is not None}).fresh
+    def _deduplicated(self, member: str, facts: Sequence[Event]) -> Deduplicated:
+        """Facts that come to a member, by what is to become of them."""
+        ledger = self.ledgers.get(member)
+        while True:
+            names = {(fact.source, fact.id) for fact in facts}
+            known = {name: found for name in names if ledger is not None and (found := ledger.known(*name)) is not None}
+            renamed = apart(facts, {name: type_ for name, (_, type_) in known.items()})
+            if renamed is facts:
+                return deduplicate(facts, {name: digest for name, (digest, _) in known.items()})
+            facts = renamed
 
     def _send_home(self, events: Iterable[Event]) -> dict[str, list[Event]]:
         """Events about orders, by the members whose orders they are; those whose order has not come are parked."""
@@ -124,7 +129,10 @@ class Simulation:
                 if not self._catalogue.awaits(event):
                     self.counts["dropped" if event.program is None and OUTSIDE in owners else "unknown_order"] += 1
                     continue
-                first = self._parked.setdefault(order_id, {}).setdefault((event.source, event.id), event)
+                parked = self._parked.setdefault(order_id, {})
+                first = parked.setdefault((event.source, event.id), event)
+                if TOPIC_OF.get(first.type) != TOPIC_OF.get(event.type):
+                    first = parked.setdefault((event.apart().source, event.id), event)
                 if first is not event:
                     self.counts["duplicate" if first.digest == event.digest else "conflict"] += 1
                 continue
@@ -143,8 +151,7 @@ class Simulation:
         if ledger is None:
             ledger = self.ledgers[member] = self._book.open(member, uuid5(_NAMESPACE, f"{self.program.code}:{member}"))
         loaded = ledger.load(needs(facts, self.program))
-        digests = ((each, ledger.digest_of(*each)) for each in {(fact.source, fact.id) for fact in facts})
-        deduplicated = deduplicate(facts, {key: digest for key, digest in digests if digest is not None})
+        deduplicated = self._deduplicated(member, facts)
         self.counts["duplicate"] += len(deduplicated.duplicates)
         self.counts["conflict"] += len(deduplicated.conflicts)
         if deduplicated.fresh:

@@ -152,10 +152,10 @@ class Ledger:
     account_id: UUID
     row: AccountRow | None = None
 
-    def digest_of(self, source: str, id_: str) -> bytes | None:
-        """The digest of a fact that is known; None if it is not."""
-        rows = self.book.all("SELECT digest FROM fact WHERE ledger = ? AND source = ? AND id = ?", self.number, source, id_)
-        return rows[0][0] if rows else None
+    def known(self, source: str, id_: str) -> tuple[bytes, str] | None:
+        """Digest and type of a fact that is known; None if it is not."""
+        rows = self.book.all("SELECT digest, type FROM fact WHERE ledger = ? AND source = ? AND id = ?", self.number, source, id_)
+        return rows[0] if rows else None
 
     def about(self, order_id: str) -> list[Event]:
         """The facts that name an order."""

@@ -83,10 +83,20 @@ class AgainstKafka:
                 open_.append((place, None))
             elif isinstance(each, Event) and not self._is_kept(each, accounts[place], facts):
                 open_.append((place, each))
+        open_ = await self._apart(link, open_, accounts)
         return [
             Violation(ARRIVED, None, f"{_named(place)}: {_told(event)} is no fact, waits for no order and is no dead letter")
             for place, event in await self._lost(link, open_, routes, accounts)
         ]
+
+    async def _apart(
+        self, link: Link, open_: Sequence[tuple[Origin, Event | None]], accounts: Mapping[Origin, Sequence[UUID]]
+    ) -> list[tuple[Origin, Event | None]]:
+        """Those that are not kept apart from what another topic's event has the name of."""
+        apart = [(place, event, event.apart()) for place, event in open_ if event is not None]
+        facts = await origins.kept_facts(link, {(of, e.source, e.id) for place, _, e in apart for of in accounts[place]})
+        kept = {place for place, _, each in apart if self._is_kept(each, accounts[place], facts)}
+        return [(place, event) for place, event in open_ if place not in kept]
 
     def _is_kept(self, event: Event, accounts: Iterable[UUID], facts: Mapping[FactName, origins.KeptFact]) -> bool:
         """Whether the event is a fact of one of its accounts; the record is noted if it is the one that the fact names. It may be
@@ -127,13 +137,14 @@ class AgainstKafka:
         letters = await origins.letters_at(link, [place for place, _ in open_])
         left = [(place, event) for place, event in open_ if place not in letters]
         followers = [event for _, event in left if event is not None and event.follows]
-        parked = await origins.parked_of(link, [(event.order_id or "", event.source, event.id) for event in followers])
+        names = [(event.order_id or "", each.source, each.id) for event in followers for each in (event, event.apart())]
+        parked = await origins.parked_of(link, names)
         named = {account for place, _ in left for account in accounts.get(place, ())}
         erased = {row["account_id"] for row in await link.fetch("erased", sorted(named))} if named else set()
         found = []
         for place, event in left:
             if event is not None:
-                waits = (event.order_id or "", event.source, event.id) in parked
+                waits = any((event.order_id or "", each.source, each.id) in parked for each in (event, event.apart()))
                 if waits or _of_nobody(event, routes) or not erased.isdisjoint(accounts[place]):
                     continue
             found.append((place, event))

@@ -52,7 +52,7 @@ RETURNING order_id, source, id;
 
 -- No joins with what is parked, for the reason that stands at `outbox_delete`.
 -- name: parked_digests
-SELECT order_id, source, id, digest
+SELECT order_id, source, id, digest, type
 FROM parked
 WHERE order_id = ANY($1::text[])
     AND ((order_id, source, id) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))) IS TRUE;
