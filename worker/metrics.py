@@ -66,6 +66,17 @@ accounts_fenced_now = Gauge(
     "loyalty_accounts_fenced_now", "Accounts of the ledger that are set aside now, up to 500.", registry=REGISTRY
 )
 accounts_erased = Counter("loyalty_accounts_erased", "Accounts whose person was forgotten.", registry=REGISTRY)
+orders_contested = Counter(
+    "loyalty_orders_contested",
+    "Orders that somebody else turned out to have placed too: both events are in the log.",
+    ["program"],
+    registry=REGISTRY,
+)
+orders_contested_now = Gauge(
+    "loyalty_orders_contested_now",
+    "Orders that several placed and no command has decided about, up to 500.",
+    registry=REGISTRY,
+)
 parked_too_long = Gauge("loyalty_orders_parked_too_long", "Orders that events have waited for too long.", registry=REGISTRY)
 
 # looking whether it is right

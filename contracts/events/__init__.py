@@ -33,6 +33,8 @@ from contracts.events.orders import (
     ExchangeWithdrawn,
     OrderAmended,
     OrderCancelled,
+    OrderClaimed,
+    OrderContested,
     OrderPaid,
     OrderPlaced,
     OrderReinstated,
@@ -71,7 +73,9 @@ from contracts.events.parts import (
     RefundLine,
 )
 from contracts.events.types import (
+    CONTESTED_SOURCE,
     EVENT_TYPES,
+    OURS,
     RANK,
     TOPIC_OF,
     TOPICS_IN,
@@ -81,9 +85,11 @@ from contracts.events.types import (
 
 __all__ = [
     "CLOCK",
+    "CONTESTED_SOURCE",
     "DLQ_SUFFIX",
     "EVENT_TYPES",
     "MESSAGE_BYTES_MAX",
+    "OURS",
     "RANK",
     "TOPICS_IN",
     "TOPICS_OUT",
@@ -116,6 +122,8 @@ __all__ = [
     "OpenedLot",
     "OrderAmended",
     "OrderCancelled",
+    "OrderClaimed",
+    "OrderContested",
     "OrderPaid",
     "OrderPlaced",
     "OrderReinstated",

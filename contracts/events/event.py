@@ -7,10 +7,11 @@ from hashlib import blake2b
 from typing import Final, NamedTuple, Self
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from contracts.events.base import Contract
 from contracts.events.erasure import without_person
-from contracts.events.types import EVENT_TYPES, RANK
+from contracts.events.types import EVENT_TYPES, OURS, RANK, TOPIC_OF
 
 DIGEST_BYTES: Final = 16
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -34,6 +35,10 @@ def digest_of(type_: str, time: datetime, program: str | None, body: bytes) -> b
 def follows(type_: str) -> bool:
     """Whether events of a type are about an order and say by the order alone whose they are."""
     return type_ in _NAMES_ORDER and type_ not in _NAMES_MEMBER
+
+
+def _apart(type_: str) -> str:
+    return f"{OURS}{TOPIC_OF.get(type_, type_)}:"
 
 
 class Origin(NamedTuple):
@@ -95,6 +100,19 @@ class Event(Struct, frozen=True):
             digest=digest_of(type, time, program, body),
             origin=origin,
         )
+
+    @property
+    def sent_source(self) -> str:
+        """`source` as it was sent, also where the event is kept apart from another one."""
+        return self.source.removeprefix(_apart(self.type))
+
+    def apart(self) -> Self:
+        """The event as it is kept where its source and id were used on another topic, for what is another event."""
+        return replace(self, source=_apart(self.type) + self.sent_source)
+
+    def as_sent(self) -> Self:
+        """The event under the source that it was sent with."""
+        return self if self.source == self.sent_source else replace(self, source=self.sent_source)
 
     def without_person(self) -> Self:
         """The event as it is kept where the person it is about was forgotten."""

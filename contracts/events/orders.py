@@ -86,6 +86,25 @@ class OrderAmended(Contract):
         return keyed(self.lines)
 
 
+class OrderClaimed(Contract):
+    """Whose an order is, where several members, or a guest and a member, were told to have placed it. The latest stands; it
+    decides nothing while the member named has not placed the order."""
+
+    order_id: Id
+    member_id: Id
+
+
+class OrderContested(Contract):
+    """Somebody else was told to have placed the order too: nothing is earned from it until an `order.claimed` decides. `lost`:
+    one has decided for somebody else.
+
+    Written by the worker into every account that placed the order; no topic brings it.
+    """
+
+    order_id: Id
+    lost: bool = False
+
+
 class OrderPaid(Contract):
     """The payment of an order was received."""
 

@@ -33,6 +33,8 @@ from contracts.events.orders import (
     ExchangeWithdrawn,
     OrderAmended,
     OrderCancelled,
+    OrderClaimed,
+    OrderContested,
     OrderPaid,
     OrderPlaced,
     OrderReinstated,
@@ -47,9 +49,15 @@ from contracts.events.orders import (
     ShipmentDispatched,
 )
 
+OURS: Final = "loyalty:"
+"""How the `source` of what the ledger says itself begins; no sender may use it."""
+CONTESTED_SOURCE: Final = f"{OURS}contested"
+"""`source` of `order.contested`; its `id` is the order's."""
+
 
 class EventType(NamedTuple):
-    """One type of event. `topic`: the only one on which it counts; None: it is written by the command line and counts on none.
+    """One type of event. `topic`: the only one on which it counts; None: it counts on none, and is written by the command line or
+    the worker.
     `rank`: its place among events of one instant, where what an event may depend on comes before it."""
 
     topic: str | None
@@ -85,6 +93,9 @@ TYPES: Final = (
     EventType("commerce.activity", "survey.won", 20, SurveyWon),
     EventType("commerce.activity", "activity.completed", 20, ActivityCompleted),
     EventType(None, "balance.opened", 10, BalanceOpened),
+    # One rank: of two commands of one instant the same one decides in every account.
+    EventType(None, "order.contested", 35, OrderContested),
+    EventType("loyalty.command", "order.claimed", 35, OrderClaimed),
     EventType("loyalty.command", "points.adjusted", 120, PointsAdjusted),
     EventType("loyalty.command", "points.held", 120, PointsHeld),
     EventType("loyalty.command", "points.released", 120, PointsReleased),

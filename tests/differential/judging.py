@@ -24,7 +24,7 @@ Place = tuple[Order, Cutting]
 Decided = frozenset[tuple[str, str, str, int, str | None]]
 Ledger = tuple[Mapping[str, Any], Counter[Any]]
 _NO_LETTERS: Final = ("dropped", "duplicate")
-_KEPT: Final = ("order_conflict", "conflict", "unknown_order", "ambiguous_order")
+_KEPT: Final = ("conflict", "unknown_order", "ambiguous_order")
 
 
 @dataclass(frozen=True, slots=True)

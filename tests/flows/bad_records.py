@@ -116,8 +116,6 @@ BAD: dict[str, Bad] = {
     "tombstone": Bad(Raw("commerce.order", None, (), b"key"), "empty_value", "null or empty"),
     "neither key nor value": Bad(Raw("commerce.order", None, (), None), "empty_value", "null or empty"),
     "same id with other data": Bad(gift("GOOD", 99, "good-0"), "conflict", "used for other content before"),
-    "a member's order under another's id": Bad(order("FIRST", "OTHER", "other-FIRST"), "order_conflict", "the first stands"),
-    "a guest's order under a member's id": Bad(order("FIRST", None, "guest-FIRST"), "order_conflict", "the first stands"),
     "same id with other data, parked": Bad(shipped("NEVER", "parked", shipment_id="2"), "conflict", "other content before"),
     "larger than its DLQ topic takes": Bad(
         raw("review.posted", "b23", b"[" + b" " * 300_000 + b"]", topic="commerce.activity"), "bad_data", "data: should be"

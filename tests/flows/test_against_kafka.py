@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.flows.shop import Shop
+from tests.flows.shop import Sent, Shop
 from tests.flows.system import System
 
+HOUR = timedelta(hours=1)
 CONTENT = "The ledger is what Kafka says:"
 FORGED = """
     INSERT INTO fact (account_id, source, id, type, business_at, rank, program, digest, body, topic, partition, record_offset)
@@ -70,6 +71,32 @@ async def test_every_forged_changed_and_missing_fact_is_told_and_nothing_else(sy
     (line,) = await _compared(system, 1)
     assert f"shipment.dispatched {row['id']!r}" in line
     assert "is no fact, waits for nothing and is no dead letter" in line
+
+
+async def test_what_was_told_to_all_who_placed_an_order_is_found_in_its_records(system: System) -> None:
+    await system.prepare(dict.fromkeys(("commerce.order", "commerce.shipment", "loyalty.command"), 2))
+    at, line = datetime.now(UTC) - timedelta(days=2), {"sku": "S", "quantity": 1, "unit_price": 1000, "tax": 100}
+    order = {"order_id": "O", "store": "bellemaison", "lines": [line], "payment_method": "credit_card"}
+    sent = [Sent("order.placed", each, "/shop", at, None, {**order, "member_id": each}, each) for each in ("M", "N", "P")]
+    sent.append(Sent("shipment.dispatched", "ship", "/wms", at + HOUR, None, {"order_id": "O", "lines": "all"}, "M"))
+    claim = {"order_id": "O", "member_id": "N"}
+    sent.append(Sent("order.claimed", "claim", "/support", at + 2 * HOUR, "belle-maison", claim, "N"))
+    await system.publish(sent, key=lambda event: event.member)
+    system.start_worker("w1")
+    await system.drained(60)
+    facts = await system.sql("SELECT type, count(*) FROM fact GROUP BY type ORDER BY type")
+    assert [(row["type"], row["count"]) for row in facts] == [
+        ("order.claimed", 1),
+        ("order.contested", 5),
+        ("order.placed", 3),
+        ("shipment.dispatched", 3),
+    ]
+    (line_,) = await _compared(system, 0)
+    assert line_.startswith(CONTENT)
+    system.stop_workers()
+    await system.sql(FOREVER_OFF)
+    await system.sql("UPDATE fact SET record_offset = 10 ^ 9 WHERE type = 'order.contested' AND source <> '/support'")
+    assert len(await _compared(system, 1)) == 3
 
 
 @pytest.mark.parametrize("option", ["--since=2026-01-01", "--workers=2", "--account=scolar:M1", "--resume=x"])

@@ -38,7 +38,7 @@ programs = pytest.mark.parametrize("code", sorted(shipped()))
 def draw(code: str, seed: int) -> tuple[Program, History, Random]:
     """A program, a history of it, and a source of further choices."""
     program = variants.variant(code, seed) if seed % 2 else variants.as_shipped(code)
-    return program, history(program, seed), Random(seed)
+    return program, history(program, seed, contested=True), Random(seed)
 
 
 def batches(events: tuple[Event, ...], rng: Random, most: int = 12) -> Iterator[tuple[Event, ...]]:

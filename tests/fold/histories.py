@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 
-from contracts.events import Event
+from contracts.events import CONTESTED_SOURCE, Event
 from worker.decide.program import Program
 
 START = datetime(2024, 8, 1, tzinfo=UTC)
@@ -35,10 +35,18 @@ class History:
 
 
 def history(
-    program: Program, seed: int, *, members: int = 2, orders: int = 5, span_days: int = DAYS, later: bool = True
+    program: Program,
+    seed: int,
+    *,
+    members: int = 2,
+    orders: int = 5,
+    span_days: int = DAYS,
+    later: bool = True,
+    contested: bool = False,
 ) -> History:
-    """A random history of a program. `later`: with facts about its facts, which change nothing of the rest."""
-    return _Maker(program, seed, span_days).make(members, orders, later=later)
+    """A random history of a program. `later`: with facts about its facts, which change nothing of the rest; `contested`: with
+    what a worker notes where somebody else was told to have placed an order too."""
+    return _Maker(program, seed, span_days).make(members, orders, later=later, contested=contested)
 
 
 class _Maker:
@@ -120,7 +128,7 @@ class _Maker:
             )
         )
 
-    def make(self, members: int, orders: int, *, later: bool) -> History:
+    def make(self, members: int, orders: int, *, later: bool, contested: bool) -> History:
         for number in range(members):
             self.member(f"M{number + 1}", orders)
         if later:
@@ -131,6 +139,9 @@ class _Maker:
             self.amend()
             self.rng = Random(f"updated {self.seed}")
             self.update(members)
+        if contested:
+            self.rng = Random(f"contested {self.seed}")
+            self.contest()
         ordered = tuple(sorted(self.events, key=lambda event: event.key))
         return History(self.seed, ordered, self.homes, self.end)
 
@@ -385,6 +396,29 @@ class _Maker:
             order = orders.get(data.get("order_id"))
             if order is not None and self.rng.random() < 0.12:
                 self.amended(order, self.about(event.time), f"A{self.rng.randrange(4)}")
+
+    def contest(self) -> None:
+        """Orders that somebody else was told to have placed too, and commands that say whose they are, before them or after."""
+        first: dict[str, Event] = {}
+        for event in sorted(self.events, key=lambda each: each.key):
+            if event.type == "order.placed":
+                first.setdefault(json.loads(event.body)["order_id"], event)
+        for event in first.values():
+            data = json.loads(event.body)
+            if self.rng.random() > 0.3:
+                continue
+            self.events.append(self.noted(event, {"order_id": data["order_id"]}))
+            for _ in range(self.rng.randrange(3)):
+                self.add("order.claimed", self.about(event.time), order_id=data["order_id"], member_id=data["member_id"])
+                if self.rng.random() < 0.4:
+                    lost = self.events.pop()
+                    self.events.append(self.noted(lost, {"order_id": data["order_id"], "lost": True}))
+
+    def noted(self, of: Event, data: dict[str, Any]) -> Event:
+        """That an order is contested, as the worker notes it: beside its first telling, or as somebody else's command."""
+        source, id_ = (of.source, of.id) if "lost" in data else (CONTESTED_SOURCE, data["order_id"])
+        program, body = self.terms.program, json.dumps(data, sort_keys=True).encode()
+        return Event.from_stored(source, id_, "order.contested", of.time, program, None, body)
 
     def amended(self, data: Mapping[str, Any], at: datetime, name: str) -> None:
         """Lines removed, added, in other quantities, at other prices; other points, fees; at times told twice."""

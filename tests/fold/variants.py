@@ -13,6 +13,7 @@ _BACK = {"rule": "XX-01", "outcome": "back", "days": 0}
 _LATER = {"rule": "XX-06", "outcome": "back", "days": 14}
 _LOST = {"rule": "XX-07", "outcome": "forfeited"}
 _MONTH = {"rule": "XX-16", "period": "month"}
+_WEEK = {"rule": "XX-16", "period": "week", "counted_at": "delivery"}
 _ALWAYS = {"rule": "XX-16", "period": "always", "granted": "reached"}
 _CLOCK = {"rule": "XX-15", "event": "clock"}
 _LEVELS = [{"name": "one", "threshold": 0}, {"name": "two", "threshold": 20_000}, {"name": "three", "threshold": 90_000}]
@@ -198,7 +199,7 @@ MORE_CHOICES: dict[str, tuple[Any, ...]] = {
             {**_ALWAYS, "id": "pieces", "of": "pieces", "every": {"per": 4, "points": 30}},
         ],
         [
-            {"rule": "XX-16", "period": "week", "id": "late", "of": "days", "steps": [{"at": 2, "points": 40}], "counted_at": "delivery"},
+            {**_WEEK, "id": "late", "of": "days", "steps": [{"at": 2, "points": 40}]},
             {**_MONTH, "id": "shops", "of": "skus", "every": {"per": 1, "points": 5}, "points_max": 12, "on": {"day": 15}},
             {**_MONTH, "id": "entered", "of": "points", "steps": [{"at": 1, "points": 25}], "entry": "visit"},
         ],

@@ -332,6 +332,12 @@ class _Maker:
 
     _points_released = _points_held
 
+    def _order_claimed(self) -> dict[str, Any]:
+        return {"order_id": self.order_id(), "member_id": self.member}
+
+    def _order_contested(self) -> dict[str, Any]:
+        return {"order_id": self.order_id(), "lost": self.some(True, False)}
+
     def _points_voided(self) -> dict[str, Any]:
         rng = self.rng
         event = {"source": rng.choice(self.names), "id": f"{rng.randrange(self.count + 1)}{rng.choice(self.names)}"[:200]}

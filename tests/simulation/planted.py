@@ -27,7 +27,7 @@ from worker.decide.step import Step
 from worker.persist import Move, Position
 from worker.persist.encoding import cloudevents_headers
 from worker.persist.rows import OutboxRow
-from worker.processing import delivery, folding
+from worker.processing import delivery, folding, tasks
 from worker.processing.routing import Home, home_of
 from worker.programs.catalogue import OUTSIDE, Refusal
 from worker.publish.relay import Relay
@@ -54,7 +54,7 @@ def positions_not_checked() -> AbstractContextManager[Any]:
 
 def repeats_not_left_out() -> AbstractContextManager[Any]:
     """What was applied before is folded again."""
-    return patch.object(folding, "deduplicate", lambda facts, *_, **__: Deduplicated(fresh=list(facts)))
+    return patch.object(tasks, "deduplicate", lambda facts, *_, **__: Deduplicated(fresh=list(facts)))
 
 
 def posted_before_commit() -> AbstractContextManager[Any]:
@@ -175,9 +175,9 @@ def certainty_by_business_time() -> AbstractContextManager[Any]:
 def followers_taken_by_orders_outside() -> AbstractContextManager[Any]:
     """An order of a store outside every program takes what was said of another order of its id."""
 
-    def home(owners: Mapping[str, UUID | None], program: str | None, *, alone: bool) -> Home[UUID] | Refusal | None:
+    def home(owners: Mapping[str, tuple[UUID | None, ...]], program: str | None, *, alone: bool) -> Home[UUID] | Refusal | None:
         if OUTSIDE in owners and program not in owners:
-            return Home(OUTSIDE, None)
+            return Home(OUTSIDE, ())
         return home_of(owners, program, alone=alone)
 
     return patch.object(delivery, "home_of", home)
@@ -237,7 +237,7 @@ def past_dues_left_where_they_are() -> AbstractContextManager[Any]:
 
 def unknown_fields_not_compared() -> AbstractContextManager[Any]:
     """Other content under an id is taken for a repeat where it differs in what nobody reads."""
-    return patch.object(folding, "deduplicate", partial(_forgiving, deduplicate))
+    return patch.object(tasks, "deduplicate", partial(_forgiving, deduplicate))
 
 
 def _forgiving(sift: Callable[..., Deduplicated], *given: Any, nameless: bool) -> Deduplicated:

@@ -30,6 +30,7 @@ from worker.persist.encoding import (
     step_of,
 )
 from worker.persist.invariants import INVARIANTS, WHOLE
+from worker.persist.orders import route_of
 
 _T = TypeVar("_T")
 Fetch = Callable[..., list[asyncpg.Record]]
@@ -99,7 +100,7 @@ class PostgresTables:
         return self._once(
             "order_route",
             lambda: {
-                row["order_id"]: Route(row["order_id"], dict(zip(row["programs"], row["account_ids"], strict=True)))
+                row["order_id"]: route_of(row)
                 for row in self._fetch("SELECT * FROM order_route")
             },
         )

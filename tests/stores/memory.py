@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
-from contracts.events import Event
+from contracts.events import CONTESTED_SOURCE, Event
 from tests.stores.memory_batch import MemoryBatch
 from tests.stores.memory_tables import Tables, dossier_of
 from tests.stores.soundness import violations
@@ -205,6 +205,14 @@ class MemoryStore:
                 found.setdefault(order_id, []).append(recorded_at)
         rows = [ParkedSince(order_id, len(times), min(times)) for order_id, times in found.items()]
         return sorted(rows, key=lambda row: (row.oldest_at, row.order_id))[:limit]
+
+    async def contested(self, limit: int) -> list[str]:
+        found: set[str] = set()
+        for account in self.tables.accounts.values():
+            about = [fact for _, fact in account.facts.values() if fact.type in ("order.contested", "order.claimed")]
+            decided = {fact.order_id for fact in about if fact.source != CONTESTED_SOURCE}
+            found |= {fact.order_id or "" for fact in about if fact.source == CONTESTED_SOURCE} - decided
+        return sorted(found)[:limit]
 
     # Who is to be forgotten
 

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from contracts.events import Event
+from contracts.events import TOPIC_OF, Event
 from tests.stores.memory_erasure import Parted, emptied, part
 from tests.stores.memory_tables import Account, ParkedKey, Tables, dossier_of
 from worker.decide.change import FORGOTTEN, NOTHING, AccountChange, AccountRow, History, Loaded, StoredEntry, Wanted
@@ -117,7 +117,9 @@ class MemoryBatch:
         known = await self.routes(names)
         for arrival in arrivals:
             accounts = dict(known[arrival.order_id].accounts) if arrival.order_id in known else {}
-            accounts.setdefault(arrival.program, arrival.account_id)
+            there = accounts.get(arrival.program, ())
+            if not there or (arrival.account_id is not None and arrival.account_id not in there):
+                accounts[arrival.program] = (*there, arrival.account_id)
             known[arrival.order_id] = Route(arrival.order_id, accounts)
         claimed = {name: known.get(name, Route(name)) for name in names}
         self._routes.update(claimed)
@@ -135,6 +137,16 @@ class MemoryBatch:
                     found.setdefault(account_id, []).append(fact)
         return {account_id: sorted(facts, key=lambda fact: fact.key) for account_id, facts in found.items()}
 
+    async def about(self, orders: Iterable[tuple[UUID, str]]) -> dict[UUID, list[Event]]:
+        found: dict[UUID, list[Event]] = {}
+        for account_id, order_id in sorted(set(orders)):
+            account = self._tables.accounts.get(account_id)
+            for key, (_, fact) in account.facts.items() if account is not None else ():
+                told = account.decisions.get(key) if account is not None else None
+                if fact.order_id == order_id and not (told is not None and told[1].withdraws):
+                    found.setdefault(account_id, []).append(fact)
+        return {account_id: sorted(facts, key=lambda fact: fact.key) for account_id, facts in found.items()}
+
     async def park(self, events: Sequence[Event], outside: Collection[str] = ()) -> list[Event]:
         conflicts = []
         for event in events:
@@ -143,7 +155,9 @@ class MemoryBatch:
             key = (event.order_id, event.source, event.id)
             there = self._tables.parked.get(key) if key not in self._taken else None
             first = there[1] if there is not None else self._parked.setdefault(key, event)
-            if first.digest != event.digest:
+            if first.digest != event.digest and TOPIC_OF.get(first.type) != TOPIC_OF.get(event.type):
+                conflicts += [each.as_sent() for each in await self.park([event.apart()], outside)]
+            elif first.digest != event.digest:
                 conflicts.append(event)
             elif first is event:
                 self._on_commit.append(partial(self._commit_parked, key))
@@ -171,7 +185,7 @@ class MemoryBatch:
             self._parked.pop(key, None)
             self._taken.add(key)
             self._on_commit.append(partial(self._commit_taken, key))
-        return sorted(taken.values(), key=lambda event: event.key)
+        return sorted((event.as_sent() for event in taken.values()), key=lambda event: event.key)
 
     async def load(self, wanted: Sequence[Wanted], names: Mapping[UUID, tuple[str, str]] | None = None) -> dict[UUID, Loaded]:
         if len({w.account_id for w in wanted}) != len(wanted):
@@ -194,6 +208,7 @@ class MemoryBatch:
             replace(account.row, forgotten_until=forgotten_until),
             needs,
             seen={key: account.facts[key][1].digest for key in wanted.seen if key in account.facts},
+            seen_types={key: account.facts[key][1].type for key in wanted.seen if key in account.facts},
             lots={
                 ref: lot
                 for ref, lot in account.lots.items()
@@ -317,7 +332,9 @@ class MemoryBatch:
         self._on_commit.append(partial(self._commit_parted, there.row, parted, until))
         moved = await self.routes(parted.orders)
         for order_id, route in moved.items():
-            owners = {of: parted.to if owner == account else owner for of, owner in route.accounts.items()}
+            owners = {
+                of: tuple(parted.to if owner == account else owner for owner in owners) for of, owners in route.accounts.items()
+            }
             self._routes[order_id] = Route(order_id, owners)
         self._on_commit.append(lambda _: self._tables.routes.update({each: self._routes[each] for each in moved}))
         return Erasure(parted.to, there.row.member_id, bool(parted.left.facts))

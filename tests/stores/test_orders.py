@@ -19,7 +19,7 @@ async def test_an_order_is_known_once_it_came(store: Store) -> None:
     async with store.batch() as batch:
         assert await batch.routes(["A", "B"]) == {}
         claimed = await batch.claim([arrival("A")], ["B"])
-        assert claimed == {"A": Route("A", {PROGRAM: M1}), "B": Route("B", {})}
+        assert claimed == {"A": Route("A", {PROGRAM: (M1,)}), "B": Route("B", {})}
     async with store.batch() as batch:
         found = await batch.routes(["A", "B", "C"])
         assert await batch.routes([]) == {}
@@ -28,19 +28,36 @@ async def test_an_order_is_known_once_it_came(store: Store) -> None:
     assert not found["B"].known
 
 
-async def test_the_first_order_under_an_id_stands(store: Store) -> None:
+async def test_every_account_that_brings_an_order_is_noted_once_and_a_guest_only_as_the_first(store: Store) -> None:
     async with store.batch() as batch:
-        found = await batch.claim([arrival("A", "M1"), arrival("A", "M2")], ["A"])
-        assert found["A"].accounts == {PROGRAM: M1}
+        found = await batch.claim([arrival("A", "M1"), arrival("A", "M2"), arrival("A", None), arrival("A", "M1")], ["A"])
+        assert found["A"].accounts == {PROGRAM: (M1, M2)}
     async with store.batch() as batch:
-        found = await batch.claim([arrival("A", "M2")], [])
-    assert found["A"].accounts == {PROGRAM: M1}
+        found = await batch.claim([arrival("A", None), arrival("A", "M2"), arrival("B", None)], [])
+    assert found["A"].accounts == {PROGRAM: (M1, M2)}
+    async with store.batch() as batch:
+        await batch.claim([arrival("B", "M2"), arrival("B", None)], [])
+    async with store.batch() as batch:
+        found = await batch.routes(["A", "B"])
+    assert found["A"].accounts == {PROGRAM: (M1, M2)}
+    assert found["B"].accounts == {PROGRAM: (None, M2)}
+
+
+async def test_what_accounts_were_told_of_an_order_is_found_until_it_is_withdrawn(store: Store) -> None:
+    change = earned("M1", 7)
+    change.facts = [fact(1), fact(2, "B"), fact(3)]
+    async with store.batch() as batch:
+        await batch.compare_and_set([change])
+        await batch.write([change])
+    async with store.batch() as batch:
+        assert await batch.about([(M1, "A"), (M2, "A")]) == {M1: [fact(1), fact(3)]}
+        assert await batch.about([]) == {}
 
 
 async def test_guests_and_outside_stores_have_a_route_without_account(store: Store) -> None:
     async with store.batch() as batch:
         found = await batch.claim([arrival("A", None), Arrival("B", "", None)], [])
-    assert found == {"A": Route("A", {PROGRAM: None}), "B": Route("B", {"": None})}
+    assert found == {"A": Route("A", {PROGRAM: (None,)}), "B": Route("B", {"": (None,)})}
     assert found["A"].known
     assert found["B"].known
 
@@ -51,9 +68,9 @@ async def test_one_order_id_may_be_of_two_programs(store: Store) -> None:
     async with store.batch() as batch:
         found = await batch.claim([arrival("A", "M1", "puppy"), arrival("A", "M2", "ansage"), arrival("A", "M2")], [])
     assert found["A"].accounts == {
-        PROGRAM: M1,
-        "puppy": account_id(KEY, "puppy", "M1"),
-        "ansage": account_id(KEY, "ansage", "M2"),
+        PROGRAM: (M1, M2),
+        "puppy": (account_id(KEY, "puppy", "M1"),),
+        "ansage": (account_id(KEY, "ansage", "M2"),),
     }
 
 
@@ -113,7 +130,7 @@ async def test_the_sweeper_finds_what_waits_for_a_known_order(store: Store) -> N
     async with store.batch() as batch:
         await batch.claim([arrival("A")], ["B"])
         await batch.park([fact(1, "A"), fact(2, "A"), fact(3, "B")])
-    assert await store.drainable(10) == [Route("A", {PROGRAM: M1})]
+    assert await store.drainable(10) == [Route("A", {PROGRAM: (M1,)})]
     assert await store.drainable(0) == []
 
 

@@ -42,7 +42,7 @@ TYPES_IN: Final[Mapping[str, frozenset[str]]] = {
         "commerce.member": "member.registered member.enrolled member.erased",
         "commerce.activity": "review.posted survey.won activity.completed",
         "loyalty.command": "points.adjusted points.held points.released points.voided reward.requested subscription.points-set"
-        " redemption.requested redemption.released balance.opened",
+        " redemption.requested redemption.released order.claimed balance.opened",
     }.items()
 }
 BALANCE: Final = "loyalty.balance-changed"

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from operator import itemgetter
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 from msgspec.structs import replace
 
 from contracts.events import Event
 from worker.decide.change import NOTHING, Needs
-from worker.decide.errors import Defect, NotLoaded
+from worker.decide.errors import NotLoaded
 from worker.decide.instants import due_of, next_after
 from worker.decide.lot_name import is_grant, lot_name
 from worker.decide.order_records import Order, Tally
@@ -21,6 +21,7 @@ from worker.decide.state import (
     CLOCK_SOURCE,
     Before,
     Certainty,
+    Contest,
     Decision,
     Early,
     EarlyFact,
@@ -332,6 +333,12 @@ class Account:
         assert found is None or isinstance(found, Early)
         return found.facts if found is not None else ()
 
+    def contest(self, order_id: str) -> Contest | None:
+        """Whose the order of that id is, where that is or was a question."""
+        found = self._find("contest", order_id)
+        assert found is None or isinstance(found, Contest)
+        return found
+
     def tally(self, name: str) -> Tally | None:
         """The tally of that name, if the account has it."""
         found = self._find("tally", name)
@@ -390,7 +397,3 @@ class Account:
     def wait(self) -> None:
         """Note that the redemption of the fact in hand waits for its decision."""
         self.head = replace(self.head, waiting=tuple(sorted((*self.head.waiting, Waiting(self.asked_at, self._began())))))
-
-    def fail(self, what: str) -> NoReturn:
-        """Stop: the fold broke one of its own rules."""
-        raise Defect(f"{what} at {self.at.isoformat()}")

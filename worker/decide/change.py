@@ -92,14 +92,15 @@ class Loaded(Struct):
     """An account as it stands. `row` is None for an account that is not there yet.
 
     `needs`: the rows that it was loaded for. Whoever loads says it, so that nobody takes for absent what was never looked for.
-    `seen` holds the digest of each asked-for fact that is stored already; `lots` by lot name; `items` by (kind, key).
-    `announced`: verdicts that the world was told before the database was restored to an earlier moment. `unreadable`: which row
-    could not be read, so that nothing can be gone on from (None: all could).
+    `seen` holds the digest of each asked-for fact that is stored already, `seen_types` its type; `lots` by lot name; `items` by
+    (kind, key). `announced`: verdicts that the world was told before the database was restored to an earlier moment.
+    `unreadable`: which row could not be read, so that nothing can be gone on from (None: all could).
     """
 
     row: AccountRow | None
     needs: Needs = NOTHING
     seen: Mapping[tuple[str, str], bytes] = field(default_factory=dict)
+    seen_types: Mapping[tuple[str, str], str] = field(default_factory=dict)
     lots: dict[str, Lot] = field(default_factory=dict)
     items: dict[ItemKey, Item] = field(default_factory=dict)
     announced: Sequence[Decision] = ()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from contracts.events import Event
+from contracts.events import TOPIC_OF, Event
 
 Key = tuple[str, str]
 
@@ -18,6 +18,22 @@ class Deduplicated:
     fresh: list[Event] = field(default_factory=list)
     duplicates: list[Event] = field(default_factory=list)
     conflicts: list[Event] = field(default_factory=list)
+
+
+def apart(facts: Sequence[Event], types: Mapping[Key, str]) -> Sequence[Event]:
+    """Facts of one account, in the order in which they came, under names that no event of another topic has: (source, id) names
+    an event of a topic, so that nobody can use up the names of what others say on theirs.
+
+    `types`: those of the facts that are known under these names. The same sequence is returned where nothing has to be renamed.
+    """
+    if len(facts) < 2 and not types:
+        return facts
+    topics = {key: TOPIC_OF.get(type_) for key, type_ in types.items()}
+    found = [
+        fact if topics.setdefault((fact.source, fact.id), topic := TOPIC_OF.get(fact.type)) == topic else fact.apart()
+        for fact in facts
+    ]
+    return facts if all(one is other for one, other in zip(found, facts, strict=True)) else found
 
 
 def deduplicate(facts: Iterable[Event], seen: Mapping[Key, bytes], *, nameless: bool = False) -> Deduplicated:

@@ -23,6 +23,8 @@ from contracts.events import (
     MemberUpdated,
     OrderAmended,
     OrderCancelled,
+    OrderClaimed,
+    OrderContested,
     OrderPaid,
     OrderPlaced,
     OrderReinstated,
@@ -48,6 +50,7 @@ from contracts.events import (
 )
 from worker.decide import (
     amending,
+    contesting,
     hindsight,
     members,
     opening,
@@ -96,7 +99,7 @@ class FactType(NamedTuple):
 
 
 def _of_order(data: OrderPlaced, version: Version | None) -> Iterable[ItemKey]:
-    found: list[ItemKey] = [("early", orders.name_of(data.order_id))]
+    found: list[ItemKey] = [("early", orders.name_of(data.order_id)), ("contest", data.order_id)]
     if data.redemption_id is not None:
         found.append(("request", f"redemption:{data.redemption_id}"))
     if data.course == "subscription" or data.subscription_id is not None:
@@ -104,6 +107,10 @@ def _of_order(data: OrderPlaced, version: Version | None) -> Iterable[ItemKey]:
     if version is not None and version.remembers_bought:
         found += [("mark", f"bought:{line.sku}") for line in data.lines]
     return found
+
+
+def _of_contest(data: OrderClaimed | OrderContested, version: Version | None) -> Iterable[ItemKey]:
+    return ("contest", data.order_id), ("early", orders.name_of(data.order_id))
 
 
 def _of_amendment(data: OrderAmended, version: Version | None) -> Iterable[ItemKey]:
@@ -192,6 +199,8 @@ def _uses_points(data: OrderPlaced) -> bool:
 FACT_TYPES: Final[Mapping[type[Any], FactType]] = {
     OrderPlaced: FactType(retelling.placed, _uses_points, _of_order, _order_stands),
     OrderAmended: FactType(amending.amended, _always, _of_amendment, _order_stands),
+    OrderContested: FactType(contesting.contested, _never, _of_contest),
+    OrderClaimed: FactType(contesting.claimed, _never, _of_contest),
     OrderPaid: FactType(orders.paid, _never),
     PaymentFailed: FactType(orders.payment_failed, _never),
     PaymentChargedBack: FactType(refunds.charged_back, _always),

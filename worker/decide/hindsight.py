@@ -14,13 +14,15 @@ from contracts.events import (
     Event,
     ExchangeShipped,
     ExchangeWithdrawn,
+    OrderClaimed,
+    OrderContested,
     PaymentFailed,
     ReturnWithdrawn,
     ShipmentDispatched,
 )
 from worker.decide.account import Account
 from worker.decide.order_records import Order
-from worker.decide.state import Item, ItemKey, Moment, cause_of, clock_moment
+from worker.decide.state import Contest, Item, ItemKey, Moment, cause_of, clock_moment
 
 
 def shipment(order_id: str, shipment_id: str) -> str:
@@ -41,6 +43,11 @@ def of_return(order_id: str, return_id: str) -> str:
 def of_exchange(order_id: str, exchange_id: str) -> str:
     """The name of an exchange of an order."""
     return f"exchange:{cause_of(order_id, exchange_id)}"
+
+
+def contest(order_id: str) -> str:
+    """The name of the question whose an order is."""
+    return f"contest:{cause_of(order_id, '')}"
 
 
 PAYMENT: Final = "payment"
@@ -78,6 +85,8 @@ _TURNS: Final[Mapping[type[Any], Callable[[Any], str | None]]] = {
     ReturnWithdrawn: lambda data: of_return(data.order_id, data.return_id),
     ExchangeWithdrawn: lambda data: of_exchange(data.order_id, data.exchange_id),
     ExchangeShipped: lambda data: of_exchange(data.order_id, data.exchange_id),
+    OrderContested: lambda data: contest(data.order_id),
+    OrderClaimed: lambda data: contest(data.order_id),
 }
 
 
@@ -113,7 +122,12 @@ def back_to(new: Iterable[Event], withdrawn: Iterable[Event], items: Mapping[Ite
     more; None: from nowhere."""
     found: Moment | None = None
     for fact, gone in (*((each, False) for each in new), *((each, True) for each in withdrawn)):
-        if type(fact.data) in _TURNS:
+        if isinstance(fact.data, OrderContested | OrderClaimed):
+            known = items.get(("contest", fact.data.order_id))
+            if isinstance(known, Contest) and known.contested:
+                began = clock_moment(known.since)
+                found = began if found is None else min(found, began)
+        elif type(fact.data) in _TURNS:
             order = items.get(("order", fact.order_id or ""))
             if isinstance(order, Order) and order.placed_at <= fact.time and (gone or _turned(order, fact.data)):
                 stood = clock_moment(order.placed_at)

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from contracts.counting import counted
 from worker.decide import expiry
 from worker.decide.account import Account
+from worker.decide.errors import Defect
 from worker.decide.lot_name import hand_back_part, is_grant
 from worker.decide.order_records import Spent
 from worker.decide.program import Version
@@ -36,7 +37,7 @@ def _post(
     order_id: str | None,
 ) -> None:
     if points <= 0:
-        account.fail(f"an entry of {counted(points, 'point')}")
+        raise Defect(f"an entry of {counted(points, 'point')} at {account.at.isoformat()}")
     head = account.head
     moved: dict[str, int] = {}
     for bucket, change in ((source, -points), (target, points)):

@@ -145,7 +145,7 @@ class _Teller:
             return {"type": REFOLD, "source": REFOLD_SOURCE, "id": self._refold.run}
         if event is None:
             return {"type": CLOCK}
-        cause = {"type": event.type, "source": event.source, "id": event.id}
+        cause = {"type": event.type, "source": event.sent_source, "id": event.id}
         return cause if event.order_id is None else {**cause, "order_id": event.order_id}
 
     def balance(self, before: Head, after: Head, entries: Sequence[Mapping[str, Any]]) -> None:

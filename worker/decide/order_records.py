@@ -320,8 +320,9 @@ class Delivery(Record, frozen=True):
 class Order(Kept, frozen=True):
     """One order: what was bought, by line and as it matures, and beside it a record for each thing that happens to it.
 
-    `status`: `open`; `waiting` (its redemption is not decided yet); `rejected` (as sent, for a `reason`: nothing moves). `told`:
-    by what has an id of its own, a digest of what was said of it.
+    `status`: `open`; `waiting` (its redemption is not decided yet); `rejected` (as sent, for a `reason`: nothing moves);
+    `withheld` (somebody else was told to have placed it too: nothing moves but points whose use was announced). `told`: by what
+    has an id of its own, a digest of what was said of it.
     """
 
     order_id: str
@@ -331,7 +332,7 @@ class Order(Kept, frozen=True):
     terms: str
     lines: tuple[OrderLine, ...]
     portions: tuple[Portion, ...] = ()
-    status: Literal["open", "waiting", "rejected"] = "open"
+    status: Literal["open", "waiting", "rejected", "withheld"] = "open"
     reason: str | None = None
     content: Content = Content()
     payment: Payment = Payment()

@@ -14,6 +14,7 @@ from contracts.events import Line as PlacedLine
 from contracts.events import LineRef, LineRefs, OrderPaid, OrderPlaced, OrderRescheduled, PaymentFailed, RefundLine
 from contracts.names import plain
 from worker.decide import (
+    contesting,
     early,
     earning,
     exchange,
@@ -40,6 +41,11 @@ def content_of(body: bytes) -> str:
 
 def placed(account: Account, data: OrderPlaced) -> None:
     """An order that does not stand yet."""
+    come(account, data.order_id, data.keyed_lines(), *_said(account, data))
+
+
+def _said(account: Account, data: OrderPlaced) -> tuple[Content, Payment, Delivery]:
+    """What an order says of itself besides its lines."""
     event = account.event
     assert event is not None
     content = Content(
@@ -61,7 +67,28 @@ def placed(account: Account, data: OrderPlaced) -> None:
         card_brand=None if data.card_brand is None else plain(data.card_brand),
     )
     delivery = Delivery(planned_ship_date=data.planned_ship_date, planned_delivery_date=data.planned_delivery_date)
-    come(account, data.order_id, data.keyed_lines(), content, payment, delivery)
+    return content, payment, delivery
+
+
+def withhold(account: Account, data: OrderPlaced, why: str) -> None:
+    """An order of which it is not known, or not this member's, whose it is: it has no effect, and is a finding. A use of points
+    that was announced stands while nothing is decided."""
+    account.note_finding(why, data.order_id)
+    known = account.order(data.order_id)
+    if known is not None and known.used.points:
+        return
+    content, payment, delivery = _said(account, data)
+    order = _order(account, data.order_id, data.keyed_lines(), content, payment, delivery)
+    order = replace(order, status="withheld", reason=why, earning=replace(order.earning, earns=False))
+    told = account.decided.get((order.source, order.id))
+    if why == contesting.CONTESTED and told is not None and told.verdict == "accepted" and told.points:
+        kept = subscriptions.kept_for(account, order)
+        if kept is not None:
+            subscriptions.free(account, kept, order)
+        order = redemption.take(account, order, told.points)
+    elif known is not None:
+        return
+    account.put_order(order)
 
 
 def come(
@@ -205,8 +232,9 @@ def name_of(order_id: str) -> str:
 def live(account: Account, order_id: str) -> Order | None:
     """The order that a fact is about, if anything can happen to it; where it does not stand (yet), the fact is kept for it."""
     order = account.order(order_id)
-    if order is None or order.status == "rejected":
-        early.keep(account, name_of(order_id), "unknown_order" if order is None else "order_rejected", order_id)
+    if order is None or order.status in ("rejected", "withheld"):
+        why = "unknown_order" if order is None else "order_rejected" if order.status == "rejected" else order.reason
+        early.keep(account, name_of(order_id), why or "order_rejected", order_id)
         return None
     return order if order.status == "open" else None
 

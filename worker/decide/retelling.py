@@ -12,7 +12,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from contracts.events import OrderPlaced
-from worker.decide import maturity, order_update, orders, purchases, redemption, reversal, tiers
+from worker.decide import contesting, maturity, order_update, orders, purchases, redemption, reversal, tiers
 from worker.decide.account import Account
 from worker.decide.order_records import CalledOff, Order, OrderLine, Portion
 from worker.decide.program import Version
@@ -22,6 +22,10 @@ _ANY_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
 def placed(account: Account, data: OrderPlaced) -> None:
     """An order as it is told: the first telling, or one more of an order that stands."""
+    why = contesting.withheld(account, data.order_id)
+    if why is not None:
+        orders.withhold(account, data, why)
+        return
     known = account.order(data.order_id)
     if known is None or known.status != "open":
         orders.placed(account, data)

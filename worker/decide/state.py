@@ -39,7 +39,7 @@ Reason = Literal[
     "split",
 ]
 Verdict = Literal["accepted", "rejected"]
-ItemKind = Literal["order", "request", "earmark", "mark", "finding", "early", "tally"]
+ItemKind = Literal["order", "request", "earmark", "mark", "finding", "early", "tally", "contest"]
 ItemKey = tuple[ItemKind, str]
 
 CLOCK_RANK = 0
@@ -160,10 +160,10 @@ class Head(Record, frozen=True):
     `occasion_at`: the same of an activity by the clock.
     `waiting`: redemptions not yet decided, by moment, because not all has been read that came before them. `deliveries`: orders
     with goods still to send, where the terms let something travel with them; `riders`: requests for reward items that wait for
-    such a delivery. `contested`: another program has an order with the id of one of the account's (not of the fold, but for who
-    routes: `worker.processing.routing`). `clock_due_at`: the next instant at which the clock changes something; `next_due_at`:
-    the instant at which that will be done, which is later where it became due in the past. `format`: the form in which the
-    account is kept, `fold`: the version of the fold that gives all that was posted of it (1 if it does not say).
+    such a delivery. `contested`: another program, or somebody else, has an order with the id of one of the account's (not of the
+    fold, but for who routes: `worker.processing.routing`). `clock_due_at`: the next instant at which the clock changes something;
+    `next_due_at`: the instant at which that will be done, which is later where it became due in the past. `format`: the form in
+    which the account is kept, `fold`: the version of the fold that gives all that was posted of it (1 if it does not say).
     """
 
     format: int = 1
@@ -303,7 +303,20 @@ class Early(Kept, frozen=True):
     due_at: datetime | None = None
 
 
-Item = Order | Request | Earmark | Mark | Finding | Early | Tally
+class Contest(Kept, frozen=True):
+    """That somebody else was told to have placed an order of the account's too, and the latest command that says whose it is.
+
+    `since`: when the account's own first telling of it was, as far as it is known; `lost`: the command names somebody else.
+    """
+
+    since: datetime
+    contested: bool = False
+    decided: Moment | None = None
+    lost: bool = False
+    due_at: datetime | None = None
+
+
+Item = Order | Request | Earmark | Mark | Finding | Early | Tally | Contest
 
 
 class Entry(Record, frozen=True):

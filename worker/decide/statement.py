@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 
 from contracts.statement import FindingOut, LotOrderOut, LotOut, OrderOut, RedemptionOut, RequestOut, Statement
-from worker.decide import expiry, subscriptions
+from worker.decide import contesting, expiry, subscriptions
 from worker.decide.account import Account
 from worker.decide.order_records import Order
 from worker.decide.program import Version
@@ -78,7 +78,9 @@ def _order(order: Order) -> OrderOut:
     asked = order.content.asks or order.used.points
     redemption = None
     if asked:
-        verdict = {"open": "accepted", "waiting": "waiting", "rejected": "rejected"}[order.status]
+        verdict = {"open": "accepted", "waiting": "waiting", "rejected": "rejected"}.get(order.status)
+        if verdict is None:  # withheld: it waits for the command that says whose it is, unless its use of points was announced
+            verdict = "accepted" if order.used.points else "waiting" if order.reason == contesting.CONTESTED else "rejected"
         redemption = RedemptionOut.model_validate({"decision": verdict, "reason": order.reason})
     return OrderOut(
         order_id=order.order_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from contracts.events import ActivityCompleted, Event, OrderAmended, OrderPlaced, PointsAdjusted, SurveyWon
+from contracts.events import OURS, ActivityCompleted, Event, OrderAmended, OrderPlaced, PointsAdjusted, SurveyWon
 from worker.decode.record import Admission, Broken
 
 
@@ -12,8 +12,10 @@ def refusal(event: Event, signature: str | None, topic: str, admission: Admissio
     """Why this event may not come by this topic; None if it may."""
     if event.type not in admission.types.get(topic, frozenset()):
         return Broken("wrong_topic", "type should be one that counts on this topic, is not", "type")
-    patterns = admission.sources.get(topic)
-    if patterns is not None and not any(fnmatchcase(event.source, pattern) for pattern in patterns):
+    if event.source.startswith(OURS):
+        return Broken("wrong_source", f"source should not begin with {OURS}, as what the ledger says itself does", "source")
+    bound = {name: any(fnmatchcase(event.source, each) for each in patterns) for name, patterns in admission.sources.items()}
+    if not bound.get(topic, not any(bound.values())):
         return Broken("wrong_source", "source should be one that may send to this topic, is not", "source")
     if _moved(event) > admission.points_max:
         return Broken("above_ceiling", f"an event should give or take at most {admission.points_max:,} points, does more")

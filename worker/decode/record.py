@@ -81,7 +81,8 @@ TOPICS: Final[Mapping[str, frozenset[str]]] = {topic: frozenset(types) for topic
 @dataclass(frozen=True, slots=True)
 class Admission:
     """Who may say what by which topic. `types`: topic on this cluster → the types that count on it; on any other topic nothing
-    does. `sources`: topic → patterns (`*`, `?`, `[…]`), one of which the source must match; a topic without an entry takes any.
+    does. `sources`: topic → patterns (`*`, `?`, `[…]`), one of which the source must match; a topic without an entry takes any
+    that no other topic names: whoever names a source for a topic keeps its ids from being used by another one.
     `points_max`: how many points one event may give or take by what it says itself, not by a rule of its program. `signatures`:
     which events must be signed, and by whom; None: none must.
     """

@@ -102,10 +102,12 @@ async def _load_seen(link: Link, wanted: Sequence[Wanted], found: dict[UUID, Loa
     if not keys:
         return
     seen: dict[UUID, dict[tuple[str, str], bytes]] = {}
+    types: dict[UUID, dict[tuple[str, str], str]] = {}
     for row in await link.fetch("seen", *columns(keys)):
         seen.setdefault(row["account_id"], {})[row["source"], row["id"]] = row["digest"]
+        types.setdefault(row["account_id"], {})[row["source"], row["id"]] = row["type"]
     for account_id, digests in seen.items():
-        found[account_id].seen = digests
+        found[account_id].seen, found[account_id].seen_types = digests, types[account_id]
 
 
 async def _load_items(link: Link, wanted: Sequence[Wanted], found: dict[UUID, Loaded], unreadable: Unreadable) -> None:

@@ -63,7 +63,7 @@ class Batch(Protocol):
     async def claim(self, arrivals: Sequence[Arrival], awaited: Iterable[str]) -> dict[str, Route]:
         """Locks the routes of these orders until the batch ends, writes the arrivals, and returns all of the routes.
 
-        `arrivals`: orders that came; the first for an order and program stands, so look at the route for whose it is.
+        `arrivals`: orders that came, each noted beside those that came before under its id.
         `awaited`: orders about which something came before they did; a route that is `known` now needs no parking.
         Both sides must claim before they park or take what is parked: this is what keeps one from missing the other.
         """
@@ -71,6 +71,10 @@ class Batch(Protocol):
     async def nameless(self, orders: Iterable[tuple[UUID, str]]) -> dict[UUID, list[Event]]:
         """Facts of accounts that follow these orders (account, order id) and name no program, in business order; without those
         that were withdrawn. To be asked after `load`: what is kept later makes the head be lost."""
+
+    async def about(self, orders: Iterable[tuple[UUID, str]]) -> dict[UUID, list[Event]]:
+        """Facts of accounts that name these orders (account, order id), in business order; without those that were withdrawn. To
+        be asked after `load`, as above."""
 
     async def park(self, events: Sequence[Event], outside: Collection[str] = ()) -> list[Event]:
         """Keeps events (each names an order) until their order comes. Repeats are ignored.
@@ -249,6 +253,9 @@ class Store(OutboxStore, Protocol):
 
     async def forget_given(self, before: date, held_since: datetime) -> None:
         """Forgets what was given on days before one, and of people who were forgotten meanwhile what was held since then."""
+
+    async def contested(self, limit: int) -> list[str]:
+        """Up to `limit` orders that several placed, of which no command has said whose they are."""
 
     async def register_terms(self, body: bytes, file_digest: bytes, reason: str) -> bool | None:
         """Registers a version of terms for ever: its canonical JSON, the SHA-256 of its file, and why. Returns whether it waits

@@ -57,6 +57,9 @@ class PostgresBatch:
     async def nameless(self, orders_: Iterable[tuple[UUID, str]]) -> dict[UUID, list[Event]]:
         return await orders.nameless(self._link, orders_)
 
+    async def about(self, orders_: Iterable[tuple[UUID, str]]) -> dict[UUID, list[Event]]:
+        return await orders.about(self._link, orders_)
+
     async def park(self, events: Sequence[Event], outside: Collection[str] = ()) -> list[Event]:
         return await orders.park(self._link, events, outside)
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from contracts.events import Event
+from contracts.events import CONTESTED_SOURCE, TOPIC_OF, Event
 from worker.persist.accounts import columns
 from worker.persist.chain import NO_ORIGIN
 from worker.persist.encoding import Row, event_of
@@ -19,7 +19,7 @@ async def routes(link: Link, order_ids: Iterable[str]) -> dict[str, Route]:
     wanted = sorted(set(order_ids))
     if not wanted:
         return {}
-    return {row["order_id"]: _route(row) for row in await link.fetch("routes", wanted)}
+    return {row["order_id"]: route_of(row) for row in await link.fetch("routes", wanted)}
 
 
 async def claim(link: Link, arrivals: Sequence[Arrival], awaited: Iterable[str]) -> dict[str, Route]:
@@ -31,7 +31,8 @@ async def claim(link: Link, arrivals: Sequence[Arrival], awaited: Iterable[str])
 
 
 def _waves(arrivals: Sequence[Arrival], awaited: set[str]) -> list[list[tuple[str, bool, str, UUID | None]]]:
-    """Rows to claim, in waves that each name an order once. One wave, unless an order id came for two programs at once."""
+    """Rows to claim, in waves that each name an order once. One wave, unless an order id came for two programs or accounts at
+    once."""
     waves: list[dict[str, tuple[str, bool, str, UUID | None]]] = [{}]
     for arrival in arrivals:
         row = (arrival.order_id, True, arrival.program, arrival.account_id)
@@ -39,7 +40,7 @@ def _waves(arrivals: Sequence[Arrival], awaited: set[str]) -> list[list[tuple[st
             if arrival.order_id not in wave:
                 wave[arrival.order_id] = row
                 break
-            if wave[arrival.order_id][2] == arrival.program:
+            if wave[arrival.order_id] == row:
                 break
         else:
             waves.append({arrival.order_id: row})
@@ -59,8 +60,18 @@ async def nameless(link: Link, orders: Iterable[tuple[UUID, str]]) -> dict[UUID,
     return found
 
 
+async def about(link: Link, orders: Iterable[tuple[UUID, str]]) -> dict[UUID, list[Event]]:
+    """Facts of accounts that name these (account, order) and were not withdrawn, in business order."""
+    wanted = sorted(set(orders))
+    found: dict[UUID, list[Event]] = {}
+    for row in await link.fetch("about", *columns(wanted)) if wanted else ():
+        found.setdefault(row["account_id"], []).append(event_of(row))
+    return found
+
+
 async def park(link: Link, events: Sequence[Event], outside: Collection[str]) -> list[Event]:
-    """Keeps events until their order comes; returns those that contradict an event parked under the same identity.
+    """Keeps events until their order comes; returns those that contradict an event parked under the same identity, which is that
+    of an event of a topic.
 
     `outside`: orders known outside every program alone; what follows them and names no program is set aside.
     """
@@ -78,13 +89,17 @@ async def park(link: Link, events: Sequence[Event], outside: Collection[str]) ->
         )
         for key, e in sorted(first.items(), key=lambda item: item[0])
     ]
-    stands = {key: event.digest for key, event in first.items()}
+    stands = {key: (event.digest, event.type) for key, event in first.items()}
     new = {(row["order_id"], row["source"], row["id"]) for row in await link.fetch("park", *columns(rows))}
     if before := [key for key in first if key not in new]:
         for row in await link.fetch("parked_digests", *columns(before)):
-            stands[row["order_id"], row["source"], row["id"]] = row["digest"]
+            stands[row["order_id"], row["source"], row["id"]] = (row["digest"], row["type"])
     # Every record by itself: one that was told twice in the batch contradicts what stands twice.
-    return [event for event in events if event.digest != stands[event.order_id or "", event.source, event.id]]
+    others = [(event, stands[event.order_id or "", event.source, event.id]) for event in events]
+    others = [(event, stood) for event, stood in others if event.digest != stood[0]]
+    contradicting = [event for event, (_, type_) in others if TOPIC_OF.get(type_) == TOPIC_OF.get(event.type)]
+    apart = [event.apart() for event, (_, type_) in others if TOPIC_OF.get(type_) != TOPIC_OF.get(event.type)]
+    return [*contradicting, *(event.as_sent() for event in await park(link, apart, outside))]
 
 
 async def take_parked(link: Link, orders: Iterable[tuple[str, str]]) -> list[Event]:
@@ -92,12 +107,13 @@ async def take_parked(link: Link, orders: Iterable[tuple[str, str]]) -> list[Eve
     wanted = sorted(set(orders))
     if not wanted:
         return []
-    return sorted((event_of(row) for row in await link.fetch("take_parked", *columns(wanted))), key=lambda event: event.key)
+    rows = await link.fetch("take_parked", *columns(wanted))
+    return sorted((event_of(row).as_sent() for row in rows), key=lambda event: event.key)
 
 
 async def drainable(link: Link, limit: int) -> list[Route]:
     """Routes of orders that have come although something still waits for them."""
-    return [_route(row) for row in await link.fetch("drainable", limit)]
+    return [route_of(row) for row in await link.fetch("drainable", limit)]
 
 
 async def let_go(link: Link, before: datetime, limit: int) -> int:
@@ -112,5 +128,13 @@ async def parked_since(link: Link, before: datetime, limit: int) -> list[ParkedS
     return [ParkedSince(row["order_id"], row["events"], row["oldest_at"]) for row in rows]
 
 
-def _route(row: Row) -> Route:
-    return Route(row["order_id"], dict(zip(row["programs"], row["account_ids"], strict=True)))
+async def contested(link: Link, limit: int) -> list[str]:
+    """Orders that several placed, of which no command has said whose they are."""
+    return [row["order_id"] for row in await link.fetch("contested", CONTESTED_SOURCE, limit)]
+
+
+def route_of(row: Row) -> Route:
+    accounts: dict[str, tuple[UUID | None, ...]] = {}
+    for program, account_id in zip(row["programs"], row["account_ids"], strict=True):
+        accounts[program] = (*accounts.get(program, ()), account_id)
+    return Route(row["order_id"], accounts)

@@ -235,6 +235,10 @@ class PostgresStore(snapshots.SnapshotStore, CommandStore):
         async with self._link() as link:
             return await orders.parked_since(link, before, limit)
 
+    async def contested(self, limit: int) -> list[str]:
+        async with self._link() as link:
+            return await orders.contested(link, limit)
+
     # Who is to be forgotten
 
     async def erasures_due(self, until: datetime, limit: int) -> list[UUID]:

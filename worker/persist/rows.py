@@ -115,13 +115,14 @@ class Snapshots:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Whose an order is: program → account. None: a guest's order, or (program "") a store outside every program.
+    """Who placed an order: program → accounts, in the order in which they came. None: a guest, or (program "") a store outside
+    every program.
 
     No programs at all: something was heard about the order, but the order itself has not come.
     """
 
     order_id: str
-    accounts: Mapping[str, UUID | None] = field(default_factory=dict)
+    accounts: Mapping[str, tuple[UUID | None, ...]] = field(default_factory=dict)
 
     @property
     def known(self) -> bool:
@@ -131,12 +132,18 @@ class Route:
     @property
     def of_nobody(self) -> bool:
         """Whether an order has come, and only of guests and of stores outside every program."""
-        return self.known and all(account is None for account in self.accounts.values())
+        return self.known and not self.members
+
+    @property
+    def members(self) -> list[UUID]:
+        """The accounts that placed it, of all programs."""
+        return [account for accounts in self.accounts.values() for account in accounts if account is not None]
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """An order that has come: the program it belongs to ("" = none) and the account (None = a guest, or no program)."""
+    """An order that has come: the program it belongs to ("" = none) and the account (None = a guest, or no program). A guest's is
+    noted only where it is the first of its program."""
 
     order_id: str
     program: str

@@ -6,20 +6,18 @@ from collections.abc import Callable, Iterable
 from typing import Final
 from uuid import UUID
 
-from contracts.events import Event, OrderPlaced
+from contracts.events import Event, OrderClaimed, OrderPlaced
 from worker.persist.api import Batch
 from worker.persist.identity import account_id
 from worker.persist.rows import Arrival, Route
 from worker.processing.ceilings import Gate
-from worker.processing.folding import Task, contest
+from worker.processing.contests import Shared
 from worker.processing.inbox import Inbox
 from worker.processing.routing import Home, awaited_by, home_of
+from worker.processing.tasks import Task, contest, share
 from worker.programs.catalogue import OUTSIDE, Catalogue, Refusal
 
 CONFLICT: Final = Refusal("conflict", "id: this source and id were used for other content before", "id")
-ORDER_CONFLICT: Final = Refusal(
-    "order_conflict", "data.order_id: the order was placed before for another member; the first stands", "data.order_id"
-)
 UNKNOWN_ORDER: Final = Refusal(
     "unknown_order", "data.order_id: no such order has come; send the event again after it", "data.order_id"
 )
@@ -59,6 +57,7 @@ class Delivery:
             self._assign(inbox, tasks, program, event.member_id or "", event)
         routes = await self._routes(batch, inbox)
         self._place_orders(inbox, routes, tasks)
+        share(tasks, self._brought(inbox, routes), routes, inbox.gone)
         if len(self._catalogue) > 1:
             contest(tasks, [routes[order_id] for order_id in {event.order_id or "" for event, _ in inbox.orders}], inbox.gone)
         await self._follow(batch, inbox, routes, tasks)
@@ -99,6 +98,7 @@ class Delivery:
     async def _routes(self, batch: Batch, inbox: Inbox) -> dict[str, Route]:
         """Whose all orders of the batch are. Orders that come, and those that are waited for, are claimed before anyone looks."""
         arriving = {event.order_id for event, _ in inbox.orders}
+        decided = {event.order_id or "" for event, _ in inbox.members if isinstance(event.data, OrderClaimed)}
         others = [event for event in inbox.followers if event.order_id not in arriving]
         routes = await batch.routes({event.order_id or "" for event in inbox.followers})
         unknown = Route("")
@@ -107,15 +107,15 @@ class Delivery:
             for event in others
             if self._home(routes.get(order_id := event.order_id or "", unknown), event) is None
         }
-        arrivals: dict[tuple[str, str], Arrival] = {}
+        arrivals: dict[Arrival, None] = {}
         for event, program in inbox.orders:
             data = event.data
             assert isinstance(data, OrderPlaced)
             member = data.member_id if program != OUTSIDE and event.origin not in inbox.of_erased else None
             account = self._account(program, member) if member is not None else None
-            arrivals.setdefault((data.order_id, program), Arrival(data.order_id, program, account))
-        if arrivals or awaited:
-            routes |= await batch.claim(list(arrivals.values()), sorted(awaited))
+            arrivals[Arrival(data.order_id, program, account)] = None
+        if arrivals or awaited or decided:
+            routes |= await batch.claim(list(arrivals), sorted(awaited | decided))
         return routes
 
     def _place_orders(self, inbox: Inbox, routes: dict[str, Route], tasks: dict[UUID, Task]) -> None:
@@ -125,15 +125,28 @@ class Delivery:
             assert isinstance(data, OrderPlaced)
             if event.origin in inbox.of_erased:
                 continue
-            home = routes[data.order_id].accounts.get(program)
-            member = data.member_id if program != OUTSIDE else None
-            if member is None or home != self._account(program, member):
-                if member is None and home is None:
-                    inbox.outcomes["dropped"] += 1
-                else:
-                    self.refuse(inbox, event, ORDER_CONFLICT)
-                continue
-            self._assign(inbox, tasks, program, member, event)
+            if data.member_id is None or program == OUTSIDE:
+                inbox.outcomes["dropped"] += 1
+            else:
+                self._assign(inbox, tasks, program, data.member_id, event)
+
+    def _brought(self, inbox: Inbox, routes: dict[str, Route]) -> list[Shared]:
+        """The orders that came, or were decided about, with which more than one came under its id. What is told again of somebody
+        who was forgotten contests nothing: it may be the order that is there."""
+        guests = {
+            (event.order_id or "", program): event
+            for event, program in reversed(inbox.orders)
+            if event.member_id is None and program != OUTSIDE
+        }
+        came = [(event.order_id or "", program) for event, program in inbox.orders if event.origin not in inbox.of_erased]
+        came += [(event.order_id or "", program) for event, program in inbox.members if isinstance(event.data, OrderClaimed)]
+        found = []
+        for order_id, program in dict.fromkeys(came):
+            owners = routes[order_id].accounts.get(program, ())
+            guest = (order_id, program) in guests or None in owners
+            if program != OUTSIDE and len(owners) + (guest and None not in owners) > 1:
+                found.append(Shared(order_id, program, guest, guests.get((order_id, program))))
+        return found
 
     def _home(self, route: Route, event: Event) -> Home[UUID] | Refusal | None:
         return home_of(route.accounts, event.program, alone=len(self._catalogue) == 1)
@@ -163,8 +176,10 @@ class Delivery:
                 self.refuse(inbox, event, UNKNOWN_ORDER)
             elif isinstance(home, Refusal):
                 self.refuse(inbox, event, home)
-            elif home.owner is None or (home.owner, route.order_id) in inbox.gone:
-                inbox.outcomes["dropped"] += 1
             else:
-                tasks.setdefault(home.owner, Task(home.owner, home.program)).facts.append(event)
+                owners = [owner for owner in home.owners if (owner, route.order_id) not in inbox.gone]
+                for owner in owners:
+                    tasks.setdefault(owner, Task(owner, home.program)).facts.append(event)
+                if not owners:
+                    inbox.outcomes["dropped"] += 1
         return homeless

@@ -141,7 +141,7 @@ async def look_again(
             if not fact.follows:
                 moved = fact.time <= until
             else:
-                moved = account_id not in routes[order_id].accounts.values()
+                moved = account_id not in routes[order_id].members
                 if row.member_id == FORGOTTEN and account_id not in named:
                     nowhere.add(order_id)
             if moved:

@@ -19,22 +19,23 @@ from contracts.counting import counted
 from contracts.events import Event
 from worker import metrics
 from worker.decide.arrivals import change_by
-from worker.decide.change import AccountChange, AccountRow, History, Loaded, Wanted, nameless
-from worker.decide.deduplication import Deduplicated, deduplicate
+from worker.decide.change import AccountChange, AccountRow, History, Loaded, Wanted
 from worker.decide.errors import Defect, Late, NotLoaded
 from worker.decide.fold import defect_of
-from worker.decide.load_request import LoadRequest
 from worker.decide.needs import ROUNDS_MAX
 from worker.decide.rebuild import BEGINNING
 from worker.decide.refold import Clock, compute_change
 from worker.decide.state import Decision, Moment, blank, withdrawal
 from worker.log import get_logger
 from worker.persist.api import Batch
-from worker.persist.rows import Dossier, Route
+from worker.persist.errors import ContendedError
+from worker.persist.rows import Dossier
+from worker.processing.contests import Arrival, Contested
 from worker.processing.erasures import look_again
 from worker.processing.folding_anew import folded_anew, in_other_form, must_not_move
 from worker.processing.inbox import Way
-from worker.processing.routing import ambiguous
+from worker.processing.shared_orders import SharedOrders
+from worker.processing.tasks import Task, deduplicated_of, kept_of
 from worker.programs.catalogue import Catalogue
 
 log = get_logger(__name__)
@@ -43,44 +44,18 @@ AT_ONCE_FACTS: Final = 128
 """After so many facts were folded, others get their turn, the relay and the probes among them: every 10 ms or so."""
 
 
-class Task(Struct):
-    """One account of a batch: whose it is, its incoming facts (deduplicated when it was loaded last), and what to load of it.
-
-    `contested`: orders of the account whose id another program uses too; `withdrawn`: facts that followed them and count no more.
-    `fence`: why the account is to be fenced and not folded
-    (None: it is folded). `rehearsed`: nothing of it will be kept.
-    """
-
-    account_id: UUID
-    program: str = ""
-    member_id: str = ""
-    facts: list[Event] = field(default_factory=list)
-    asked: LoadRequest = field(default_factory=LoadRequest)
-    contested: set[str] = field(default_factory=set)
-    withdrawn: Sequence[Event] = ()
-    fence: str | None = None
-    rehearsed: bool = False
-    deduplicated: Deduplicated = field(default_factory=Deduplicated)
-
-    def wanted(self) -> Wanted:
-        """What to load."""
-        return Wanted(
-            account_id=self.account_id,
-            seen=tuple((fact.source, fact.id) for fact in self.facts),
-            needs=self.asked.needs,
-        )
-
-
 class Folded(Struct):
     """What became of a batch's accounts: changes whose heads were won, and facts that were not applied, with the reason.
 
     `withdrawn`: facts that had been applied, and new ones, of which it shows only now that it cannot be told whose they are.
+    `contested`: orders of which it shows now that somebody else placed them too.
     """
 
     changes: list[AccountChange] = field(default_factory=list)
     duplicates: list[Event] = field(default_factory=list)
     conflicts: list[Event] = field(default_factory=list)
     withdrawn: list[Event] = field(default_factory=list)
+    contested: list[Contested] = field(default_factory=list)
     late: int = 0
     applied: int = 0
 
@@ -92,18 +67,27 @@ class Folding:
         self._catalogue = catalogue
         self._epoch = epoch
 
-    async def fold(self, batch: Batch, tasks: Sequence[Task], clock: Clock) -> Folded:
-        """Fold all of them and compare and set their revisions; the caller writes the changes."""
+    async def fold(
+        self, batch: Batch, tasks: Sequence[Task], clock: Clock, arrival: Arrival = {}, gone: Collection[Way] = ()  # noqa: B006
+    ) -> Folded:
+        """Fold all of them and compare and set their revisions; the caller writes the changes.
+
+        `arrival`: the order in which facts came; `gone`: orders that lead to accounts which were erased. Raises ContendedError
+        where somebody else has changed one of several accounts that placed an order.
+        """
         changes: list[AccountChange] = []
         refused: list[Event] = []
+        contested: list[Contested] = []
         open_tasks = list(tasks)
         for _ in range(2):
-            tried = await self._round(batch, open_tasks, clock, refused)
+            tried = await self._round(batch, open_tasks, clock, refused, SharedOrders(tasks, arrival, gone, contested))
             won = await batch.compare_and_set(tried) if tried else set()
             changes.extend(change for change in tried if change.account_id in won)
             lost = {change.account_id for change in tried} - won
             if not lost:
-                return _folded(tasks, changes, refused)
+                return _folded(tasks, changes, refused, contested)
+            if any(task.shared for task in open_tasks if task.account_id in lost):
+                raise ContendedError("an order was brought by several, and one of their accounts was changed meanwhile")
             metrics.commit_retries.labels(why="head").inc(len(lost))
             open_tasks = [task for task in open_tasks if task.account_id in lost]
         raise RuntimeError(f"{counted(len(open_tasks), 'account was', 'accounts were')} lost twice, although locked")
@@ -116,7 +100,9 @@ class Folding:
         change = self._kept_for_later(Task(account_id), loaded, loaded.row.program, loaded.row.member_id, why)
         return [change] if await batch.compare_and_set([change]) else []
 
-    async def _round(self, batch: Batch, tasks: Sequence[Task], clock: Clock, refused: list[Event]) -> list[AccountChange]:
+    async def _round(
+        self, batch: Batch, tasks: Sequence[Task], clock: Clock, refused: list[Event], orders: SharedOrders
+    ) -> list[AccountChange]:
         """Load and fold until every task has what it needs. `refused` gets facts that cannot be told whose they are."""
         changes: list[AccountChange] = []
         left = list(tasks)
@@ -129,10 +115,12 @@ class Folding:
             histories = await batch.history({task.account_id: task.asked.since for task in left if task.asked.since is not None})
             whole = await self._other_forms(batch, loaded)
             await _look_for_erasures(batch, left, loaded)
-            await _look_for_other_programs(batch, left, loaded, refused)
-            again: list[Task] = []
+            await orders.look_for_others(batch, left, loaded, refused)
+            given = await orders.tell_each_other(batch, left, loaded, self._catalogue)
+            given |= {task.account_id for task in left if task.parted(loaded[task.account_id])}
+            again = [task for task in left if task.account_id in given]
             at_once = 0
-            for task in left:
+            for task in (each for each in left if each.account_id not in given):
                 at_once += max(len(task.facts), 1)
                 if at_once > AT_ONCE_FACTS:
                     await asyncio.sleep(0)
@@ -142,7 +130,7 @@ class Folding:
                     changes.append(_contesting(task, self._anew(task, whole[task.account_id], at_hand, clock)))
                     continue
                 # At every load: another worker may have brought the same fact meanwhile.
-                task.deduplicated = _deduplicated(task, at_hand.row, at_hand.seen)
+                task.deduplicated = deduplicated_of(task, at_hand.row, at_hand.seen)
                 try:
                     change = self._change(task, at_hand, histories.get(task.account_id), clock, last=number == ROUNDS_MAX)
                 except (NotLoaded, Late) as raised:
@@ -170,14 +158,14 @@ class Folding:
         assert row is not None
         program = self._catalogue.program(row.program)
         # Whatever becomes of it, what is new is kept.
-        task.deduplicated = _deduplicated(task, row, loaded.seen)
+        task.deduplicated = deduplicated_of(task, row, loaded.seen)
         try:
             _must_be_folded(task)
             must_not_move(dossier, program, clock)
             change = folded_anew(dossier, program, clock, self._epoch, withdrawn=task.withdrawn)
 
             def fold(fresh: Sequence[Event], announced: Sequence[Decision], after: Moment | None) -> AccountChange:
-                fresh = _kept_of(fresh, row)
+                fresh = kept_of(fresh, row)
                 return folded_anew(dossier, program, clock, self._epoch, fresh, announced, after, withdrawn=task.withdrawn)
 
             change = change_by(task.deduplicated.fresh, change.head, clock, BEGINNING, fold) or change
@@ -192,7 +180,7 @@ class Folding:
         program = self._catalogue.program(task.program or (row.program if row is not None else ""))
         member_id = task.member_id or (row.member_id if row is not None else "")
         if row is not None and row.fenced is not None:
-            changes = deduplicated.fresh or task.contested
+            changes = deduplicated.fresh or task.contested or task.shared
             return self._kept_for_later(task, loaded, program.code, member_id, row.fenced) if changes else None
         try:
             _must_be_folded(task)
@@ -202,7 +190,7 @@ class Folding:
             given = (program, task.account_id, member_id, loaded)
 
             def fold(fresh: Sequence[Event], announced: Sequence[Decision], after: Moment | None) -> AccountChange | None:
-                announced, fresh = (*loaded.announced, *announced), _kept_of(fresh, row)
+                announced, fresh = (*loaded.announced, *announced), kept_of(fresh, row)
                 return compute_change(
                     *given, fresh, clock, history, announced=announced, after=after, withdrawn=task.withdrawn, epoch=self._epoch
                 )
@@ -210,7 +198,8 @@ class Folding:
             since = history.since if history is not None else None
             change = change_by(deduplicated.fresh, row.head if row is not None else blank(), clock, since, fold)
             change = _recorded_now(change, loaded)
-            return _touched(row, self._epoch) if change is None and row is not None and task.contested else change
+            touched = change is None and row is not None and (task.contested or task.shared)
+            return _touched(row, self._epoch) if touched and row is not None else change
         except (NotLoaded, Late):
             if not last:
                 raise
@@ -252,32 +241,11 @@ async def _look_for_erasures(batch: Batch, tasks: Sequence[Task], loaded: Mappin
     await look_again(batch, fresh, loaded, {task.account_id for task in tasks if task.member_id})
 
 
-async def _look_for_other_programs(
-    batch: Batch, tasks: Sequence[Task], loaded: Mapping[UUID, Loaded], refused: list[Event]
-) -> None:
-    """Find what is to be withdrawn, and leave out new facts of which it shows only now that nobody can tell whose they are, now
-    that heads were loaded: see `worker.processing.routing`. Asks nothing where no order is contested."""
-    withdrawn = await batch.nameless({(task.account_id, order_id) for task in tasks for order_id in task.contested})
-    suspects = [task for task in tasks if (row := loaded[task.account_id].row) is not None and row.head.contested]
-    routes = await batch.routes({fact.order_id or "" for task in suspects for fact in task.facts if _nameless(fact)})
-    several = {order_id for order_id, route in routes.items() if ambiguous(route.accounts)}
-    for task in tasks:
-        task.withdrawn = withdrawn.get(task.account_id, ())
-    for task in suspects if several else ():
-        refused += (fact for fact in task.facts if _nameless(fact) and fact.order_id in several)
-        task.facts = [fact for fact in task.facts if not (_nameless(fact) and fact.order_id in several)]
-
-
 def _contesting(task: Task, change: AccountChange) -> AccountChange:
     """A change that says so where an order of the account is contested."""
-    if task.contested:
+    if task.contested or task.shared:
         change.head = replace(change.head, contested=True)
     return change
-
-
-def _nameless(fact: Event) -> bool:
-    """Whether only the order that a fact follows says of which program it is."""
-    return fact.program is None and fact.follows
 
 
 def _must_be_folded(task: Task) -> None:
@@ -293,19 +261,6 @@ def _must_be_readable(loaded: Loaded, history: History | None) -> None:
         raise Defect(f"there is {why}")
 
 
-def _deduplicated(task: Task, row: AccountRow | None, seen: Mapping[tuple[str, str], bytes]) -> Deduplicated:
-    """The task's facts by what is to become of them."""
-    deduplicated = deduplicate(task.facts, seen, nameless=row is not None and row.member_id == nameless(task.account_id))
-    deduplicated.fresh = _kept_of(deduplicated.fresh, row)
-    return deduplicated
-
-
-def _kept_of(facts: Sequence[Event], row: AccountRow | None) -> list[Event]:
-    """Facts as they are kept: those of an account whose person was forgotten name nobody either."""
-    forgotten = row is not None and row.member_id == nameless(row.account_id)
-    return [fact.without_person() for fact in facts] if forgotten else list(facts)
-
-
 def _recorded_now(change: AccountChange | None, loaded: Loaded) -> AccountChange | None:
     """Of what was told before a restore, only what was folded now is recorded now."""
     if change is not None and loaded.announced:
@@ -319,26 +274,15 @@ def _touched(row: AccountRow, epoch: int) -> AccountChange:
     return AccountChange(row.account_id, row.program, row.member_id, row.revision, row.version, max(row.epoch, epoch), row.head)
 
 
-def _folded(tasks: Iterable[Task], changes: list[AccountChange], refused: Iterable[Event]) -> Folded:
+def _folded(
+    tasks: Iterable[Task], changes: list[AccountChange], refused: Iterable[Event], contested: list[Contested]
+) -> Folded:
     return Folded(
         changes,
         duplicates=[event for task in tasks for event in task.deduplicated.duplicates],
         conflicts=[conflict for task in tasks for conflict in task.deduplicated.conflicts],
         withdrawn=[*refused, *(event for task in tasks for event in task.withdrawn)],
+        contested=contested,
         late=sum(change.late for change in changes),
         applied=sum(len(change.facts) for change in changes if change.fenced is None),
     )
-
-
-def contest(tasks: dict[UUID, Task], routes: Iterable[Route], gone: Collection[Way]) -> None:
-    """Have accounts withdraw what named no program and followed orders of theirs, where several programs have an order of the id.
-    `routes`: of orders that came; `gone`: of these, what leads to accounts that were erased."""
-    for route in routes:
-        for program, account in route.accounts.items() if ambiguous(route.accounts) else ():
-            if account is not None and (account, route.order_id) not in gone:
-                tasks.setdefault(account, Task(account, program)).contested.add(route.order_id)
-
-
-def unique(tasks: Iterable[Task]) -> list[Task]:
-    """Tasks by account id: the order in which rows are locked everywhere."""
-    return sorted(tasks, key=lambda task: task.account_id)

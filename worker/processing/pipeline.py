@@ -26,12 +26,14 @@ from worker.persist.errors import ConstraintError, ErasedMeanwhileError, Refused
 from worker.persist.rows import CommandName, DeadLetter, Route
 from worker.processing import reports
 from worker.processing.ceilings import Ceilings, Gate
+from worker.processing.contests import Arrival
 from worker.processing.delivery import CONFLICT, Delivery
 from worker.processing.erasures import fold_lives
-from worker.processing.folding import Folding, Task, unique
+from worker.processing.folding import Folding
 from worker.processing.inbox import Inbox, Way
 from worker.processing.refusals import Places, at_fault
 from worker.processing.routing import AMBIGUOUS, awaited_by
+from worker.processing.tasks import Task, unique
 from worker.programs.catalogue import Catalogue
 
 AT_ONCE_BYTES: Final = 262_144
@@ -216,11 +218,14 @@ class Pipeline:
         for account, task in tasks.items():
             task.rehearsed = inbox.keep_only
             task.fence = "kept" if inbox.keep_only else inbox.fences.get(account)
-        if several := [task for task in tasks.values() if len(task.facts) > 1]:
-            order = inbox.arrival_order()
+        arrival: Arrival = {}
+        if several := [task for task in tasks.values() if len(task.facts) > 1 or task.shared]:
+            arrival = inbox.arrival_order()
             for task in several:
-                task.facts.sort(key=lambda fact: order.get(fact.origin, ()))
-        folded = await self._folding.fold(batch, unique(tasks.values()), self.clock(await batch.certainty()))
+                task.facts.sort(key=lambda fact: arrival.get(fact.origin, ()))
+        clock = self.clock(await batch.certainty())
+        folded = await self._folding.fold(batch, unique(tasks.values()), clock, arrival, inbox.gone)
+        inbox.contested = folded.contested
         inbox.outcomes["duplicate"] += len(folded.duplicates)
         inbox.outcomes["late"] += folded.late
         inbox.outcomes["applied"] += folded.applied

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
+from contracts.events import Event
 from worker import metrics
 from worker.decode import Record
 from worker.log import get_logger
@@ -47,5 +48,17 @@ def count(inbox: Inbox) -> None:
         metrics.commands_held.labels(ceiling=ceiling).inc(number)
     if inbox.held:
         log.warning("commands_held", count=inbox.held.total(), ceilings=sorted(inbox.held))
+    for each in inbox.contested:
+        metrics.orders_contested.labels(program=each.program).inc()
+        log.error("order_contested", program=each.program, one=_named(each.one), other=_named(each.other))
     for reason, number in Counter(letter.reason for letter in inbox.letters).items():
         metrics.dead_letters.labels(reason=reason).inc(number)
+
+
+def _named(event: Event | None) -> str:
+    """An event by its name and the record that brought it."""
+    if event is None:
+        return "a guest's order, which is not kept"
+    origin = event.origin
+    record = "no record" if origin is None else f"record {origin.topic}/{origin.partition}/{origin.offset}"
+    return f"{event.id!r} of {event.source!r} in {record}"

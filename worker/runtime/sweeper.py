@@ -1,5 +1,5 @@
-"""Now and then: newly registered terms, parked events whose order has come after all or that wait too long, and held commands
-about which a person has decided."""
+"""Now and then: newly registered terms, parked events whose order has come after all or that wait too long, orders that wait for
+a command which says whose they are, and held commands about which a person has decided."""
 
 from __future__ import annotations
 
@@ -46,6 +46,10 @@ class Sweeper:
         metrics.accounts_fenced_now.set(len(await self._store.fenced(UUID(int=0), ROWS_MAX)))
         now = (await self._store.state()).now
         await self._store.forget_given(now.date() - timedelta(days=GIVEN_DAYS_KEPT), now - timedelta(days=1))
+        contested = await self._store.contested(ROWS_MAX)
+        metrics.orders_contested_now.set(len(contested))
+        if contested:
+            log.warning("orders_contested", orders=len(contested))
         before = now - timedelta(days=PARKED_DAYS_MAX)
         # What followed orders of guests, or outside every program, alone is let go; the rest waits for its order, and is told of.
         while let_go := await self._store.let_go(before, ROWS_MAX):

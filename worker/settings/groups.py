@@ -51,7 +51,7 @@ class KafkaSettings(Group):
         Field(
             pattern=r"^([A-Za-z0-9._-]+=[^,\s=]+(,[A-Za-z0-9._-]+=[^,\s=]+)*)?$",
             description="which sources may send to a topic of the contract: topic=pattern (`*`, `?`), several with commas,"
-            " a topic more than once for several patterns; a topic that is not named takes any source",
+            " a topic more than once for several patterns; a topic that is not named takes any source that no other topic names",
         ),
     ] = ""
     security_protocol: Annotated[SecurityProtocol, Field(description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")] = "PLAINTEXT"

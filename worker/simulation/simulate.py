@@ -10,18 +10,19 @@ from contextlib import contextmanager
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from contracts.events import Event, OrderPlaced
+from contracts.events import TOPIC_OF, Event, OrderClaimed, OrderPlaced
 from contracts.statement import Statement
 from worker.decide.account import Account
 from worker.decide.change import NOTHING, Loaded
-from worker.decide.deduplication import deduplicate
+from worker.decide.deduplication import Deduplicated, apart, deduplicate
 from worker.decide.fold import fold, moment_of
 from worker.decide.needs import needs
 from worker.decide.program import Program
 from worker.decide.refold import Clock
 from worker.decide.state import Decision, blank
 from worker.decide.statement import statement
-from worker.processing.routing import home_of
+from worker.processing.contests import Shared, missing
+from worker.processing.routing import Home, home_of
 from worker.programs.catalogue import OUTSIDE, Catalogue, Refusal
 from worker.simulation.loading import change_of
 from worker.simulation.store import Book, Ledger
@@ -66,25 +67,56 @@ class Simulation:
             assert program is not None
             self._place(event, event.data, program, now)
         elif event.member_id is not None:
-            self._apply(event.member_id, [event], now)
+            by_member = {event.member_id: [event]}
+            if isinstance(event.data, OrderClaimed):
+                self._tell_each_other(event.data.order_id, by_member)
+            for member, facts in by_member.items():
+                self._apply(member, facts, now)
         else:
             for member, facts in self._send_home([event]).items():
                 self._apply(member, facts, now)
 
     def _place(self, event: Event, data: OrderPlaced, program: str, now: datetime) -> None:
-        """An order, and what waited for it. The first order of an id stands: a guest's or another member's is not replaced."""
+        """An order, and what waited for it."""
         member = data.member_id if program != OUTSIDE else None
-        home = self._book.claim(data.order_id, program, member)
+        self._book.claim(data.order_id, program, member)
         by_member: dict[str, list[Event]] = {}
-        if member is not None and member == home:
+        if member is not None:
             by_member[member] = [event]
         else:
-            self.counts["dropped" if member is None and home is None else "order_conflict"] += 1
+            self.counts["dropped"] += 1
         waited = self._parked.pop(data.order_id, {}).values()
         for owner, facts in self._send_home(sorted(waited, key=lambda each: each.key)).items():
             by_member.setdefault(owner, []).extend(facts)
+        self._tell_each_other(data.order_id, by_member)
         for owner, facts in by_member.items():
             self._apply(owner, facts, now)
+
+    def _tell_each_other(self, order_id: str, coming: dict[str, list[Event]]) -> None:
+        """Add what those who placed an order have yet to be told of each other to what is coming to them."""
+        owners = self._book.owners(order_id).get(self.program.code, ())
+        if len(owners) < 2:
+            return
+        members = [owner for owner in owners if owner is not None]
+        told = {each: [*self._about(each, order_id), *self._deduplicated(each, coming.get(each, ())).fresh] for each in members}
+        more, _ = missing(Shared(order_id, self.program.code, None in owners), told, {})
+        for member, facts in more.items():
+            coming.setdefault(member, []).extend(facts)
+
+    def _about(self, member: str, order_id: str) -> list[Event]:
+        ledger = self.ledgers.get(member)
+        return [] if ledger is None else ledger.about(order_id)
+
+    def _deduplicated(self, member: str, facts: Sequence[Event]) -> Deduplicated:
+        """Facts that come to a member, by what is to become of them."""
+        ledger = self.ledgers.get(member)
+        while True:
+            names = {(fact.source, fact.id) for fact in facts}
+            known = {name: found for name in names if ledger is not None and (found := ledger.known(*name)) is not None}
+            renamed = apart(facts, {name: type_ for name, (_, type_) in known.items()})
+            if renamed is facts:
+                return deduplicate(facts, {name: digest for name, (digest, _) in known.items()})
+            facts = renamed
 
     def _send_home(self, events: Iterable[Event]) -> dict[str, list[Event]]:
         """Events about orders, by the members whose orders they are; those whose order has not come are parked."""
@@ -97,15 +129,21 @@ class Simulation:
                 if not self._catalogue.awaits(event):
                     self.counts["dropped" if event.program is None and OUTSIDE in owners else "unknown_order"] += 1
                     continue
-                first = self._parked.setdefault(order_id, {}).setdefault((event.source, event.id), event)
+                parked = self._parked.setdefault(order_id, {})
+                first = parked.setdefault((event.source, event.id), event)
+                if TOPIC_OF.get(first.type) != TOPIC_OF.get(event.type):
+                    first = parked.setdefault((event.apart().source, event.id), event)
                 if first is not event:
                     self.counts["duplicate" if first.digest == event.digest else "conflict"] += 1
+                continue
             elif isinstance(home, Refusal):
                 self.counts[home.reason] += 1
-            elif home.owner is None:
+            elif not home.owners:
+                # Of a guest: kept, for a member may be told to have placed the order too.
                 self.counts["dropped"] += 1
-            else:
-                by_member.setdefault(home.owner, []).append(event)
+                self._parked.setdefault(order_id, {}).setdefault((event.source, event.id), event)
+            for owner in home.owners if isinstance(home, Home) else ():
+                by_member.setdefault(owner, []).append(event)
         return by_member
 
     def _apply(self, member: str, facts: list[Event], now: datetime) -> None:
@@ -113,8 +151,7 @@ class Simulation:
         if ledger is None:
             ledger = self.ledgers[member] = self._book.open(member, uuid5(_NAMESPACE, f"{self.program.code}:{member}"))
         loaded = ledger.load(needs(facts, self.program))
-        digests = ((each, ledger.digest_of(*each)) for each in {(fact.source, fact.id) for fact in facts})
-        deduplicated = deduplicate(facts, {key: digest for key, digest in digests if digest is not None})
+        deduplicated = self._deduplicated(member, facts)
         self.counts["duplicate"] += len(deduplicated.duplicates)
         self.counts["conflict"] += len(deduplicated.conflicts)
         if deduplicated.fresh:

@@ -38,7 +38,7 @@ CREATE TABLE step (ledger, at, rank, source, id, version, before, PRIMARY KEY (l
 CREATE TABLE entry (ledger, at, rank, source, id, number INTEGER, doc,
     PRIMARY KEY (ledger, at, rank, source, id, number)) WITHOUT ROWID;
 CREATE TABLE lot (ledger, origin, part, open, doc, PRIMARY KEY (ledger, origin, part)) WITHOUT ROWID;
-CREATE TABLE home (order_id, program, member_id, PRIMARY KEY (order_id, program)) WITHOUT ROWID;
+CREATE TABLE home (order_id, program, member_id, UNIQUE (order_id, program, member_id));
 CREATE TABLE item (ledger, kind, key, due, doc, PRIMARY KEY (ledger, kind, key)) WITHOUT ROWID;
 """
 
@@ -73,14 +73,17 @@ class Book:
         self._ledgers += 1
         return Ledger(self, self._ledgers, member_id, account_id)
 
-    def claim(self, order_id: str, program: str, member_id: str | None) -> str | None:
-        """Who has an order of a program ("" = a store outside of it; None = a guest): the first who placed it."""
-        self._rows.execute("INSERT OR IGNORE INTO home VALUES (?, ?, ?)", (order_id, program, member_id))
-        return self.owners(order_id)[program]
+    def claim(self, order_id: str, program: str, member_id: str | None) -> None:
+        """Somebody has placed an order of a program ("" = a store outside of it; None = a guest)."""
+        if member_id not in self.owners(order_id).get(program, ()):
+            self._rows.execute("INSERT INTO home VALUES (?, ?, ?)", (order_id, program, member_id))
 
-    def owners(self, order_id: str) -> dict[str, str | None]:
-        """By program, who has an order; empty if it has not come."""
-        return dict(self.all("SELECT program, member_id FROM home WHERE order_id = ?", order_id))
+    def owners(self, order_id: str) -> dict[str, tuple[str | None, ...]]:
+        """By program, who placed an order; empty if it has not come."""
+        found: dict[str, tuple[str | None, ...]] = {}
+        for program, member in self.all("SELECT program, member_id FROM home WHERE order_id = ? ORDER BY rowid", order_id):
+            found[program] = (*found.get(program, ()), member)
+        return found
 
     @contextmanager
     def undone(self) -> Iterator[None]:
@@ -149,10 +152,14 @@ class Ledger:
     account_id: UUID
     row: AccountRow | None = None
 
-    def digest_of(self, source: str, id_: str) -> bytes | None:
-        """The digest of a fact that is known; None if it is not."""
-        rows = self.book.all("SELECT digest FROM fact WHERE ledger = ? AND source = ? AND id = ?", self.number, source, id_)
-        return rows[0][0] if rows else None
+    def known(self, source: str, id_: str) -> tuple[bytes, str] | None:
+        """Digest and type of a fact that is known; None if it is not."""
+        rows = self.book.all("SELECT digest, type FROM fact WHERE ledger = ? AND source = ? AND id = ?", self.number, source, id_)
+        return rows[0] if rows else None
+
+    def about(self, order_id: str) -> list[Event]:
+        """The facts that name an order."""
+        return [fact for fact in self._facts() if fact.order_id == order_id]
 
     def load(self, needs: Needs) -> Loaded:
         """What was asked for."""

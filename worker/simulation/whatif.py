@@ -18,6 +18,7 @@ from worker.decide.fold import fold, moment_of
 from worker.decide.program import Program
 from worker.decide.state import blank
 from worker.decide.step import Step
+from worker.processing.contests import Shared, missing
 from worker.processing.routing import Home, home_of
 from worker.programs.catalogue import OUTSIDE
 
@@ -112,7 +113,7 @@ class Histories:
 
     def __init__(self, programs: Iterable[Program]) -> None:
         self._programs = tuple(programs)
-        self._homes: dict[str, dict[str, str | None]] = {}
+        self._homes: dict[str, dict[str, tuple[str | None, ...]]] = {}
         self._facts: dict[str, dict[tuple[str, str], Event]] = {}
         self._waiting: dict[str, list[Event]] = {}
 
@@ -128,11 +129,11 @@ class Histories:
             self._send_home(event.order_id, event)
 
     def _place(self, event: Event, order: OrderPlaced) -> None:
-        """The first order of an id stands, a guest's too, as it does where a worker reads them."""
         program = event.program or self._of_store(order.store, event.time)
         member = order.member_id if program != OUTSIDE else None
-        if self._homes.setdefault(order.order_id, {}).setdefault(program, member) == member:
-            self._keep(member, event)
+        homes = self._homes.setdefault(order.order_id, {})
+        homes[program] = tuple(dict.fromkeys((*homes.get(program, ()), member)))
+        self._keep(member, event)
         for waiting in self._waiting.pop(order.order_id, []):
             self._send_home(order.order_id, waiting)
 
@@ -141,7 +142,8 @@ class Histories:
         if home is None:
             self._waiting.setdefault(order_id, []).append(event)
         elif isinstance(home, Home):
-            self._keep(home.owner, event)
+            for owner in home.owners:
+                self._keep(owner, event)
 
     def _of_store(self, store: str, at: datetime) -> str:
         """The first program that names a store: two terms of one program need not name the same ones."""
@@ -155,7 +157,23 @@ class Histories:
         if member is not None:
             self._facts.setdefault(member, {}).setdefault((event.source, event.id), event)
 
+    def _tell_each_other(self, shared: Shared, owners: Iterable[str | None]) -> None:
+        """Those who placed an order under one id have to know of each other, as where a worker reads them."""
+        about = {
+            owner: [fact for fact in self._facts.get(owner, {}).values() if fact.order_id == shared.order_id]
+            for owner in owners
+            if owner is not None
+        }
+        more, _ = missing(shared, about, {})
+        for owner, facts in more.items():
+            for fact in facts:
+                self._keep(owner, fact)
+
     def members(self) -> Iterator[tuple[str, Iterable[Event]]]:
         """Every member with the facts, by member id; each is let go once it was told."""
+        for order_id, homes in self._homes.items():
+            for program, owners in homes.items():
+                if program != OUTSIDE and len(owners) > 1:
+                    self._tell_each_other(Shared(order_id, program, None in owners), owners)
         for member in sorted(self._facts):
             yield member, self._facts.pop(member).values()

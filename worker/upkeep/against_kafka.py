@@ -6,7 +6,8 @@ Here facts are compared with what senders sent, as far as Kafka still has it, up
 - a record that keeps the contract is a fact, an event that waits for its order, a command that is held or was refused, or a dead
   letter; or it is about a guest, a store outside every program, or a person who was forgotten;
 - a fact that names a record is what that record says;
-- a fact names a record, but for opened balances, which come from the command line, and facts of people who were forgotten.
+- a fact names a record, but for opened balances, which come from the command line, and facts of people who were forgotten;
+- that an order is contested is noted because of somebody else's order of its id, or of a command about it.
 
 Records are read once, in lists of some thousand; of each four bytes are kept, a keyed digest of the fact that it became, so that
 one which names the record of another is found out.
@@ -23,7 +24,7 @@ from secrets import token_bytes
 from typing import Final
 from uuid import UUID
 
-from contracts.events import Event, OrderPlaced, Origin
+from contracts.events import CONTESTED_SOURCE, Event, OrderClaimed, OrderPlaced, Origin
 from worker.consume.batch import PartitionKey
 from worker.consume.ends import Bounds
 from worker.decode import Admission, Broken, Limits, Record, Skipped, decode
@@ -56,6 +57,7 @@ class AgainstKafka:
         self._limits = limits
         self._admission = admission
         self._bounds = bounds
+        self._became_too: set[tuple[Origin, int]] = set()
         self._became = {place: array("I", bytes(4 * (end - start))) for place, (start, end) in bounds.items()}
         self._secret = token_bytes(16)
         self._read_up_to: Mapping[PartitionKey, int] = {}
@@ -73,7 +75,10 @@ class AgainstKafka:
         routes = await orders.routes(link, {event.order_id for event in events if event.order_id is not None})
         accounts = {_place_of(event): self._accounts(event, routes) for event in events}
         wanted = {(account, event.source, event.id) for event in events for account in accounts[_place_of(event)]}
-        facts = await origins.kept_facts(link, wanted)
+        noted = {_place_of(event): self._noted(event, routes) for event in events}
+        facts = await origins.kept_facts(link, wanted.union(*noted.values()))
+        for place, names in noted.items():
+            self._became_too |= {(place, self._digest(name)) for name in names if name in facts and facts[name].origin == place}
         open_: list[tuple[Origin, Event | None]] = []
         for record, each in decoded:
             place = _origin(record)
@@ -81,6 +86,7 @@ class AgainstKafka:
                 open_.append((place, None))
             elif isinstance(each, Event) and not self._is_kept(each, accounts[place], facts):
                 open_.append((place, each))
+        open_ = await self._apart(link, open_, accounts)
         return [
             Violation(ARRIVED, None, f"{_named(place)}: {_told(event)} is no fact, waits for nothing and is no dead letter")
             for place, event in await self._lost(link, open_, routes, accounts)
@@ -100,16 +106,40 @@ class AgainstKafka:
             (record, decode(record, now, self._limits, before) if _origin(record) in taken else each) for record, each in decoded
         ]
 
+    async def _apart(
+        self, link: Link, open_: Sequence[tuple[Origin, Event | None]], accounts: Mapping[Origin, Sequence[UUID]]
+    ) -> list[tuple[Origin, Event | None]]:
+        """Those that are not kept apart from what another topic's event has the name of."""
+        apart = [(place, event, event.apart()) for place, event in open_ if event is not None]
+        facts = await origins.kept_facts(link, {(of, e.source, e.id) for place, _, e in apart for of in accounts[place]})
+        kept = {place for place, _, each in apart if self._is_kept(each, accounts[place], facts)}
+        return [(place, event) for place, event in open_ if place not in kept]
+
     def _is_kept(self, event: Event, accounts: Iterable[UUID], facts: Mapping[FactName, origins.KeptFact]) -> bool:
-        """Whether the event is a fact of one of its accounts; the record is noted if it is the one that the fact names."""
+        """Whether the event is a fact of one of its accounts; the record is noted if it is the one that the fact names. It may be
+        one of several accounts, where several placed the order."""
+        kept = False
         for account in accounts:
-            fact = facts.get((account, event.source, event.id))
+            name = (account, event.source, event.id)
+            fact = facts.get(name)
             if fact is not None and (fact.origin is None or fact.digest == event.digest):
                 if fact.origin is not None and fact.origin == event.origin:
-                    start, _ = self._bounds[fact.origin[:2]]
-                    self._became[fact.origin[:2]][fact.origin.offset - start] = self._digest((account, event.source, event.id))
-                return True
-        return False
+                    if kept:
+                        self._became_too.add((fact.origin, self._digest(name)))
+                    else:
+                        start, _ = self._bounds[fact.origin[:2]]
+                        self._became[fact.origin[:2]][fact.origin.offset - start] = self._digest(name)
+                kept = True
+        return kept
+
+    def _noted(self, event: Event, routes: Mapping[str, Route]) -> set[FactName]:
+        """Facts that the worker wrote into other accounts which placed the order, because of this event."""
+        route = routes.get(event.order_id or "")
+        if route is None or not isinstance(event.data, OrderPlaced | OrderClaimed):
+            return set()
+        placed = isinstance(event.data, OrderPlaced)
+        source, id_ = (CONTESTED_SOURCE, route.order_id) if placed else (event.source, event.id)
+        return {(account, source, id_) for account in route.members}
 
     async def _lost(
         self,
@@ -124,7 +154,8 @@ class AgainstKafka:
         letters = await origins.letters_at(link, [place for place, _ in open_])
         left = [(place, event) for place, event in open_ if place not in letters]
         followers = [event for _, event in left if event is not None and event.follows]
-        parked = await origins.parked_of(link, [(event.order_id or "", event.source, event.id) for event in followers])
+        names = [(event.order_id or "", each.source, each.id) for event in followers for each in (event, event.apart())]
+        parked = await origins.parked_of(link, names)
         named = {account for place, _ in left for account in accounts.get(place, ())}
         held = await commands.waiting_among(
             link, {(account, event.source, event.id) for place, event in left if event for account in accounts[place]}
@@ -133,7 +164,7 @@ class AgainstKafka:
         found = []
         for place, event in left:
             if event is not None:
-                waits = (event.order_id or "", event.source, event.id) in parked
+                waits = any((event.order_id or "", each.source, each.id) in parked for each in (event, event.apart()))
                 waits = waits or any((account, event.source, event.id) in held for account in accounts[place])
                 if waits or _of_nobody(event, routes) or not erased.isdisjoint(accounts[place]):
                     continue
@@ -144,7 +175,7 @@ class AgainstKafka:
         """Accounts that the event may have gone to, the likeliest first: what told its program may have changed since."""
         if event.follows:
             route = routes.get(event.order_id or "")
-            return [owner for owner in route.accounts.values() if owner is not None] if route is not None else []
+            return route.members if route is not None else []
         member = event.member_id
         first = self._catalogue.resolve(event)
         codes = sorted(self._catalogue.codes, key=lambda code: code != first)
@@ -182,6 +213,8 @@ class AgainstKafka:
         if not start <= fact.origin.offset < end:
             self.beyond += 1
             return None
+        if (fact.origin, self._digest(fact.name)) in self._became_too:
+            return None
         if self._became[partition][fact.origin.offset - start] == self._digest(fact.name):
             return None
         return Violation(AS_SENT, account, f"{name}: {_named(fact.origin)} does not say so")
@@ -192,7 +225,7 @@ def _of_nobody(event: Event, routes: Mapping[str, Route]) -> bool:
     route = routes.get(event.order_id or "")
     if isinstance(event.data, OrderPlaced):
         return event.member_id is None or (route is not None and OUTSIDE in route.accounts)
-    return route is not None and (route.of_nobody or route.accounts.get(event.program or "", route) is None)
+    return route is not None and (route.of_nobody or not any(route.accounts.get(event.program or "", route.members)))
 
 
 def _origin(record: Record) -> Origin:

@@ -11,7 +11,7 @@ WHERE a.account_id = ANY($1::uuid[]);
 SELECT account_id, revision, chain_length, chain_head FROM account WHERE account_id = ANY($1::uuid[]);
 
 -- name: seen
-SELECT f.account_id, f.source, f.id, f.digest
+SELECT f.account_id, f.source, f.id, f.digest, f.type
 FROM unnest($1::uuid[], $2::text[], $3::text[]) AS w (account_id, source, id)
 JOIN fact f ON f.account_id = w.account_id AND f.source = w.source AND f.id = w.id;
 

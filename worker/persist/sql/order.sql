@@ -5,7 +5,8 @@ SELECT order_id, programs, account_ids
 FROM order_route
 WHERE order_id = ANY($1::text[]);
 
--- Locks the row of every order, and writes only where a program is new: an arrival brings one program, waiting brings none.
+-- Locks the row of every order, and writes only where a program or an account is new: an arrival brings one program, waiting
+-- brings none. A guest's order is noted where it is the first of its program.
 -- name: claim
 INSERT INTO order_route AS r (order_id, programs, account_ids)
 SELECT order_id,
@@ -16,7 +17,8 @@ ORDER BY order_id
 ON CONFLICT (order_id) DO UPDATE SET
     programs = r.programs || excluded.programs,
     account_ids = r.account_ids || excluded.account_ids
-WHERE NOT excluded.programs <@ r.programs;
+WHERE NOT excluded.programs <@ r.programs
+    OR (excluded.account_ids[1] IS NOT NULL AND NOT excluded.account_ids <@ r.account_ids);
 
 -- What was folded into accounts as being about orders of theirs, and does not say of which program it is. By the key of the
 -- account: asked only when a second program has an order of the id. What was withdrawn already, or has a verdict that the world was
@@ -30,6 +32,16 @@ LEFT JOIN decision d ON d.account_id = f.account_id AND d.source = f.source AND 
 WHERE f.program IS NULL AND d.account_id IS NULL
 ORDER BY f.account_id, f.business_at, f.rank, f.source, f.id;
 
+-- By the key of the account, as above: asked only when an order is brought by somebody else too, or a command decides whose it is.
+-- name: about
+SELECT f.account_id, f.source, f.id, f.type, f.business_at, f.program, f.traceparent, f.body, f.topic, f.partition,
+    f.record_offset
+FROM unnest($1::uuid[], $2::text[]) AS w (account_id, order_id)
+JOIN fact f ON f.account_id = w.account_id AND f.order_id = w.order_id
+LEFT JOIN decision d ON d.account_id = f.account_id AND d.source = f.source AND d.id = f.id AND d.reason = 'ambiguous_order'
+WHERE d.account_id IS NULL
+ORDER BY f.account_id, f.business_at, f.rank, f.source, f.id;
+
 -- name: park
 INSERT INTO parked (order_id, source, id, type, business_at, program, digest, body, traceparent, topic, partition, record_offset,
     aside)
@@ -41,7 +53,7 @@ RETURNING order_id, source, id;
 
 -- No joins with what is parked, for the reason that stands at `outbox_delete`.
 -- name: parked_digests
-SELECT order_id, source, id, digest
+SELECT order_id, source, id, digest, type
 FROM parked
 WHERE order_id = ANY($1::text[])
     AND ((order_id, source, id) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))) IS TRUE;
@@ -76,6 +88,17 @@ LIMIT $2;
 DELETE FROM parked
 WHERE order_id = ANY($1::text[])
     AND ((order_id, source, id) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))) IS TRUE;
+
+-- Orders that several placed and no command has decided about; by an index that holds no other facts.
+-- name: contested
+SELECT DISTINCT f.order_id
+FROM fact f
+WHERE f.type = 'order.contested' AND f.source = $1 AND NOT EXISTS (
+    SELECT FROM fact c
+    WHERE c.account_id = f.account_id AND c.order_id = f.order_id AND c.source <> $1
+        AND c.type IN ('order.contested', 'order.claimed')
+)
+LIMIT $2;
 
 -- name: parked_since
 SELECT order_id, count(*) AS events, min(recorded_at) AS oldest_at

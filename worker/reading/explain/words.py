@@ -84,6 +84,8 @@ BUCKETS: Final[Mapping[str, Pair]] = {
 CAUSES: Final[Mapping[str, Pair]] = {
     "order.placed": ("注文 {id}", "Order {id}"),
     "order.amended": ("注文 {id} の変更", "Amendment of order {id}"),
+    "order.claimed": ("注文 {id} の持ち主の決定", "Decision whose order {id} is"),
+    "order.contested": ("注文 {id} の持ち主の争い", "Somebody else was told to have placed order {id}"),
     "order.paid": ("注文 {id} の支払い", "Payment of order {id}"),
     "payment.failed": ("注文 {id} の支払いの不成立", "Payment of order {id} failed"),
     "payment.charged_back": ("注文 {id} の支払いの取り戻し", "Payment of order {id} charged back"),
