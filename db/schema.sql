@@ -135,14 +135,13 @@ SELECT '{
     "member.enrolled": {"channel": true, "country": true, "member_id": "erased"},
     "member.erased": {"member_id": "erased"},
     "member.registered": {"channel": true, "country": true, "member_id": "erased"},
+    "member.updated": {"attributes": true, "birth": {"day": true, "month": true}, "country": true, "member_id": "erased"},
     "order.amended": {"amendment_id": true, "lines": {"bonus_points": {"expires_on": true, "kind": true, "points":
         true}, "category": true, "discount": true, "line_id": true, "list_price": true, "point_rate": true,
         "quantity": true, "sku": true, "tags": true, "tax": true, "unit_price": true}, "order_id": true,
         "other_fees": true, "points_used": true, "reason": true, "shipping_fee": true},
     "order.cancelled": {"lines": {"exchange_id": true, "line_id": true, "quantity": true, "sku": true},
         "order_id": true, "reason": true},
-    "order.claimed": {"member_id": "erased", "order_id": true},
-    "order.contested": {"lost": true, "order_id": true},
     "order.paid": {"order_id": true},
     "order.placed": {"card_brand": true, "channel": true, "course": true, "currency": true, "lines":
         {"bonus_points": {"expires_on": true, "kind": true, "points": true}, "category": true, "discount": true,
@@ -493,6 +492,49 @@ COMMENT ON TABLE public.chain_begun IS 'Where somebody took over facts that coul
 
 
 --
+-- Name: command_verdict; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.command_verdict (
+    account_id uuid NOT NULL,
+    source text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    operator text NOT NULL,
+    verdict text NOT NULL,
+    given_by text NOT NULL,
+    login text DEFAULT SESSION_USER NOT NULL,
+    reason text NOT NULL,
+    given_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    applied_at timestamp with time zone,
+    CONSTRAINT command_verdict_by_another CHECK (((verdict = 'rejected'::text) OR (NOT (ARRAY[lower(TRIM(BOTH FROM given_by)), lower(login)] && ARRAY[lower(TRIM(BOTH FROM operator)), lower(source), lower(regexp_replace(source, '^.*[/:#]'::text, ''::text))])))),
+    CONSTRAINT command_verdict_given_by_check CHECK ((TRIM(BOTH FROM given_by) <> ''::text)),
+    CONSTRAINT command_verdict_reason_check CHECK ((TRIM(BOTH FROM reason) <> ''::text)),
+    CONSTRAINT command_verdict_verdict_check CHECK ((verdict = ANY (ARRAY['approved'::text, 'rejected'::text])))
+);
+
+
+--
+-- Name: TABLE command_verdict; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.command_verdict IS 'Who let a held command go or refused it, under which login (session_user), when and why.';
+
+
+--
+-- Name: COLUMN command_verdict.operator; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.command_verdict.operator IS 'That of the command, so that nobody approves their own.';
+
+
+--
+-- Name: COLUMN command_verdict.applied_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.command_verdict.applied_at IS 'When a worker made it a fact, or saw that it is none.';
+
+
+--
 -- Name: dead_letter; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -719,6 +761,52 @@ COMMENT ON COLUMN public.fact.leaf IS 'SHA-256 over salt, place, and all that th
 
 
 --
+-- Name: held_command; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.held_command (
+    account_id uuid NOT NULL,
+    source text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    type text NOT NULL COLLATE pg_catalog."C",
+    business_at timestamp with time zone NOT NULL,
+    program text COLLATE pg_catalog."C",
+    digest bytea NOT NULL,
+    body bytea NOT NULL,
+    traceparent text,
+    topic text,
+    partition integer,
+    record_offset bigint,
+    account_program text NOT NULL COLLATE pg_catalog."C",
+    operator text NOT NULL,
+    points bigint NOT NULL,
+    ceiling text NOT NULL,
+    held_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+
+--
+-- Name: TABLE held_command; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.held_command IS 'Commands above a ceiling: no facts until another person approves them.';
+
+
+--
+-- Name: COLUMN held_command.program; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.held_command.program IS 'As the event names it; account_program: that of the account.';
+
+
+--
+-- Name: COLUMN held_command.operator; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.held_command.operator IS 'Whose command it is, as it says itself; empty: it does not say.';
+
+
+--
 -- Name: item; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -899,6 +987,25 @@ COMMENT ON TABLE public.parked IS 'Events about orders that have not come yet.';
 --
 
 COMMENT ON COLUMN public.parked.aside IS 'It names no program, and when it came only orders outside every program had its order''s id.';
+
+
+--
+-- Name: points_given; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.points_given (
+    day date NOT NULL,
+    scope text NOT NULL COLLATE pg_catalog."C",
+    of uuid NOT NULL,
+    points bigint NOT NULL
+);
+
+
+--
+-- Name: TABLE points_given; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.points_given IS 'What commands gave on a day (UTC): of: the account, a keyed digest of operator or program.';
 
 
 --
@@ -1155,6 +1262,14 @@ ALTER TABLE ONLY public.chain_begun
 
 
 --
+-- Name: command_verdict command_verdict_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.command_verdict
+    ADD CONSTRAINT command_verdict_pkey PRIMARY KEY (account_id, source, id);
+
+
+--
 -- Name: dead_letter dead_letter_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1211,6 +1326,22 @@ ALTER TABLE ONLY public.fact
 
 
 --
+-- Name: held_command held_command_account_id_source_id_operator_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.held_command
+    ADD CONSTRAINT held_command_account_id_source_id_operator_key UNIQUE (account_id, source, id, operator);
+
+
+--
+-- Name: held_command held_command_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.held_command
+    ADD CONSTRAINT held_command_pkey PRIMARY KEY (account_id, source, id);
+
+
+--
 -- Name: item item_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1264,6 +1395,14 @@ ALTER TABLE ONLY public.outbox
 
 ALTER TABLE ONLY public.parked
     ADD CONSTRAINT parked_pkey PRIMARY KEY (order_id, source, id);
+
+
+--
+-- Name: points_given points_given_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.points_given
+    ADD CONSTRAINT points_given_pkey PRIMARY KEY (day, scope, of);
 
 
 --
@@ -1384,6 +1523,13 @@ CREATE INDEX account_waits ON public.account USING btree (shard, waits_for) WHER
 
 
 --
+-- Name: command_verdict_to_apply; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX command_verdict_to_apply ON public.command_verdict USING btree (given_at) WHERE (applied_at IS NULL);
+
+
+--
 -- Name: erasure_waits; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -1395,6 +1541,13 @@ CREATE INDEX erasure_waits ON public.erasure USING btree (asked_until) WHERE ((d
 --
 
 CREATE INDEX fact_contested ON public.fact USING btree (order_id) WHERE (type = ANY (ARRAY['order.contested'::text, 'order.claimed'::text]));
+
+
+--
+-- Name: held_command_at; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX held_command_at ON public.held_command USING btree (held_at);
 
 
 --
@@ -1531,6 +1684,14 @@ CREATE TRIGGER terms_approval_keep_all BEFORE TRUNCATE ON public.terms_approval 
 
 
 --
+-- Name: command_verdict command_verdict_account_id_source_id_operator_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.command_verdict
+    ADD CONSTRAINT command_verdict_account_id_source_id_operator_fkey FOREIGN KEY (account_id, source, id, operator) REFERENCES public.held_command(account_id, source, id, operator) ON DELETE CASCADE;
+
+
+--
 -- Name: seal seal_program_previous_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1576,4 +1737,6 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261207000001'),
     ('20261208000000'),
     ('20261208010000'),
-    ('20261209000000');
+    ('20261209000000'),
+    ('20261210000000'),
+    ('20261212000000');
