@@ -447,6 +447,8 @@ def _both_can_hold(one: When, other: When) -> bool:
         return False
     if any(set(values).isdisjoint(other.attributes.get(name, values)) for name, values in one.attributes.items()):
         return False
+    if None not in (one.with_coupon, other.with_coupon) and one.with_coupon != other.with_coupon:
+        return False
     return all(
         not getattr(one, name) or not getattr(other, name) or not set(getattr(one, name)).isdisjoint(getattr(other, name))
         for name in _ALTERNATIVES

@@ -19,6 +19,7 @@ POINTS_MAX: Final = 10**12
 QUANTITY_MAX: Final = 1_000_000
 LINES_MAX: Final = 1000
 TAGS_MAX: Final = 50
+MEASURES_MAX: Final = 20
 BONUSES_MAX: Final = 500
 """Bonus points of one order, over all its lines: each is a grant of its own in what is published about the order."""
 ID_CHARACTERS_MAX: Final = 200
@@ -74,6 +75,12 @@ SignedPoints = Annotated[int, Field(ge=-POINTS_MAX, le=POINTS_MAX)]
 """A change or a balance of points; may be negative."""
 
 Quantity = Annotated[int, Field(ge=1, le=QUANTITY_MAX)]
+
+Measures = Annotated[dict[Text, Annotated[int, Field(ge=0, le=MONEY_MAX)]], Field(max_length=MEASURES_MAX)]
+"""How much something is, by unit, as whole numbers: what is sold by decimals is told in thousandths (1.5 kg: {"g": 1500})."""
+
+Coupons = Annotated[tuple[Text, ...], Field(max_length=TAGS_MAX, fail_fast=True)]
+"""Codes of coupons."""
 
 
 AttributeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]

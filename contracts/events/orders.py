@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from contracts.events.base import Contract, any_of
-from contracts.events.fields import LINES_MAX, MONEY_MAX, Currency, Day, Id, Money, Points, Text
+from contracts.events.fields import LINES_MAX, MONEY_MAX, Coupons, Currency, Day, Id, Money, Points, Text
 from contracts.events.parts import Line, LineRefs, OrderLines, RefundLine, keyed
 
 
@@ -21,6 +21,16 @@ def total_of(lines: tuple[Line, ...], fees: int) -> int:
     return fees + sum(line.goods + line.tax for line in lines)
 
 
+def goods_of(lines: tuple[Line, ...]) -> int:
+    """What the goods of lines cost ex tax after the discounts of the lines, in minor units."""
+    return sum(line.goods for line in lines)
+
+
+def _within_goods(discount: int, lines: tuple[Line, ...]) -> None:
+    if discount > goods_of(lines):
+        raise PydanticCustomError("discount_too_large", "order_discount should be at most what the lines cost ex tax")
+
+
 def _at_most(total: int) -> None:
     if total > MONEY_MAX:
         raise PydanticCustomError("amount_too_large", "the order's total should be at most {limit}", {"limit": MONEY_MAX})
@@ -28,7 +38,8 @@ def _at_most(total: int) -> None:
 
 class OrderPlaced(Contract):
     """An order as it was placed. Without `member_id` it is a guest's. `signed_in` defaults to true for a member's order.
-    `shipping_fee` and `other_fees` are tax-inclusive."""
+    `shipping_fee` and `other_fees` are tax-inclusive. `order_discount`: ex tax, of the whole order; the terms say how it is
+    spread over the lines, whose tax is after it. `coupons`: codes that were used."""
 
     order_id: Id
     member_id: Id | None = None
@@ -41,6 +52,8 @@ class OrderPlaced(Contract):
     lines: OrderLines
     shipping_fee: Money = 0
     other_fees: Money = 0
+    order_discount: Money = 0
+    coupons: Coupons = ()
     points_used: Points = 0
     use_all_points: bool = False
     redemption_id: Id | None = None
@@ -51,13 +64,14 @@ class OrderPlaced(Contract):
 
     @model_validator(mode="after")
     def _total_fits(self) -> Self:
+        _within_goods(self.order_discount, self.lines)
         _at_most(self.total)
         return self
 
     @property
     def total(self) -> int:
         """What the order costs before points, in minor units: goods after discounts, tax and fees."""
-        return total_of(self.lines, self.shipping_fee + self.other_fees)
+        return total_of(self.lines, self.shipping_fee + self.other_fees - self.order_discount)
 
     def keyed_lines(self) -> tuple[tuple[str, Line], ...]:
         """Lines with their keys (`line_id`, or the position counted from 1), in line order."""
@@ -72,12 +86,14 @@ class OrderAmended(Contract):
     amendment_id: Id
     lines: OrderLines
     points_used: Points | None = None
+    order_discount: Money | None = None
     shipping_fee: Money | None = None
     other_fees: Money | None = None
     reason: Text | None = None
 
     @model_validator(mode="after")
     def _total_fits(self) -> Self:
+        _within_goods(self.order_discount or 0, self.lines)
         _at_most(total_of(self.lines, (self.shipping_fee or 0) + (self.other_fees or 0)))
         return self
 

@@ -9,7 +9,20 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from contracts.events.base import Contract, any_of
-from contracts.events.fields import BONUSES_MAX, LINES_MAX, MONEY_MAX, TAGS_MAX, Day, Id, Money, Points, Quantity, Rate, Text
+from contracts.events.fields import (
+    BONUSES_MAX,
+    LINES_MAX,
+    MONEY_MAX,
+    TAGS_MAX,
+    Day,
+    Id,
+    Measures,
+    Money,
+    Points,
+    Quantity,
+    Rate,
+    Text,
+)
 
 
 class BonusPoints(Contract):
@@ -22,7 +35,8 @@ class BonusPoints(Contract):
 
 class Line(Contract):
     """One line of an order. Amounts are in minor units: `unit_price` and `list_price` ex tax per unit, `discount` ex tax
-    and `tax` for the whole line."""
+    and `tax` (after all discounts) for the whole line, with its `tax_rate`. `quantity` is of whole pieces; how much the line is
+    in other units, `measures` say."""
 
     line_id: Id | None = None
     sku: Id
@@ -30,6 +44,8 @@ class Line(Contract):
     unit_price: Money
     discount: Money = 0
     tax: Money
+    tax_rate: Rate | None = None
+    measures: Measures | None = None
     category: Text | None = None
     tags: Annotated[tuple[Text, ...], Field(max_length=TAGS_MAX, fail_fast=True)] = ()
     list_price: Money | None = None
@@ -57,7 +73,7 @@ class Line(Contract):
 
 class LineRef(Contract):
     """Names a line of an order by `line_id`, or by `sku` when it has none; with both, `line_id` counts. With `exchange_id` it is
-    a line that was sent in that exchange, by the name that it was sent with."""
+    a line that was sent in that exchange, by the name that it was sent with. `measures`: how much the pieces are."""
 
     model_config = ConfigDict(json_schema_extra=any_of("line_id", "sku"))
 
@@ -65,6 +81,7 @@ class LineRef(Contract):
     sku: Id | None = None
     exchange_id: Id | None = None
     quantity: Quantity
+    measures: Measures | None = None
 
     @model_validator(mode="after")
     def _names_a_line(self) -> Self:

@@ -120,6 +120,14 @@ class Rounding(Part):
     scope: Literal["order", "shipment", "line"] = "order"
 
 
+class OrderDiscount(Part):
+    """How a discount on the whole order is spread over its lines: `by` their amounts ex tax or with tax, or by pieces, floored,
+    the rest to the last line that it is spread over. `excluded_lines` share in it, or bear only what the others cannot."""
+
+    by: Literal["amount", "amount_with_tax", "pieces"] = "amount"
+    excluded_lines: Literal["share", "last"] = "share"
+
+
 class Calendar(Part):
     """How dates are counted. `holidays` are pinned in the file so that a later list cannot rewrite the past."""
 
@@ -199,6 +207,7 @@ class Earning(Part):
     points_used_rule: RuleId | None = None
     components: tuple[Component, ...]
     rounding: Rounding = Rounding()
+    order_discount: OrderDiscount = OrderDiscount()
     campaigns: tuple[Campaign, ...] = ()
     excluded: tuple[Excluded, ...] = ()
     bonus_points: Literal["granted", "granted_always", "ignored"] = "ignored"

@@ -280,7 +280,8 @@ class When(Part):
     of a month, -1 its last. Of the member, as told when the order was placed: `countries`: where the member lives (a member whose
     country nobody told lives in none of them), `attributes`: by name, the values of which it has one; `birthday`, `anniversary`
     (of joining) and `own_dates` (by attribute); `joined`: so long ago; `entered`: ids of activities of which the member has done
-    all. Of the order: `orders`: which one of the member's; `basket`: what it must come to. `unless`: what must not hold.
+    all. Of the order: `orders`: which one of the member's; `basket`: what it must come to; `coupons`: codes of which it
+    used one, `with_coupon`: whether it used any. `unless`: what must not hold.
     """
 
     since: Day | None = None
@@ -294,6 +295,8 @@ class When(Part):
     tags: tuple[str, ...] = ()
     payment_methods: tuple[PlainName, ...] = ()
     card_brands: tuple[PlainName, ...] = ()
+    coupons: tuple[PlainName, ...] = ()
+    with_coupon: bool | None = None
     weekdays: tuple[Weekday, ...] = ()
     countries: tuple[str, ...] = ()
     months: tuple[Annotated[int, Field(ge=1, le=12)], ...] = ()

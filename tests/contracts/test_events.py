@@ -63,6 +63,11 @@ def test_total_is_goods_after_discount_with_tax_and_fees() -> None:
     assert order(shipping_fee=550, other_fees=330).total == 3 * (24000 - 500 + 2350) + 880
 
 
+def test_a_discount_on_the_order_is_taken_off_its_total() -> None:
+    told = order(lines=[LINE], order_discount=23_500)
+    assert told.total == LINE["tax"]
+
+
 def test_lines_without_an_id_are_named_by_their_position() -> None:
     unnamed = {key: value for key, value in LINE.items() if key != "line_id"}
     placed = order(lines=[unnamed, {**LINE, "line_id": "A"}, unnamed])

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from contracts.events import Line as PlacedLine
 from contracts.events import OrderAmended
-from worker.decide import ceilings, maturity, order_update, orders, purchases, redemption, tiers
+from worker.decide import ceilings, discounts, maturity, order_update, orders, purchases, redemption, tiers
 from worker.decide.account import Account
 from worker.decide.amounts import divide, part
 from worker.decide.order_records import Bonus, Content, Order, OrderLine, Payment, Portion
@@ -37,7 +37,7 @@ def amended(account: Account, data: OrderAmended) -> None:
     order = order if refused else orders.live(account, data.order_id)
     if order is None:
         return
-    said = data.model_dump_json(exclude={"order_id", "reason"})
+    said = data.model_dump_json(exclude={"order_id", "reason"}, exclude_defaults=True)
     name, content = f"amendment:{data.amendment_id}", orders.content_of(said.encode())
     if refused:
         _come_again(account, order, data, name, content)
@@ -85,7 +85,8 @@ def _payment_of(order: Order, data: OrderAmended) -> Payment:
     other = payment.other_fees if data.other_fees is None else data.other_fees
     shipping = payment.fees - payment.other_fees if data.shipping_fee is None else data.shipping_fee
     fees = shipping + other
-    return replace(payment, fees=fees, other_fees=other, fees_back=min(payment.fees_back, fees))
+    discount = payment.discount if data.order_discount is None else data.order_discount
+    return replace(payment, fees=fees, other_fees=other, fees_back=min(payment.fees_back, fees), discount=discount)
 
 
 # -- goods
@@ -97,8 +98,13 @@ def _restated(account: Account, order: Order, data: OrderAmended, restated: Sequ
     told = {each.key for each in restated}
     # What was sent in exchange is not part of what was ordered, unless it is named.
     rest = [was if was.replacement else _left_of(was) for was in order.lines if was.line_id not in told]
-    lines = (*(_line(version, each) for each in restated), *(line for line in rest if line.quantity))
-    after = replace(order, lines=lines, payment=_payment_of(order, data))
+    payment = _payment_of(order, data)
+    at_price = [orders.line_of(version, each.key, each.told) for each in restated]
+    if payment.discount > sum(line.goods for line in at_price):
+        account.note_finding("discount_above_goods", order.order_id, str(payment.discount))
+    paid = discounts.spread_over(version, at_price, payment.discount)
+    stated = (_line(line, each) for line, each in zip(paid, restated, strict=True))
+    after = replace(order, lines=(*stated, *(line for line in rest if line.quantity)), payment=payment)
     return replace(
         after,
         portions=_portions(account, version, order, after),
@@ -132,10 +138,9 @@ def _has_left(line: OrderLine) -> int:
     return line.quantity - line.cancelled - line.unshipped
 
 
-def _line(version: Version, restated: _Restated) -> OrderLine:
+def _line(line: OrderLine, restated: _Restated) -> OrderLine:
     """A line as it is told. What was cancelled of it stays beside, at the price of the others, for it may go on."""
     told, was = restated.told, restated.was
-    line = orders.line_of(version, restated.key, told)
     if was is None:
         return line
     out = _has_left(was)

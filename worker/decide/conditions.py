@@ -87,6 +87,8 @@ def _bought(when: When, version: Version, order: Order | None, line: OrderLine |
         and (not when.channels or order.content.channel in when.channels)
         and (not when.payment_methods or order.payment.method in when.payment_methods)
         and (not when.card_brands or order.payment.card_brand in when.card_brands)
+        and (not when.coupons or not set(when.coupons).isdisjoint(order.content.coupons))
+        and (when.with_coupon is None or when.with_coupon == bool(order.content.coupons))
         and (
             line is None
             or (

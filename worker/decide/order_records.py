@@ -171,6 +171,7 @@ class Content(Record, frozen=True):
     points_used: int = 0
     use_all_points: bool = False
     redemption_id: str | None = None
+    coupons: tuple[str, ...] = ()
 
     @property
     def asks(self) -> bool:
@@ -181,13 +182,15 @@ class Content(Record, frozen=True):
 class Payment(Record, frozen=True):
     """What an order costs besides its lines, and how it is paid, in its currency.
 
-    `fees`: for shipping and others, `other_fees` of them for others; `fees_back`: of the fees, what was refunded.
+    `fees`: for shipping and others, `other_fees` of them for others; `fees_back`: of the fees, what was refunded. `discount`: on
+    the whole order, ex tax; its lines are kept with their shares taken off.
     """
 
     currency: str = "JPY"
     fees: int = 0
     other_fees: int = 0
     fees_back: int = 0
+    discount: int = 0
     method: str = ""
     card_brand: str | None = None
     paid_at: datetime | None = None

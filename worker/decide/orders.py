@@ -15,6 +15,7 @@ from contracts.events import LineRef, LineRefs, OrderPaid, OrderPlaced, OrderRes
 from contracts.names import plain
 from worker.decide import (
     contesting,
+    discounts,
     early,
     earning,
     exchange,
@@ -58,11 +59,13 @@ def _said(account: Account, data: OrderPlaced) -> tuple[Content, Payment, Delive
         points_used=data.points_used,
         use_all_points=data.use_all_points,
         redemption_id=data.redemption_id,
+        coupons=tuple(plain(each) for each in data.coupons),
     )
     payment = Payment(
         currency=data.currency,
         fees=data.shipping_fee + data.other_fees,
         other_fees=data.other_fees,
+        discount=data.order_discount,
         method=plain(data.payment_method),
         card_brand=None if data.card_brand is None else plain(data.card_brand),
     )
@@ -153,7 +156,7 @@ def _order(
 ) -> Order:
     event, version = account.event, account.version
     assert event is not None
-    lines = tuple(line_of(version, key, line) for key, line in keyed)
+    lines = discounts.spread_over(version, [line_of(version, key, line) for key, line in keyed], payment.discount)
     return Order(
         order_id=order_id,
         source=event.source,
@@ -277,7 +280,7 @@ def rescheduled(account: Account, data: OrderRescheduled) -> None:
 
 def content_of_lines(lines: LineRefs | tuple[PlacedLine, ...]) -> str:
     """A digest of what a fact says of lines."""
-    said = lines if isinstance(lines, str) else "".join(each.model_dump_json() for each in lines)
+    said = lines if isinstance(lines, str) else "".join(each.model_dump_json(exclude_defaults=True) for each in lines)
     return content_of(said.encode())
 
 

@@ -14,7 +14,15 @@ from contracts.events.members import Birth
 from contracts.events.parts import BonusPoints, Line, LineRef
 from worker.decode.record import BrokenRecordError
 
-MONEY_FIELDS: Final = frozenset({"unit_price", "discount", "tax", "list_price", "shipping_fee", "other_fees", "amount"})
+MONEY_FIELDS: Final = frozenset(
+    {"unit_price", "discount", "tax", "list_price", "shipping_fee", "other_fees", "order_discount", "amount"}
+)
+_AS_MEASURES: Final = {
+    "quantity": "should be a number of whole pieces, is a decimal one; send 1 and, beside it, `measures` in whole thousandths"
+    ' of the unit (1.5 kg: {"g": 1500})',
+    "measures": 'should be whole numbers, holds a decimal one; send thousandths of the unit (1.5 kg: {"g": 1500})',
+}
+"""How to send what is sold by decimals, by the field in which somebody tried."""
 _MODELS: Final[tuple[type[Contract], ...]] = (
     *EVENT_TYPES.values(),
     Line,
@@ -80,6 +88,8 @@ def _sentence(one: ErrorDetails, place: tuple[str | int, ...]) -> str:
     context: dict[str, Any] = one.get("ctx", {})
     if kind == "missing":
         return "should be there, is missing"
+    if kind == "int_type" and isinstance(one.get("input"), float) and place and place[-1] in _AS_MEASURES:
+        return _AS_MEASURES[str(place[-1])]
     if kind in _EXPECTED:
         unit = " in the minor unit" if place and place[-1] in MONEY_FIELDS else ""
         words = f"{_EXPECTED[kind]}{unit}" + (' or "all"' if place and place[-1] == "lines" and kind == "tuple_type" else "")
