@@ -116,13 +116,14 @@ class Text(Part):
 class Rate(Part):
     """Points for an amount: a `share` of it ("0.015"), or so many `points` for every full `per` of it.
 
-    `of`: what is counted: money, or the pieces that are kept.
+    `of`: what is counted: money, the pieces that are kept, or how much they are in a unit in which lines are told (`measures`; a
+    line that is told in others counts for nothing).
     """
 
     share: Share | None = None
     points: Points | None = None
     per: Annotated[int, Field(ge=1)] | None = None
-    of: Literal["money", "pieces"] = "money"
+    of: Name = "money"
 
     @model_validator(mode="before")
     @classmethod

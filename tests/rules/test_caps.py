@@ -120,6 +120,7 @@ def test_what_was_used_up_long_ago_is_forgotten() -> None:
 
 
 def per_piece(rate: dict[str, Any], **set_: Any) -> Story:
+    """The shop gives points by pieces, or by another unit."""
     component = {"id": "pieces", "rule": "SHO-02", "rates": [{"rate": {"of": "pieces", **rate}}]}
     story = Story("shop", {"earning.components": [component], **set_})
     story.registered("2024-01-15")
@@ -157,6 +158,15 @@ def test_pieces_that_come_back_take_their_share_where_the_terms_take_a_share_bac
     story.order("A", "2024-06-01", line(980, 4, line_id="1"))
     story.returned("A", "2024-06-02", pieces("1", 3))
     assert story.order_at("A", "2024-06-02").points_credited == 10
+
+
+def test_points_for_litres_that_were_filled() -> None:
+    story = per_piece({"points": 1, "per": 2, "of": "l"})
+    story.order("A", "2024-06-01", line(9_000, 1, line_id="1", measures={"l": 53}), line(500, 1, line_id="2"))
+    assert story.order_at("A", "2024-06-01").points_credited == 26
+    story.order("B", "2024-06-02", line(3_000, 3, line_id="1", measures={"l": 30}))
+    story.returned("B", "2024-06-03", pieces("1"))
+    assert story.order_at("B", "2024-06-03").points_credited == 10
 
 
 # -- what is refused

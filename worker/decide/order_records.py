@@ -31,6 +31,7 @@ class OrderLine(Record, frozen=True):
     unshipped: int = 0
     category: str | None = None
     tags: tuple[str, ...] = ()
+    measures: dict[str, int] = field(default_factory=dict)
     point_rate: str | None = None
     earns: bool = True
     used: int = 0

@@ -189,6 +189,7 @@ def line_of(version: Version, key: str, line: PlacedLine) -> OrderLine:
         unshipped=line.quantity,
         category=line.category,
         tags=line.tags,
+        measures=dict(line.measures or {}),
         point_rate=None if line.point_rate is None else str(line.point_rate),
         earns=line.category not in excluded.categories and line.sku not in excluded.skus and excluded.tags.isdisjoint(line.tags),
     )

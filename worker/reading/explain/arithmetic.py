@@ -110,7 +110,9 @@ def _rate(words: Words, version: Version, amount: int, rate: Factor) -> str:
 
 def _count(words: Words, counted: int, rate: Factor) -> str:
     points, each = rate.of(counted), _exact(rate.numerator, rate.denominator)
-    return words.line("count", n=counted, unit=rate.unit, full=counted // rate.unit, each=each, points=points)
+    told = {"unit": rate.unit, "full": counted // rate.unit, "each": each, "points": points}
+    name = "count" if rate.counts == "pieces" else "measure"
+    return words.line(name, n=counted, of=rate.counts, **told)
 
 
 def _exact(numerator: int, denominator: int) -> str:

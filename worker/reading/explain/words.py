@@ -141,6 +141,10 @@ LINES: Final[Mapping[str, Pair]] = {
         "{n}点：{unit}点ごとに{each}ポイント × {full} = {points}",
         "{n:piece} hold {unit} in full {full:time}: {full} × {each} = {points}",
     ),
+    "measure": (
+        "{n} {of}：{unit} {of}ごとに{each}ポイント × {full} = {points}",
+        "{n} {of} hold {unit} in full {full:time}: {full} × {each} = {points}",
+    ),
     "sum": ("合計 {points}", "together {points}"),
     "earlier": (
         "うち先の出荷分 {before}、この分 {points}",
