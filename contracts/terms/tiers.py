@@ -79,7 +79,8 @@ class Measure(Part):
     """What counts toward tiers: which amount, from when it counts, and under which date.
 
     `of: orders`: how many orders, of those that come to a `minimum` amount. `points_from`: where points are measured, the origins
-    whose points count.
+    whose points count. `late`: whether what counts only after the last look at its calendar year (ordered in December, shipped
+    after the judging day) raises a level still, where none is ever lowered, or is lost.
     """
 
     of: Literal["purchases", "orders", "points"] = "purchases"
@@ -92,6 +93,7 @@ class Measure(Part):
     judged_days_after_order: Days = 0
     dated_by: Literal["order", "shipment"] = "order"
     returns: Literal["deducted", "ignored"] = "deducted"
+    late: Literal["lost", "raises"] = "lost"
 
 
 class Tiers(Part):

@@ -288,3 +288,33 @@ def test_levels_that_terms_bring_show_in_a_statement_though_nothing_happened_sin
     story.registered("2024-09-01")
     assert story.at("2024-09-30").tier is None
     assert story.at("2024-10-02").tier == "one"
+
+
+@pytest.mark.parametrize(
+    ("late", "shipped", "tier"),
+    [
+        ("lost", "2025-01-09", "Silver"),
+        ("lost", "2025-01-15", "Member"),
+        ("raises", "2025-01-09", "Silver"),
+        ("raises", "2025-01-15", "Silver"),
+    ],
+)
+def test_an_order_that_ships_after_its_year_was_judged_counts_as_the_terms_say(late: str, shipped: str, tier: str) -> None:
+    story = Story("scolar", {"tiers.measure.late": late})
+    story.registered("2024-12-01")
+    story.order("A", "2024-12-20", line(60_000))
+    story.shipped("A", shipped)
+    assert story.at("2025-01-10").tier == ("Silver" if shipped == "2025-01-09" else "Member")
+    assert story.at("2025-02-01").tier == tier
+    story.returned("A", "2025-02-02")
+    story.bought("B", "2025-02-03", line(1_000))
+    assert story.at("2025-03-01").tier == tier
+
+
+def test_what_counts_late_for_its_year_counts_for_no_other() -> None:
+    story = Story("scolar", {"tiers.measure.late": "raises"})
+    story.registered("2024-12-01")
+    story.order("A", "2024-12-20", line(30_000))
+    story.shipped("A", "2025-01-15")
+    story.bought("B", "2025-02-03", line(30_000))
+    assert story.at("2026-02-01").tier == "Member"

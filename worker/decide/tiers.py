@@ -293,7 +293,7 @@ def judge(account: Account, version: Version, cause: Cause, bucket: str | None =
     for judgement in tiers.judgements:
         if judgement.on.change:
             amount = amount_of(version, tiers, period_of(tiers, judgement), counted, today)
-            if bucket is not None and _years_stay_open(tiers):
+            if bucket is not None and (_years_stay_open(tiers) or _still_raises(tiers, bucket, today)):
                 amount = max(amount, account.head.windows.get(bucket, 0))
             carry_out(account, tiers, judgement, amount, cause)
     account.head = replace(account.head, tier_due_at=next_change(version, account.head, account.at))
@@ -304,6 +304,15 @@ def _years_stay_open(tiers: Tiers) -> bool:
     return tiers.window.type in ("calendar_year", "half_year", "quarter") and all(
         judgement.over == "window" and judgement.falls == "never" for judgement in tiers.judgements
     )
+
+
+def _still_raises(tiers: Tiers, bucket: str, today: date) -> bool:
+    """Whether what counts only after the last look at its year raises a level still, as the terms say."""
+    if tiers.measure.late == "lost" or tiers.window.type != "calendar_year":
+        return False
+    looks = [each for each in tiers.judgements if each.over == "previous_calendar_year"]
+    days = [date.fromisoformat(f"{int(bucket[:4]) + 1:04d}-{each.on.yearly}") for each in looks if each.on.yearly is not None]
+    return all(each.falls == "never" for each in tiers.judgements) and all(day <= today for day in days)
 
 
 def carry_out(account: Account, tiers: Tiers, judgement: Judgement, amount: int, cause: Cause) -> None:
