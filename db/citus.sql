@@ -19,8 +19,13 @@ SELECT create_distributed_table('step', 'account_id', colocate_with => 'account'
 SELECT create_distributed_table('outbox', 'account_id', colocate_with => 'account');
 SELECT create_distributed_table('chain_begun', 'account_id', colocate_with => 'account');
 SELECT create_distributed_table('erasure', 'account_id', colocate_with => 'account');
+
+-- No table that is spread may have a key to one that is not, nor the other way round.
+ALTER TABLE command_verdict DROP CONSTRAINT command_verdict_of_held;
 SELECT create_distributed_table('held_command', 'account_id', colocate_with => 'account');
 SELECT create_distributed_table('command_verdict', 'account_id', colocate_with => 'account');
+ALTER TABLE command_verdict ADD CONSTRAINT command_verdict_of_held FOREIGN KEY (account_id, source, id, operator)
+REFERENCES held_command (account_id, source, id, operator) ON DELETE CASCADE;
 
 SELECT create_distributed_table('order_route', 'order_id', colocate_with => 'none');
 SELECT create_distributed_table('parked', 'order_id', colocate_with => 'order_route');

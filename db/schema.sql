@@ -1688,11 +1688,11 @@ CREATE TRIGGER terms_approval_keep_all BEFORE TRUNCATE ON public.terms_approval 
 
 
 --
--- Name: command_verdict command_verdict_account_id_source_id_operator_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+-- Name: command_verdict command_verdict_of_held; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.command_verdict
-    ADD CONSTRAINT command_verdict_account_id_source_id_operator_fkey FOREIGN KEY (account_id, source, id, operator) REFERENCES public.held_command(account_id, source, id, operator) ON DELETE CASCADE;
+    ADD CONSTRAINT command_verdict_of_held FOREIGN KEY (account_id, source, id, operator) REFERENCES public.held_command(account_id, source, id, operator) ON DELETE CASCADE;
 
 
 --

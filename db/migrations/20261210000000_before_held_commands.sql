@@ -43,7 +43,8 @@ CREATE TABLE command_verdict (
     given_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     applied_at timestamptz,
     PRIMARY KEY (account_id, source, id),
-    FOREIGN KEY (account_id, source, id, operator) REFERENCES held_command (account_id, source, id, operator) ON DELETE CASCADE,
+    CONSTRAINT command_verdict_of_held FOREIGN KEY (account_id, source, id, operator)
+    REFERENCES held_command (account_id, source, id, operator) ON DELETE CASCADE,
     CONSTRAINT command_verdict_by_another CHECK (
         verdict = 'rejected'
         OR NOT ARRAY[lower(trim(given_by)), lower(login)]

@@ -58,7 +58,7 @@ async def _work(dsn: str, lines: Sequence[bytes]) -> None:
 @pytest.fixture
 def ben(full_shop: Shop) -> dict[str, str]:
     """The settings of a person who decides about commands."""
-    return {**full_shop.environment, "LOYALTY_POSTGRES_DSN": dsn_of(full_shop.dsn, "ben", "loyalty_approver")}
+    return {**full_shop.environment, "LOYALTY_POSTGRES_DSN": dsn_of(full_shop.dsn, "olga", "loyalty_approver")}
 
 
 def available(run: Run, shop: Shop) -> int:
@@ -107,12 +107,12 @@ def test_what_a_thief_gives_waits_until_another_person_lets_it_go(run: Run, full
     decided = {each["id"]: each for each in listed(run, ben, "--decided", "--program", MEMBER[0])}
     assert decided["fortune"]["state"] == "rejected, done"
     kept = decided[small[0]["id"]]
-    assert (kept["state"], kept["decided_by"], kept["login"], kept["reason"]) == ("approved, done", "Ben B.", "ben", WHY[1])
+    assert (kept["state"], kept["decided_by"], kept["login"], kept["reason"]) == ("approved, done", "Ben B.", "olga", WHY[1])
     assert listed(run, ben, "--program", "puppy") == []
 
 
 def test_nobody_approves_their_own_and_no_worker_approves(run: Run, full_shop: Shop, ben: dict[str, str]) -> None:
-    work(full_shop, gift(5_000, "mine", operator="Ben B."), gift(5_000, "by-login", operator="ben"))
+    work(full_shop, gift(5_000, "mine", operator="Ben B."), gift(5_000, "by-login", operator="olga"))
     for each in listed(run, ben):
         own = run("command", "approve", each["name"], *BEN, *WHY, "--apply", environment=ben)
         assert (own.code, own.mistakes) == (

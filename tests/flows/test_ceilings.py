@@ -29,7 +29,7 @@ async def test_a_held_command_is_applied_once_though_workers_are_killed_and_it_c
     assert (await system.command("ledger", "verify", "--against-kafka")).startswith("The ledger is what Kafka says:")
 
     names = [line.split()[0] for line in (await system.command("command", "list", "-o", "table")).splitlines() if "waits" in line]
-    ben = {"LOYALTY_POSTGRES_DSN": dsn_of(system.dsn, "ben", "loyalty_approver")}
+    ben = {"LOYALTY_POSTGRES_DSN": dsn_of(system.dsn, "olga", "loyalty_approver")}
     for worker in system.workers:
         worker.kill()
     system.workers.clear()

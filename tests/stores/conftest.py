@@ -42,8 +42,8 @@ async def terms_store(database: str) -> AsyncIterator[PostgresStore]:
 
 @pytest.fixture
 async def approver(database: str) -> AsyncIterator[PostgresStore]:
-    """A store on Postgres as ben sees it, who decides about held commands."""
-    async with await PostgresStore.open(dsn_of(database, "ben", "loyalty_approver")) as opened:
+    """A store on Postgres as olga sees it, who decides about held commands."""
+    async with await PostgresStore.open(dsn_of(database, "olga", "loyalty_approver")) as opened:
         yield opened
 
 

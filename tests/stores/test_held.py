@@ -108,7 +108,7 @@ async def test_what_is_held_is_listed_as_it_came_with_what_people_said(
     assert [each.name for each in await approver.held_commands(PROGRAM)] == [second.name]
     (said, _) = [each.verdict for each in await approver.held_commands(decided=True)]
     assert said is not None
-    assert (said.verdict, said.given_by, said.login, said.reason) == ("approved", "Ben B.", "ben", "goodwill")
+    assert (said.verdict, said.given_by, said.login, said.reason) == ("approved", "Ben B.", "olga", "goodwill")
     assert said.applied_at is None
 
 
@@ -153,7 +153,7 @@ async def test_of_two_workers_one_applies_a_verdict(
 
 @pytest.mark.parametrize(
     ("operator", "given_by"),
-    [("ben", "Ben B."), ("Ben B.", "ben b. "), ("BEN", "somebody"), ("anna", "anna"), ("anna", "/SHOP"), ("", "shop")],
+    [("olga", "Ben B."), ("Ben B.", "ben b. "), ("OLGA", "somebody"), ("anna", "anna"), ("anna", "/SHOP"), ("", "shop")],
 )
 async def test_nobody_approves_their_own_command(
     worker_store: PostgresStore, approver: PostgresStore, operator: str, given_by: str
@@ -168,9 +168,9 @@ async def test_nobody_approves_their_own_command(
 
 
 async def test_whoever_approves_cannot_say_whose_command_it_was(worker_store: PostgresStore, approver: PostgresStore) -> None:
-    await hold(worker_store, command(1, "ben"))
+    await hold(worker_store, command(1, "olga"))
     async with approver.connection() as sql:
-        for operator, login in (("anna", None), ("ben", "carl")):
+        for operator, login in (("anna", None), ("olga", "carl")):
             columns, values = ("", "") if login is None else (", login", f", '{login}'")
             with pytest.raises((asyncpg.ForeignKeyViolationError, asyncpg.InsufficientPrivilegeError)):
                 await sql.execute(
