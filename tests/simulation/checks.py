@@ -278,7 +278,7 @@ class _Fates:
         for (order_id, source, id_), (_, event) in stage.tables.parked.items():
             come, owners = self._come[order_id], self._routes[order_id].accounts
             # An order of a life that is over, told when that was forgotten, is nobody's.
-            of_nobody = all(home is None or (forgotten and owners[program] is None) for program, (_, home) in come.items())
+            of_nobody = all(home is None or (forgotten and not any(owners[program])) for program, (_, home) in come.items())
             homeless = event.program not in come if event.program is not None else of_nobody
             assert homeless, f"{source} {id_} is parked for an order that has come"
 

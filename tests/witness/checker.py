@@ -400,11 +400,12 @@ def judge_places(world: World) -> Iterator[Violation]:
 
 def _judge_place(world: World, event: Event, accounts: set[Any], waiting: bool) -> Iterator[Violation]:
     where = f"{event.record} {event.type} {event.source} {event.id}"
-    if len(accounts) > 1:
+    owners, may_wait, may_drop = _expected(world, event)
+    # What follows an order that several placed is a fact of each of them.
+    if len(accounts) > max(len(owners or ()), 1):
         yield Violation("doubled", where, f"it is a fact of {len(accounts)} accounts: {', '.join(sorted(map(str, accounts)))}")
     if accounts and waiting:
         yield Violation("doubled", where, "it is a fact and parked")
-    owners, may_wait, may_drop = _expected(world, event)
     if accounts:
         known = {_owner(world, account) for account in accounts}
         if owners is not None and not known <= owners and not accounts & world.erased:
@@ -461,13 +462,18 @@ def _judge_origins(world: World, explained: set[tuple[Any, str, str]]) -> Iterat
             dead[event.name] = str(record)
     for name, rows in world.facts.items():
         for row in rows:
-            if row["type"] == "balance.opened" or (row["account_id"], *name) in explained:
+            if row["type"] == "balance.opened" or (row["account_id"], *name) in explained or _contested(world, row):
                 continue
             where = f"{world.name(row['account_id'])} {row['type']} {name[0]} {name[1]}"
             if name in dead:
                 yield Violation("doubled", where, f"the only record that says so is a dead letter: {dead[name]}")
             else:
                 yield Violation("invented", where, "no record says so")
+
+
+def _contested(world: World, row: Json) -> bool:
+    """Whether a fact says rightly that somebody else was told to have placed an order too."""
+    return row["type"] == "order.contested" and len(world.orders.get(row["order_id"], ())) > 1
 
 
 # ---------------------------------------------------------------- reading and publishing are done

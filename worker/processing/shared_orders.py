@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from contracts.events import Event
+from contracts.events import Event, OrderContested, OrderPlaced
 from worker.decide.change import Loaded
 from worker.persist.api import Batch
 from worker.persist.errors import ContendedError
@@ -90,10 +91,28 @@ class SharedOrders:
         for task in sharing:
             row = loaded[task.account_id].row
             task.revision = row.revision if row is not None else 0
-            task.facts.sort(key=lambda fact: self.arrival.get(fact.origin, ()))
+            known = {fact.order_id for fact in kept.get(task.account_id, ()) if isinstance(fact.data, OrderPlaced)}
+            _sort(task, self.arrival, known)
             program = task.program or (row.program if row is not None else "")
             task.asked.facts(task.facts, catalogue.program(program) if program else None)
         return given
+
+
+def _sort(task: Task, arrival: Arrival, known: Collection[str | None]) -> None:
+    """Put facts in the order in which they came to this account. What follows an order came with the account's own telling of it,
+    if that is new (the order is not `known`); but that the order is contested, when somebody else's came."""
+    brought: dict[str | None, tuple[Any, ...]] = {}
+    for fact in task.facts:
+        if isinstance(fact.data, OrderPlaced) and fact.order_id not in known:
+            came = arrival.get(fact.origin, ())
+            brought[fact.order_id] = min(came, brought.get(fact.order_id, came))
+
+    def key(fact: Event) -> tuple[Any, ...]:
+        came, own = arrival.get(fact.origin, ()), brought.get(fact.order_id)
+        waited = own and fact.follows and came < own and not isinstance(fact.data, OrderContested)
+        return (own[0], 1, fact.key, 0) if own and waited else came
+
+    task.facts.sort(key=key)
 
 
 def _told(task: Task, order_id: str, kept: Sequence[Event], loaded: Loaded) -> list[Event]:
