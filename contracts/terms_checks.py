@@ -322,7 +322,8 @@ def _tiers(terms: Terms) -> Found:
     yield from _judgements(tiers)
     rolls = tiers.window.type in ("rolling_months", "whole_months")
     if "months" in tiers.window.model_fields_set and not rolls:
-        yield Contradiction("tiers.window.months", f"a {tiers.window.type} has its own: leave it out, or write rolling_months")
+        period = tiers.window.type.replace("_", " ")
+        yield Contradiction("tiers.window.months", f"a {period} has its own: leave it out, or write rolling_months")
     if "begins" in tiers.window.model_fields_set and rolls and all(each.over == "window" for each in tiers.judgements):
         yield Contradiction("tiers.window.begins", f"{tiers.window.type} end with the day that is judged: leave it out")
     if tiers.measure.of == "points":
@@ -350,9 +351,10 @@ def _judgements(tiers: Tiers) -> Found:
         follows = tiers.window.type in ("calendar_year", "half_year", "quarter")
         if occasion.yearly is not None and judgement.over == "window" and follows:
             before = "previous_calendar_year" if tiers.window.type == "calendar_year" else "previous_period"
+            period = tiers.window.type.removeprefix("calendar_").replace("_", " ")
             problem = (
-                f"on {occasion.yearly} it would hold only what the new {tiers.window.type.removeprefix('calendar_')} has come to "
-                f"by then: write {before} for the one that is over"
+                f"on {occasion.yearly} it would hold only what the new {period} has come to by then: "
+                f"write {before} for the {period} that is over"
             )
             yield Contradiction(f"{here}.over", problem)
     yield from _undone(tiers)

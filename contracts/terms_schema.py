@@ -12,7 +12,7 @@ from typing import Any
 
 from contracts.schemas import schema_of
 from contracts.terms import ProgramFile
-from contracts.terms.values import SHARE_PATTERN
+from contracts.terms.values import PERIODS, SHARE_PATTERN
 
 _SHARE = {
     "description": 'A share of the amount, below 1, such as "0.01".',
@@ -26,9 +26,12 @@ def terms_schema() -> dict[str, Any]:
     """The schema of a file with all its amendments."""
     schema = schema_of(ProgramFile)
     definitions = schema["definitions"]
-    # Short forms, which stand in for {share: ...} and {change: true}.
+    # Short forms, which stand in for {share: ...}, {change: true} and the like.
     definitions["Rate"] = {"anyOf": [_SHARE, definitions["Rate"]]}
     definitions["Occasion"] = {"anyOf": [{"const": "change"}, definitions["Occasion"]]}
+    definitions["Period"] = {"anyOf": [{"enum": list(PERIODS)}, definitions["Period"]]}
+    definitions["Around"] = {"anyOf": [{"enum": ["month", "day"]}, definitions["Around"]]}
+    definitions["Nth"] = {"anyOf": [{"type": "integer", "minimum": 1}, definitions["Nth"]]}
     return {**schema, "title": "Terms of a point program"}
 
 

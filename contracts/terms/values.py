@@ -175,17 +175,17 @@ class Period(Part):
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, value: Any) -> Any:
-        return _PERIODS.get(value, value) if isinstance(value, str) else value
+        return PERIODS.get(value, value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
         if sum(getattr(self, name) not in (None, False) for name in Period.model_fields) != 1:
-            known = ", ".join(_PERIODS)
+            known = ", ".join(PERIODS)
             raise ValueError(f'a period is one of {known}, {{month: 25}}, {{year: "04-01"}}, {{rolling_days: 30}} …')
         return self
 
 
-_PERIODS: Final[dict[str, Any]] = {
+PERIODS: Final[dict[str, Any]] = {
     "day": {"day": True},
     "week": {"week": "mon"},
     "month": {"month": 1},
@@ -198,6 +198,7 @@ _PERIODS: Final[dict[str, Any]] = {
     "always": {"always": True},
     "order": {"order": True},
 }
+"""Periods that have a word of their own."""
 
 
 class Hours(Part):

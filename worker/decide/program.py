@@ -67,9 +67,10 @@ class Version:
         self.lowest_tier: Final = tiers.levels[0].name if tiers else None
         self.remembers_bought: Final = any(activity.bought for activity in terms.activities)
         counted_at = tiers.measure.counted_at if tiers else None
-        events = (counted_at, *(trigger.event for trigger in terms.maturity.after))  # named, as mypyc cannot look into it in one
         prolonging = pool.prolonged_by if pool else ()
-        self.follows_deliveries: Final = "delivery" in (*events, *prolonging)
+        # Named, as mypyc cannot look into it in one.
+        events = (counted_at, *(trigger.event for trigger in terms.maturity.after), *prolonging)
+        self.follows_deliveries: Final = "delivery" in events
         self.cap_names: Final = _cap_names(terms)
         self.occasions: Final = tuple(activity for activity in terms.activities if activity.event == "clock")
         self.rewards_levels: Final = any(activity.event == "tier_reached" for activity in terms.activities)
