@@ -227,6 +227,8 @@ def test_a_month_goes_on_under_the_terms_in_which_it_began() -> None:
     buy(story, "B", "2024-02-20", 8_000)
     buy(story, "C", "2024-03-20", 20_000)
     assert available(story, "2024-03-01", "2024-04-01") == [200, 1_199]
+    buy(story, "D", "2024-02-25", 30_000, recorded="2024-04-02")
+    assert available(story, "2024-04-02") == [1_699]
 
 
 def test_points_of_a_challenge_last_like_others_of_their_kind() -> None:

@@ -38,7 +38,7 @@ def count(account: Account, order: Order) -> Order:
         was, now = known.get(name, _NOTHING), _contribution(version, challenge, order)
         if now != was:
             tally = account.tally(name) or _begin(account, version, challenge, name, first)
-            _settle(account, version, challenge, _with(_with(tally, was, -1), now, 1))
+            _settle(account, _with(_with(tally, was, -1), now, 1))
             known[name] = now
     kept = {name: each for name, each in known.items() if each != _NOTHING}
     return order if kept == order.counted.tallies else replace(order, counted=replace(order.counted, tallies=kept))
@@ -52,7 +52,7 @@ def enter(account: Account, activity: str) -> None:
             first = _first_day(account, version, challenge, account.at)
             name = f"{challenge.id}:{first.isoformat()}"
             tally = account.tally(name) or _begin(account, version, challenge, name, first)
-            _settle(account, version, challenge, replace(tally, entered=True))
+            _settle(account, replace(tally, entered=True))
 
 
 def settle_due(account: Account) -> None:
@@ -60,9 +60,7 @@ def settle_due(account: Account) -> None:
     due = account.due(Tally, account.at)
     account.need(origins=[_origin(tally.name) for tally in due])
     for tally in due:
-        version = account.program.named(tally.terms)
-        challenge = next(each for each in version.terms.challenges if each.id == tally.challenge)
-        _settle(account, version, challenge, replace(tally, settled=True, due_at=None))
+        _settle(account, replace(tally, settled=True, due_at=None))
 
 
 def _first_day(account: Account, version: Version, challenge: Challenge, at: datetime) -> date:
@@ -179,8 +177,14 @@ def _origin(name: str) -> str:
     return f"tally:{name}"
 
 
-def _settle(account: Account, version: Version, challenge: Challenge, tally: Tally) -> None:
-    """Keep a tally, and post what it brings more or less than it has brought."""
+def _settle(account: Account, tally: Tally) -> None:
+    """Keep a tally, and post what it brings more or less than it has brought, by the terms under which its period began."""
+    version = account.program.named(tally.terms)
+    challenge = next((each for each in version.terms.challenges if each.id == tally.challenge), None)
+    if challenge is None:
+        # The version was registered anew before it came into force.
+        account.put("tally", tally.name, tally)
+        return
     more = brings(version, challenge, tally) - tally.granted
     rules = version.terms.reversal.earned_points
     if more < 0 and rules.available == "keep":
