@@ -35,10 +35,11 @@ programs = pytest.mark.parametrize("code", sorted(shipped()))
 """Each shipped program; half of the examples are played under it as it is, half under other choices of its mechanisms."""
 
 
-def draw(code: str, seed: int) -> tuple[Program, History, Random]:
-    """A program, a history of it, and a source of further choices."""
+def draw(code: str, seed: int, *, contested: bool = True) -> tuple[Program, History, Random]:
+    """A program, a history of it, and a source of further choices. `contested`: with orders that somebody else placed too; of
+    these a verdict hangs on when that became known, and a command decides about what was before it."""
     program = variants.variant(code, seed) if seed % 2 else variants.as_shipped(code)
-    return program, history(program, seed, contested=True), Random(seed)
+    return program, history(program, seed, contested=contested), Random(seed)
 
 
 def batches(events: tuple[Event, ...], rng: Random, most: int = 12) -> Iterator[tuple[Event, ...]]:

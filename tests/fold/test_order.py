@@ -51,7 +51,7 @@ def test_any_order_and_any_batches_with_the_clock_running_in_between_are_one_fol
 @tried
 @given(seed=seeds)
 def test_two_deliveries_with_the_same_decisions_end_with_the_same_ledger(code: str, seed: int) -> None:
-    program, life, rng = draw(code, seed)
+    program, life, rng = draw(code, seed, contested=False)
     first = StoredAccounts(program)
     for batch in batches(life.events, rng):
         first.deliver(batch)
@@ -73,7 +73,7 @@ def test_two_deliveries_with_the_same_decisions_end_with_the_same_ledger(code: s
 @tried
 @given(seed=seeds)
 def test_a_simulation_states_the_same_at_any_instant_however_it_was_delivered(code: str, seed: int) -> None:
-    program, life, rng = draw(code, seed)
+    program, life, rng = draw(code, seed, contested=False)
     events = life.events
     ordered = Simulation(program)
     for event in events:

@@ -52,7 +52,7 @@ def test_running_the_clock_day_by_day_or_in_one_go_is_the_same(code: str, seed: 
 @tried
 @given(seed=seeds)
 def test_what_time_alone_does_happens_at_its_own_instant_and_not_a_moment_before(code: str, seed: int) -> None:
-    program, life, _ = draw(code, seed)
+    program, life, _ = draw(code, seed, contested=False)
     books = StoredAccounts(program, checked=False)
     for event in life.events:
         books.deliver([event])

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import pytest
 
-from contracts.events import DLQ_SUFFIX
+from contracts.events import DLQ_SUFFIX, TOPIC_OF
 from tests.hostile.folding import batches, pipeline
 from tests.hostile.lives import MEMBER, NOW, life, programs
 from tests.hostile.records import CANARY, hostile
@@ -108,7 +108,9 @@ def test_what_the_database_refuses_is_told_by_its_kind(
         return tasks
 
     monkeypatch.setattr(worker._delivery, "route", refuse)
-    (batch,) = batches(full_of_canaries(2)[:5], 10)
+    # Of the events that come first, those that a topic brings.
+    sent = [record for record in full_of_canaries(2)[:10] if json.loads(record.value or b"")["type"] in TOPIC_OF]
+    (batch,) = batches(sent[:5], 10)
     asyncio.run(worker.process(batch))
     assert {letter.reason for letter in store.tables.dead_letters.values()} == {"refused"}
     assert not any(CANARY in letter.detail for letter in store.tables.dead_letters.values())

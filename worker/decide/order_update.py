@@ -36,8 +36,10 @@ def _due_at(account: Account, order: Order) -> datetime | None:
     if order.counted.at is not None:
         instants.append(order.counted.at)
     # What is worth another number at maturity than before it must be looked at again then.
-    if terms.maturity.shown == "never" or terms.earning.tier_at == "maturity" or terms.earning.rate_date == "credit":
-        dates = (maturity.date_of(version, each, later) for each in order.portions for later in version.later)
+    at_maturity = terms.earning.tier_at == "maturity" or terms.earning.rate_date == "credit"
+    if at_maturity or terms.maturity.shown == "never":
+        days = {None, *version.later} if at_maturity else version.later
+        dates = (maturity.date_of(version, each, later) for each in order.portions for later in days)
         instants.extend(at for at in dates if at is not None and at > account.at)
     setting = terms.redemption.subscription
     if order.used.to_take and setting is not None and setting.taken_at == "cut_off":

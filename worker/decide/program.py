@@ -61,7 +61,8 @@ class Version:
             frozenset(each for rule in rules for each in rule.tags),
         )
         self.stores: Final = terms.membership.stores
-        self.later: Final = tuple({component.later for component in terms.earning.components} | {None})
+        bonus = () if terms.earning.bonus_points == "ignored" else (None,)
+        self.later: Final = tuple({*(component.later for component in terms.earning.components), *bonus})
         blocked, tiers, pool = terms.redemption.not_redeemable, terms.tiers, terms.expiry.pool
         self.not_redeemable: Final[frozenset[str]] = frozenset(blocked.categories if blocked else ())
         self.lowest_tier: Final = tiers.levels[0].name if tiers else None

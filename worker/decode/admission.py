@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from contracts.events import OURS, ActivityCompleted, Event, OrderAmended, OrderPlaced, PointsAdjusted, SurveyWon
+from contracts.events import OURS, TOPIC_OF, ActivityCompleted, Event, OrderAmended, OrderPlaced, PointsAdjusted, SurveyWon
 from worker.decode.record import Admission, Broken
 
 
@@ -12,7 +12,7 @@ def refusal(event: Event, signature: str | None, topic: str, admission: Admissio
     """Why this event may not come by this topic; None if it may."""
     if event.type not in admission.types.get(topic, frozenset()):
         return Broken("wrong_topic", "type should be one that counts on this topic, is not", "type")
-    if event.source.startswith(OURS):
+    if event.source.startswith(OURS) and event.type in TOPIC_OF:
         return Broken("wrong_source", f"source should not begin with {OURS}, as what the ledger says itself does", "source")
     bound = {name: any(fnmatchcase(event.source, each) for each in patterns) for name, patterns in admission.sources.items()}
     if not bound.get(topic, not any(bound.values())):
