@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from contracts.events import Line as PlacedLine
 from contracts.events import OrderAmended
-from worker.decide import ceilings, discounts, maturity, order_update, orders, purchases, redemption, tiers
+from worker.decide import discounts, maturity, order_update, orders, purchases, redeemable, redemption, tiers
 from worker.decide.account import Account
 from worker.decide.amounts import divide, part
 from worker.decide.order_records import Bonus, Content, Order, OrderLine, Payment, Portion
@@ -244,7 +244,7 @@ def _with_points(account: Account, before: Order, after: Order, data: OrderAmend
             account.note_finding("amendment_refused", data.order_id, f"{data.amendment_id}: {verdict.reason}")
             return None
         more = max(verdict.points - used.points, 0)
-    points = min(max(used.standing + more, 0), ceilings.payable(version, after))
+    points = min(max(used.standing + more, 0), redeemable.payable(version, after))
     if used.points or points:
         after = redemption.change(account, after, points, version.terms.redemption.rule)
     if after.used.points == used.points:

@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 from msgspec.structs import replace
 
 from contracts.events import RejectionReason
-from worker.decide import ceilings, exchange, expiry, ledger
+from worker.decide import exchange, expiry, ledger, redeemable
 from worker.decide.account import Account
 from worker.decide.amounts import part, spread_within
 from worker.decide.conditions import Subject, holds
@@ -97,7 +97,7 @@ def check_more(account: Account, order: Order, more: int) -> Finding:
     """Whether an order that stands may use so many more points than it does, of which the finding is of all that it used."""
     version, used = account.program.named(order.terms), order.used
     against = _against(account, version, order)
-    if against is None and not ceilings.payable(version, order):
+    if against is None and not redeemable.payable(version, order):
         against = "exceeds_payable"
     if against is not None:
         return Finding(used.points + more, against)
@@ -140,7 +140,7 @@ def _check_reserved(account: Account, version: Version, order: Order, redemption
 def _check_all(version: Version, order: Order, covered: int) -> Finding:
     """Use everything: as many as are there, the order takes, and one order may use (SCO-23)."""
     rules = version.terms.redemption
-    most = exchange.points_for(version, order, ceilings.limit(version, order))
+    most = exchange.points_for(version, order, redeemable.limit(version, order))
     if rules.maximum is not None:
         most = min(most, rules.maximum)
     points = min(max(covered, 0), most) // rules.unit * rules.unit
@@ -155,7 +155,7 @@ def check_amount(version: Version, order: Order, points: int, covered: int) -> F
     """Whether an order may use so many points, of which so many are there."""
     rules = version.terms.redemption
     if rules.uncovered == "clipped":
-        most = [points, exchange.points_for(version, order, ceilings.limit(version, order))]
+        most = [points, exchange.points_for(version, order, redeemable.limit(version, order))]
         points = min(most if rules.maximum is None else [*most, rules.maximum])
         if max(covered, 0) < points:
             return _check_fixed(version, order, max(covered, 0), covered)._replace(by_balance=True)
@@ -171,10 +171,10 @@ def _check_fixed(version: Version, order: Order, points: int, covered: int) -> F
         return Finding(points, "above_maximum")
     if points % rules.unit:
         return Finding(points, "not_a_multiple")
-    most = ceilings.of(version, order)
+    most = redeemable.of(version, order)
     if most.lines < most.payable and exchange.more_than(version, order, points, most.lines):
         return Finding(points, "line_not_redeemable")
-    if exchange.more_than(version, order, points, ceilings.limit(version, order)):
+    if exchange.more_than(version, order, points, redeemable.limit(version, order)):
         return Finding(points, "exceeds_payable")
     found = _check_payment(version, order, points)
     if found.reason is None and points > covered:
@@ -185,7 +185,7 @@ def _check_fixed(version: Version, order: Order, points: int, covered: int) -> F
 def at_most(version: Version, order: Order, points: int) -> int:
     """The most points, up to a number that is there, which the order may use."""
     rules = version.terms.redemption
-    limit, payable = ceilings.limit(version, order), ceilings.of(version, order).payable
+    limit, payable = redeemable.limit(version, order), redeemable.of(version, order).payable
     amounts = [limit, payable - 1, *(payable - row.amount for row in rules.minimum_left)]
     limits = [points, *(exchange.points_for(version, order, max(amount, 0)) for amount in amounts)]
     units = {min(each, points, rules.maximum or points) // rules.unit * rules.unit for each in limits}
@@ -195,7 +195,7 @@ def at_most(version: Version, order: Order, points: int) -> int:
 def _check_payment(version: Version, order: Order, points: int) -> Finding:
     """Conditions on how the rest is paid (LEN-24, ANS-09 to ANS-12)."""
     rules = version.terms.redemption
-    amount, most = exchange.worth(version, order, points), ceilings.of(version, order)
+    amount, most = exchange.worth(version, order, points), redeemable.of(version, order)
     if rules.full is not None and amount >= (most.goods if rules.full.of == "goods" else most.payable):
         if order.payment.method not in rules.full.payment_methods:
             return Finding(points, "full_redemption_payment_method")
@@ -263,7 +263,8 @@ def answer(
 def put_on_lines(version: Version, order: Order, points: int) -> Order:
     """Spread used points over the order's redeemable lines; what they cannot take pays fees (COM-Q4)."""
     weights_of = version.terms.reversal.split.weights
-    can = [ceilings.price(line) if ceilings.redeemable(version, line) and not line.replacement else 0 for line in order.lines]
+    may = [redeemable.is_redeemable(version, line) and not line.replacement for line in order.lines]
+    can = [redeemable.price(line) if each else 0 for each, line in zip(may, order.lines, strict=True)]
     weights = [
         part(line.goods, line.kept, line.quantity) if weights_of == "tax_exclusive" and room else room
         for line, room in zip(order.lines, can, strict=True)

@@ -10,7 +10,7 @@ from worker.decide.order_records import Order, OrderLine
 from worker.decide.program import Version
 
 
-def redeemable(version: Version, line: OrderLine) -> bool:
+def is_redeemable(version: Version, line: OrderLine) -> bool:
     """Whether points may pay for a line."""
     return line.category not in version.not_redeemable
 
@@ -24,8 +24,8 @@ def payable(version: Version, order: Order) -> int:
     """The most points that there is something left to pay for with, whatever else the terms ask of a redemption: goods, and fees
     while there are any."""
     kept = [line for line in order.lines if line.kept and not line.replacement]
-    can = sum(price(line) for line in kept if redeemable(version, line))
-    whole = bool(kept) and all(redeemable(version, line) for line in kept)
+    can = sum(price(line) for line in kept if is_redeemable(version, line))
+    whole = bool(kept) and all(is_redeemable(version, line) for line in kept)
     return exchange.points_for(version, order, can + order.payment.fees if whole else can)
 
 
@@ -41,7 +41,7 @@ def of(version: Version, order: Order) -> Ceilings:
     """The ceilings of an order."""
     ordered = [line for line in order.lines if not line.replacement]
     goods = sum(map(price, ordered))
-    lines = sum(price(line) for line in ordered if redeemable(version, line))
+    lines = sum(price(line) for line in ordered if is_redeemable(version, line))
     rule = version.terms.redemption.not_redeemable
     excluded = goods - lines
     if excluded == 0:
