@@ -73,7 +73,8 @@ def grant_due(account: Account) -> None:
     for rule in version.occasions:
         assert rule.on is not None
         year = version.days.date_of(at).year
-        occurs = any(at in _instants(account, version, rule, each) for each in (year, year + 1))
+        # Compared one by one: compiled, what yields cannot be asked for what it holds.
+        occurs = any(at == instant for each in (year, year + 1) for instant in _instants(account, version, rule, each))
         if occurs and (rule.on.told_by is None or _told_in_time(account, version, rule.on, rule.on.told_by)):
             members.grant_at_occasion(account, rule, version.days.date_of(at).isoformat())
 
