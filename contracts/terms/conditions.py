@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from pydantic import BaseModel
 
@@ -21,6 +21,6 @@ def conditions_of(part: object, path: str = "") -> Iterator[tuple[str, When]]:
     elif isinstance(part, tuple):
         for index, each in enumerate(part):
             yield from conditions_of(each, f"{path}.{index}")
-    elif isinstance(part, Mapping):
+    elif isinstance(part, dict):
         for name, each in part.items():
             yield from conditions_of(each, f"{path}.{name}")
