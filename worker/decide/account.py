@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
-from operator import itemgetter
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -348,8 +347,9 @@ class Account:
     def due(self, of: type[_I], at: datetime) -> list[_I]:
         """Items of a type with something due at or before an instant, by key. Raises NotLoaded."""
         self.need_all_open()
-        found = [(key, item) for key, item in self.items.items() if isinstance(item, of) and item.due_at is not None]
-        return [item for _, item in sorted((each for each in found if (each[1].due_at or at) <= at), key=itemgetter(0))]
+        rows = self.items.items()
+        found = {key: item for key, item in rows if isinstance(item, of) and item.due_at is not None and item.due_at <= at}
+        return [found[key] for key in sorted(found)]
 
     # -- replacing
 

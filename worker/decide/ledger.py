@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from itertools import groupby
 from typing import Literal
 
 from msgspec.structs import replace
@@ -140,26 +139,16 @@ def _lapse_if_over(account: Account, version: Version, put: Lot) -> None:
 def in_spend_order(account: Account, version: Version, lots: Sequence[Lot] | None = None) -> list[Lot]:
     """Lots with available points in the order in which the program spends them (COM-Q3)."""
     found = [lot for lot in (account.open_lots() if lots is None else lots) if lot.available]
-    rules = version.terms.redemption
-    pool, order = account.head.pool_lapses_at, rules.lots
+    rules, pool = version.terms.redemption, account.head.pool_lapses_at
+    if rules.lots == "soonest_expiry":
+        found.sort(key=lambda lot: ((pool if lot.pooled else lot.lapses_at) or _LAST, lot.granted_at, lot.ref))
+    else:
+        found.sort(key=lambda lot: (lot.granted_at, lot.ref), reverse=rules.lots == "newest_grant")
     if rules.first_kinds:
-        places = {kind: place - len(rules.first_kinds) for place, kind in enumerate(rules.first_kinds)}
-        later = [lot for lot in found if lot.kind not in places]
-        first = sorted((lot for lot in found if lot.kind in places), key=lambda lot: places[lot.kind])
-        return [
-            lot
-            for _, group in groupby(first, key=lambda lot: lot.kind)
-            for lot in _sorted(order, pool, list(group))
-        ] + _sorted(order, pool, later)
-    return _sorted(order, pool, found)
-
-
-def _sorted(order: str, pool: datetime | None, found: list[Lot]) -> list[Lot]:
-    if order == "soonest_expiry":
-        return sorted(found, key=lambda lot: ((pool if lot.pooled else lot.lapses_at) or _LAST, lot.granted_at, lot.ref))
-    if order == "oldest_grant":
-        return sorted(found, key=lambda lot: (lot.granted_at, lot.ref))
-    return sorted(found, key=lambda lot: (lot.granted_at, lot.ref), reverse=True)
+        # Those of one kind stay as they are.
+        places = {kind: place for place, kind in enumerate(rules.first_kinds)}
+        found.sort(key=lambda lot: places.get(lot.kind, len(places)))
+    return found
 
 
 def longest_first(lots: Iterable[Lot]) -> list[Lot]:
