@@ -14,9 +14,9 @@ from typing import Final
 from msgspec.structs import replace
 
 from contracts.terms import Challenge
-from worker.decide import earning, exchange, expiry, ledger, periods, purchases, tiers
+from worker.decide import counting, earning, exchange, expiry, ledger, periods, purchases, tiers
 from worker.decide.account import Account
-from worker.decide.amounts import factor, part
+from worker.decide.amounts import factor
 from worker.decide.conditions import holds, joined_at
 from worker.decide.order_records import Contribution, Order, OrderLine, Tally
 from worker.decide.program import Version
@@ -85,45 +85,21 @@ def _begin(account: Account, version: Version, challenge: Challenge, name: str, 
 
 def _contribution(version: Version, challenge: Challenge, order: Order) -> Contribution:
     lines = [line for line in order.lines if line.earns and _counts(version, challenge, order, line)]
-    pieces = {line.line_id: n for line in lines if (n := _pieces(challenge, order, line))}
-    amount = exchange.in_program_currency(version, order, max(_amount(version, challenge, order, lines, pieces), 0))
-    if not pieces or amount < challenge.minimum:
+    counted = [(line, n) for line in lines if (n := counting.pieces(challenge, order, line))]
+    amount = exchange.in_program_currency(version, order, max(counting.amount(version, challenge, order, counted), 0))
+    if not counted or amount < challenge.minimum:
         return _NOTHING
     return Contribution(
         amount=amount,
         orders=1,
-        pieces=sum(pieces.values()),
+        pieces=sum(n for _, n in counted),
         points=order.earning.credited if challenge.of == "points" else 0,
-        values=tuple(sorted(_values(version, challenge, order, [line for line in lines if line.line_id in pieces]))),
+        values=tuple(sorted(_values(version, challenge, order, [line for line, _ in counted]))),
     )
 
 
 def _counts(version: Version, challenge: Challenge, order: Order, line: OrderLine) -> bool:
     return holds(challenge.when, version, earning.subject_of(order, line, order.earning.tier, order.placed_at))
-
-
-def _pieces(challenge: Challenge, order: Order, line: OrderLine) -> int:
-    back = line.returned if challenge.returns == "ignored" else 0
-    if challenge.counted_at == "shipment":
-        return line.shipped + back
-    if challenge.counted_at == "delivery":
-        return line.delivered + back
-    return 0 if challenge.counted_at == "payment" and order.payment.paid_at is None else line.kept + back
-
-
-def _amount(
-    version: Version, challenge: Challenge, order: Order, lines: Iterable[OrderLine], pieces: dict[str, int]
-) -> int:
-    amount = 0
-    for line in lines:
-        n = pieces.get(line.line_id, 0)
-        amount += part(line.net_goods, n, line.quantity)
-        if challenge.tax == "inclusive":
-            amount += part(line.net_tax, n, line.quantity)
-        if challenge.points_used == "net":
-            with_points = line.quantity - line.gone
-            amount -= exchange.worth(version, order, part(line.used, min(n, with_points), with_points))
-    return amount
 
 
 def _values(version: Version, challenge: Challenge, order: Order, lines: Iterable[OrderLine]) -> set[str]:

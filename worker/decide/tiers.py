@@ -13,7 +13,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from contracts.terms import Judgement, Tiers
-from worker.decide import exchange
+from worker.decide import counting, exchange
 from worker.decide.account import Account
 from worker.decide.amounts import part
 from worker.decide.judging import (
@@ -52,34 +52,12 @@ def move(tiers: Tiers, previous: str, tier: str, rule: str | None = None) -> Tie
 # -- what an order counts for
 
 
-def _pieces(tiers: Tiers, order: Order, line: OrderLine) -> int:
-    when, returned = tiers.measure.counted_at, tiers.measure.returns == "ignored"
-    back = line.returned if returned else 0
-    if when == "shipment":
-        return line.shipped + back
-    if when == "delivery":
-        return line.delivered + back
-    if when == "payment" and order.payment.paid_at is None:
-        return 0
-    return line.kept + back
-
-
 def _worth(version: Version, tiers: Tiers, order: Order) -> int:
     """The amount for which the order counts now."""
     measure = tiers.measure
-    amount = 0
-    whole = True
-    for line in order.lines:
-        n = _pieces(tiers, order, line)
-        whole = whole and n > 0
-        amount += part(line.net_goods, n, line.quantity)
-        if measure.tax == "inclusive":
-            amount += part(line.net_tax, n, line.quantity)
-        if measure.points_used == "net":
-            # Points that were put on a line late are on the pieces that were there then.
-            with_points = line.quantity - line.gone
-            amount -= exchange.worth(version, order, part(line.used, min(n, with_points), with_points))
-    if measure.shipping and whole:
+    counted = [(line, counting.pieces(measure, order, line)) for line in order.lines]
+    amount = counting.amount(version, measure, order, counted)
+    if measure.shipping and all(n > 0 for _, n in counted):
         amount += order.payment.net_fees
     return exchange.in_program_currency(version, order, max(amount, 0))
 
@@ -89,7 +67,8 @@ def _points_of(tiers: Tiers, order: Order) -> int:
     if "purchase" not in tiers.measure.points_from:
         return 0
     kept = sum(part(line.goods, line.kept, line.quantity) for line in order.lines)
-    counts = sum(part(line.goods, min(_pieces(tiers, order, line), line.kept), line.quantity) for line in order.lines)
+    counted = ((line, min(counting.pieces(tiers.measure, order, line), line.kept)) for line in order.lines)
+    counts = sum(part(line.goods, n, line.quantity) for line, n in counted)
     if counts == kept:
         return order.earning.credited if kept or tiers.measure.counted_at != "payment" or order.payment.paid_at is not None else 0
     return part(order.earning.credited, counts, kept)
