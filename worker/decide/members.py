@@ -137,13 +137,13 @@ def grant_at_occasion(account: Account, rule: Activity, occasion: str) -> None:
     subject = Subject(account.at, tiers.current(account), buyer_of(account))
     if not redemption.is_member(account) or not holds(rule.when, account.version, subject):
         return
-    names = {"member": f"{rule.id}:{occasion if rule.event == 'tier_reached' else ''}", "year": _once_a_year(account, rule)}
+    names = {"member": f"{rule.id}:{occasion if rule.event == 'tier_reached' else ''}", "year": f"{rule.id}:{_year(account)}"}
     amount = _multiplied(account, rule, rule.points or 0, subject)
     _grant(account, rule, account.cause, names.get(rule.once_per, ""), None, amount)
 
 
-def _once_a_year(account: Account, rule: Activity) -> str:
-    return f"{rule.id}:{account.version.days.date_of(account.at).year:04d}"
+def _year(account: Account) -> str:
+    return f"{account.version.days.date_of(account.at).year:04d}"
 
 
 def _once(account: Account, rule: Activity, reference: str, sku: str | None, order_id: str | None) -> str:
@@ -154,7 +154,7 @@ def _once(account: Account, rule: Activity, reference: str, sku: str | None, ord
         "order": f"{order_id or ''}:{sku or ''}",
         "reference": reference,
         "day": account.version.days.date_of(account.at).isoformat(),
-        "year": f"{account.at.astimezone(account.version.days.zone).year:04d}",
+        "year": _year(account),
         "event": None,
     }[rule.once_per]
     return "" if key is None else f"{rule.id}:{key}"

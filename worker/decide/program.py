@@ -137,17 +137,20 @@ class Program:
         """The version in force at an instant (before the first one: the first)."""
         return self.versions[bisect_right(self._starts, instant)]
 
+    def _later(self, instant: datetime) -> zip[tuple[datetime, Version]]:
+        """The versions that start after an instant, each with its start."""
+        known = bisect_right(self._starts, instant)
+        return zip(self._starts[known:], self.versions[known + 1 :], strict=True)
+
     def pays_otherwise_from(self, instant: datetime) -> datetime | None:
         """The next start of a version that pays out, and not as it is done at an instant; None if there is none."""
         known = self.at(instant).terms.pay_out
-        starts = zip(self._starts, self.versions[1:], strict=True)
-        return next((at for at, each in starts if at > instant and each.terms.pay_out not in (None, known)), None)
+        return next((at for at, each in self._later(instant) if each.terms.pay_out not in (None, known)), None)
 
     def occasions_otherwise_from(self, instant: datetime) -> datetime | None:
         """The next start of a version with other activities by the clock than at an instant; None if there is none."""
         known = self.at(instant).occasions
-        starts = zip(self._starts, self.versions[1:], strict=True)
-        return next((at for at, each in starts if at > instant and each.occasions != known), None)
+        return next((at for at, each in self._later(instant) if each.occasions != known), None)
 
     def begins(self, instant: datetime) -> bool:
         """Whether a version that follows another comes into force at an instant."""
