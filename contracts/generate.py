@@ -1,4 +1,5 @@
-"""Writes what is made from the models: JSON Schemas of events and terms, the AsyncAPI document, and what a release is held to.
+"""Writes what is made from the models: JSON Schemas of events and terms, the AsyncAPI document, the reference of
+the terms, and what a release is held to.
 
 python -m contracts.generate                   writes
 python -m contracts.generate --check           exit 1 and names the files that are not as they should be
@@ -19,12 +20,14 @@ import yaml
 from contracts.asyncapi import asyncapi_document
 from contracts.currencies import MINOR_DIGITS
 from contracts.schemas import all_schemas
+from contracts.terms_reference import reference_page
 from contracts.terms_schema import terms_schema
 
 VERSION: Final = "0.1.0"
 ROOT: Final = Path(__file__).parent
 SCHEMAS: Final = Path("events/schemas")
 TERMS_SCHEMA: Final = Path("programs/schema.json")
+TERMS_PAGE: Final = Path("terms.md")
 _CURRENCIES: Final = '''"""How many digits the minor unit of each currency has, by ISO 4217.
 
 Made by `python -m contracts.generate` from the list of the package `iso4217`; do not edit. A currency that leaves the standard
@@ -76,6 +79,7 @@ def generated() -> dict[Path, str]:
         for name, schema in all_schemas().items()
     }
     files[TERMS_SCHEMA] = json.dumps(terms_schema(), indent=2, ensure_ascii=False) + "\n"
+    files[TERMS_PAGE] = reference_page()
     files[Path("currencies.py")] = currencies()
     document = yaml.dump(asyncapi_document(VERSION), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
     files[Path("asyncapi.yaml")] = "# Made by `python -m contracts.generate` from the models; do not edit.\n" + document

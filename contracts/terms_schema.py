@@ -13,6 +13,7 @@ from typing import Any
 from contracts.schemas import schema_of
 from contracts.terms import ProgramFile
 from contracts.terms.values import PERIODS, SHARE_PATTERN
+from contracts.terms_reference import described
 
 _SHARE = {
     "description": 'A share of the amount, below 1, such as "0.01".',
@@ -24,7 +25,7 @@ _SHARE = {
 
 def terms_schema() -> dict[str, Any]:
     """The schema of a file with all its amendments."""
-    schema = schema_of(ProgramFile)
+    schema = described(schema_of(ProgramFile))
     definitions = schema["definitions"]
     # Short forms, which stand in for {share: ...}, {change: true} and the like.
     definitions["Rate"] = {"anyOf": [_SHARE, definitions["Rate"]]}

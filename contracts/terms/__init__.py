@@ -31,7 +31,7 @@ from contracts.terms.earning import (
     Trigger,
 )
 from contracts.terms.program import Amendment, ProgramFile, Terms
-from contracts.terms.published import Alternative, Case, Question, Rule, ShopWords
+from contracts.terms.published import Alternative, Case, Question, Rule, RuleStatus, ShopWords
 from contracts.terms.redemption import (
     Adjustment,
     BackExpiry,
@@ -130,6 +130,7 @@ __all__ = [
     "Rounding",
     "Rule",
     "RuleId",
+    "RuleStatus",
     "ShopWords",
     "Split",
     "Step",

@@ -8,6 +8,8 @@ from pydantic import model_validator
 
 from contracts.terms.values import Name, Part, RuleId, Text
 
+RuleStatus = Literal["carried_out", "in_part", "not_carried_out", "no_effect"]
+
 
 class ShopWords(Part):
     """What the shop calls things, where explanations should not use the usual words.
@@ -30,7 +32,9 @@ class ShopWords(Part):
 class Rule(Part):
     """One rule of the published terms: where it stands, what it says in our words, and which parameters carry it out.
 
-    `document`, `section`: in both languages, or as they are called in the one that they are written in.
+    `document`, `section`: in both languages, or as they are called in the one that they are written in. `in_part`: what is
+    missing where the parameters carry out a part of it; `not_carried_out`: why nothing does, though it is about points;
+    `no_effect`: why it has none on the ledger.
     """
 
     id: RuleId
@@ -39,12 +43,31 @@ class Rule(Part):
     says: Text
     parameters: tuple[str, ...] = ()
     no_effect: str | None = None
+    in_part: str | None = None
+    not_carried_out: str | None = None
 
     @model_validator(mode="after")
     def _effect(self) -> Self:
-        if bool(self.parameters) == bool(self.no_effect):
-            raise ValueError("a rule names the parameters that carry it out, or says why it has no effect on the ledger")
+        if bool(self.parameters) + bool(self.no_effect) + bool(self.not_carried_out) != 1:
+            raise ValueError(
+                "a rule names the parameters that carry it out, or says why nothing does (not_carried_out), or why it has no "
+                "effect on the ledger (no_effect)"
+            )
+        if self.in_part and not self.parameters:
+            raise ValueError("what is carried out in part names the parameters that do it: write not_carried_out if none does")
         return self
+
+    @property
+    def status(self) -> RuleStatus:
+        """Whether it is carried out."""
+        if self.parameters:
+            return "in_part" if self.in_part else "carried_out"
+        return "not_carried_out" if self.not_carried_out else "no_effect"
+
+    @property
+    def gap(self) -> str | None:
+        """What is missing, or why it is not carried out or has no effect; None: it is carried out."""
+        return self.in_part or self.not_carried_out or self.no_effect
 
     def place(self, language: Literal["ja", "en"]) -> tuple[str, str]:
         """Document and section, as far as the file has them in this language."""

@@ -103,14 +103,25 @@ class Part(BaseModel):
 
 
 class Text(Part):
-    """The same words in Japanese and in English."""
+    """The same words in Japanese and in English, or in one of them alone."""
 
-    ja: str
-    en: str
+    ja: str | None = None
+    en: str | None = None
+
+    @model_validator(mode="after")
+    def _has_words(self) -> Self:
+        if not self.ja and not self.en:
+            raise ValueError("a text has words in ja, in en, or in both")
+        return self
 
     def told(self, language: Literal["ja", "en"]) -> str:
-        """The words in one language."""
-        return self.ja if language == "ja" else self.en
+        """The words in one language; where it has none in that one, those in the other."""
+        first, second = (self.ja, self.en) if language == "ja" else (self.en, self.ja)
+        return first or second or ""
+
+    def lacks(self, language: Literal["ja", "en"]) -> bool:
+        """Whether it is told in the other language, for want of words in this one."""
+        return not (self.ja if language == "ja" else self.en)
 
 
 class Rate(Part):

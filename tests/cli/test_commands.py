@@ -37,7 +37,8 @@ def test_the_help_of_every_command_ends_with_an_example(run: Run, command: str) 
 
 # Not `new`, which writes a file here.
 @pytest.mark.parametrize(
-    "command", ["simulate", "plan", *(f"program {one}" for one in ("validate", "show", "rules", "diff", "story", "schema"))]
+    "command",
+    ["simulate", "plan", *(f"program {one}" for one in ("validate", "coverage", "show", "rules", "diff", "story", "schema"))],
 )
 def test_an_example_that_needs_no_server_works(run: Run, command: str) -> None:
     answer = run(*EXAMPLES[command].partition(" > ")[0].split()[1:])

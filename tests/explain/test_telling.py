@@ -253,8 +253,8 @@ def spoken(code: str) -> list[str]:
     """What the rules and cases of a program say in Japanese."""
     found: list[str] = []
     for version in versions(read(text_of(shipped()[code]))):
-        found += [rule.says.ja for rule in version.rules]
-        found += [case.says.ja for case in version.cases]
+        found += [rule.says.told("ja") for rule in version.rules]
+        found += [case.says.told("ja") for case in version.cases]
     return found
 
 

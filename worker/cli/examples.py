@@ -25,6 +25,7 @@ EXAMPLES: Final = {
     "program validate": "loyalty program validate contracts/programs/lenovo-pro.yaml",
     "program show": "loyalty program show lenovo-pro -o json",
     "program rules": "loyalty program rules belle-maison",
+    "program coverage": "loyalty program coverage contracts/programs/scolar.yaml",
     "program diff": f"loyalty program diff lenovo-pro lenovo-pro --set redemption.minimum=500 --events {_DAY}",
     "program apply": "loyalty program apply my-shop.yaml --reason 'double points in May'",
     "program history": "loyalty program history lenovo-pro",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from worker.cli import authoring, registering, story
+from worker.cli import authoring, coverage, registering, story
 from worker.cli.diff import diff
 from worker.cli.examples import example
 from worker.cli.failures import Exit, Failure
@@ -23,6 +23,7 @@ FILES_HELP = "Terms files."
 app.command(name="new", epilog=example("program new"))(authoring.new)
 app.command(name="schema", epilog=example("program schema"))(authoring.schema)
 app.command(name="story", epilog=example("program story"))(story.story)
+app.command(name="coverage", epilog=example("program coverage"))(coverage.coverage)
 app.command(name="diff", epilog=example("program diff"))(diff)
 app.command(name="apply", epilog=example("program apply"))(registering.apply)
 app.command(name="history", epilog=example("program history"))(registering.history)
@@ -41,6 +42,7 @@ def validate(
     output: Output = Format.TABLE,
 ) -> None:
     """Read terms files strictly, and name every mistake and contradiction with its path, the value and what would be right."""
+    from worker.programs.coverage import STATUSES
     from worker.programs.terms_file import TermsError
     from worker.programs.validation import validated
 
@@ -56,7 +58,7 @@ def validate(
         except OSError as error:
             mistakes.append(f"{path}: {(error.strerror or 'cannot be read').lower()}")
     if rows:
-        show(rows, output, "Valid terms", ("program", "effective_from", "hash", "rules"))
+        show(rows, output, "Valid terms", ("program", "effective_from", "hash", "rules", *STATUSES))
     if mistakes:
         raise Failure(Exit.USAGE, *mistakes)
 
@@ -68,6 +70,7 @@ def _read(path: Path) -> Program:
 
 
 def _versions(program: Program) -> list[dict[str, Any]]:
+    from worker.programs.coverage import counts
     from worker.programs.terms_file import hash_of
 
     return [
@@ -76,6 +79,7 @@ def _versions(program: Program) -> list[dict[str, Any]]:
             "effective_from": version.terms.effective_from.isoformat(),
             "hash": hash_of(version.terms)[:16],
             "rules": len(version.terms.rules),
+            **counts(version.terms),
         }
         for version in program.versions
     ]
@@ -121,6 +125,8 @@ def rules(
 ) -> None:
     """List every rule: where it is in the published terms, what it says, and which parameters carry it out; and every case that
     the published terms leave open: under which rule it is decided, and how."""
+    from worker.programs.coverage import told
+
     program = _found(code, registered)
     terms = program.versions[-1].terms
     rows = [
@@ -130,7 +136,7 @@ def rules(
             "ja": rule.says.ja,
             "en": rule.says.en,
             "parameters": list(rule.parameters),
-            "status": "carried out" if rule.parameters else f"no effect: {rule.no_effect}",
+            "status": told(rule),
         }
         for rule in terms.rules
     ]
@@ -138,7 +144,7 @@ def rules(
     if output is not Format.TABLE:
         show([{**row, "cases": [case for case in cases if case["rule"] == row["id"]]} for row in rows], output, "", ())
         return
-    rows = [{**row, "parameters": ", ".join(row["parameters"])} for row in rows]
+    rows = [{**row, "parameters": ", ".join(rule.parameters)} for row, rule in zip(rows, terms.rules, strict=True)]
     show(rows, output, f"Rules of {program.code}", ("id", "document", "section", "ja", "en", "parameters", "status"))
     if cases:
         show(cases, output, "Cases that these leave open, and the rule under which each is decided", ("id", "rule", "ja", "en"))

@@ -13,10 +13,12 @@ from typing import Any, Final
 
 from contracts.events import EVENT_TYPES, Event
 from contracts.statement import Statement
+from contracts.terms import Rule
 from worker.decide.change import StoredEntry
 from worker.decide.program import Program
 from worker.decode import Limits, Record, decode
 from worker.decode.strict_json import canonical
+from worker.programs.coverage import told
 from worker.programs.terms_file import PROGRAMS, TermsError, read, text_of
 from worker.simulation.simulate import Simulation
 
@@ -34,7 +36,7 @@ def page(program: Program, file: Path) -> str:
     values = read(text_of(file), file.name)
     member = str(values.get("member", "M1"))
     simulation = Simulation(program)
-    lines = [f"# {program.versions[-1].terms.name.en} — a worked example", ""]
+    lines = [f"# {program.versions[-1].terms.name.told('en')} — a worked example", ""]
     lines += [
         f"<!-- Made by `loyalty program story {program.code}`; do not edit. -->",
         "",
@@ -109,7 +111,23 @@ def _rules(program: Program, used: set[str]) -> Iterator[str]:
     yield ""
     for rule in program.versions[-1].terms.rules:
         if rule.id in used:
-            yield f"- **{rule.id}** ({', '.join(rule.place('en'))}): {rule.says.en}"
+            yield f"- {_rule(rule)}"
+    yield from _gaps(program)
+
+
+def _rule(rule: Rule) -> str:
+    return f"**{rule.id}** ({', '.join(rule.place('en'))}): {rule.says.told('en')}"
+
+
+def _gaps(program: Program) -> Iterator[str]:
+    """Rules that the program does not carry out, or not in full, and those that are told in Japanese for want of English."""
+    rules = program.versions[-1].terms.rules
+    open_rules = [rule for rule in rules if rule.status in ("in_part", "not_carried_out")]
+    if open_rules:
+        yield from ("", "## Rules that are not carried out, or in part", "")
+        yield from (f"- {_rule(rule)} {told(rule).capitalize()}" for rule in open_rules)
+    if lacking := [rule.id for rule in rules if rule.says.lacks("en")]:
+        yield from ("", f"Without words in English: {', '.join(lacking)}.")
 
 
 def _account(statement: Statement) -> Iterator[str]:

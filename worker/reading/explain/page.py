@@ -78,6 +78,8 @@ def _posting(posting: PostingTold, words: Words) -> Iterator[str]:
     rule = posting.rule
     if rule.says:
         yield f'<p class="says">{escape(rule.says)}</p>'
+    if rule.gap:
+        yield f'<p class="says">! {escape(rule.gap)}</p>'
     place = f" · {escape(rule.document)}, {escape(rule.section or '')}" if rule.document else ""
     yield f'<p class="rule">{escape(words.label("rule"))} {escape(rule.id)}{place}</p>'
     yield "</article>"

@@ -33,12 +33,13 @@ from worker.reading.explain.words import (
 
 @dataclass(frozen=True, slots=True)
 class RuleTold:
-    """A rule of the published terms: where it stands and what it says."""
+    """A rule of the published terms: where it stands and what it says. `gap`: what of it is not carried out, if anything."""
 
     id: str
     document: str | None
     section: str | None
     says: str | None
+    gap: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,10 @@ def tell(
     teller = _Teller(words, explanation.events)
     available, pending, held = explanation.balances
     chosen = [each for each in explanation.postings if order_id is None or _of_order(each, order_id)]
+    postings = tuple(teller.posting(each) for each in chosen)
+    notes = [] if explanation.settled else [words.label("unsettled")]
+    if teller.lacking:
+        notes.append(words.label("lacking", rules=", ".join(sorted(teller.lacking))))
     return Told(
         language=language,
         program=program.code,
@@ -124,8 +129,8 @@ def tell(
         held=held,
         tier=head.tier.name if head.tier else version.lowest_tier,
         words={bucket: words.bucket(bucket) for bucket in ("available", "pending", "held")},
-        notes=() if explanation.settled else (words.label("unsettled"),),
-        postings=tuple(teller.posting(each) for each in chosen),
+        notes=tuple(notes),
+        postings=postings,
     )
 
 
@@ -142,11 +147,12 @@ def _minute(version: Version, at: datetime) -> str:
 
 
 class _Teller:
-    """Tells single postings in one language."""
+    """Tells single postings in one language. `lacking`: rules that were told and have no words in it."""
 
     def __init__(self, words: Words, events: Mapping[tuple[str, str], Event]) -> None:
         self.events = events
         self.words = words
+        self.lacking: set[str] = set()
         self._rules: dict[int, dict[str, Rule]] = {}
 
     def posting(self, each: Explained) -> PostingTold:
@@ -203,7 +209,11 @@ class _Teller:
         rule = self._rules[id(program)].get(rule_id)
         if rule is None:
             return RuleTold(rule_id, None, None, None)
-        return RuleTold(rule_id, *rule.place(self.words.language), rule.says.told(self.words.language))
+        language = self.words.language
+        if rule.says.lacks(language):
+            self.lacking.add(rule_id)
+        gap = self.words.label(rule.status, gap=rule.gap) if rule.status in ("in_part", "not_carried_out") else None
+        return RuleTold(rule_id, *rule.place(language), rule.says.told(language), gap)
 
     def _late(self, version: Version, each: Explained) -> Iterator[str]:
         change = each.change

@@ -41,3 +41,5 @@ def _posting(posting: PostingTold, words: Words) -> Iterator[str]:
     yield f"    {words.label('rule')} {rule.id}{place}"
     if rule.says:
         yield f"      {rule.says}"
+    if rule.gap:
+        yield f"      ! {rule.gap}"

@@ -255,6 +255,9 @@ LABELS: Final[Mapping[str, Pair]] = {
         "What terms registered since change about it is not posted yet.",
     ),
     "rule": ("規約", "Rule"),
+    "in_part": ("一部のみ対応しています：{gap}", "Carried out in part: {gap}"),
+    "not_carried_out": ("対応していません：{gap}", "Not carried out: {gap}"),
+    "lacking": ("日本語の文がない規約：{rules}", "Rules without words in English: {rules}"),
 }
 
 
