@@ -36,10 +36,10 @@ def test_the_help_of_every_command_ends_with_an_example(run: Run, command: str) 
 
 
 # Not `new`, which writes a file here.
-@pytest.mark.parametrize(
-    "command",
-    ["simulate", "plan", *(f"program {one}" for one in ("validate", "coverage", "show", "rules", "diff", "story", "schema"))],
-)
+OF_FILES = ("validate", "coverage", "try", "show", "rules", "diff", "story", "schema")
+
+
+@pytest.mark.parametrize("command", ["simulate", "plan", *(f"program {one}" for one in OF_FILES)])
 def test_an_example_that_needs_no_server_works(run: Run, command: str) -> None:
     answer = run(*EXAMPLES[command].partition(" > ")[0].split()[1:])
     assert (answer.code, bool(answer.out)) == (0, True)

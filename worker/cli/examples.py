@@ -26,6 +26,7 @@ EXAMPLES: Final = {
     "program show": "loyalty program show lenovo-pro -o json",
     "program rules": "loyalty program rules belle-maison",
     "program coverage": "loyalty program coverage contracts/programs/scolar.yaml",
+    "program try": "loyalty program try lenovo-pro --order 12000 --on 2026-12-03 --tier Plus --shipped",
     "program diff": f"loyalty program diff lenovo-pro lenovo-pro --set redemption.minimum=500 --events {_DAY}",
     "program apply": "loyalty program apply my-shop.yaml --reason 'double points in May'",
     "program history": "loyalty program history lenovo-pro",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from worker.cli import authoring, coverage, registering, story
+from worker.cli import authoring, coverage, registering, story, trying
 from worker.cli.diff import diff
 from worker.cli.examples import example
 from worker.cli.failures import Exit, Failure
@@ -24,6 +24,7 @@ app.command(name="new", epilog=example("program new"))(authoring.new)
 app.command(name="schema", epilog=example("program schema"))(authoring.schema)
 app.command(name="story", epilog=example("program story"))(story.story)
 app.command(name="coverage", epilog=example("program coverage"))(coverage.coverage)
+app.command(name="try", epilog=example("program try"))(trying.try_)
 app.command(name="diff", epilog=example("program diff"))(diff)
 app.command(name="apply", epilog=example("program apply"))(registering.apply)
 app.command(name="history", epilog=example("program history"))(registering.history)
