@@ -65,3 +65,10 @@ def test_validate_tells_contradictions_of_every_file(run: Run, tmp_path: Path) -
     assert answer.mistakes == [
         "new.yaml: adjustment.rule: MYS-08 is not among `rules`; write there where it stands in the published terms"
     ]
+
+
+def test_a_new_program_may_be_like_one_of_several_shapes(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "card.yaml"
+    assert run("program", "new", "card", "--like", "stamps", "--file", path).code == 0
+    assert "stamp card" in path.read_text()
+    assert run("program", "new", "card", "--like", "lottery", "--file", tmp_path / "other.yaml").code == 2

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
 from jsonschema import Draft7Validator
 from pydantic import BaseModel, TypeAdapter
-from typer.testing import CliRunner
 
 from contracts.generate import ROOT, TERMS_PAGE
 from contracts.terms_reference import meaning_of, meanings, phrases, places
 from contracts.terms_schema import terms_schema
-from worker.cli.main import app
+from worker.cli.authoring import Shape, starting_file
 from worker.programs.terms_file import changed, read
 from worker.programs.validation import checked
 
@@ -63,11 +61,9 @@ def test_the_page_names_every_field_of_every_section() -> None:
 
 
 @pytest.fixture(scope="module")
-def new_file(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def new_file() -> dict[str, Any]:
     """What `loyalty program new` writes for a shop."""
-    path: Path = tmp_path_factory.mktemp("new") / "shop.yaml"
-    assert CliRunner().invoke(app, ["program", "new", "shop", "--file", str(path)]).exit_code == 0
-    return read(path.read_text(encoding="utf-8"))
+    return read(starting_file("shop", Shape.SHOP, 2026))
 
 
 @pytest.mark.parametrize("row", phrases(), ids=lambda row: str(row["page"])[:60])

@@ -21,7 +21,7 @@ EXAMPLES: Final = {
     "ledger refold": "loyalty ledger refold --workers 4 -o ndjson > would-move.ndjson",
     "ledger erase": "LOYALTY_POSTGRES_DSN=postgresql://points_eraser@db/loyalty loyalty ledger erase",
     "ledger seal": "loyalty ledger seal --export 2026-12-01.ndjson",
-    "program new": "loyalty program new my-shop",
+    "program new": "loyalty program new my-shop --like tiers",
     "program validate": "loyalty program validate contracts/programs/lenovo-pro.yaml",
     "program show": "loyalty program show lenovo-pro -o json",
     "program rules": "loyalty program rules belle-maison",
