@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -33,7 +33,7 @@ class StrictLoader(yaml.SafeLoader):
             problem = "there is no value; write one, or null, or leave the name out"
             if isinstance(parent, yaml.MappingNode) and parent.flow_style:
                 # {ja: 1日2,000まで} is two names to YAML, "ja" and "000まで".
-                problem += "; if a comma stands in a text, put the text in quotes"
+                problem += f"; if a comma stands in a text, {QUOTE}"
             raise yaml.composer.ComposerError(None, None, problem, where)
         self.depth -= 1
         return node
@@ -49,7 +49,16 @@ for _kind, _pattern, _first in (
     StrictLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(_pattern), list(_first))
 
 
+_NAME: Final = re.compile(r"[A-Za-z0-9_.-]+")
+QUOTE: Final = "put the text in quotes"
+
+
 def _mapping(loader: StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    for key, _ in node.value[1:] if node.flow_style else ():
+        if isinstance(key, yaml.ScalarNode) and key.style is None and not _NAME.fullmatch(key.value):
+            # {en: Up to 2,000 a day: no more} is two names to YAML, "en" and "000 a day".
+            told = f"a comma before {key.value[:40]} ends a value; if it stands in a text, {QUOTE}, else the name after it"
+            raise yaml.constructor.ConstructorError(None, None, told, key.start_mark)
     keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
     for key, (written, _) in zip(keys, node.value, strict=True):
         if isinstance(key, list | dict):

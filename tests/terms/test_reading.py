@@ -38,6 +38,30 @@ def test_a_name_without_a_value_is_refused_with_its_line() -> None:
     assert not problems("ceiling: payable", "maximum: null\n  ceiling: payable")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ja: 1日2,000まで。}",
+        "{ja: 1日2,000まで。, en: x}",
+        "{en: Up to 2,000 a day: no more}",
+        "{ja: 一日に2,まで: 以上}",
+        "{en: Members, who joined, take part}",
+    ],
+)
+def test_a_comma_in_a_text_without_quotes_names_its_line_and_the_cure(text: str) -> None:
+    with pytest.raises(TermsError, match=r"^terms: line 2, column \d+: .*if .* stands in a text, put the text in quotes"):
+        read(f"program: shop\nname: {text}")
+
+
+def test_a_colon_in_a_text_without_quotes_names_its_line_and_the_cure() -> None:
+    with pytest.raises(TermsError, match=r"line 3, .*if a colon stands in a text, put the text in quotes"):
+        read("program: shop\nname:\n  en: Note: points")
+
+
+def test_a_comma_between_names_needs_no_quotes() -> None:
+    assert read("words: {tier: {ja: 段階, en: stage}, set: {earning.rounding.mode: floor, a-b: 1}}")
+
+
 def test_a_key_that_is_no_text_is_refused_with_its_cure() -> None:
     wrong = "rewards: {rule: BEL-04, items: {700: 700}, deadline: {business_days: 1, before: planned_ship_date}}\nadjustment:"
     assert 'a key should be text, is 700; write it in quotes: "700"' in problems("\nadjustment:", f"\n{wrong}")[0]

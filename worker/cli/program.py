@@ -11,7 +11,7 @@ from worker.cli import authoring, coverage, registering, story, trying
 from worker.cli.diff import diff
 from worker.cli.examples import example
 from worker.cli.failures import Exit, Failure
-from worker.cli.output import Format, Output, show
+from worker.cli.output import Format, Output, show, tell
 
 if TYPE_CHECKING:
     from worker.decide.program import Program
@@ -42,7 +42,9 @@ def validate(
     files: Annotated[list[Path], typer.Argument(help=FILES_HELP)],
     output: Output = Format.TABLE,
 ) -> None:
-    """Read terms files strictly, and name every mistake and contradiction with its path, the value and what would be right."""
+    """Read terms files strictly, and name every mistake and contradiction with its path, the value and what would be right; and
+    warn of what is legal and surely not meant."""
+    from contracts.terms_doubts import doubts
     from worker.programs.coverage import STATUSES
     from worker.programs.terms_file import TermsError
     from worker.programs.validation import validated
@@ -51,13 +53,17 @@ def validate(
     mistakes: list[str] = []
     for path in files:
         try:
-            rows += _versions(validated(path))
+            program = validated(path)
         except TermsError as error:
             mistakes += str(error).splitlines()
         except UnicodeDecodeError as error:
             mistakes.append(f"{path}: not UTF-8 at byte {error.start}")
         except OSError as error:
             mistakes.append(f"{path}: {(error.strerror or 'cannot be read').lower()}")
+        else:
+            rows += _versions(program)
+            for doubt in doubts([version.terms for version in program.versions]):
+                tell(f"loyalty: warning: {path.name}: {doubt}")
     if rows:
         show(rows, output, "Valid terms", ("program", "effective_from", "hash", "rules", *STATUSES))
     if mistakes:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
-from contracts.strict_yaml import StrictLoader
+from contracts.strict_yaml import QUOTE, StrictLoader
 from contracts.terms import ProgramFile, Terms
 from contracts.terms_checks import currencies_unknown, shares_too_high, zone_unknown
 from contracts.terms_schema import nearest_names
@@ -55,6 +55,8 @@ def values_of(text: str, loader: type[StrictLoader], source: str) -> Any:
         mark = error.problem_mark
         where = "" if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: "
         what = ", ".join(filter(None, (error.context, error.problem)))
+        if error.problem == "mapping values are not allowed here":
+            what += f"; if a colon stands in a text, {QUOTE}"
         raise TermsError(source, [f"{where}not YAML: {what}"]) from None
     except (yaml.YAMLError, RecursionError) as error:
         raise TermsError(source, [f"not YAML: {' '.join(str(error).split())}"]) from None
