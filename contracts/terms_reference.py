@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple, get_args
 import yaml
 from pydantic import BaseModel
 
+from contracts.counting import counted
 from contracts.schemas import schema_of
 from contracts.strict_yaml import StrictLoader
 from contracts.terms import Alternative, Case, ProgramFile, Question, Rule, ShopWords, Text
@@ -73,7 +74,8 @@ def meaning_of(model: type[BaseModel], name: str) -> Meaning:
 
 @cache
 def phrases() -> tuple[Mapping[str, Any], ...]:
-    """What published terms say (`page`), and what a file says then (`write`: values by dotted path)."""
+    """What published terms say (`page`), what a file says then (`write`: values by dotted path), and where one order shows it the
+    options that `try` it and how many points it `brings`."""
     return tuple(_read("phrases.yaml"))
 
 
@@ -142,11 +144,12 @@ def reference_page() -> str:
 
 
 def _phrases() -> Iterator[str]:
-    yield "| the page says | write |"
-    yield "|---|---|"
+    yield "| the page says | write | `program try` |"
+    yield "|---|---|---|"
     for row in phrases():
         written = "<br>".join(f"`{path}: {_cell(_yaml(value))}`" for path, value in row["write"].items())
-        yield f"| {row['page']} | {written} |"
+        tried = f"`{row['try']}` brings {counted(row['brings'], 'point')}" if "try" in row else ""
+        yield f"| {row['page']} | {written} | {tried} |"
 
 
 def _cell(text: str) -> str:

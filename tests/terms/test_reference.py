@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -13,9 +14,12 @@ from pydantic import BaseModel, TypeAdapter
 from contracts.generate import ROOT, TERMS_PAGE
 from contracts.terms_reference import meaning_of, meanings, phrases, places
 from contracts.terms_schema import terms_schema
+from tests.cli.conftest import Run, run
 from worker.cli.authoring import Shape, starting_file
 from worker.programs.terms_file import changed, read
 from worker.programs.validation import checked
+
+__all__ = ["run"]
 
 FIELDS = [(place.model, name) for place in places().values() for name in place.model.model_fields]
 SCHEMA = terms_schema()
@@ -64,6 +68,20 @@ def test_the_page_names_every_field_of_every_section() -> None:
 def new_file() -> dict[str, Any]:
     """What `loyalty program new` writes for a shop."""
     return read(starting_file("shop", Shape.SHOP, 2026))
+
+
+TRIED = [row for row in phrases() if "try" in row]
+
+
+@pytest.mark.parametrize("row", TRIED, ids=lambda row: str(row["page"])[:60])
+def test_an_order_brings_what_the_page_says(row: Mapping[str, Any], new_file: dict[str, Any], run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "shop.yaml"
+    path.write_text(json.dumps(changed(new_file, row["write"])), encoding="utf-8")
+    options = row["try"].split()
+    day = [] if "--on" in options else ["--on", "2027-06-01"]
+    told = run("program", "try", path, *options, *day, "-o", "json")
+    assert told.code == 0, told.err
+    assert sum(each["points"] for each in told.json["movements"] if each["source"] == "granted") == row["brings"]
 
 
 @pytest.mark.parametrize("row", phrases(), ids=lambda row: str(row["page"])[:60])
