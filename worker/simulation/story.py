@@ -44,6 +44,7 @@ def page(program: Program, file: Path) -> str:
         "",
     ]
     posted = 0
+    tier: str | None = None
     for number, step in enumerate(values.get("steps", ()), 1):
         at = _instant(step, number, file.name)
         if "type" in step:
@@ -55,7 +56,9 @@ def page(program: Program, file: Path) -> str:
             continue
         new = sorted(ledger.entries[posted:], key=lambda stored: stored.moment)
         posted = len(ledger.entries)
-        lines += [*_told(step), *_moved(program, new), "", *_account(simulation.statement(member, at, at.isoformat())), ""]
+        account = simulation.statement(member, at, at.isoformat())
+        lines += [*_told(step), *_moved(program, new), *_level_moved(tier, account.tier), "", *_account(account), ""]
+        tier = account.tier
     ledger = simulation.ledgers.get(member)
     lines += [*_rules(program, {stored.entry.rule for stored in ledger.entries} if ledger is not None else set())]
     return "\n".join(lines).rstrip() + "\n"
@@ -104,6 +107,11 @@ def _moved(program: Program, entries: list[StoredEntry]) -> Iterator[str]:
     for moment, entry in ((stored.moment, stored.entry) for stored in entries):
         words = f"{_when(program, moment.at)}: {entry.points:,} {entry.source} → {entry.target} ({entry.reason}, {entry.rule})"
         yield f"- {words}" + (f", usable through {entry.expires_on}" if entry.expires_on is not None else "")
+
+
+def _level_moved(before: str | None, tier: str | None) -> Iterator[str]:
+    if before is not None and tier != before:
+        yield f"- The level changes from {before} to {tier}."
 
 
 def _rules(program: Program, used: set[str]) -> Iterator[str]:
