@@ -136,7 +136,7 @@ def reference_page() -> str:
     """The reference of the terms in Markdown."""
     guide = (_ROOT / "terms" / "guide.md").read_text(encoding="utf-8")
     lines = ["<!-- Made by `python -m contracts.generate`; do not edit. -->", "", *guide.rstrip().split("\n"), ""]
-    lines += ["## If the page says …", "", *_phrases(), "", "## Every section", ""]
+    lines += ["## If the page says …", "", *_phrases(), "", "## Every section", "", *_contents(), ""]
     schema, used = schema_of(ProgramFile), _used()
     for place in places().values():
         lines += [*_section(place, schema, used), ""]
@@ -154,6 +154,15 @@ def _phrases() -> Iterator[str]:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
+
+
+def _contents() -> Iterator[str]:
+    yield "Where a section stands in the file, and where it is explained. `[]` is a list of such sections."
+    yield ""
+    for name, place in places().items():
+        if place.model is not ProgramFile:
+            shown = ", ".join(f"`{path}`" for path in place.paths[:_PATHS_SHOWN])
+            yield f"- {shown}{', …' if len(place.paths) > _PATHS_SHOWN else ''}: {_link(name)}"
 
 
 def _yaml(value: Any) -> str:

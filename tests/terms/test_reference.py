@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +22,7 @@ from worker.programs.validation import checked
 
 __all__ = ["run"]
 
+GUIDE = ROOT / "terms" / "guide.md"
 FIELDS = [(place.model, name) for place in places().values() for name in place.model.model_fields]
 SCHEMA = terms_schema()
 
@@ -68,6 +70,16 @@ def test_the_page_names_every_field_of_every_section() -> None:
 def new_file() -> dict[str, Any]:
     """What `loyalty program new` writes for a shop."""
     return read(starting_file("shop", Shape.SHOP, 2026))
+
+
+def test_the_whole_file_of_the_guide_may_be_published_and_its_story_told(run: Run, tmp_path: Path) -> None:
+    file, story = tmp_path / "my-shop.yaml", tmp_path / "story.yaml"
+    blocks = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    for path, block in zip((file, story), blocks, strict=True):
+        path.write_text(block, encoding="utf-8")
+    validated = run("program", "validate", file, "-o", "json")
+    assert (validated.code, validated.err, validated.json[0]["not_carried_out"]) == (0, "", 1)
+    assert "| 120 | 0 | 0 | 0 |" in run("program", "story", file, "--steps", story).out
 
 
 TRIED = [row for row in phrases() if "try" in row]
