@@ -79,7 +79,7 @@ def generated() -> dict[Path, str]:
         for name, schema in all_schemas().items()
     }
     files[TERMS_SCHEMA] = json.dumps(terms_schema(), indent=2, ensure_ascii=False) + "\n"
-    files[TERMS_PAGE] = reference_page()
+    files[TERMS_PAGE] = reference_page(terms_schema())
     files[Path("currencies.py")] = currencies()
     document = yaml.dump(asyncapi_document(VERSION), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
     files[Path("asyncapi.yaml")] = "# Made by `python -m contracts.generate` from the models; do not edit.\n" + document

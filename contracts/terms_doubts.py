@@ -11,6 +11,8 @@ from itertools import combinations, permutations
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from pydantic import BaseModel
+
 from contracts.terms import Cap, Period, Terms, When, Window, conditions_of
 from contracts.terms_checks import zone_unknown
 
@@ -119,8 +121,9 @@ def _tiers(terms: Terms) -> Found:
         window = _period_of(tiers.window)
         most = [cap.points for cap in terms.earning.caps if window is not None and _limits_all(cap, window)]
         for index, level in enumerate(tiers.levels):
-            if most and level.threshold > min(most):
-                problem = f"nobody reaches {level.threshold:,}: a cap allows {min(most):,} points in the window"
+            mark = level.threshold or 0
+            if most and mark > min(most):
+                problem = f"nobody reaches {mark:,}: a cap allows {min(most):,} points in the window"
                 yield Doubt(f"tiers.levels.{index}.threshold", problem)
 
 
@@ -185,12 +188,22 @@ def _kinds(terms: Terms) -> Found:
     granted += [(f"challenges.{index}.kind", each.kind) for index, each in enumerate(terms.challenges)]
     if earning.bonus_points != "ignored":
         granted.append(("earning.bonus_kind", earning.bonus_kind))
-    known = {kind for _, kind in granted} | {terms.adjustment.kind}
-    yield from _unknown_kinds(terms, known)
+    yield from _unknown_kinds(terms, {kind for _, kind in granted} | set(_kinds_made(terms)))
     lasting = [(path, kind) for path, kind in granted if not _has_term(terms, kind)]
     if len(lasting) < len(granted):
         for path, kind in lasting:
             yield Doubt(path, f"no row of expiry says how long points of kind {kind} last, so they never lapse, as others do")
+
+
+def _kinds_made(part: object) -> Iterator[str]:
+    """Every kind that points of a section are of."""
+    if isinstance(part, BaseModel):
+        for name in type(part).model_fields:
+            value = getattr(part, name)
+            yield from [value] if name == "kind" and value else _kinds_made(value)
+    elif isinstance(part, tuple):
+        for each in part:
+            yield from _kinds_made(each)
 
 
 def _unknown_kinds(terms: Terms, known: set[str]) -> Found:

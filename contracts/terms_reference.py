@@ -17,21 +17,12 @@ import yaml
 from pydantic import BaseModel
 
 from contracts.counting import counted
-from contracts.schemas import schema_of
 from contracts.strict_yaml import StrictLoader
 from contracts.terms import Alternative, Case, ProgramFile, Question, Rule, ShopWords, Text
-from contracts.terms.values import DECIMAL_PATTERN, PERIODS, SHARE_PATTERN, YEAR_DAY_PATTERN, Code, Name, RuleId
+from contracts.terms.values import DECIMAL_PATTERN, SHARE_PATTERN, YEAR_DAY_PATTERN, Code, Name, RuleId
 
 _ROOT: Final = Path(__file__).parent
 _ANY_MODEL: Final = "*"
-_SHORT: Final = {
-    "Rate": 'a share as text, such as `"0.01"`',
-    "Occasion": "`change`",
-    "Period": ", ".join(f"`{name}`" for name in PERIODS),
-    "Around": "`month`, `day`",
-    "Nth": "a number",
-}
-"""Words that stand for a whole section."""
 _OWN_WORDS: Final[tuple[type[BaseModel], ...]] = (Text, ShopWords, Rule, Question, Alternative, Case)
 """What every program fills with words of its own, which nobody would look up in another's."""
 _VALUES_SHOWN: Final = 3
@@ -132,12 +123,12 @@ def described(schema: dict[str, Any]) -> dict[str, Any]:
 # -- the page
 
 
-def reference_page() -> str:
-    """The reference of the terms in Markdown."""
+def reference_page(schema: Mapping[str, Any]) -> str:
+    """The reference of the terms in Markdown. `schema`: that of a file (`contracts.terms_schema`)."""
     guide = (_ROOT / "terms" / "guide.md").read_text(encoding="utf-8")
     lines = ["<!-- Made by `python -m contracts.generate`; do not edit. -->", "", *guide.rstrip().split("\n"), ""]
     lines += ["## If the page says …", "", *_phrases(), "", "## Every section", "", *_contents(), ""]
-    schema, used = schema_of(ProgramFile), _used()
+    used = _used()
     for place in places().values():
         lines += [*_section(place, schema, used), ""]
     return "\n".join(lines).rstrip() + "\n"
@@ -181,15 +172,16 @@ def _yaml(value: Any) -> str:
 def _section(place: Place, schema: Mapping[str, Any], used: Mapping[tuple[str, str], Mapping[str, list[str]]]) -> Iterator[str]:
     model = place.model
     whole = model is ProgramFile
-    body = schema if whole else schema["definitions"][model.__name__]
+    definition = schema if whole else schema["definitions"][model.__name__]
+    *short, body = [definition] if "properties" in definition else definition["anyOf"]
     yield f"### {model.__name__ if not whole else 'The file'}"
     if not whole:
         paths = [f"`{path}`" for path in place.paths]
         more = len(paths) - _PATHS_SHOWN
         yield ""
         yield f"At {', '.join(paths[:_PATHS_SHOWN])}{f' and {more} more places' if more > 0 else ''}."
-    if model.__name__ in _SHORT:
-        yield f"Short forms: {_SHORT[model.__name__]}."
+    if short:
+        yield f"Short forms: {', '.join(map(_values, short))}."
     yield ""
     yield from _paragraphs(model.__doc__ or "")
     for name in body["properties"]:
