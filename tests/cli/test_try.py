@@ -125,7 +125,6 @@ def test_points_that_pay_are_taken_or_refused(run: Run, shop: Path) -> None:
         ("--attribute plan", "--attribute plan: should be like plan=gold"),
         ("--measure litres=4.5", "--measure 4.5: should be a whole number"),
         ("--birthday 3-12", "--birthday 3-12: should be a month and day such as 12-03"),
-        ("--category a --category b", "--category: a line has one; give it once"),
         ("--channel fax", "data.channel"),
     ],
 )

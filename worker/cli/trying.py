@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,33 +17,45 @@ if TYPE_CHECKING:
     from worker.simulation.trial import Outcome, Trial
 
 _Words = list[str] | None
+_On = Annotated[str | None, typer.Option(help="Day of the order in the program's zone, or its time; default today.")]
+_Goods = Annotated[int, typer.Option(help="Price of a piece without tax, in the minor unit (yen, cents).", min=0)]
+_Pieces = Annotated[int, typer.Option(help="Pieces, of which each has the price.", min=1)]
+_Measure = Annotated[_Words, typer.Option(metavar="UNIT=N", help="How much the goods are, such as litres=40.")]
+_Fee = Annotated[int, typer.Option(help="Shipping fee with tax.", min=0)]
+_Used = Annotated[int, typer.Option(help="Points that pay; the member has them.", min=0)]
+_Balance = Annotated[int | None, typer.Option(help="Points that the member has; default those used.", min=0)]
+_Joined = Annotated[str | None, typer.Option(help="Day on which the member joined; default a year before.")]
+_Birthday = Annotated[str | None, typer.Option(metavar="MM-DD", help="The member's birthday.")]
+_Attribute = Annotated[_Words, typer.Option(metavar="NAME=VALUE", help="An attribute of the member.")]
+_Entered = Annotated[_Words, typer.Option(metavar="ACTIVITY", help="An activity that was completed before.")]
+_Earlier = Annotated[int, typer.Option(help="Orders that the member placed before.", min=0)]
 
 
 def try_(
     code: Annotated[str, typer.Argument(help="Code of a shipped program, or a terms file.")],
-    order: Annotated[int, typer.Option(help="Price of the goods without tax, in the minor unit (yen, cents).", min=0)],
-    on: Annotated[str | None, typer.Option(help="Day of the order in the program's zone, or its time; default today.")] = None,
+    order: _Goods,
+    on: _On = None,
     tier: Annotated[str | None, typer.Option(help="Level of the member; default the lowest.")] = None,
-    category: Annotated[_Words, typer.Option(help="Category of the goods.")] = None,
+    category: Annotated[str | None, typer.Option(help="Category of the goods.")] = None,
     tag: Annotated[_Words, typer.Option(help="Tag of the goods; may be given again.")] = None,
-    sku: Annotated[str | None, typer.Option(help="Product.")] = None,
-    quantity: Annotated[int, typer.Option(help="Pieces, of which each has the price.", min=1)] = 1,
-    measure: Annotated[_Words, typer.Option(metavar="UNIT=N", help="How much the goods are, such as litres=40.")] = None,
+    sku: Annotated[str, typer.Option(help="Product.")] = "SKU",
+    quantity: _Pieces = 1,
+    measure: _Measure = None,
     tax: Annotated[int, typer.Option(help="Tax on the goods.", min=0)] = 0,
-    fee: Annotated[int, typer.Option(help="Shipping fee with tax.", min=0)] = 0,
-    points_used: Annotated[int, typer.Option(help="Points that pay; the member has them.", min=0)] = 0,
-    balance: Annotated[int | None, typer.Option(help="Points that the member has; default those used.", min=0)] = None,
+    fee: _Fee = 0,
+    points_used: _Used = 0,
+    balance: _Balance = None,
     coupon: Annotated[_Words, typer.Option(help="Code of a coupon; may be given again.")] = None,
     payment: Annotated[str | None, typer.Option(help="Payment method.")] = None,
     store: Annotated[str | None, typer.Option(help="Store; default the first one that earns.")] = None,
     channel: Annotated[str | None, typer.Option(help="Channel: web, phone, store.")] = None,
     course: Annotated[str | None, typer.Option(help="Course: one_off, subscription.")] = None,
-    joined: Annotated[str | None, typer.Option(help="Day on which the member joined; default a year before.")] = None,
-    birthday: Annotated[str | None, typer.Option(metavar="MM-DD", help="The member's birthday.")] = None,
-    attribute: Annotated[_Words, typer.Option(metavar="NAME=VALUE", help="An attribute of the member.")] = None,
+    joined: _Joined = None,
+    birthday: _Birthday = None,
+    attribute: _Attribute = None,
     country: Annotated[str | None, typer.Option(help="Where the member lives.")] = None,
-    entered: Annotated[_Words, typer.Option(metavar="ACTIVITY", help="An activity that was completed before.")] = None,
-    earlier: Annotated[int, typer.Option(help="Orders that the member placed before.", min=0)] = 0,
+    entered: _Entered = None,
+    earlier: _Earlier = 0,
     paid: Annotated[bool, typer.Option("--paid", help="The order is paid.")] = False,
     shipped: Annotated[bool, typer.Option("--shipped", help="All of it is shipped.")] = False,
     delivered: Annotated[bool, typer.Option("--delivered", help="All of it is shipped and delivered.")] = False,
@@ -52,49 +64,44 @@ def try_(
 ) -> None:
     """Say what happens to one order: what it earns by which component, campaign and rule, what a cap cut, when its points can be
     used, and when they lapse. Nothing is written, and no events are needed."""
-    from worker.cli.arguments import terms_file
-    from worker.programs.terms_file import load
-    from worker.simulation.trial import Trial, outcome
+    from worker.simulation.trial import Trial
 
-    program = load(terms_file(code))
     day, at = _day_and_time(on)
-    line = {
-        "sku": sku,
-        "category": _one(category, "--category"),
-        "tags": tag,
-        "measures": {unit: _whole(text, "--measure") for unit, text in _pairs(measure, "--measure", "litres=40")},
-    }
-    about_order = {
-        "points_used": points_used,
-        "shipping_fee": fee,
-        "coupons": coupon,
-        "payment_method": payment,
-        "store": store,
-        "channel": channel,
-        "course": course,
-    }
+    measures = {unit: _whole(text, "--measure") for unit, text in _pairs(measure, "--measure", "litres=40")}
+    of_line = {"sku": sku, "quantity": quantity, "unit_price": order, "tax": tax, "category": category, "tags": tag}
+    of_order = {"points_used": points_used, "shipping_fee": fee, "coupons": coupon, "payment_method": payment}
+    of_order |= {"store": store, "channel": channel, "course": course}
     trial = Trial(
-        amount=order,
-        on=day,
-        at=at,
-        tax=tax,
-        quantity=quantity,
-        line={name: value for name, value in line.items() if value},
-        order={name: value for name, value in about_order.items() if value},
+        day,
+        at,
+        line=_given({**of_line, "measures": measures}) | {"unit_price": order, "tax": tax},
+        order=_given(of_order),
         tier=tier,
         joined=_day(joined, "--joined") if joined is not None else None,
         balance=points_used if balance is None else balance,
         attributes=dict(_pairs(attribute, "--attribute", "plan=gold")),
-        birthday=_birthday(birthday) if birthday is not None else None,
+        birthday=_month_day(birthday) if birthday is not None else None,
         country=country,
         activities=tuple(entered or ()),
         earlier=earlier,
         told=tuple(_told(paid=paid, shipped=shipped or delivered, delivered=delivered)),
     )
-    found = outcome(program, trial, lang.value)
+    _answer(code, trial, lang, output)
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value}
+
+
+def _answer(code: str, trial: Trial, lang: Lang, output: Format) -> None:
+    from worker.cli.arguments import terms_file
+    from worker.programs.terms_file import load
+    from worker.simulation.trial import outcome
+
+    found = outcome(load(terms_file(code)), trial, lang.value)
     match output:
         case Format.TABLE:
-            print("\n".join(_lines(trial, found)))  # noqa: T201 - the answer
+            print("\n".join(_lines(found)))  # noqa: T201 - the answer
         case Format.JSON:
             show_json(_as_json(found))
         case Format.NDJSON:
@@ -134,7 +141,7 @@ def _day(text: str, option: str) -> date:
         raise Failure(Exit.USAGE, f"{option} {text}: should be a day such as 2026-12-03") from None
 
 
-def _birthday(text: str) -> dict[str, int]:
+def _month_day(text: str) -> dict[str, int]:
     if not re.fullmatch(r"[0-9]{2}-[0-9]{2}", text):
         raise Failure(Exit.USAGE, f"--birthday {text}: should be a month and day such as 12-03")
     month, day = text.split("-")
@@ -155,16 +162,10 @@ def _whole(text: str, option: str) -> int:
     return int(text)
 
 
-def _one(texts: Sequence[str] | None, option: str) -> str | None:
-    if texts and len(texts) > 1:
-        raise Failure(Exit.USAGE, f"{option}: a line has one; give it once")
-    return texts[0] if texts else None
-
-
 # -- what is answered
 
 
-def _lines(trial: Trial, found: Outcome) -> Iterator[str]:
+def _lines(found: Outcome) -> Iterator[str]:
     yield f"Level before: {found.tier_before or 'none'}; after: {found.statement.tier or 'none'}"
     for order in found.statement.orders:
         if order.redemption is not None:

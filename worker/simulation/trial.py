@@ -32,16 +32,14 @@ _MINUTE: Final = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """An order and the member who places it. `amount`: of one piece, without tax; `tax`: on all pieces; both in the minor unit of
-    the program. `earlier`: so many orders came before. `told`: what happened to the order since, such as order.paid."""
+    """An order of one line, and the member who places it, in the program's zone. `line`, `order`: fields of the event; what a
+    shop of the program would send anyway is filled in. `balance`: points to use. `earlier`: so many orders came before. `told`:
+    what happened to the order since, such as order.paid."""
 
-    amount: int
     on: date
-    at: time = time(12)
-    tax: int = 0
-    quantity: int = 1
-    line: Mapping[str, Any] | None = None
-    order: Mapping[str, Any] | None = None
+    at: time
+    line: Mapping[str, Any]
+    order: Mapping[str, Any]
     tier: str | None = None
     joined: date | None = None
     balance: int = 0
@@ -132,8 +130,7 @@ def _events(program: Program, version: Version, trial: Trial, placed_at: datetim
         steps.append(("order.placed", {**_order(version, f"earlier-{number + 1}"), "lines": [free]}))
     for number, (type_, data) in enumerate(steps):
         yield _event(program, number, type_, opened_at + number * _MINUTE, data)
-    line = {"sku": "SKU", "quantity": trial.quantity, "unit_price": trial.amount, "tax": trial.tax, **(trial.line or {})}
-    order = {**_order(version, ORDER), **(trial.order or {}), "lines": [line]}
+    order = {**_order(version, ORDER), **trial.order, "lines": [trial.line]}
     yield _event(program, len(steps), "order.placed", placed_at, order)
     for number, type_ in enumerate(trial.told, 1):
         lines = {"lines": "all"} if type_ == "shipment.dispatched" else {}
