@@ -58,9 +58,12 @@ def meanings() -> Mapping[tuple[str, str], Meaning]:
 
 
 def meaning_of(model: type[BaseModel], name: str) -> Meaning:
-    """What a field of a model means. Raises KeyError where no row says so."""
+    """What a field of a model means. Raises LookupError where no row says so."""
     rows = meanings()
-    return rows.get((model.__name__, name)) or rows[_ANY_MODEL, name]
+    found = rows.get((model.__name__, name)) or rows.get((_ANY_MODEL, name))
+    if found is None:
+        raise LookupError(f"{model.__name__}.{name}: write a row for it in contracts/terms/reference.yaml")
+    return found
 
 
 @cache

@@ -298,7 +298,7 @@ def take(account: Account, order: Order, points: int) -> Order:
     else:
         spent = ledger.take(account, version, points, "redeem", "spent", rules.rule, order.order_id)
         used = replace(order.used, spent=spent)
-    expiry.prolong(account, version, "use")
+    expiry.prolong(account, version, "use", order.order_id)
     return replace(order, used=used)
 
 
@@ -319,7 +319,7 @@ def change(account: Account, order: Order, points: int, rule: str) -> Order:
         spent = take_off(account, version, spent, -more - held, "spent", rule, order.order_id)
         reserved -= held
     if more > 0:
-        expiry.prolong(account, version, "use")
+        expiry.prolong(account, version, "use", order.order_id)
     gone = order.used.points - standing
     order = put_on_lines(version, order, points)
     used = replace(order.used, points=gone + points, detached=gone, spent=spent, reserved=reserved)
@@ -354,5 +354,5 @@ def take_off(
 def _capture(account: Account, version: Version, request: Request, order: Order) -> tuple[Spent, ...]:
     ledger.capture(account, request.points, version.terms.redemption.rule, order.order_id)
     account.put_request(replace(request, status="captured", order_id=order.order_id, due_at=None))
-    expiry.prolong(account, version, "use")
+    expiry.prolong(account, version, "use", order.order_id)
     return request.spent
