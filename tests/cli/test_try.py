@@ -71,7 +71,7 @@ def test_an_order_of_12_000_by_a_gold_member_on_a_day(run: Run, shop: Path) -> N
     lines = run(*asked).out.splitlines()
     assert lines[:3] == [
         "Level before: gold; after: gold",
-        "2026-12-03 12:00  360 points granted, not usable yet by basic",
+        "2026-12-03 12:00  360 points granted, not usable yet (basic)",
         "    12,000 yen × 3% = 360 (tier gold)",
     ]
     assert "    SHO-02: 1 % without tax." in lines
@@ -105,6 +105,12 @@ def test_it_says_what_points_wait_for(run: Run, shop: Path) -> None:
     assert told.out.splitlines()[-1] == "Points wait for: payment; shipment, then 30 days"
     told = run("program", "try", shop, "--order", "12000", "--on", "2026-12-03", "--shipped")
     assert told.out.splitlines()[-1] == "Points wait for: payment"
+
+
+def test_a_day_before_the_terms_is_told(run: Run, shop: Path) -> None:
+    early = run("program", "try", shop, "--order", "12000", "--on", "2023-12-31")
+    assert early.mistakes == ["these terms are in force from 2024-01-01 on: it is tried as if they were by then"]
+    assert run("program", "try", shop, "--order", "12000", "--on", "2024-01-01").err == ""
 
 
 def test_points_that_pay_are_taken_or_refused(run: Run, shop: Path) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from worker.cli.explain import Lang
 from worker.cli.failures import Exit, Failure
-from worker.cli.output import Format, Output, show_json, show_lines
+from worker.cli.output import Format, Output, show_json, show_lines, tell
 
 if TYPE_CHECKING:
     from worker.simulation.trial import Outcome, Trial
@@ -98,7 +98,11 @@ def _answer(code: str, trial: Trial, lang: Lang, output: Format) -> None:
     from worker.programs.terms_file import load
     from worker.simulation.trial import outcome
 
-    found = outcome(load(terms_file(code)), trial, lang.value)
+    program = load(terms_file(code))
+    found = outcome(program, trial, lang.value)
+    begins = program.versions[0].terms.effective_from
+    if trial.on < begins.date():
+        tell(f"these terms are in force from {begins:%Y-%m-%d} on: it is tried as if they were by then")
     match output:
         case Format.TABLE:
             print("\n".join(_lines(found)))  # noqa: T201 - the answer
@@ -177,9 +181,8 @@ def _lines(found: Outcome) -> Iterator[str]:
         yield "No points move."
     for movement in found.movements:
         posting = movement.posting
-        by = f" by {movement.component}" if movement.component else ""
-        last = f", usable through {posting.expires_on}" if posting.expires_on and posting.target == "available" else ""
-        yield f"{posting.at[:16].replace('T', ' ')}  {posting.title}{by}{last}"
+        by = f" ({movement.component})" if movement.component else ""
+        yield f"{posting.at[:16].replace('T', ' ')}  {posting.title}{by}"
         yield from (f"    {line}" for line in posting.how)
         yield f"    {posting.rule.id}: {posting.rule.says or ''}"
     if found.waits:
