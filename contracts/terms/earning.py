@@ -285,7 +285,8 @@ class Pool(Part):
 
     `months` or `days`: how long it runs, to that day or to the end of its month. `begins`: what it first runs from where no grant
     prolongs it: the first grant into it, or the first of what prolongs it, until which nothing lapses. `called_off`: whether an
-    order that is cancelled as a whole has prolonged it all the same.
+    order that is cancelled as a whole has prolonged it all the same. `share`: of what can be used only so much lapses at its end,
+    rounded down, and the same again every `again_months` until something prolongs it.
     """
 
     rule: RuleId
@@ -296,11 +297,15 @@ class Pool(Part):
     prolonged_by: tuple[Literal["grant", "available", "use", "order", "delivery"], ...]
     begins: Literal["grant", "prolonged"] | None = None
     called_off: Literal["no_trace", "stays"] = "no_trace"
+    share: Share | None = None
+    again_months: Months | None = None
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
         if (self.months is None) == (self.days is None):
             raise ValueError("a pool runs so many months, or so many days")
+        if (self.share is None) != (self.again_months is None):
+            raise ValueError('a share of it lapses again and again: write both, such as share: "0.1" and again_months: 1')
         return self
 
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from contracts.terms import LastDay, Pool, Term
 from worker.decide.account import Account
+from worker.decide.amounts import fraction
 from worker.decide.lot_name import hand_back_part
 from worker.decide.order_records import Order
 from worker.decide.program import Version
@@ -183,6 +184,37 @@ def _run_pool(account: Account, version: Version, pool: Pool) -> None:
     account.head = replace(
         head, pool_from=version.days.date_of(at), pool_lapses_at=lapses_at, pool_notice_at=notice_at(version, last, account.at)
     )
+
+
+def of_pool(version: Version, available: int) -> int:
+    """Of so many points in the pool that can be used, those that lapse at its end."""
+    pool = version.terms.expiry.pool
+    if pool is None or pool.share is None:
+        return available
+    numerator, denominator = fraction(pool.share)
+    return available * numerator // denominator
+
+
+def roll_pool(account: Account) -> bool:
+    """Points that come into a pool which is over, and of which only a share lapses, begin with its next months. False: it is none
+    of these."""
+    pool = account.version.terms.expiry.pool
+    if pool is None or pool.share is None:
+        return False
+    while account.head.pool_lapses_at is not None and account.head.pool_lapses_at <= account.at:
+        run_pool_again(account, account.version)
+    return True
+
+
+def run_pool_again(account: Account, version: Version) -> None:
+    """After a share of the pool has lapsed, the rest has so many months more."""
+    pool, last = version.terms.expiry.pool, pool_expires_on(account, version)
+    if pool is None or pool.again_months is None or last is None:
+        return
+    last = version.days.add_months(last, pool.again_months)
+    until = version.days.end(version.days.month_last(last) if pool.to == "month_end" else last)
+    account.head = replace(account.head, pool_until=until)
+    _run_pool(account, version, pool)
 
 
 def keep_trace(account: Account, order: Order) -> Order:
