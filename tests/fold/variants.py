@@ -193,6 +193,12 @@ MORE_CHOICES: dict[str, tuple[Any, ...]] = {
     ),
     "redemption.ceiling_share": ("0.5",),
     "redemption.minimum_left_points": (40,),
+    "redemption.limits": (
+        [
+            {"rule": "XX-17", "points": 150, "when": {"attributes": {"plan": ["gold"]}}},
+            {"rule": "XX-17", "points": 600, "when": {"tiers": ["one", "regular", "Member", "Pro"]}, "excess": "lost"},
+        ],
+    ),
     "redemption.first_kinds": (["limited", "special"], ["stage"]),
     "redemption.when": ({"weekdays": ["mon", "tue", "wed", "thu"]}, {"unless": {"tiers": ["one", "regular", "Member"]}}),
     "challenges": (

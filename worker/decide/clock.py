@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from worker.decide import (
     expiry,
     ledger,
+    limits,
     members,
     occasions,
     order_update,
@@ -45,8 +46,10 @@ def tick(account: Account) -> None:
 
 
 def look(account: Account) -> None:
-    """What the end of every step brings: what a level brings that it has reached, and when the clock is to come again."""
+    """What the end of every step brings: what a level brings that it has reached, what is too much for the member lost, and when
+    the clock is to come again."""
     occasions.grant_for_level(account)
+    limits.lose_excess(account)
     occasions.look(account)
     payout.look(account)
 

@@ -120,11 +120,11 @@ def split(account: Account, version: Version, lot: Lot, to: Lot, points: int) ->
     credit_pending(account, version, replace(to, points=to.points + points), points, "split")
 
 
-def lapse(account: Account, version: Version, lot: Lot, most: int | None = None) -> None:
-    """Available points of a lot are lost because their last day is over: all, or so many at `most`."""
+def lapse(account: Account, version: Version, lot: Lot, most: int | None = None, rule: str | None = None) -> None:
+    """Available points of a lot are lost because their last day is over, or under another rule: all, or so many at `most`."""
     points = lot.available if most is None else min(lot.available, most)
     account.put_lot(replace(lot, available=lot.available - points, lapsed=lot.lapsed + points))
-    _post(account, "lapse", points, "available", "lapsed", expiry.rule_of(version, lot), lot, lot.order_id)
+    _post(account, "lapse", points, "available", "lapsed", rule or expiry.rule_of(version, lot), lot, lot.order_id)
 
 
 def _lapse_if_over(account: Account, version: Version, put: Lot) -> None:

@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 from msgspec.structs import replace
 
 from contracts.events import RejectionReason
-from worker.decide import exchange, expiry, ledger, redeemable
+from worker.decide import exchange, expiry, ledger, limits, redeemable
 from worker.decide.account import Account
 from worker.decide.amounts import part, spread_within
 from worker.decide.conditions import Subject, holds
@@ -89,8 +89,10 @@ def check(account: Account, order: Order, set_aside: int = 0) -> Finding:
 
 
 def usable(account: Account, version: Version) -> int:
-    """The points that may be used now: what is available, but for those that the terms say must stay."""
-    return account.head.available - version.terms.redemption.minimum_left_points
+    """The points that may be used now: what is available, but for those that the terms say must stay, and those above what the
+    member may use."""
+    limit, available = limits.limit_of(account, version), account.head.available
+    return (available if limit is None else min(available, limit.points)) - version.terms.redemption.minimum_left_points
 
 
 def check_more(account: Account, order: Order, more: int) -> Finding:
