@@ -80,6 +80,8 @@ def places() -> Mapping[str, Place]:
 
     def walk(model: type[BaseModel], path: str) -> None:
         place = found.setdefault(model.__name__, Place(model, []))
+        if place.model is not model:
+            raise ValueError(f"two sections are called {model.__name__}: give one another name, by which its rows are found")
         if path in place.paths or (place.paths and _within(path, place.paths)):
             return
         place.paths.append(path)
