@@ -49,7 +49,7 @@ from contracts.terms.redemption import (
     TwoStep,
     UsedPoints,
 )
-from contracts.terms.tiers import Inactivity, Judgement, Level, Measure, Occasion, Tiers, Window
+from contracts.terms.tiers import Holding, Inactivity, Judgement, Level, Marks, Measure, Occasion, Tiers, Window
 from contracts.terms.values import (
     DECIMALS_MAX,
     WHEN_OF_ACTIVITY,
@@ -100,10 +100,12 @@ __all__ = [
     "Excluded",
     "Expiry",
     "FullRedemption",
+    "Holding",
     "Inactivity",
     "Judgement",
     "LastDay",
     "Level",
+    "Marks",
     "Maturity",
     "Measure",
     "Membership",
