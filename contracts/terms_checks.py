@@ -258,6 +258,11 @@ def _activities(terms: Terms) -> Found:
                 problem = f"nobody can tell of {activity.event}; a condition on it may have {', '.join(sorted(known))}"
                 yield Contradiction(f"{path}.{name}", problem)
         yield from _of_activity(activity, here)
+        if activity.gives is not None:
+            above = [level.name for level in terms.tiers.levels[1:]] if terms.tiers else []
+            if activity.gives.tier not in above:
+                problem = f"{activity.gives.tier} is no level above the lowest; there are {', '.join(above) or 'none'}"
+                yield Contradiction(f"{here}.gives.tier", problem)
 
 
 def _paying(terms: Terms) -> Found:
@@ -304,7 +309,7 @@ def _of_activity(activity: Activity, here: str) -> Found:
         yield Contradiction(f"{here}.on.told_by", "is said of a day of the member's own: birthday or anniversary")
     if activity.activity is not None and event != "activity.completed":
         yield Contradiction(f"{here}.activity", f"only activity.completed has a name, {event} has none: leave it out")
-    if activity.points is None and event not in ("survey.won", "activity.completed"):
+    if activity.points is None and activity.gives is None and event not in ("survey.won", "activity.completed"):
         yield Contradiction(f"{here}.points", f"{event} names no number of points: write how many")
 
 

@@ -7,7 +7,7 @@ integers, dates calendar dates of the program's zone; floats are refused.
 
 from __future__ import annotations
 
-from contracts.terms.activities import Activity, Multiplier, Recurring, ToldBy
+from contracts.terms.activities import Activity, GivenLevel, Multiplier, Recurring, ToldBy
 from contracts.terms.challenges import Challenge, Every, Step
 from contracts.terms.conditions import conditions_of
 from contracts.terms.earning import (
@@ -100,6 +100,7 @@ __all__ = [
     "Excluded",
     "Expiry",
     "FullRedemption",
+    "GivenLevel",
     "Holding",
     "Inactivity",
     "Judgement",

@@ -10,7 +10,7 @@ from contracts.terms_checks import contradictions
 from tests.rules.story import Story, line
 from worker.programs.terms_file import TermsError
 
-NIGHTS_OR_POINTS = {
+NIGHTS_OR_POINTS: dict[str, Any] = {
     "rule": "SHO-01",
     "levels": [
         {"name": "guest"},
@@ -23,7 +23,7 @@ NIGHTS_OR_POINTS = {
 }
 """A hotel: silver for five nights or 500 points of a year from April, gold for fifteen nights or 2,000 points."""
 
-ORDERS_AND_MONEY = {
+ORDERS_AND_MONEY: dict[str, Any] = {
     "rule": "SHO-01",
     "levels": [
         {"name": "basic"},

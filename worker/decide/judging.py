@@ -159,18 +159,6 @@ class Coming(NamedTuple):
     place: int | None = None
 
 
-def next_change(version: Version, head: Head, at: datetime) -> datetime | None:
-    """The next instant at which the level changes if nothing happens until then."""
-    tiers, tier = version.terms.tiers, head.tier
-    if tiers is None or tier is None:
-        return None
-    coming = next_own(version, tiers, head, tier, at)
-    if not tier.given:
-        return None if coming is None else coming.at
-    ends = [version.days.start(each.until) for each in tier.given]
-    return min(ends if coming is None else [*ends, coming.at])
-
-
 def next_own(version: Version, tiers: Tiers, head: Head, tier: Tier, at: datetime) -> Coming | None:
     """The next change of the member's own level if nothing happens until then."""
     now = own_index(tiers, tier)

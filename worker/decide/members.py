@@ -180,6 +180,8 @@ def _grant(account: Account, rule: Activity, origin: str, name: str, sku: str | 
         each, times = account.trace.multiplied.get(origin, (points, ()))
         account.trace.working = Doing(rule.id, each, times, points)
     points = _within_caps(account, rule, points)
+    if rule.gives is not None:
+        tiers.give(account, rule.gives, rule.rule)
     if points:
         lot = Lot(origin=origin, part=rule.id, kind=rule.kind, granted_at=account.at, points=points, rule=rule.rule)
         ledger.credit(account, account.version, expiry.dated(account, account.version, lot, account.at), points)

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from msgspec.structs import replace
 
 from contracts.events import BalanceOpened, OpenedLot
-from worker.decide import expiry, judging, ledger, tiers
+from worker.decide import expiry, judging, ledger, prospects, tiers
 from worker.decide.account import Account
 from worker.decide.state import Lot, Mark
 
@@ -78,6 +78,6 @@ def _stand(account: Account, data: BalanceOpened) -> None:
         account.note_finding("tier_not_offered", None, data.tier)
     if known:
         tiers.set_level(account, terms, judging.index_of(terms, data.tier or ""), version.terms.adjustment.rule)
-        account.head = replace(account.head, tier_due_at=judging.next_change(version, account.head, account.at))
+        account.head = replace(account.head, tier_due_at=prospects.next_look(version, account.head, account.at))
     else:
         tiers.judge(account, version, "more")

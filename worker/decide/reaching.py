@@ -34,6 +34,13 @@ def bucket_named(day: date, measure: str) -> str:
     return f"{day.isoformat()}:{measure}" if measure else day.isoformat()
 
 
+def bucket_day(version: Version, tiers: Tiers, day: date) -> date:
+    """The first day of the bucket that a day falls into: of its year (half year, quarter) or month, or the day itself."""
+    if by_period(tiers):
+        return last_begun(version.days, tiers.window.begins, CALENDAR[tiers.window.type], day)
+    return version.days.month_first(day) if tiers.window.type == "whole_months" else day
+
+
 def day_of(bucket: str) -> date:
     """The first day of a bucket."""
     return date.fromisoformat(bucket[:_DAY_LENGTH])

@@ -7,7 +7,7 @@ from datetime import date
 from msgspec.structs import replace
 
 from contracts.terms import Tiers
-from worker.decide import judging, tiers
+from worker.decide import judging, prospects, tiers
 from worker.decide.account import Account
 from worker.decide.program import Version
 from worker.decide.reaching import Counted, amounts_of, level_for, period_of
@@ -34,7 +34,7 @@ def review_due(account: Account) -> None:
     tiers.take_given(account, terms, today)
     if begins:
         _judge(account, version, terms, today)
-    account.head = replace(account.head, tier_due_at=judging.next_change(version, account.head, at))
+    account.head = replace(account.head, tier_due_at=prospects.next_look(version, account.head, at))
     _forget_old(account, version, terms)
 
 

@@ -11,8 +11,8 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from contracts.terms import Judgement, Measure, Tiers
-from worker.decide import counting, earning, exchange, reaching
+from contracts.terms import GivenLevel, Judgement, Measure, Tiers
+from worker.decide import counting, earning, exchange, prospects, reaching
 from worker.decide.account import Account
 from worker.decide.amounts import part
 from worker.decide.judging import (
@@ -22,14 +22,12 @@ from worker.decide.judging import (
     held_on,
     index_of,
     levels_withheld,
-    next_change,
     own_index,
     standing,
 )
 from worker.decide.order_records import Order, OrderLine
-from worker.decide.periods import last_begun
 from worker.decide.program import Version
-from worker.decide.reaching import CALENDAR, YEAR_MONTHS, Amounts, Counted, amounts_of, level_for, period_of
+from worker.decide.reaching import YEAR_MONTHS, Amounts, Counted, amounts_of, level_for, period_of
 from worker.decide.step import TierMove
 from worker.decide.tier_records import GivenTier, Tier
 
@@ -84,12 +82,8 @@ def _credited(version: Version, order: Order, kinds: tuple[str, ...]) -> int:
 
 
 def bucket_of(version: Version, tiers: Tiers, day: date, measure: str = "") -> str:
-    """The bucket of the window that a day falls into: the first day of its year (half year, quarter), its month, or the day."""
-    if reaching.by_period(tiers):
-        day = last_begun(version.days, tiers.window.begins, CALENDAR[tiers.window.type], day)
-    elif tiers.window.type == "whole_months":
-        day = version.days.month_first(day)
-    return reaching.bucket_named(day, measure)
+    """The bucket of the window that a day falls into, for a measure."""
+    return reaching.bucket_named(reaching.bucket_day(version, tiers, day), measure)
 
 
 def count(account: Account, order: Order) -> Order:
@@ -216,7 +210,7 @@ def ordered(account: Account, order: Order, *, again: bool = False) -> None:
     account.head = replace(account.head, tier=replace(tier, last_ordered_on=last, open_orders=(*tier.open_orders, day)))
     if tiers.inactivity.restore == "one_per_order" and not again:
         restore(account, tiers)
-    account.head = replace(account.head, tier_due_at=next_change(version, account.head, account.at))
+    account.head = replace(account.head, tier_due_at=prospects.next_look(version, account.head, account.at))
 
 
 def _forget_called_off(account: Account, version: Version, tiers: Tiers, order: Order) -> None:
@@ -232,7 +226,7 @@ def _forget_called_off(account: Account, version: Version, tiers: Tiers, order: 
     if tier.last_ordered_on == day:
         last = max(others, default=None)
         account.head = replace(account.head, tier=replace(tier, last_ordered_on=last, open_orders=tuple(others)))
-        account.head = replace(account.head, tier_due_at=next_change(version, account.head, account.at))
+        account.head = replace(account.head, tier_due_at=prospects.next_look(version, account.head, account.at))
 
 
 def _purchase_counts(account: Account, version: Version, tiers: Tiers, day: date) -> None:
@@ -301,7 +295,7 @@ def judge(account: Account, version: Version, cause: Cause, bucket: str | None =
         if judgement.on.change:
             reached = level_for(tiers, amounts_of(version, tiers, period_of(tiers, judgement), counted, today))
             carry_out(account, version, tiers, judgement, max(reached, still), counted, cause)
-    account.head = replace(account.head, tier_due_at=next_change(version, account.head, account.at))
+    account.head = replace(account.head, tier_due_at=prospects.next_look(version, account.head, account.at))
 
 
 def _years_stay_open(tiers: Tiers) -> bool:
@@ -363,12 +357,18 @@ def set_level(account: Account, tiers: Tiers, index: int, rule: str | None) -> N
         _stand(account, tiers, replace(tier, own=own, kept_until=None), rule)
 
 
-def give(account: Account, tiers: Tiers, given: GivenTier) -> None:
-    """A level is given for some time, whatever the member's own is meanwhile."""
+def give(account: Account, level: GivenLevel, rule: str) -> None:
+    """A level is given for some months, whatever the member's own is meanwhile."""
+    version = account.version
+    tiers = version.terms.tiers
+    if tiers is None:
+        return
+    start(account, version)
     tier = account.head.tier
     assert tier is not None
-    _stand(account, tiers, replace(tier, given=(*tier.given, given)), given.rule)
-    account.head = replace(account.head, tier_due_at=next_change(account.version, account.head, account.at))
+    given = GivenTier(level.tier, version.days.add_months(version.days.date_of(account.at), level.months), rule)
+    _stand(account, tiers, replace(tier, given=(*tier.given, given)), rule)
+    account.head = replace(account.head, tier_due_at=prospects.next_look(version, account.head, account.at))
 
 
 def take_given(account: Account, tiers: Tiers, today: date) -> None:
