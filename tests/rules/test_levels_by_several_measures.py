@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from contracts.terms_checks import contradictions
-from tests.rules.story import Story, line
+from tests.rules.story import MEMBER, Story, line
 from worker.programs.terms_file import TermsError
 
 NIGHTS_OR_POINTS: dict[str, Any] = {
@@ -131,6 +131,20 @@ def test_what_the_order_in_hand_brings_counts_for_its_own_level_by_every_measure
     fashion = shop(ORDERS_AND_MONEY, includes_current_order=True)
     fashion.order("A", "2024-02-01", line(17_000))
     fashion.order("B", "2024-02-02", line(3_000))
+    assert fashion.at("2024-02-02").tier == "style"
+
+
+def test_what_had_counted_elsewhere_is_of_a_measure() -> None:
+    """Of 15,000 yen and one order taken over, and an order of 5,000 yen, the level of 20,000 yen and two orders comes."""
+    fashion = shop(ORDERS_AND_MONEY)
+    counted = [
+        {"on": "2024-01-10", "amount": 15_000, "measure": "spent"},
+        {"on": "2024-01-10", "amount": 1, "measure": "orders"},
+        {"on": "2024-01-10", "amount": 9},
+    ]
+    fashion.tell("balance.opened", "2024-01-15", member_id=MEMBER, counted=counted)
+    assert (fashion.at("2024-01-15").tier, fashion.findings("2024-01-15")) == ("basic", ["measure_not_offered"])
+    fashion.order("B", "2024-02-02", line(5_000))
     assert fashion.at("2024-02-02").tier == "style"
 
 

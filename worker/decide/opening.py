@@ -66,8 +66,13 @@ def _stand(account: Account, data: BalanceOpened) -> None:
             account.note_finding("tier_not_offered", None, data.tier or "")
         return
     tiers.start(account, version)
+    measured = [name for name, _ in terms.measured]
     for counted in data.counted:
-        tiers.add(account, tiers.bucket_of(version, terms, counted.on), counted.amount)
+        measure = counted.measure or ""
+        if measure in measured:
+            tiers.add(account, tiers.bucket_of(version, terms, counted.on, measure), counted.amount)
+        else:
+            account.note_finding("measure_not_offered", None, measure)
     tier = account.head.tier
     assert tier is not None
     last = max((each.on for each in data.counted if each.amount), default=None)
