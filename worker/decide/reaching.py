@@ -65,6 +65,8 @@ class Counted:
         self.days: Final = sorted({day_of(bucket) for own in self._buckets for bucket in own}) if tiers.holds else []
         self.reached: list[list[date]] | None = None
         """For each level the days on which it was reached, once somebody asks."""
+        self.carried: dict[date, Amounts] = {}
+        """What is carried over into periods, by their first days, as far as somebody asked."""
 
     def between(self, first: date, end: date) -> Amounts:
         """The sums of the buckets that begin on the first day or later, and before the end."""
@@ -143,14 +145,20 @@ def _in_period(version: Version, tiers: Tiers, counted: Counted, first: date, mo
     own = counted.between(first, version.days.add_months(first, months))
     if tiers.carry_over == "nothing":
         return own
+    return _plus(own, _carried_into(version, tiers, counted, first, months))
+
+
+def _carried_into(version: Version, tiers: Tiers, counted: Counted, first: date, months: int) -> Amounts:
     begun = counted.first_day()
-    carried: Amounts = (0,) * len(own)
     each = first if begun is None else min(last_begun(version.days, tiers.window.begins, months, begun), first)
+    carried: Amounts = (0,) * len(tiers.measured)
     while each < first:
         following = version.days.add_months(each, months)
-        carried = _excess(tiers, _plus(counted.between(each, following), carried))
-        each = following
-    return _plus(own, carried)
+        known = counted.carried.get(following)
+        if known is None:
+            known = counted.carried[following] = _excess(tiers, _plus(counted.between(each, following), carried))
+        carried, each = known, following
+    return carried
 
 
 def _plus(amounts: Amounts, more: Amounts) -> Amounts:
