@@ -94,6 +94,14 @@ def test_a_flight_told_late_counts_in_the_year_in_which_it_was() -> None:
     assert levels(airline, "2025-06-02", "2025-12-31", "2026-01-01") == ["gold", "gold", "base"]
 
 
+def test_what_counts_late_for_the_year_before_brings_the_level_that_holds_still() -> None:
+    """Ordered in December, shipped in January: gold from then on, to the end of the year."""
+    airline = shop(AIRLINE, measure={"of": "miles"})
+    flight(airline, "A", "2024-12-30", 50_000)
+    airline.shipped("A", "2025-01-03")
+    assert levels(airline, "2025-01-02", "2025-01-03", "2025-12-31", "2026-01-01") == ["base", "gold", "gold", "base"]
+
+
 def test_one_level_at_most_is_lost_at_a_time_and_the_one_below_holds_a_year() -> None:
     airline = shop(AIRLINE, judgements=[{"on": "change", "falls": "one_level"}])
     flight(airline, "A", "2024-06-10", 50_000)

@@ -291,6 +291,9 @@ def judge(account: Account, version: Version, cause: Cause, bucket: str | None =
     still = 0
     if bucket is not None and (_years_stay_open(tiers) or _still_raises(tiers, bucket, today)):
         still = level_for(tiers, reaching.in_period_with(version, tiers, counted, reaching.day_of(bucket)))
+    if cause != "less" and tiers.holds is not None:
+        # What counts only now may be of a period that is over, and the level that it reached there holds still.
+        still = max(still, reaching.held_on(version, tiers, counted, today))
     for judgement in tiers.judgements:
         if judgement.on.change:
             reached = level_for(tiers, amounts_of(version, tiers, period_of(tiers, judgement), counted, today))
