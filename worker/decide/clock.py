@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from worker.decide import (
     expiry,
     ledger,
+    limits,
     members,
     occasions,
     order_update,
@@ -46,8 +47,10 @@ def tick(account: Account) -> None:
 
 
 def look(account: Account) -> None:
-    """What the end of every step brings: what a level brings that it has reached, and when the clock is to come again."""
+    """What the end of every step brings: what a level brings that it has reached, what is too much for the member lost, and when
+    the clock is to come again."""
     occasions.grant_for_level(account)
+    limits.lose_excess(account)
     occasions.look(account)
     payout.look(account)
 
@@ -59,8 +62,14 @@ def _lapse(account: Account) -> None:
         ledger.lapse(account, version, lot)
     pool_lapses_at = account.head.pool_lapses_at
     if pool_lapses_at is not None and pool_lapses_at <= at:
-        for lot in [lot for lot in ledger.in_spend_order(account, version) if lot.pooled]:
-            ledger.lapse(account, version, lot)
+        pooled = [lot for lot in ledger.in_spend_order(account, version) if lot.pooled]
+        left = expiry.of_pool(version, sum(lot.available for lot in pooled))
+        for lot in pooled:
+            points = min(lot.available, left)
+            if points:
+                ledger.lapse(account, version, lot, points)
+                left -= points
+        expiry.run_pool_again(account, version)
 
 
 def _mature(account: Account) -> None:
@@ -100,7 +109,7 @@ def _notify(account: Account) -> None:
     head = account.head
     if head.pool_notice_at is not None and head.pool_notice_at <= at:
         last = expiry.pool_expires_on(account, version)
-        pooled = sum(lot.available for lot in account.open_lots() if lot.pooled)
+        pooled = expiry.of_pool(version, sum(lot.available for lot in account.open_lots() if lot.pooled))
         # Without points there is nothing to tell, and whoever was not asked to look at this instant must come to the same: the
         # first points that come move the notice on.
         if last is not None and pooled:

@@ -144,16 +144,17 @@ class Head(Record, frozen=True):
     done that some terms ask for; `orders`: how many orders were not cancelled as a whole.
     `windows`: amounts that count toward tiers, by the first day of their bucket (day, month or year, as the terms ask) and,
     where there are several, the measure. `caps`:
-    points that used up a cap, by the first day of its period. `erased_at`: when the person was to be forgotten, so that what
-    happens to them later is of another life. `pool_from`: the last day that prolonged the pool. `tier_due_at`:
-    when the tier changes next if nothing happens; `pay_out_at`: when the balance is paid out, or other terms say anew when;
-    `occasion_at`: the same of an activity by the clock.
+    points that used up a cap, by the first day of its period. `erased_at`: when the person was to be forgotten: what happens to
+    them later is of another life. `pool_from`: the last day that prolonged the pool: that of `pool_kept`, or of one of
+    `pool_orders`, which may be called off yet (the latest, by order); `pool_until`: before that it does not lapse, for points
+    came back into it. `tier_due_at`: when the tier changes next if nothing happens, or the member is told that it will;
+    `pay_out_at`: when the balance is paid out, or other terms say anew when; `occasion_at`: the same of an activity by the clock.
     `waiting`: redemptions not yet decided, by moment, because not all has been read that came before them. `deliveries`: orders
-    with goods still to send, where the terms let something travel with them; `riders`: requests for reward items that wait for
-    such a delivery. `contested`: another program, or somebody else, has an order with the id of one of the account's (not of the
-    fold, but for who routes: `worker.processing.routing`). `clock_due_at`: the next instant at which the clock changes something;
-    `next_due_at`: the instant at which that will be done, which is later where it became due in the past. `format`: the form in
-    which the account is kept, `fold`: the version of the fold that gives all that was posted of it (1 if it does not say).
+    with goods still to send, where something travels with them; `riders`: requests for reward items that wait for such a
+    delivery. `contested`: another program, or somebody else, has an order with the id of one of the account's (for who routes:
+    `worker.processing.routing`). `clock_due_at`: the next instant at which the clock changes something; `next_due_at`: that at
+    which it will be done, later where it became due in the past. `format`: the form in which the account is kept, `fold`: the
+    version of the fold that gives all that was posted of it (1 if it does not say).
     """
 
     format: int = 1
@@ -180,6 +181,9 @@ class Head(Record, frozen=True):
     windows: dict[str, int] = field(default_factory=dict)
     caps: dict[str, int] = field(default_factory=dict)
     pool_from: date | None = None
+    pool_kept: datetime | None = None
+    pool_until: datetime | None = None
+    pool_orders: dict[str, datetime] = field(default_factory=dict)
     pool_lapses_at: datetime | None = None
     pool_notice_at: datetime | None = None
     tier_due_at: datetime | None = None
@@ -357,33 +361,3 @@ class Before(Record, frozen=True):
     head: Head
     lots: dict[str, Lot | None] = field(default_factory=dict)
     items: dict[ItemKey, Item | None] = field(default_factory=dict)
-
-
-class Splice(Record, frozen=True, array_like=True):
-    """How a tuple was: what stands from `start` to `stop` in it now was `was`."""
-
-    start: int
-    stop: int
-    was: tuple[str, ...] = ()
-
-
-class Replaced(NamedTuple):
-    """An item that a step replaced; None: it was not there."""
-
-    key: ItemKey
-    was: Item | None
-
-
-class Undo(Record, frozen=True):
-    """What takes one step back, given the account as the step left it: the head before it, and the rows it replaced.
-
-    A head may hold every day of a year and hundreds of orders, so of its long fields stands here only what the step changed:
-    of `windows` and `caps` the sums that were otherwise (None = not there), of `deliveries` the part. `head` has them empty.
-    """
-
-    head: Head
-    lots: dict[str, Lot | None] = field(default_factory=dict)
-    items: tuple[Replaced, ...] = ()
-    windows: dict[str, int | None] = field(default_factory=dict)
-    caps: dict[str, int | None] = field(default_factory=dict)
-    deliveries: Splice | None = None

@@ -12,7 +12,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from contracts.terms import GivenLevel, Judgement, Measure, Tiers
-from worker.decide import counting, earning, exchange, prospects, reaching
+from worker.decide import counting, earning, exchange, expiry, prospects, reaching
 from worker.decide.account import Account
 from worker.decide.amounts import part
 from worker.decide.judging import (
@@ -95,7 +95,7 @@ def count(account: Account, order: Order) -> Order:
     tiers = version.terms.tiers
     if tiers is None or order.status != "open" or not order.earning.earns:
         return order
-    _forget_called_off(account, version, tiers, order)
+    order = _forget_called_off(account, version, tiers, order)
     counted, bucket, waits_until, changes, worth = order.counted.amounts, "", None, [0], 0
     for name, measure in tiers.measured:
         now = _worth(version, measure, order)
@@ -120,7 +120,7 @@ def count(account: Account, order: Order) -> Order:
     first = bool(worth) and not order.counted.judged
     order = replace(order, counted=replace(order.counted, amounts=counted, judged=order.counted.judged or first))
     if first:
-        _purchase_counts(account, version, tiers, version.days.date_of(order.placed_at))
+        _purchase_counts(account, version, tiers, order)
     judge(account, version, cause, bucket)
     return order
 
@@ -213,11 +213,19 @@ def ordered(account: Account, order: Order, *, again: bool = False) -> None:
     account.head = replace(account.head, tier_due_at=prospects.next_look(version, account.head, account.at))
 
 
-def _forget_called_off(account: Account, version: Version, tiers: Tiers, order: Order) -> None:
-    """An order that was called off before it counted was no purchase: the one before it is the last again."""
+def _forget_called_off(account: Account, version: Version, tiers: Tiers, order: Order) -> Order:
+    """An order that was called off before it counted was no purchase: the one before it is the last again. So was one that had
+    counted and was cancelled as a whole, unless the terms let that stay."""
     tier = account.head.tier
-    if tiers.inactivity is None or tier is None or order.counted.judged or any(line.kept for line in order.lines):
-        return
+    if tiers.inactivity is None or tier is None or any(line.kept for line in order.lines):
+        return order
+    if order.counted.judged:
+        if order.order_id not in tier.counted_on or not order.called_off:
+            return order
+        others_count = {name: day for name, day in tier.counted_on.items() if name != order.order_id}
+        tier = replace(tier, counted_on=others_count)
+        account.head = replace(account.head, tier=tier)
+        order = replace(order, counted=replace(order.counted, judged=False))
     day = version.days.date_of(order.placed_at)
     others = list(tier.open_orders)
     if day in others:
@@ -226,18 +234,21 @@ def _forget_called_off(account: Account, version: Version, tiers: Tiers, order: 
     if tier.last_ordered_on == day:
         last = max(others, default=None)
         account.head = replace(account.head, tier=replace(tier, last_ordered_on=last, open_orders=tuple(others)))
-        account.head = replace(account.head, tier_due_at=prospects.next_look(version, account.head, account.at))
+    account.head = replace(account.head, tier_due_at=prospects.next_look(version, account.head, account.at))
+    return order
 
 
-def _purchase_counts(account: Account, version: Version, tiers: Tiers, day: date) -> None:
+def _purchase_counts(account: Account, version: Version, tiers: Tiers, order: Order) -> None:
     """A purchase that counts ends inactivity, and restores a level lost to it (SCO-06, SCO-07)."""
     start(account, version)
-    tier = account.head.tier
+    tier, rule = account.head.tier, tiers.inactivity
     assert tier is not None
-    last = day if tier.last_counted_on is None else max(day, tier.last_counted_on)
-    later = tuple(each for each in tier.open_orders if each > last)
-    tier = replace(tier, last_counted_on=last, inactive_periods=0, open_orders=later)
-    rule = tiers.inactivity
+    counted, day = {**tier.counted_on, order.order_id: version.days.date_of(order.placed_at)}, tier.counted_for_good
+    for_good = len(counted) if rule is None or rule.called_off == "stays" else max(len(counted) - expiry.ORDERS_REMEMBERED, 0)
+    for name in sorted(counted, key=lambda each: (counted[each], each))[:for_good]:
+        day = max(day or counted[name], counted.pop(name))
+    later = tuple(each for each in tier.open_orders if day is None or each > day)
+    tier = replace(tier, counted_for_good=day, counted_on=counted, inactive_periods=0, open_orders=later)
     account.head = replace(account.head, tier=tier)
     if rule is not None and rule.restore == "one_per_judged_purchase":
         restore(account, tiers)
@@ -261,17 +272,9 @@ def current(account: Account, lines: tuple[OrderLine, ...] | None = None) -> str
     name = account.head.tier.name if account.head.tier else tiers.levels[0].name
     if lines is None or not tiers.includes_current_order:
         return name
-    own = [_brings(measure, lines) for _, measure in tiers.measured]
+    own = [counting.of_placed(measure, lines) for _, measure in tiers.measured]
     amounts = tuple([amount + more for amount, more in zip(_in_window(account, version, tiers), own, strict=True)])
     return tiers.levels[max(level_for(tiers, amounts), index_of(tiers, name))].name
-
-
-def _brings(measure: Measure, lines: tuple[OrderLine, ...]) -> int:
-    """What the lines of an order that is being placed come to, by a measure."""
-    if measure.of not in ("purchases", "orders", "points"):
-        return sum([counting.in_unit(line, line.quantity, measure.of) for line in lines])
-    amount = sum([line.goods + (line.tax if measure.tax == "inclusive" else 0) for line in lines])
-    return int(amount >= max(measure.minimum, 1)) if measure.of == "orders" else amount
 
 
 # -- judging
