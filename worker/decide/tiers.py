@@ -15,16 +15,7 @@ from contracts.terms import GivenLevel, Judgement, Measure, Tiers
 from worker.decide import counting, earning, exchange, expiry, prospects, reaching
 from worker.decide.account import Account
 from worker.decide.amounts import part
-from worker.decide.judging import (
-    Cause,
-    cause_of,
-    given_index,
-    held_on,
-    index_of,
-    levels_withheld,
-    own_index,
-    standing,
-)
+from worker.decide.judging import Cause, cause_of, given_index, held_on, index_of, levels_withheld, own_index, standing
 from worker.decide.order_records import Order, OrderLine
 from worker.decide.program import Version
 from worker.decide.reaching import YEAR_MONTHS, Amounts, Counted, amounts_of, level_for, period_of
@@ -295,7 +286,7 @@ def judge(account: Account, version: Version, cause: Cause, bucket: str | None =
     if bucket is not None and (_years_stay_open(tiers) or _still_raises(tiers, bucket, today)):
         still = level_for(tiers, reaching.in_period_with(version, tiers, counted, reaching.day_of(bucket)))
     if cause != "less" and tiers.holds is not None:
-        # What counts only now may be of a period that is over, and the level that it reached there holds still.
+        # What counts only now may be of a period that is over, where the level that it reached holds still.
         still = max(still, reaching.held_on(version, tiers, counted, today))
     for judgement in tiers.judgements:
         if judgement.on.change:
