@@ -67,9 +67,43 @@ class FindingOut(_Part):
     detail: str | None = None
 
 
+class MissingOut(_Part):
+    """How much is missing of what is measured toward tiers."""
+
+    measure: str
+    amount: int
+
+
+class NextTierOut(_Part):
+    """The level above, and what is missing to it in the period that runs: `any_of` it, or all. Nothing is missing where what
+    counts reaches it already and it is judged later."""
+
+    tier: str
+    missing: tuple[MissingOut, ...]
+    any_of: bool = False
+
+
+class KeepsTierOut(_Part):
+    """What would have to count now for the level to be kept beyond its last day: `any_of` it, or all. Nothing is missing where no
+    amount keeps it (a level that was given, one that inactivity costs)."""
+
+    until: date
+    missing: tuple[MissingOut, ...]
+    any_of: bool = False
+
+
+class PendingLotOut(_Part):
+    """Pending points that become usable on one day (null = not known yet), and the order that brought them."""
+
+    points: int
+    usable_from: date | None
+    order_id: str | None = None
+
+
 class Statement(_Part):
     """Balances are points. `due_back`: used points on their way back. `reserved`: held by two-step redemptions. The totals
-    count from the account's beginning. `available` may be negative."""
+    count from the account's beginning. `available` may be negative. `tier_until`: the last day of the tier if nothing else
+    happens (null = it stays)."""
 
     program: str
     member_id: str
@@ -88,3 +122,7 @@ class Statement(_Part):
     orders: tuple[OrderOut, ...]
     requests: tuple[RequestOut, ...]
     findings: tuple[FindingOut, ...]
+    tier_until: date | None = None
+    next_tier: NextTierOut | None = None
+    keeps_tier: KeepsTierOut | None = None
+    pending_lots: tuple[PendingLotOut, ...] = ()

@@ -17,7 +17,18 @@ from pydantic import BaseModel
 
 from contracts.counting import counted
 from contracts.currencies import MINOR_DIGITS
-from contracts.terms import WHEN_OF_ACTIVITY, WHEN_OF_REDEMPTION, Activity, Campaign, Occasion, Terms, Tiers, When, conditions_of
+from contracts.terms import (
+    WHEN_OF_ACTIVITY,
+    WHEN_OF_REDEMPTION,
+    Activity,
+    Campaign,
+    Measure,
+    Occasion,
+    Terms,
+    Tiers,
+    When,
+    conditions_of,
+)
 
 _MONTH_DAYS_MIN: Final = 28
 _ALTERNATIVES: Final = (
@@ -247,6 +258,11 @@ def _activities(terms: Terms) -> Found:
                 problem = f"nobody can tell of {activity.event}; a condition on it may have {', '.join(sorted(known))}"
                 yield Contradiction(f"{path}.{name}", problem)
         yield from _of_activity(activity, here)
+        if activity.gives is not None:
+            above = [level.name for level in terms.tiers.levels[1:]] if terms.tiers else []
+            if activity.gives.tier not in above:
+                problem = f"{activity.gives.tier} is no level above the lowest; there are {', '.join(above) or 'none'}"
+                yield Contradiction(f"{here}.gives.tier", problem)
 
 
 def _paying(terms: Terms) -> Found:
@@ -304,7 +320,7 @@ def _of_activity(activity: Activity, here: str) -> Found:
         yield Contradiction(f"{here}.on.told_by", "is said of a day of the member's own: birthday or anniversary")
     if activity.activity is not None and event != "activity.completed":
         yield Contradiction(f"{here}.activity", f"only activity.completed has a name, {event} has none: leave it out")
-    if activity.points is None and event not in ("survey.won", "activity.completed"):
+    if activity.points is None and activity.gives is None and event not in ("survey.won", "activity.completed"):
         yield Contradiction(f"{here}.points", f"{event} names no number of points: write how many")
 
 
@@ -337,14 +353,72 @@ def _tiers(terms: Terms) -> Found:
         yield Contradiction("tiers.window.months", f"a {period} has its own: leave it out, or write rolling_months")
     if "begins" in tiers.window.model_fields_set and rolls and all(each.over == "window" for each in tiers.judgements):
         yield Contradiction("tiers.window.begins", f"{tiers.window.type} end with the day that is judged: leave it out")
-    if tiers.measure.of == "points":
-        for name in ("tax", "points_used", "shipping", "returns"):
-            if name in tiers.measure.model_fields_set:
-                yield Contradiction(f"tiers.measure.{name}", "says which money counts, but points do: leave it out")
-    if tiers.measure.minimum and tiers.measure.of != "orders":
-        yield Contradiction("tiers.measure.minimum", "says which orders count, but their amounts do: leave it out")
-    if tiers.measure.of != "points" and "points_from" in tiers.measure.model_fields_set:
-        yield Contradiction("tiers.measure.points_from", "says which points count, but purchases do: leave it out")
+    for name, measure in tiers.measured:
+        yield from _measure(measure, f"tiers.measures.{name}" if name else "tiers.measure")
+    yield from _levels(tiers)
+    yield from _held(tiers)
+
+
+_NEARLY: Final = {
+    **dict.fromkeys(("purchase", "amount", "money", "spend"), "purchases"),
+    "order": "orders",
+    "point": "points",
+    "piece": "pieces",
+}
+
+
+def _measure(measure: Measure, here: str) -> Found:
+    if measure.of in _NEARLY:
+        yield Contradiction(f"{here}.of", f"{measure.of} is no unit: write {_NEARLY[measure.of]}")
+    ignored = {"purchases": (), "orders": (), "points": ("tax", "points_used", "shipping", "returns")}
+    for name in ignored.get(measure.of, ("tax", "points_used", "shipping")):
+        if name in measure.model_fields_set:
+            yield Contradiction(f"{here}.{name}", f"says which money counts, but {measure.of} do: leave it out")
+    if measure.minimum and measure.of != "orders":
+        yield Contradiction(f"{here}.minimum", "says which orders count, but their amounts do: leave it out")
+    for name in ("points_from", "kinds"):
+        if measure.of != "points" and name in measure.model_fields_set:
+            yield Contradiction(f"{here}.{name}", f"says which points count, but {measure.of} do: leave it out")
+
+
+def _levels(tiers: Tiers) -> Found:
+    """Levels of several measures: each takes more than the one below, and of measures that there are."""
+    asked = {name for level in tiers.levels for name in (*level.any, *level.all)}
+    for name in tiers.measures:
+        if name not in asked:
+            yield Contradiction(f"tiers.measures.{name}", "no level takes any of it: leave it out, or name it in a level")
+    for index, level in enumerate(tiers.levels):
+        here, form = f"tiers.levels.{index}", "any" if level.any else "all"
+        takes = level.any or level.all
+        for name, amount in takes.items():
+            if amount == 0:
+                yield Contradiction(f"{here}.{form}.{name}", "everybody has that: leave it out, or write an amount")
+        below = tiers.levels[index - 1] if index else level
+        if form != ("any" if below.any else "all") or not (below.any or below.all) or not index:
+            continue
+        for name, amount in takes.items():
+            least = (below.any or below.all).get(name, amount)
+            if amount < least:
+                yield Contradiction(f"{here}.{form}.{name}", f"{below.name} takes {least}: write as much or more")
+        if takes == (below.any or below.all):
+            yield Contradiction(here, f"takes no more than {below.name}: write a higher amount of something")
+
+
+def _held(tiers: Tiers) -> Found:
+    """How long levels hold, and what is carried over, go with the window and the judgements."""
+    if tiers.holds is not None and all(judgement.falls == "never" for judgement in tiers.judgements):
+        problem = "a level is never lost: leave it out, or write falls: any or one_level in a judgement"
+        yield Contradiction("tiers.holds", problem)
+    if tiers.carry_over == "excess":
+        if tiers.holds is not None and tiers.holds.months is not None:
+            problem = "what is carried over goes by periods: write {periods: 1} for how many more of them a level holds"
+            yield Contradiction("tiers.holds.months", problem)
+        for index, judgement in enumerate(tiers.judgements):
+            if judgement.over == "previous_calendar_year" and tiers.window.type != "calendar_year":
+                problem = "nothing is carried over into a year where the window is a part of it: write previous_period"
+                yield Contradiction(f"tiers.judgements.{index}.over", problem)
+    if tiers.notice_days and all(each.falls == "never" for each in tiers.judgements) and tiers.inactivity is None:
+        yield Contradiction("tiers.notice_days", "a level is never lost: leave it out")
 
 
 def _judgements(tiers: Tiers) -> Found:

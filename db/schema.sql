@@ -120,8 +120,8 @@ CREATE FUNCTION public.kept_fields() RETURNS jsonb
     AS $$
 SELECT '{
     "activity.completed": {"activity": true, "member_id": "erased", "points": true, "reference": true},
-    "balance.opened": {"announce": true, "counted": {"amount": true, "on": true}, "enrolled_on": true,
-        "last_change_on": true, "lots": {"expires_on": true, "granted_on": true, "kind": true, "points": true},
+    "balance.opened": {"announce": true, "counted": {"amount": true, "measure": true, "on": true}, "enrolled_on":
+        true, "last_change_on": true, "lots": {"expires_on": true, "granted_on": true, "kind": true, "points": true},
         "member_id": "erased", "registered_on": true, "tier": true},
     "exchange.received": {"exchange_id": true, "lines": {"exchange_id": true, "line_id": true, "measures": true,
         "quantity": true, "sku": true}, "order_id": true},
@@ -1743,4 +1743,5 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261208010000'),
     ('20261209000000'),
     ('20261210000000'),
-    ('20261212000000');
+    ('20261212000000'),
+    ('20261214000000');

@@ -93,10 +93,12 @@ class OpenedLot(Contract):
 
 
 class CountedAmount(Contract):
-    """What had counted toward tiers on a day: money in the minor unit, or points, as the program measures."""
+    """What had counted toward tiers on a day: money in the minor unit, points, or what else the program measures. `measure`: its
+    name in the terms, where they have several."""
 
     on: Day
     amount: Money
+    measure: Text | None = None
 
 
 class BalanceOpened(Contract):

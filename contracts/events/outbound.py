@@ -194,6 +194,25 @@ class PointsExpiring(Published):
     days_left: Counter
 
 
+class MissingAmount(Contract):
+    """How much is missing of what is measured toward tiers: of a measure of the terms by its name (the only one: by what it is
+    of). Money is in the minor unit."""
+
+    measure: Text
+    amount: Sum
+
+
+class TierExpiring(Published):
+    """A level that is lost soon unless something else happens. `until`: its last day; `missing`: what would have to count now to
+    keep it, `any_of` it or all; empty if no amount keeps it (a level that was given, one that inactivity costs)."""
+
+    tier: Text
+    until: Day
+    days_left: Counter
+    missing: tuple[MissingAmount, ...] = ()
+    any_of: bool = False
+
+
 class LedgerDigest(Contract):
     """A digest of a program's books, chained to the one before: who keeps it can tell later whether they were rewritten.
 
@@ -223,6 +242,7 @@ TOPICS_OUT: Final[dict[str, type[Published] | type[LedgerDigest]]] = {
     "loyalty.tier-changed": TierChanged,
     "loyalty.redemption-decided": RedemptionDecided,
     "loyalty.points-expiring": PointsExpiring,
+    "loyalty.tier-expiring": TierExpiring,
     "loyalty.ledger-digest": LedgerDigest,
 }
 """Topic, which is also the event type → model of its data."""

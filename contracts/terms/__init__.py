@@ -7,7 +7,7 @@ integers, dates calendar dates of the program's zone; floats are refused.
 
 from __future__ import annotations
 
-from contracts.terms.activities import Activity, Multiplier, Recurring, ToldBy
+from contracts.terms.activities import Activity, GivenLevel, Multiplier, Recurring, ToldBy
 from contracts.terms.challenges import Challenge, Every, Step
 from contracts.terms.conditions import conditions_of
 from contracts.terms.earning import (
@@ -50,7 +50,7 @@ from contracts.terms.redemption import (
     TwoStep,
     UsedPoints,
 )
-from contracts.terms.tiers import Inactivity, Judgement, Level, Measure, Occasion, Tiers, Window
+from contracts.terms.tiers import Holding, Inactivity, Judgement, Level, Marks, Measure, Occasion, Tiers, Window
 from contracts.terms.values import (
     DECIMALS_MAX,
     WHEN_OF_ACTIVITY,
@@ -101,11 +101,14 @@ __all__ = [
     "Excluded",
     "Expiry",
     "FullRedemption",
+    "GivenLevel",
+    "Holding",
     "Inactivity",
     "Judgement",
     "LastDay",
     "Level",
     "Limit",
+    "Marks",
     "Maturity",
     "Measure",
     "Membership",

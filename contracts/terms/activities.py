@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from contracts.terms.values import DecimalText, Name, Part, Points, RuleId, When, YearDay
+from contracts.terms.values import DecimalText, Months, Name, Part, Points, RuleId, When, YearDay
 
 
 class Multiplier(Part):
@@ -44,8 +44,16 @@ class Recurring(Part):
         return self
 
 
+class GivenLevel(Part):
+    """A `tier` that a member has for so many `months`, whatever counts meanwhile, unless the member's own is higher."""
+
+    tier: Name
+    months: Months
+
+
 class Activity(Part):
-    """Points for something other than a purchase. `points` None = the number in the event.
+    """Points for something other than a purchase, or a level for some time. `points` None = the number in the event, or none
+    where a level is given (`gives`).
 
     `event`: what happens: an event, the `clock` (as a day begins, `on` which), or that a level is reached. `when`: what must hold
     for it, else the next one of its event is looked at. `bought`: only for a product that was bought, in an order that was not
@@ -61,6 +69,7 @@ class Activity(Part):
     on: Recurring | None = None
     activity: str | None = None
     points: Points | None = None
+    gives: GivenLevel | None = None
     when: When = When()
     kind: Name = "regular"
     multipliers: tuple[Multiplier, ...] = ()

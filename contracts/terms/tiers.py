@@ -1,8 +1,10 @@
-"""Tiers: levels, what is measured toward them, over which window, and the judgements by which a level is won or lost."""
+"""Tiers: levels, what is measured toward them, over which window, the judgements by which a level is won or lost, and how long
+one holds."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from functools import cached_property
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
@@ -10,10 +12,20 @@ from contracts.terms.values import Days, Months, Name, Part, Points, RuleId, Yea
 
 
 class Level(Part):
-    """A tier and the amount from which it is reached."""
+    """A tier and what it takes: a `threshold` of the one measure; or of several by name, `any` of these amounts or `all` of them.
+    The lowest takes nothing."""
 
     name: Name
-    threshold: Points
+    threshold: Points | None = None
+    any: dict[Name, Points] = Field(default={})
+    all: dict[Name, Points] = Field(default={})
+
+
+class Marks(NamedTuple):
+    """The amounts that a level takes, measure by measure (None: that measure does not lead to it); `together`: all of them."""
+
+    amounts: tuple[int | None, ...]
+    together: bool
 
 
 class Window(Part):
@@ -26,8 +38,8 @@ class Window(Part):
 
 
 class Occasion(Part):
-    """When levels are judged: `change`, whenever what the period holds changes, by what counts in it or by time; or the beginning
-    of a day, of each month (`{monthly: 1}`) or of each year (`{yearly: "01-10"}`)."""
+    """When levels are judged: `change`, whenever what the period holds changes, by what counts in it or by time, or a level holds
+    no longer; or the beginning of a day, of each month (`{monthly: 1}`) or of each year (`{yearly: "01-10"}`)."""
 
     change: bool = False
     monthly: Annotated[int, Field(ge=1, le=28)] | None = None
@@ -63,6 +75,29 @@ class Judgement(Part):
     rule: RuleId | None = None
 
 
+class Holding(Part):
+    """How long a level holds that was reached, whatever is judged meanwhile: so many `months` from the day under which what
+    reached it counts; or to the end of so many `periods` after the one in which it was reached (`next_period`: of one).
+
+    As long as what counts reaches it, it goes on from there. Of what no longer counts (goods that came back) no level holds. One
+    that falls by one level at most comes to a level that holds as long.
+    """
+
+    months: Months | None = None
+    periods: Annotated[int, Field(ge=1, le=10)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return {"periods": 1} if value == "next_period" else value
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if (self.months is None) == (self.periods is None):
+            raise ValueError("a level holds for next_period, {periods: 2} or {months: 12}")
+        return self
+
+
 class Inactivity(Part):
     """One level down after so many months without a purchase that counts, at once or on the next such day of the year
     (`executed_on`). `restore`: how a level lost so comes back. `called_off`: whether an order that counted, and is cancelled as a
@@ -80,14 +115,16 @@ class Inactivity(Part):
 class Measure(Part):
     """What counts toward tiers: which amount, from when it counts, and under which date.
 
-    `of: orders`: how many orders, of those that come to a `minimum` amount. `points_from`: where points are measured, the origins
-    whose points count. `late`: whether what counts only after the last look at its calendar year (ordered in December, shipped
-    after the judging day) raises a level still, where none is ever lowered, or is lost.
+    `of`: `purchases`, their amount; `orders`, how many come to a `minimum` amount; `points`; `pieces`; or a unit in which lines
+    are told (`measures`: nights, litres). `points_from`: where points are measured, the origins whose points count; `kinds`: only
+    points of these (none: of all). `late`: whether what counts only after the last look at its calendar year (ordered in
+    December, shipped after the judging day) raises a level still, where none is ever lowered, or is lost.
     """
 
-    of: Literal["purchases", "orders", "points"] = "purchases"
+    of: Name = "purchases"
     minimum: Points = 0
     points_from: tuple[Literal["purchase", "activity", "adjustment"], ...] = ("purchase", "activity")
+    kinds: tuple[Name, ...] = ()
     tax: Literal["exclusive", "inclusive"] = "exclusive"
     points_used: Literal["gross", "net"] = "gross"
     shipping: bool = False
@@ -101,21 +138,70 @@ class Measure(Part):
 class Tiers(Part):
     """Levels (lowest first), what is measured, over which window, and when it is judged.
 
-    Each judgement looks at the amount of its own period alone. Where several are due at one instant they follow each other in
-    the order of the list.
+    `measure`: the only one; `measures`: several, by the names that the levels ask for. Each judgement looks at the amounts of its
+    own period alone. Where several are due at one instant they follow each other in the order of the list. `holds`: how long a
+    level holds that was reached. `carry_over`: whether what goes beyond a level that is reached counts in the next period.
+    `notice_days`: so many days before a level is lost the member is told.
     """
 
     rule: RuleId
     levels: Annotated[tuple[Level, ...], Field(min_length=1)]
     measure: Measure = Measure()
+    measures: dict[Name, Measure] = Field(default={})
     window: Window
     judgements: tuple[Judgement, ...]
+    holds: Holding | None = None
+    carry_over: Literal["nothing", "excess"] = "nothing"
     includes_current_order: bool = False
     inactivity: Inactivity | None = None
+    notice_days: tuple[Days, ...] = ()
+
+    @cached_property
+    def measured(self) -> tuple[tuple[str, Measure], ...]:
+        """What is measured, by name; the only measure has none."""
+        return tuple(self.measures.items()) or (("", self.measure),)
+
+    @cached_property
+    def marks(self) -> tuple[Marks, ...]:
+        """What each level takes, the amounts in the order of what is measured."""
+        if not self.measures:
+            return tuple(Marks((level.threshold or 0,), together=True) for level in self.levels)
+        return tuple(
+            Marks(tuple((level.all or level.any).get(name) for name in self.measures), together=not level.any)
+            for level in self.levels
+        )
+
+    @model_validator(mode="after")
+    def _by_period(self) -> Self:
+        if self.window.type not in ("calendar_year", "half_year", "quarter"):
+            if self.holds is not None and self.holds.periods is not None:
+                raise ValueError(f"{self.window.type} are no periods that follow each other: write holds: {{months: 12}}")
+            if self.carry_over != "nothing":
+                raise ValueError(f"{self.window.type} are followed by no period: leave carry_over out")
+        return self
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
+        if self.measures:
+            return self._by_name()
+        if any(level.any or level.all for level in self.levels):
+            raise ValueError("any and all are of several measures: name these under measures, or write a threshold")
         marks = [level.threshold for level in self.levels]
-        if marks[0] != 0 or marks != sorted(set(marks)):
+        known = [mark for mark in marks if mark is not None]
+        if len(known) < len(marks) or known[0] != 0 or known != sorted(set(known)):
             raise ValueError("levels go from the lowest to the highest: the first threshold is 0, each later one is higher")
+        return self
+
+    def _by_name(self) -> Self:
+        if "measure" in self.model_fields_set:
+            raise ValueError("write either measure, the only one, or measures by name")
+        lowest, *others = self.levels
+        if lowest.threshold or lowest.any or lowest.all:
+            raise ValueError(f"{lowest.name} is the lowest level, which takes nothing: leave its amounts out")
+        for level in others:
+            if level.threshold is not None or bool(level.any) == bool(level.all):
+                raise ValueError(f"{level.name} takes any or all of several measures: any: {{nights: 20, points: 30000}}")
+            for name in (*level.any, *level.all):
+                if name not in self.measures:
+                    raise ValueError(f"{level.name} takes {name}, which is no measure; there are {', '.join(self.measures)}")
         return self

@@ -77,6 +77,8 @@ def test_the_answer_is_an_array_with_one_object_for_each_instant_in_the_order_as
         "orders": members["LP-101"]["orders"],
         "requests": [],
         "findings": [],
+        "next_tier": {"tier": "Elite", "missing": [{"measure": "purchases", "amount": 1316020}]},
+        "pending_lots": [{"points": 2839, "usable_from": "2026-12-20", "order_id": "L-9001"}],
     }
     assert [one["member_id"] for one in answer.json[1]["members"]] == ["LP-101", "LP-102", "LP-103"]
 

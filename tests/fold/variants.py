@@ -16,6 +16,10 @@ _MONTH = {"rule": "XX-16", "period": "month"}
 _WEEK = {"rule": "XX-16", "period": "week", "counted_at": "delivery"}
 _ALWAYS = {"rule": "XX-16", "period": "always", "granted": "reached"}
 _CLOCK = {"rule": "XX-15", "event": "clock"}
+_FALLS = [{"on": "change", "falls": "any"}]
+_FALLS_SLOWLY = [{"on": "change", "falls": "one_level"}]
+_REGULAR_POINTS = {"of": "points", "kinds": ["regular", "basic"], "points_from": ["purchase", "activity", "adjustment"]}
+_BY_SEVERAL = [{"name": "one"}, {"name": "two", "any": {"orders": 2, "points": 400}}, {"name": "three", "all": {"pieces": 7}}]
 _LEVELS = [{"name": "one", "threshold": 0}, {"name": "two", "threshold": 20_000}, {"name": "three", "threshold": 90_000}]
 
 
@@ -201,6 +205,18 @@ MORE_CHOICES: dict[str, tuple[Any, ...]] = {
     ),
     "redemption.first_kinds": (["limited", "special"], ["stage"]),
     "redemption.when": ({"weekdays": ["mon", "tue", "wed", "thu"]}, {"unless": {"tiers": ["one", "regular", "Member"]}}),
+    "tiers": (
+        _tiers(judgements=_FALLS, holds="next_period", window={"type": "quarter"}, carry_over="excess"),
+        _tiers(judgements=_FALLS, holds={"months": 3}, window={"type": "rolling_months", "months": 2}),
+        _tiers(judgements=_FALLS_SLOWLY, holds={"months": 2}, measure={"counted_at": "delivery", "dated_by": "shipment"}),
+        _tiers(
+            levels=_BY_SEVERAL,
+            measures={"orders": {"of": "orders", "counted_at": "order"}, "pieces": {"of": "pieces"}, "points": _REGULAR_POINTS},
+            judgements=_FALLS_SLOWLY,
+            window={"type": "half_year", "begins": "04-01"},
+            holds={"periods": 1},
+        ),
+    ),
     "challenges": (
         [
             {**_MONTH, "id": "spend", "steps": [{"at": 20_000, "points": 90}, {"at": 60_000, "rate": "0.02"}]},

@@ -8,7 +8,8 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 
-from worker.decide.state import Head, Tier, blank
+from worker.decide.state import Head, blank
+from worker.decide.tier_records import Tier
 from worker.persist.encoding import encode
 from worker.persist.heads import encode_head, head_of
 

@@ -123,7 +123,7 @@ def test_campaigns_that_can_hold_for_one_line_need_different_priorities(second: 
         ),
         ({"earning.rounding.mod": "floor"}, "earning.rounding.mod: there is no mod here; there may be mode"),
         ({"maturity.after.0.day": 3}, "maturity.after.0.day: there is no day here; there may be days"),
-        ({"tiers.zzz": 1}, "tiers.zzz: there is no zzz here; there may be inactivity, includes_current_order, judgements"),
+        ({"tiers.zzz": 1}, "tiers.zzz: there is no zzz here; there may be carry_over, holds, inactivity"),
         ({"earning.components.0.rates.0.rate.pre": 1}, "there is no pre here; there may be per"),
         (
             {"earning.components.0.rates.0.rate": 0.015},

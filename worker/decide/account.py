@@ -38,7 +38,7 @@ from worker.decide.state import (
     Waiting,
     cause_of,
 )
-from worker.decide.step import Answer, Notice, Step, TierMove
+from worker.decide.step import Answer, Notice, Step, TierMove, TierNotice
 from worker.decide.trace import Trace
 
 _I = TypeVar("_I", Order, Request, Earmark, Tally)
@@ -136,7 +136,7 @@ class Account:
         self._before_items: dict[ItemKey, Item | None] = {}
         self.entries: list[Entry] = []
         self.answers: list[Answer] = []
-        self.notices: list[Notice] = []
+        self.notices: list[Notice | TierNotice] = []
         self.tier_move: TierMove | None = None
         self.event: Event | None = None
 

@@ -22,6 +22,7 @@ OutTopic = Literal[
     "loyalty.tier-changed",
     "loyalty.redemption-decided",
     "loyalty.points-expiring",
+    "loyalty.tier-expiring",
 ]
 
 FORGOTTEN: Final = ""

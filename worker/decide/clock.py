@@ -15,6 +15,7 @@ from worker.decide import (
     occasions,
     order_update,
     payout,
+    prospects,
     requests,
     reversal,
     subscriptions,
@@ -24,7 +25,7 @@ from worker.decide import (
 from worker.decide.account import Account
 from worker.decide.order_records import Order
 from worker.decide.state import Earmark, Request
-from worker.decide.step import Notice
+from worker.decide.step import Notice, TierNotice
 
 
 def tick(account: Account) -> None:
@@ -96,7 +97,8 @@ def _orders(account: Account) -> None:
 
 
 def _notify(account: Account) -> None:
-    """Tell of points that lapse in as many days as the terms name, one notice for each last day."""
+    """Tell of points that lapse, and of a level that is lost, in as many days as the terms name; of points one notice for each
+    last day."""
     at, version = account.at, account.version
     by_day: dict[date, int] = {}
     for lot in account.open_lots():
@@ -116,3 +118,8 @@ def _notify(account: Account) -> None:
     today = version.days.date_of(at)
     for last, points in sorted(by_day.items()):
         account.notices.append(Notice(points=points, expires_on=last, days_left=(last - today).days))
+    lost = prospects.due_notice(version, head=account.head, at=at)
+    if lost is not None and lost.until is not None:
+        missing = tuple([(each.measure, each.amount) for each in lost.missing])
+        left = (lost.until - today).days
+        account.notices.append(TierNotice(lost.tier, lost.until, left, missing, any_of=lost.any_of))

@@ -1,4 +1,5 @@
-"""What of an order counts toward something: the pieces for which what is waited for has happened, and their amount."""
+"""What of an order counts toward something: the pieces for which what is waited for has happened, their amount, and how much they
+are in a unit."""
 
 from __future__ import annotations
 
@@ -35,3 +36,16 @@ def amount(version: Version, measure: Measure | Challenge, order: Order, counted
             with_points = line.quantity - line.gone
             found -= exchange.worth(version, order, part(line.used, min(n, with_points), with_points))
     return found
+
+
+def in_unit(line: OrderLine, pieces: int, unit: str) -> int:
+    """How much some pieces of a line are, in a unit: pieces themselves, or one in which the line is told (if not: nothing)."""
+    return pieces if unit == "pieces" else part(line.measures.get(unit, 0), pieces, line.quantity)
+
+
+def of_placed(measure: Measure, lines: tuple[OrderLine, ...]) -> int:
+    """What the lines of an order that is being placed come to, by a measure."""
+    if measure.of not in ("purchases", "orders", "points"):
+        return sum([in_unit(line, line.quantity, measure.of) for line in lines])
+    amount = sum([line.goods + (line.tax if measure.tax == "inclusive" else 0) for line in lines])
+    return int(amount >= max(measure.minimum, 1)) if measure.of == "orders" else amount

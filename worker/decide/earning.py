@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from contracts.terms import Campaign, Component, DayOfMonth, When
-from worker.decide import exchange
+from worker.decide import counting, exchange
 from worker.decide.amounts import Factor, factor, fraction, part, spread
 from worker.decide.conditions import ALWAYS, Subject, holds
 from worker.decide.order_records import Order, OrderLine, Portion
@@ -122,12 +122,7 @@ def _base(version: Version, order: Order, line: OrderLine, pieces: int, rates: R
     if exchange.by_line(version, order):
         amount = exchange.in_program_currency(version, order, amount)
     used = part(line.used - line.detached, pieces, line.kept) if earning.points_used == "net" and line.used else 0
-    return Base(amount, used, tuple(_measured(line, pieces, each.counts) for each in rates if each.counts))
-
-
-def _measured(line: OrderLine, pieces: int, unit: str) -> int:
-    """How much some pieces of a line are, in a unit."""
-    return pieces if unit == "pieces" else part(line.measures.get(unit, 0), pieces, line.quantity)
+    return Base(amount, used, tuple(counting.in_unit(line, pieces, each.counts) for each in rates if each.counts))
 
 
 def _fees_of(order: Order, line: OrderLine) -> int:

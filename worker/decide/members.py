@@ -180,10 +180,12 @@ def _grant(account: Account, rule: Activity, origin: str, name: str, sku: str | 
         each, times = account.trace.multiplied.get(origin, (points, ()))
         account.trace.working = Doing(rule.id, each, times, points)
     points = _within_caps(account, rule, points)
+    if rule.gives is not None:
+        tiers.give(account, rule.gives, rule.rule)
     if points:
         lot = Lot(origin=origin, part=rule.id, kind=rule.kind, granted_at=account.at, points=points, rule=rule.rule)
         ledger.credit(account, account.version, expiry.dated(account, account.version, lot, account.at), points)
-        tiers.count_points(account, points, "activity")
+        tiers.count_points(account, points, "activity", rule.kind)
         if rule.bought and sku is not None and rule.order_cancelled == "revoked":
             purchases.goes_with(account, sku, Grant(origin, rule.id, points, rule.rule))
     if account.trace is not None:
@@ -275,7 +277,7 @@ def adjusted(account: Account, data: PointsAdjusted) -> None:
         )
         lot = expiry.dated(account, account.version, lot, account.at, data.expires_on)
         ledger.credit(account, account.version, lot, data.points, "adjust", "adjusted")
-        tiers.count_points(account, data.points, "adjustment")
+        tiers.count_points(account, data.points, "adjustment", lot.kind)
     elif data.points < 0:
         account.need_all_open()
         if -data.points > max(account.head.available, 0):

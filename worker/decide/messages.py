@@ -14,7 +14,7 @@ from worker.decide import summing, tiers
 from worker.decide.change import AccountChange, Message, OutTopic, Refold
 from worker.decide.program import Program
 from worker.decide.state import Entry, Head, Moment
-from worker.decide.step import Answer, Notice, Step, TierMove
+from worker.decide.step import Answer, Notice, Step, TierMove, TierNotice
 
 _encode = msgspec.json.Encoder().encode
 CLOCK = "clock"
@@ -202,8 +202,13 @@ class _Teller:
             data["cause"] = {"type": asked.type, "source": decision.source, "id": decision.id}
         self._tell("loyalty.redemption-decided", at, data, because=asked)
 
-    def expiring(self, notice: Notice, at: datetime) -> None:
-        """Points that are about to lapse."""
+    def expiring(self, notice: Notice | TierNotice, at: datetime) -> None:
+        """Points that are about to lapse, or a level that is about to be lost."""
+        if isinstance(notice, TierNotice):
+            missing = [{"measure": measure, "amount": amount} for measure, amount in notice.missing]
+            data: dict[str, Any] = {"tier": notice.tier, "until": notice.until, "days_left": notice.days_left, "missing": missing}
+            self._tell("loyalty.tier-expiring", at, data | {"any_of": True} if notice.any_of else data)
+            return
         self._tell(
             "loyalty.points-expiring",
             at,

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from msgspec.structs import replace
 
 from contracts.events import BalanceOpened, OpenedLot
-from worker.decide import expiry, judging, ledger, tiers
+from worker.decide import expiry, judging, ledger, prospects, tiers
 from worker.decide.account import Account
 from worker.decide.state import Lot, Mark
 
@@ -66,8 +66,13 @@ def _stand(account: Account, data: BalanceOpened) -> None:
             account.note_finding("tier_not_offered", None, data.tier or "")
         return
     tiers.start(account, version)
+    measured = [name for name, _ in terms.measured]
     for counted in data.counted:
-        tiers.add(account, tiers.bucket_of(version, terms, counted.on), counted.amount)
+        measure = counted.measure or ""
+        if measure in measured:
+            tiers.add(account, tiers.bucket_of(version, terms, counted.on, measure), counted.amount)
+        else:
+            account.note_finding("measure_not_offered", None, measure)
     tier = account.head.tier
     assert tier is not None
     last = max((each.on for each in data.counted if each.amount), default=None)
@@ -78,6 +83,6 @@ def _stand(account: Account, data: BalanceOpened) -> None:
         account.note_finding("tier_not_offered", None, data.tier)
     if known:
         tiers.set_level(account, terms, judging.index_of(terms, data.tier or ""), version.terms.adjustment.rule)
-        account.head = replace(account.head, tier_due_at=judging.next_change(version, account.head, account.at))
+        account.head = replace(account.head, tier_due_at=prospects.next_look(version, account.head, account.at))
     else:
         tiers.judge(account, version, "more")

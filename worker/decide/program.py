@@ -67,10 +67,10 @@ class Version:
         self.not_redeemable: Final[frozenset[str]] = frozenset(blocked.categories if blocked else ())
         self.lowest_tier: Final = tiers.levels[0].name if tiers else None
         self.remembers_bought: Final = any(activity.bought for activity in terms.activities)
-        counted_at = tiers.measure.counted_at if tiers else None
+        counted_at = [measure.counted_at for _, measure in tiers.measured] if tiers else []
         prolonging = pool.prolonged_by if pool else ()
         # Named, as mypyc cannot look into it in one.
-        events = (counted_at, *(trigger.event for trigger in terms.maturity.after), *prolonging)
+        events = (*counted_at, *(trigger.event for trigger in terms.maturity.after), *prolonging)
         self.follows_deliveries: Final = "delivery" in events
         self.cap_names: Final = _cap_names(terms)
         self.occasions: Final = tuple(activity for activity in terms.activities if activity.event == "clock")

@@ -18,6 +18,7 @@ from msgspec import field
 from worker.decide.lot_name import bounded, lot_name
 from worker.decide.order_records import Order, Spent, Tally
 from worker.decide.record import Kept, Record
+from worker.decide.tier_records import Tier
 
 Bucket = Literal["pending", "available", "held", "granted", "spent", "lapsed", "forfeited", "revoked", "adjusted"]
 Reason = Literal[
@@ -44,7 +45,7 @@ ItemKey = tuple[ItemKind, str]
 
 CLOCK_RANK = 0
 CLOCK_SOURCE = ""  # that of no event, whatever producers call themselves
-FORMAT: Final = 8
+FORMAT: Final = 9
 """The form in which accounts are kept (head, lots, items, before-images). One kept in another is folded anew from its facts when
 it is touched next: raise it whenever a release reads these otherwise than the one before wrote them."""
 FOLD_VERSION: Final = 2
@@ -136,35 +137,18 @@ class Lot(Record, frozen=True):
         return lot_name(self.origin, self.part)
 
 
-class Tier(Record, frozen=True):
-    """Standing in the program's tiers: the level in force, and what later reviews need to know."""
-
-    name: str
-    since: datetime | None = None
-    lost: int = 0  # levels lost to inactivity, which a purchase may restore
-    counted_for_good: date | None = None  # date of the last purchase that counted and is called off no more
-    counted_on: dict[str, date] = field(default_factory=dict)  # of the latest that may be called off yet, by order
-    last_ordered_on: date | None = None  # date of the last order that was not called off, though it may not count yet
-    open_orders: tuple[date, ...] = ()  # dates of orders not called off that may not count yet, later than what counts for good
-    inactive_periods: int = 0  # inactivity periods already answered by a step down
-
-    @property
-    def last_counted_on(self) -> date | None:
-        """Date of the last purchase that counted, for the inactivity rule."""
-        return max((*self.counted_on.values(), *filter(None, (self.counted_for_good,))), default=None)
-
-
 class Head(Record, frozen=True):
     """The small part of an account that every fact needs. It does not grow with history.
 
     `birth`: month and day ("12-03"), told `birth_at`; `attributes`: what was told of the member, by name; `entered`: activities
     done that some terms ask for; `orders`: how many orders were not cancelled as a whole.
-    `windows`: amounts that count toward tiers, by the first day of their bucket (day, month or year, as the terms ask). `caps`:
+    `windows`: amounts that count toward tiers, by the first day of their bucket (day, month or year, as the terms ask) and,
+    where there are several, the measure. `caps`:
     points that used up a cap, by the first day of its period. `erased_at`: when the person was to be forgotten: what happens to
     them later is of another life. `pool_from`: the last day that prolonged the pool: that of `pool_kept`, or of one of
     `pool_orders`, which may be called off yet (the latest, by order); `pool_until`: before that it does not lapse, for points
-    came back into it. `tier_due_at`: when the tier changes next if nothing happens; `pay_out_at`: when the balance is paid out,
-    or other terms say anew when; `occasion_at`: the same of an activity by the clock.
+    came back into it. `tier_due_at`: when the tier changes next if nothing happens, or the member is told that it will;
+    `pay_out_at`: when the balance is paid out, or other terms say anew when; `occasion_at`: the same of an activity by the clock.
     `waiting`: redemptions not yet decided, by moment, because not all has been read that came before them. `deliveries`: orders
     with goods still to send, where something travels with them; `riders`: requests for reward items that wait for such a
     delivery. `contested`: another program, or somebody else, has an order with the id of one of the account's (for who routes:

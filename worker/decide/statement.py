@@ -4,15 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from typing import TypedDict
 
-from contracts.statement import FindingOut, LotOrderOut, LotOut, OrderOut, RedemptionOut, RequestOut, Statement
-from worker.decide import contesting, expiry, ledger, subscriptions
+from contracts.statement import (
+    FindingOut,
+    KeepsTierOut,
+    LotOrderOut,
+    LotOut,
+    MissingOut,
+    NextTierOut,
+    OrderOut,
+    PendingLotOut,
+    RedemptionOut,
+    RequestOut,
+    Statement,
+)
+from worker.decide import contesting, expiry, ledger, prospects, subscriptions
 from worker.decide.account import Account
 from worker.decide.order_records import Order
 from worker.decide.program import Version
 from worker.decide.state import Finding, Request
 
 _LAST = date.max
+
+
+class _Tiers(TypedDict):
+    tier_until: date | None
+    next_tier: NextTierOut | None
+    keeps_tier: KeepsTierOut | None
 
 
 def statement(account: Account, member_id: str, version: int, at: datetime, asked: str) -> Statement:
@@ -50,6 +69,38 @@ def statement(account: Account, member_id: str, version: int, at: datetime, aske
         findings=tuple(
             FindingOut(code=each.code, at=each.at, order_id=each.order_id, detail=each.detail or None) for each in findings
         ),
+        pending_lots=_pending(account, terms),
+        **_tiers(account, terms, at),
+    )
+
+
+def _tiers(account: Account, terms: Version, at: datetime) -> _Tiers:
+    """What is said of the level beside its name."""
+    keeps, above = prospects.keeping(terms, account.head, at), prospects.next_level(terms, account.head, at)
+    until = None if keeps is None else keeps.until
+    return _Tiers(
+        tier_until=until,
+        next_tier=None if above is None else NextTierOut(tier=above.tier, missing=_missing(above), any_of=above.any_of),
+        keeps_tier=None
+        if keeps is None or until is None
+        else KeepsTierOut(until=until, missing=_missing(keeps), any_of=keeps.any_of),
+    )
+
+
+def _missing(prospect: prospects.Prospect) -> tuple[MissingOut, ...]:
+    return tuple([MissingOut(measure=each.measure, amount=each.amount) for each in prospect.missing])
+
+
+def _pending(account: Account, terms: Version) -> tuple[PendingLotOut, ...]:
+    """Pending points by the day on which they become usable, the soonest first, and by order."""
+    found: dict[tuple[date, str], int] = {}
+    for lot in account.lots.values():
+        if lot.pending:
+            key = (_LAST if lot.matures_at is None else terms.days.date_of(lot.matures_at), lot.order_id or "")
+            found[key] = found.get(key, 0) + lot.pending
+    return tuple(
+        PendingLotOut(points=points, usable_from=None if day == _LAST else day, order_id=order_id or None)
+        for (day, order_id), points in sorted(found.items())
     )
 
 

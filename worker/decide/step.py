@@ -29,6 +29,17 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class TierNotice:
+    """A level that is lost after its last day, and what of which measure is missing to keep it: `any_of` that, or all."""
+
+    tier: str
+    until: date
+    days_left: int
+    missing: tuple[tuple[str, int], ...]
+    any_of: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A decision as subscribers are told it: on which order (or amendment of it), request or redemption."""
 
@@ -50,7 +61,7 @@ class Step:
     entries: list[Entry] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     tier: TierMove | None = None
-    notices: list[Notice] = field(default_factory=list)
+    notices: list[Notice | TierNotice] = field(default_factory=list)
 
     @property
     def tells(self) -> bool:

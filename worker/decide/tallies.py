@@ -173,7 +173,7 @@ def _settle(account: Account, tally: Tally) -> None:
     elif more < 0:
         working.total = -purchases.take_back(account, Grant(_origin(tally.name), challenge.id, -more, rules.rule))
     if more:
-        tiers.count_points(account, more, "activity")
+        tiers.count_points(account, more, "activity", challenge.kind)
     if account.trace is not None:
         account.trace.working = None
     account.put("tally", tally.name, replace(tally, granted=tally.granted + more))

@@ -7,10 +7,11 @@ from datetime import date
 from msgspec.structs import replace
 
 from contracts.terms import Tiers
-from worker.decide import judging, tiers
+from worker.decide import judging, prospects, tiers
 from worker.decide.account import Account
 from worker.decide.program import Version
-from worker.decide.state import Tier
+from worker.decide.reaching import Counted, amounts_of, level_for, period_of
+from worker.decide.tier_records import Tier
 
 
 def review_due(account: Account) -> None:
@@ -30,9 +31,10 @@ def review_due(account: Account) -> None:
     inactive = judging.inactive_at(version, terms, account.head)
     if inactive is not None and inactive <= at:
         _step_down(account, terms, tier)
+    tiers.take_given(account, terms, today)
     if begins:
         _judge(account, version, terms, today)
-    account.head = replace(account.head, tier_due_at=judging.next_change(version, account.head, at))
+    account.head = replace(account.head, tier_due_at=prospects.next_look(version, account.head, at))
     _forget_old(account, version, terms)
 
 
@@ -45,21 +47,25 @@ def _step_down(account: Account, terms: Tiers, tier: Tier) -> None:
         tier = replace(tier, counted_for_good=tier.last_ordered_on, counted_on={}, open_orders=())
         periods = 1
     account.head = replace(account.head, tier=replace(tier, lost=tier.lost + 1, inactive_periods=periods))
-    tiers.set_level(account, terms, judging.index_of(terms, tier.name) - 1, terms.inactivity.rule)
+    tiers.set_level(account, terms, judging.own_index(terms, tier) - 1, terms.inactivity.rule)
 
 
 def _judge(account: Account, version: Version, terms: Tiers, today: date) -> None:
     """The judgements that are made as a day begins, one after the other."""
-    counted = judging.Counted(account.head.windows)
+    counted = Counted(terms, account.head.windows)
     for judgement in terms.judgements:
-        cause = judging.cause_on(version, terms, judgement, counted, today)
+        tier = account.head.tier
+        assert tier is not None
+        cause = judging.cause_on(version, terms, tier, judgement, counted, today)
         if cause is not None:
-            amount = judging.amount_of(version, terms, judging.period_of(terms, judgement), counted, today)
-            tiers.carry_out(account, terms, judgement, amount, cause)
+            reached = level_for(terms, amounts_of(version, terms, period_of(terms, judgement), counted, today))
+            tiers.carry_out(account, version, terms, judgement, reached, counted, cause)
 
 
 def _forget_old(account: Account, version: Version, terms: Tiers) -> None:
     """Buckets that no window will reach again are dropped, so that the head stays small."""
+    if terms.carry_over != "nothing":
+        return  # what was carried over may come from long ago, and periods are few
     oldest = tiers.oldest(version, terms, account.at)
     if any(bucket < oldest for bucket in account.head.windows):
         kept = {bucket: amount for bucket, amount in account.head.windows.items() if bucket >= oldest}

@@ -6,34 +6,21 @@ judgements (`judging`), and rules by which a level is kept, lost or restored.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Literal
 
 from msgspec.structs import replace
 
-from contracts.terms import Judgement, Tiers
-from worker.decide import counting, exchange, expiry
+from contracts.terms import GivenLevel, Judgement, Measure, Tiers
+from worker.decide import counting, earning, exchange, expiry, prospects, reaching
 from worker.decide.account import Account
 from worker.decide.amounts import part
-from worker.decide.judging import (
-    CALENDAR,
-    YEAR_MONTHS,
-    Cause,
-    Counted,
-    amount_of,
-    index_of,
-    level_for,
-    levels_withheld,
-    next_change,
-    period_of,
-    standing,
-)
+from worker.decide.judging import Cause, cause_of, given_index, held_on, index_of, levels_withheld, own_index, standing
 from worker.decide.order_records import Order, OrderLine
-from worker.decide.periods import last_begun
 from worker.decide.program import Version
-from worker.decide.state import Tier
+from worker.decide.reaching import YEAR_MONTHS, Amounts, Counted, amounts_of, level_for, period_of
 from worker.decide.step import TierMove
+from worker.decide.tier_records import GivenTier, Tier
 
 
 def start(account: Account, version: Version) -> None:
@@ -52,35 +39,42 @@ def move(tiers: Tiers, previous: str, tier: str, rule: str | None = None) -> Tie
 # -- what an order counts for
 
 
-def _worth(version: Version, tiers: Tiers, order: Order) -> int:
-    """The amount for which the order counts now."""
-    measure = tiers.measure
+def _worth(version: Version, measure: Measure, order: Order) -> int:
+    """The amount for which the order counts now, by a measure."""
+    if measure.of == "points":
+        return _points_of(version, measure, order)
     counted = [(line, counting.pieces(measure, order, line)) for line in order.lines]
+    if measure.of not in ("purchases", "orders"):
+        return sum([counting.in_unit(line, n, measure.of) for line, n in counted])
     amount = counting.amount(version, measure, order, counted)
     if measure.shipping and all(n > 0 for _, n in counted):
         amount += order.payment.net_fees
-    return exchange.in_program_currency(version, order, max(amount, 0))
+    amount = exchange.in_program_currency(version, order, max(amount, 0))
+    return amount if measure.of == "purchases" else int(amount >= max(measure.minimum, 1))
 
 
-def _points_of(tiers: Tiers, order: Order) -> int:
+def _points_of(version: Version, measure: Measure, order: Order) -> int:
     """The points of an order that count now: those of goods for which what the terms wait for has happened, by their price."""
-    if "purchase" not in tiers.measure.points_from:
+    if "purchase" not in measure.points_from:
         return 0
+    credited = _credited(version, order, measure.kinds) if measure.kinds else order.earning.credited
     kept = sum(part(line.goods, line.kept, line.quantity) for line in order.lines)
-    counted = ((line, min(counting.pieces(tiers.measure, order, line), line.kept)) for line in order.lines)
+    counted = ((line, min(counting.pieces(measure, order, line), line.kept)) for line in order.lines)
     counts = sum(part(line.goods, n, line.quantity) for line, n in counted)
     if counts == kept:
-        return order.earning.credited if kept or tiers.measure.counted_at != "payment" or order.payment.paid_at is not None else 0
-    return part(order.earning.credited, counts, kept)
+        return credited if kept or measure.counted_at != "payment" or order.payment.paid_at is not None else 0
+    return part(credited, counts, kept)
 
 
-def bucket_of(version: Version, tiers: Tiers, day: date) -> str:
-    """The bucket of the window that a day falls into: the first day of its year (half year, quarter), its month, or the day."""
-    if tiers.window.type in CALENDAR:
-        return last_begun(version.days, tiers.window.begins, CALENDAR[tiers.window.type], day).isoformat()
-    if tiers.window.type == "whole_months":
-        return version.days.month_first(day).isoformat()
-    return day.isoformat()
+def _credited(version: Version, order: Order, kinds: tuple[str, ...]) -> int:
+    """The points of some kinds that an order holds."""
+    known = {source.id for source in earning.sources(version, order) if source.kind in kinds}
+    return sum([points for portion in order.portions for source, points in portion.points.items() if source in known])
+
+
+def bucket_of(version: Version, tiers: Tiers, day: date, measure: str = "") -> str:
+    """The bucket of the window that a day falls into, for a measure."""
+    return reaching.bucket_named(reaching.bucket_day(version, tiers, day), measure)
 
 
 def count(account: Account, order: Order) -> Order:
@@ -93,60 +87,69 @@ def count(account: Account, order: Order) -> Order:
     if tiers is None or order.status != "open" or not order.earning.earns:
         return order
     order = _forget_called_off(account, version, tiers, order)
-    worth = _points_of(tiers, order) if tiers.measure.of == "points" else _worth(version, tiers, order)
-    if tiers.measure.of == "orders":
-        worth = int(worth >= max(tiers.measure.minimum, 1))
-    judged_at = version.days.days_after(order.placed_at, tiers.measure.judged_days_after_order)
-    if worth and not order.counted.amounts and judged_at > account.at:
-        return replace(order, counted=replace(order.counted, at=judged_at))
-    if order.counted.at is not None:
-        order = replace(order, counted=replace(order.counted, at=None))
-    dated = order.placed_at if tiers.measure.dated_by == "order" else (order.delivery.shipped_at or account.at)
-    bucket = bucket_of(version, tiers, version.days.date_of(dated))
-    counted = _recount(order.counted.amounts, worth, bucket)
+    counted, bucket, waits_until, changes, worth = order.counted.amounts, "", None, [0], 0
+    for name, measure in tiers.measured:
+        now = _worth(version, measure, order)
+        judged_at = version.days.days_after(order.placed_at, measure.judged_days_after_order)
+        if now and judged_at > account.at and not any(reaching.is_of(each, name) for each in counted):
+            waits_until = judged_at if waits_until is None else min(waits_until, judged_at)
+            continue
+        dated = order.placed_at if measure.dated_by == "order" else (order.delivery.shipped_at or account.at)
+        bucket = bucket_of(version, tiers, version.days.date_of(dated), name)
+        counted, change = _recount(counted, now, bucket, name)
+        changes.append(change)
+        worth += now
+    if waits_until != order.counted.at:
+        order = replace(order, counted=replace(order.counted, at=waits_until))
     if counted == order.counted.amounts:
         return order
-    more = sum(counted.values()) > sum(order.counted.amounts.values())
-    if more:
+    cause = cause_of(changes) or "date"
+    if cause != "less":
         _forget_lost(account, version, tiers)
-    for each, amount in counted.items():
-        add(account, each, amount - order.counted.amounts.get(each, 0))
+    for each in (*counted, *(known for known in order.counted.amounts if known not in counted)):
+        add(account, each, counted.get(each, 0) - order.counted.amounts.get(each, 0))
     first = bool(worth) and not order.counted.judged
     order = replace(order, counted=replace(order.counted, amounts=counted, judged=order.counted.judged or first))
     if first:
         _purchase_counts(account, version, tiers, order)
-    judge(account, version, "more" if more else "less", bucket)
+    judge(account, version, cause, bucket)
     return order
 
 
 def count_points(
-    account: Account, points: int, of: Literal["activity", "adjustment"], granted_at: datetime | None = None
+    account: Account, points: int, of: Literal["activity", "adjustment"], kind: str, granted_at: datetime | None = None
 ) -> None:
-    """Points that come from no order count on the day of their grant (now, if it is not given), where points of that origin are
-    what is measured. Below zero: those that were taken back."""
+    """Points of a kind that come from no order count on the day of their grant (now, if it is not given), where points of that
+    origin are measured. Below zero: those that were taken back."""
     version = account.version
     tiers = version.terms.tiers
-    if tiers is None or tiers.measure.of != "points" or of not in tiers.measure.points_from:
+    if tiers is None:
         return
-    start(account, version)
-    bucket = bucket_of(version, tiers, version.days.date_of(granted_at or account.at))
-    if points > 0:
-        _forget_lost(account, version, tiers)
-    add(account, bucket, points)
-    judge(account, version, "more" if points > 0 else "less", bucket)
+    for name, measure in tiers.measured:
+        if measure.of == "points" and of in measure.points_from and (not measure.kinds or kind in measure.kinds):
+            start(account, version)
+            bucket = bucket_of(version, tiers, version.days.date_of(granted_at or account.at), name)
+            if points > 0:
+                _forget_lost(account, version, tiers)
+            add(account, bucket, points)
+            judge(account, version, "more" if points > 0 else "less", bucket)
 
 
-def _recount(counted: Mapping[str, int], worth: int, bucket: str) -> dict[str, int]:
-    """What an order counts for, by bucket: more goes to the bucket given, less comes off the latest ones first."""
-    change = worth - sum(counted.values())
+def _recount(counted: dict[str, int], worth: int, bucket: str, measure: str) -> tuple[dict[str, int], int]:
+    """What an order counts for, by bucket, and by how much that has changed for a measure: more goes to the bucket given, less
+    comes off the latest ones first."""
+    own = [each for each in counted if reaching.is_of(each, measure)]
+    change = less = worth - sum([counted[each] for each in own])
+    if not change:
+        return counted, 0
     changed = dict(counted)
     if change > 0:
         changed[bucket] = changed.get(bucket, 0) + change
-    for each in sorted(changed, reverse=True):
-        less = min(changed[each], max(-change, 0))
-        changed[each] -= less
-        change += less
-    return changed
+    for each in sorted(own, reverse=True):
+        off = min(changed[each], max(-less, 0))
+        changed[each] -= off
+        less += off
+    return changed, change
 
 
 def add(account: Account, bucket: str, amount: int) -> None:
@@ -168,14 +171,14 @@ def add(account: Account, bucket: str, amount: int) -> None:
 def oldest(version: Version, tiers: Tiers, at: datetime) -> str:
     """The first bucket that a window may reach at an instant or later. Longer than the windows are now, so that an amendment of
     the terms may lengthen them to two years, or else by one."""
-    months = max(tiers.window.months, 2 * YEAR_MONTHS) + YEAR_MONTHS
+    months = max(tiers.window.months, 2 * YEAR_MONTHS) + YEAR_MONTHS + reaching.months_held(tiers)
     return (version.days.add_months(version.days.date_of(at), -months) - timedelta(days=31)).isoformat()
 
 
 def reachable(version: Version, tiers: Tiers, windows: dict[str, int], at: datetime) -> dict[str, int]:
     """Amounts by bucket without the days and months that no window will reach again. Years are kept, for they are few, and what
     counts late for a year that is over may still raise a level (LEN-31)."""
-    if tiers.window.type in CALENDAR:
+    if reaching.by_period(tiers):
         return windows
     first = oldest(version, tiers, at)
     return windows if min(windows, default=first) >= first else {each: windows[each] for each in windows if each >= first}
@@ -198,7 +201,7 @@ def ordered(account: Account, order: Order, *, again: bool = False) -> None:
     account.head = replace(account.head, tier=replace(tier, last_ordered_on=last, open_orders=(*tier.open_orders, day)))
     if tiers.inactivity.restore == "one_per_order" and not again:
         restore(account, tiers)
-    account.head = replace(account.head, tier_due_at=next_change(version, account.head, account.at))
+    account.head = replace(account.head, tier_due_at=prospects.next_look(version, account.head, account.at))
 
 
 def _forget_called_off(account: Account, version: Version, tiers: Tiers, order: Order) -> Order:
@@ -222,7 +225,7 @@ def _forget_called_off(account: Account, version: Version, tiers: Tiers, order: 
     if tier.last_ordered_on == day:
         last = max(others, default=None)
         account.head = replace(account.head, tier=replace(tier, last_ordered_on=last, open_orders=tuple(others)))
-    account.head = replace(account.head, tier_due_at=next_change(version, account.head, account.at))
+    account.head = replace(account.head, tier_due_at=prospects.next_look(version, account.head, account.at))
     return order
 
 
@@ -248,7 +251,7 @@ def restore(account: Account, tiers: Tiers) -> None:
     if tier is None or not tier.lost or tiers.inactivity is None:
         return
     account.head = replace(account.head, tier=replace(tier, lost=tier.lost - 1))
-    set_level(account, tiers, index_of(tiers, tier.name) + 1, tiers.inactivity.restore_rule or tiers.inactivity.rule)
+    set_level(account, tiers, own_index(tiers, tier) + 1, tiers.inactivity.restore_rule or tiers.inactivity.rule)
 
 
 def current(account: Account, lines: tuple[OrderLine, ...] | None = None) -> str | None:
@@ -260,10 +263,9 @@ def current(account: Account, lines: tuple[OrderLine, ...] | None = None) -> str
     name = account.head.tier.name if account.head.tier else tiers.levels[0].name
     if lines is None or not tiers.includes_current_order:
         return name
-    own = sum(line.goods + (line.tax if tiers.measure.tax == "inclusive" else 0) for line in lines)
-    if tiers.measure.of == "orders":
-        own = int(own >= max(tiers.measure.minimum, 1))
-    return tiers.levels[max(level_for(tiers, _in_window(account, version, tiers) + own), index_of(tiers, name))].name
+    own = [counting.of_placed(measure, lines) for _, measure in tiers.measured]
+    amounts = tuple([amount + more for amount, more in zip(_in_window(account, version, tiers), own, strict=True)])
+    return tiers.levels[max(level_for(tiers, amounts), index_of(tiers, name))].name
 
 
 # -- judging
@@ -279,14 +281,18 @@ def judge(account: Account, version: Version, cause: Cause, bucket: str | None =
     if tiers is None:
         return
     start(account, version)
-    counted, today = Counted(account.head.windows), version.days.date_of(account.at)
+    counted, today = Counted(tiers, account.head.windows), version.days.date_of(account.at)
+    still = 0
+    if bucket is not None and (_years_stay_open(tiers) or _still_raises(tiers, bucket, today)):
+        still = level_for(tiers, reaching.in_period_with(version, tiers, counted, reaching.day_of(bucket)))
+    if cause != "less" and tiers.holds is not None:
+        # What counts only now may be of a period that is over, where the level that it reached holds still.
+        still = max(still, reaching.held_on(version, tiers, counted, today))
     for judgement in tiers.judgements:
         if judgement.on.change:
-            amount = amount_of(version, tiers, period_of(tiers, judgement), counted, today)
-            if bucket is not None and (_years_stay_open(tiers) or _still_raises(tiers, bucket, today)):
-                amount = max(amount, account.head.windows.get(bucket, 0))
-            carry_out(account, tiers, judgement, amount, cause)
-    account.head = replace(account.head, tier_due_at=next_change(version, account.head, account.at))
+            reached = level_for(tiers, amounts_of(version, tiers, period_of(tiers, judgement), counted, today))
+            carry_out(account, version, tiers, judgement, max(reached, still), counted, cause)
+    account.head = replace(account.head, tier_due_at=prospects.next_look(version, account.head, account.at))
 
 
 def _years_stay_open(tiers: Tiers) -> bool:
@@ -298,28 +304,35 @@ def _years_stay_open(tiers: Tiers) -> bool:
 
 def _still_raises(tiers: Tiers, bucket: str, today: date) -> bool:
     """Whether what counts only after the last look at its year raises a level still, as the terms say."""
-    if tiers.measure.late == "lost" or tiers.window.type != "calendar_year":
+    if all(measure.late == "lost" for _, measure in tiers.measured) or tiers.window.type != "calendar_year":
         return False
     looks = [each for each in tiers.judgements if each.over == "previous_calendar_year"]
     days = [date.fromisoformat(f"{int(bucket[:4]) + 1:04d}-{each.on.yearly}") for each in looks if each.on.yearly is not None]
     return all(each.falls == "never" for each in tiers.judgements) and all(day <= today for day in days)
 
 
-def carry_out(account: Account, tiers: Tiers, judgement: Judgement, amount: int, cause: Cause) -> None:
-    """Put the standing in force that a judgement gives for an amount. What rises so of levels that were lost to inactivity is no
-    longer owed."""
+def carry_out(
+    account: Account, version: Version, tiers: Tiers, judgement: Judgement, reached: int, counted: Counted, cause: Cause
+) -> None:
+    """Put the standing in force that a judgement gives where a level is reached. What rises so of levels that were lost to
+    inactivity is no longer owed."""
     tier = account.head.tier
     assert tier is not None
-    now = index_of(tiers, tier.name)
-    level = standing(judgement, level_for(tiers, amount), now, cause, levels_withheld(tiers, tier.lost))
+    now, today = own_index(tiers, tier), version.days.date_of(account.at)
+    held = held_on(version, tiers, tier, counted, today) if reached < now else 0
+    level = standing(judgement, reached, now, cause, levels_withheld(tiers, tier.lost), held)
     if level > now:
         account.head = replace(account.head, tier=replace(tier, lost=max(tier.lost - (level - now), 0)))
     set_level(account, tiers, level, judgement.rule)
+    if level < now and level > max(reached, held):
+        tier = account.head.tier
+        assert tier is not None
+        account.head = replace(account.head, tier=replace(tier, kept_until=reaching.landing_holds_until(version, tiers, today)))
 
 
-def _in_window(account: Account, version: Version, tiers: Tiers) -> int:
+def _in_window(account: Account, version: Version, tiers: Tiers) -> Amounts:
     today = version.days.date_of(account.at)
-    return amount_of(version, tiers, tiers.window.type, Counted(account.head.windows), today)
+    return amounts_of(version, tiers, tiers.window.type, Counted(tiers, account.head.windows), today)
 
 
 def _forget_lost(account: Account, version: Version, tiers: Tiers) -> None:
@@ -327,18 +340,53 @@ def _forget_lost(account: Account, version: Version, tiers: Tiers) -> None:
     tier = account.head.tier
     if tier is not None and levels_withheld(tiers, tier.lost):
         reached = level_for(tiers, _in_window(account, version, tiers))
-        lost = min(tier.lost, max(reached - index_of(tiers, tier.name), 0))
+        lost = min(tier.lost, max(reached - own_index(tiers, tier), 0))
         if lost != tier.lost:
             account.head = replace(account.head, tier=replace(tier, lost=lost))
 
 
 def set_level(account: Account, tiers: Tiers, index: int, rule: str | None) -> None:
-    """Put a level in force, under a rule or else that of the tiers, and have it told once what a step changed in all."""
+    """Put a level in force as the member's own, under a rule or else that of the tiers."""
     tier = account.head.tier
     assert tier is not None
-    name = tiers.levels[max(0, min(index, len(tiers.levels) - 1))].name
-    if name == tier.name:
+    own = tiers.levels[max(0, min(index, len(tiers.levels) - 1))].name
+    if own != (tier.own or tier.name):
+        _stand(account, tiers, replace(tier, own=own, kept_until=None), rule)
+
+
+def give(account: Account, level: GivenLevel, rule: str) -> None:
+    """A level is given for some months, whatever the member's own is meanwhile."""
+    version = account.version
+    tiers = version.terms.tiers
+    if tiers is None:
         return
-    first = account.tier_move.previous if account.tier_move is not None else tier.name
-    account.tier_move = move(tiers, first, name, rule) if first != name else None
-    account.head = replace(account.head, tier=replace(tier, name=name, since=account.at))
+    start(account, version)
+    tier = account.head.tier
+    assert tier is not None
+    given = GivenTier(level.tier, version.days.add_months(version.days.date_of(account.at), level.months), rule)
+    _stand(account, tiers, replace(tier, given=(*tier.given, given)), rule)
+    account.head = replace(account.head, tier_due_at=prospects.next_look(version, account.head, account.at))
+
+
+def take_given(account: Account, tiers: Tiers, today: date) -> None:
+    """Levels that were given up to a day hold no longer."""
+    tier = account.head.tier
+    assert tier is not None
+    over = [each for each in tier.given if each.until <= today]
+    if over:
+        kept = tuple([each for each in tier.given if each.until > today])
+        _stand(account, tiers, replace(tier, given=kept), over[-1].rule)
+
+
+def _stand(account: Account, tiers: Tiers, tier: Tier, rule: str | None) -> None:
+    """Keep a standing; the higher of the member's own level and what was given is in force. It is told once what a step changed
+    in all."""
+    before = tier.name
+    own = own_index(tiers, tier)
+    name = tiers.levels[max(own, given_index(tiers, tier))].name
+    tier = replace(tier, own=None if name == tiers.levels[own].name else tiers.levels[own].name)
+    if name != before:
+        first = account.tier_move.previous if account.tier_move is not None else before
+        account.tier_move = move(tiers, first, name, rule) if first != name else None
+        tier = replace(tier, name=name, since=account.at)
+    account.head = replace(account.head, tier=tier)

@@ -6,6 +6,8 @@ zero; what has lapsed of it is gone already. Room under caps is free again; what
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec.structs import replace
 
 from contracts.events import PointsVoided
@@ -88,4 +90,5 @@ def _take(account: Account, lot: Lot, points: int) -> None:
         ledger.take(account, account.version, points - lapsed, "revoke", "revoked", rule, None, [lot, *own[1:], *others])
     members.free_caps(account, lot, points)
     if not lot.part.startswith(opening.PART):
-        tiers.count_points(account, -points, "adjustment" if lot.part == members.ADJUSTMENT else "activity", lot.granted_at)
+        origin: Literal["activity", "adjustment"] = "adjustment" if lot.part == members.ADJUSTMENT else "activity"
+        tiers.count_points(account, -points, origin, lot.kind, lot.granted_at)

@@ -13,7 +13,8 @@ from typing import Final
 import msgspec
 from msgspec.structs import asdict, replace
 
-from worker.decide.state import FORMAT, Head, Moment, Tier
+from worker.decide.state import FORMAT, Head, Moment
+from worker.decide.tier_records import Tier
 from worker.persist.encoding import Row, encode
 
 DAYS_MIN: Final = 32
@@ -76,7 +77,10 @@ def _decoded(body: bytes) -> Head:
 
 
 def _days_of(windows: dict[str, int]) -> list[str] | None:
-    """The days from the first to the last; None if most of them have no amount, or if one would be lost."""
+    """The days from the first to the last; None if most of them have no amount, if one would be lost, or
+    if there are several measures."""
+    if any(":" in bucket for bucket in windows):
+        return None
     first = min(windows)
     count = (date.fromisoformat(max(windows)) - date.fromisoformat(first)).days + 1
     if count > SPARSE_MAX * len(windows) or not all(windows.values()):
