@@ -10,6 +10,7 @@ from __future__ import annotations
 from contracts.terms.activities import Activity, Multiplier, Recurring, ToldBy
 from contracts.terms.challenges import Challenge, Every, Step
 from contracts.terms.conditions import conditions_of
+from contracts.terms.conversions import Conversion, ConversionDays, Lasting, Limit, VoucherTerms
 from contracts.terms.earning import (
     Calendar,
     Campaign,
@@ -89,6 +90,8 @@ __all__ = [
     "Challenge",
     "Code",
     "Component",
+    "Conversion",
+    "ConversionDays",
     "DayOfMonth",
     "Days",
     "Deadline",
@@ -103,7 +106,9 @@ __all__ = [
     "Inactivity",
     "Judgement",
     "LastDay",
+    "Lasting",
     "Level",
+    "Limit",
     "Maturity",
     "Measure",
     "Membership",
@@ -143,6 +148,7 @@ __all__ = [
     "Trigger",
     "TwoStep",
     "UsedPoints",
+    "VoucherTerms",
     "When",
     "Window",
     "conditions_of",

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from contracts.terms.conversions import VoucherTerms
 from contracts.terms.values import DecimalText, Name, Part, Points, RuleId, When, YearDay
 
 
@@ -45,7 +46,7 @@ class Recurring(Part):
 
 
 class Activity(Part):
-    """Points for something other than a purchase. `points` None = the number in the event.
+    """Points for something other than a purchase, or a `voucher`. `points` None = the number in the event.
 
     `event`: what happens: an event, the `clock` (as a day begins, `on` which), or that a level is reached. `when`: what must hold
     for it, else the next one of its event is looked at. `bought`: only for a product that was bought, in an order that was not
@@ -61,6 +62,7 @@ class Activity(Part):
     on: Recurring | None = None
     activity: str | None = None
     points: Points | None = None
+    voucher: VoucherTerms | None = None
     when: When = When()
     kind: Name = "regular"
     multipliers: tuple[Multiplier, ...] = ()

@@ -21,6 +21,7 @@ OutTopic = Literal[
     "loyalty.tier-changed",
     "loyalty.redemption-decided",
     "loyalty.points-expiring",
+    "loyalty.voucher-issued",
 ]
 
 FORGOTTEN: Final = ""
