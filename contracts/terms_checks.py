@@ -332,7 +332,7 @@ def _conversions(terms: Terms) -> Found:
             problem = "an activity that brings vouchers has this id, so both would name theirs alike: give it another"
             yield Contradiction(f"{here}.id", problem)
         if each.into in ("money", "partner") and each.at != "request":
-            problem = "what leaves the program has to be asked for: write at: request, or pay_out for money on a day of each month"
+            problem = "what leaves the program has to be asked for: write at: request, or pay_out for money on a day of the month"
             yield Contradiction(f"{here}.into", problem)
         if each.reversed == "withdrawn" and each.into != "voucher":
             yield Contradiction(f"{here}.reversed", "only a voucher can be withdrawn: leave it out")
@@ -340,7 +340,7 @@ def _conversions(terms: Terms) -> Found:
         for earlier, other in enumerate(terms.conversions[:index]):
             at_once = each.at == other.at == "threshold"
             if at_once and each.points >= other.points and _within(each.kinds, other.kinds):
-                problem = f"conversions.{earlier} takes all of these points first, so it never comes to this one: name other kinds"
+                problem = f"conversions.{earlier} takes all of these points first, so this one is never reached: name other kinds"
                 yield Contradiction(f"{here}.kinds", problem)
     yield from _circles(terms)
 

@@ -114,9 +114,10 @@ def _turn(account: Account, version: Version, conversion: Conversion, blocks: in
     account.need_all_open()
     if conversion.into == "voucher":
         assert conversion.voucher is not None
-        for number in range(before + 1, before + blocks + 1):
+        names = [vouchers.id_of(conversion.id, f"{which}{before + n}") for n in range(1, blocks + 1)]
+        vouchers.need(account, names)
+        for voucher_id in names:
             spent = _take(account, version, conversion, 1)
-            voucher_id = vouchers.id_of(conversion.id, f"{which}{number}")
             made_of = vouchers.MadeOf(conversion.points, spent, conversion.reversed == "withdrawn")
             vouchers.issue(account, version, conversion.voucher, voucher_id, conversion.rule, made_of)
     else:

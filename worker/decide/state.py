@@ -146,9 +146,10 @@ class Head(Record, frozen=True):
     `occasion_at`: the same of an activity by the clock.
     `waiting`: redemptions not yet decided, by moment, because not all has been read that came before them. `deliveries`: orders
     with goods still to send, where the terms let something travel with them; `riders`: requests for reward items that wait for
-    such a delivery. `issued`: how many vouchers each conversion has brought; `vouchers`: those that can be used, oldest first.
-    `contested`: another program, or somebody else, has an order with the id of one of the account's (not of the
-    fold, but for who routes: `worker.processing.routing`). `clock_due_at`: the next instant at which the clock changes something;
+    such a delivery. `issued`: how many vouchers each conversion has brought; `vouchers`: those that can be used and go with
+    their points, oldest first. `contested`: another program, or somebody else, has an order with the id of one of the account's
+    (not of the fold, but for who routes: `worker.processing.routing`). `clock_due_at`: the next instant at which the clock
+    changes something;
     `next_due_at`: the instant at which that will be done, which is later where it became due in the past. `format`: the form in
     which the account is kept, `fold`: the version of the fold that gives all that was posted of it (1 if it does not say).
     """

@@ -61,5 +61,6 @@ class Step:
 
     @property
     def unannounced(self) -> bool:
-        """Whether it takes over what the world knows from elsewhere, and need not hear again."""
-        return self.event is not None and isinstance(self.event.data, BalanceOpened) and not self.event.data.announce
+        """Whether it takes over what the world knows from elsewhere, and need not hear again. It knows of no voucher."""
+        opens = self.event is not None and isinstance(self.event.data, BalanceOpened) and not self.event.data.announce
+        return opens and not self.vouchers

@@ -54,6 +54,15 @@ def name_of(voucher_id: str) -> str:
     return f"voucher:{voucher_id}"
 
 
+def need(account: Account, names: Iterable[str]) -> None:
+    """Ask in one go for vouchers that are to be issued, and for what was told before them."""
+    account.need(items=[key for name in names for key in _rows_of(name)])
+
+
+def _rows_of(voucher_id: str) -> tuple[ItemKey, ItemKey]:
+    return ("voucher", voucher_id), ("early", name_of(voucher_id))
+
+
 def issue(
     account: Account,
     version: Version,
@@ -63,7 +72,7 @@ def issue(
     made_of: MadeOf | None = None,
 ) -> None:
     """Issue a voucher, unless it was before."""
-    account.need(items=[("voucher", voucher_id), ("early", name_of(voucher_id))])
+    need(account, [voucher_id])
     if account.voucher(voucher_id) is not None:
         return
     last = _last_day(version, terms.lasts, account.at)
@@ -94,10 +103,9 @@ def _last_day(version: Version, lasts: Lasting | None, at: datetime) -> date | N
 
 
 def _put(account: Account, voucher: Voucher) -> None:
-    """Keep a voucher as it stands now, among those that can be used or not."""
-    known = account.head.vouchers
-    if voucher.usable != (voucher.voucher_id in known):
-        others = tuple(each for each in known if each != voucher.voucher_id)
+    """Keep a voucher as it stands now, among those that may be withdrawn or not."""
+    if voucher.withdraws and voucher.usable != (voucher.voucher_id in account.head.vouchers):
+        others = tuple(each for each in account.head.vouchers if each != voucher.voucher_id)
         account.head = replace(account.head, vouchers=(*others, voucher.voucher_id) if voucher.usable else others)
     account.put_voucher(voucher)
 
@@ -199,21 +207,24 @@ def _use_again(account: Account, voucher_id: str, order_id: str) -> None:
 
 def withdraw(account: Account) -> None:
     """Where points are owed: vouchers that go with their points are withdrawn, the newest first, until nothing is owed. What is
-    left of their points comes back into its lots."""
+    left of their points comes back into the lots that they came from."""
     names = account.head.vouchers
     account.need(items=[("voucher", each) for each in names])
     for voucher_id in reversed(names):
         voucher = account.voucher(voucher_id)
-        if account.head.arrears and voucher is not None and voucher.withdraws:
+        if account.head.arrears and voucher is not None:
             account.need_all_open()
             version = account.version
+            left = voucher.points - ledger.set_off(account, voucher.points, "convert", voucher.rule)
             ledger.need_lots(account, version, voucher.spent, "convert")
             for each in voucher.spent:
-                ledger.give_back(account, version, each, each.points, "spent", "convert", voucher.rule, None)
-            unnamed = voucher.points - sum(each.points for each in voucher.spent)
-            if unnamed:
+                points = min(left, each.points)
+                if points:
+                    ledger.give_back(account, version, each, points, "spent", "convert", voucher.rule, None)
+                    left -= points
+            if left:
                 # What it was made of was gone when the account was folded again.
-                ledger.give_back_unnamed(account, version, unnamed, "spent", voucher.rule, None)
+                ledger.give_back_unnamed(account, version, left, "spent", voucher.rule, None)
             _put(account, replace(voucher, status="withdrawn", since=account.at, spent=(), due_at=None))
 
 
