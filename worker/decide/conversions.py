@@ -117,19 +117,19 @@ def _turn(account: Account, version: Version, conversion: Conversion, blocks: in
         names = [vouchers.id_of(conversion.id, f"{which}{before + n}") for n in range(1, blocks + 1)]
         vouchers.need(account, names)
         for voucher_id in names:
-            spent = _take(account, version, conversion, 1)
+            spent = _take(account, version, conversion, 1, voucher_id)
             made_of = vouchers.MadeOf(conversion.points, spent, conversion.reversed == "withdrawn")
             vouchers.issue(account, version, conversion.voucher, voucher_id, conversion.rule, made_of)
     else:
-        _take(account, version, conversion, blocks)
+        _take(account, version, conversion, blocks, conversion.id)
         if conversion.into == "points":
             _give(account, version, conversion, blocks)
 
 
-def _take(account: Account, version: Version, conversion: Conversion, blocks: int) -> tuple[Spent, ...]:
+def _take(account: Account, version: Version, conversion: Conversion, blocks: int, into: str) -> tuple[Spent, ...]:
     first, points = _lots(account, version, conversion), conversion.points * blocks
     if account.trace is not None:
-        account.trace.working = Converting(conversion.id, conversion.points, blocks)
+        account.trace.working = Converting(into, conversion.points, blocks)
     spent = ledger.take(account, version, points, "convert", "spent", conversion.rule, None, first)
     if account.trace is not None:
         account.trace.working = None

@@ -93,9 +93,9 @@ class Tallied:
 
 
 class Converting(NamedTuple):
-    """Blocks of points that a conversion takes, or makes of others: how many points `each` has."""
+    """Blocks of points that are taken for a conversion or a voucher, or made of others: how many points `each` has."""
 
-    conversion: str
+    into: str
     each: int
     blocks: int
 

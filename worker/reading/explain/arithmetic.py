@@ -32,7 +32,7 @@ def lines(words: Words, version: Version, working: Working, entry: Entry) -> Ite
             yield words.line("tallied", **named, of=of, value=value, change=f"{working.total:+,}")
         case Converting():
             numbers = {"n": working.blocks, "each": working.each, "points": working.total}
-            yield words.line("converted", **numbers, conversion=working.conversion)
+            yield words.line("converted", **numbers, into=working.into)
         case _:
             assert_never(working)
     if abs(working.total) != entry.points and not (isinstance(working, Settling) and _alone(entry, working)):

@@ -176,8 +176,8 @@ LINES: Final[Mapping[str, Pair]] = {
         "limit {limit} for {period}, used before {used}: of {wanted} there was room for {allowed}",
     ),
     "converted": (
-        "交換「{conversion}」：{each}ポイント × {n} = {points}",
-        "conversion {conversion}: {n} × {each} = {points}",
+        "交換「{into}」：{each}ポイント × {n} = {points}",
+        "for {into}: {n} × {each} = {points}",
     ),
     "tallied": (
         "{challenge}（{period} から）：{of} {value}、これによる増減 {change}",
