@@ -268,6 +268,17 @@ def _paying(terms: Terms) -> Found:
             yield Contradiction(f"{path}.{name}", problem)
 
 
+def _limits(terms: Terms) -> Found:
+    for number, limit in enumerate(terms.redemption.limits):
+        here = f"redemption.limits.{number}"
+        for path, when in conditions_of(limit.when, f"{here}.when"):
+            for name in sorted(when.given - WHEN_OF_ACTIVITY):
+                known = ", ".join(sorted(WHEN_OF_ACTIVITY))
+                yield Contradiction(f"{path}.{name}", f"a balance has none; a condition on it may have {known}")
+        if not limit.when.given and number + 1 < len(terms.redemption.limits):
+            yield Contradiction(here, "it fits everybody, so those after it are never looked at: put it last")
+
+
 def _challenges(terms: Terms) -> Found:
     activities = {activity.id for activity in terms.activities}
     for number, each in enumerate(terms.challenges):
@@ -604,6 +615,7 @@ _CHECKS: Final[tuple[Callable[[Terms], Found], ...]] = (
     _paying,
     _challenges,
     _conversions,
+    _limits,
     _caps,
     _tiers,
     _pool_begins,

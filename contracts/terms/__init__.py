@@ -10,7 +10,7 @@ from __future__ import annotations
 from contracts.terms.activities import Activity, Multiplier, Recurring, ToldBy
 from contracts.terms.challenges import Challenge, Every, Step
 from contracts.terms.conditions import conditions_of
-from contracts.terms.conversions import Conversion, ConversionDays, Lasting, Limit, VoucherTerms
+from contracts.terms.conversions import Conversion, ConversionDays, ConversionLimit, Lasting, VoucherTerms
 from contracts.terms.earning import (
     Calendar,
     Campaign,
@@ -39,6 +39,7 @@ from contracts.terms.redemption import (
     Deadline,
     EarnedPoints,
     FullRedemption,
+    Limit,
     Minimum,
     NotRedeemable,
     PayOut,
@@ -92,6 +93,7 @@ __all__ = [
     "Component",
     "Conversion",
     "ConversionDays",
+    "ConversionLimit",
     "DayOfMonth",
     "Days",
     "Deadline",

@@ -57,7 +57,7 @@ class ConversionDays(Part):
         return self
 
 
-class Limit(Part):
+class ConversionLimit(Part):
     """The most points that a member may convert in a period."""
 
     points: Annotated[int, Field(ge=1, le=10**12)]
@@ -92,7 +92,7 @@ class Conversion(Part):
     gives: Annotated[int, Field(ge=1, le=10**12)] | None = None
     minimum: Points | None = None
     maximum: Points | None = None
-    limits: tuple[Limit, ...] = ()
+    limits: tuple[ConversionLimit, ...] = ()
     reversed: Literal["kept", "withdrawn"] = "kept"
 
     @model_validator(mode="after")

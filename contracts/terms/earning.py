@@ -134,7 +134,7 @@ class Calendar(Part):
     month_end: Literal["clamp", "roll_forward"] = "clamp"
     days_after: Literal["day_start", "exact"] = "day_start"
     holidays: tuple[Day, ...] = ()
-    workdays: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
+    workdays: Annotated[tuple[Weekday, ...], Field(min_length=1)] = ("mon", "tue", "wed", "thu", "fri")
 
 
 class Stores(Part):
@@ -284,7 +284,9 @@ class Pool(Part):
     its kinds that are granted or become available, a use of points, an order, goods that arrive.
 
     `months` or `days`: how long it runs, to that day or to the end of its month. `begins`: what it first runs from where no grant
-    prolongs it: the first grant into it, or the first of what prolongs it, until which nothing lapses.
+    prolongs it: the first grant into it, or the first of what prolongs it, until which nothing lapses. `called_off`: whether an
+    order that is cancelled as a whole has prolonged it all the same. `share`: of what can be used only so much lapses at its end,
+    rounded down, and the same again every `again_months` until something prolongs it.
     """
 
     rule: RuleId
@@ -294,11 +296,16 @@ class Pool(Part):
     to: Literal["day", "month_end"] = "day"
     prolonged_by: tuple[Literal["grant", "available", "use", "order", "delivery"], ...]
     begins: Literal["grant", "prolonged"] | None = None
+    called_off: Literal["no_trace", "stays"] = "no_trace"
+    share: Share | None = None
+    again_months: Months | None = None
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
         if (self.months is None) == (self.days is None):
             raise ValueError("a pool runs so many months, or so many days")
+        if (self.share is None) != (self.again_months is None):
+            raise ValueError('a share of it lapses again and again: write both, such as share: "0.1" and again_months: 1')
         return self
 
 

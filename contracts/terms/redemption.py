@@ -9,6 +9,16 @@ from pydantic import Field
 from contracts.terms.values import Days, Name, Part, PlainName, Points, RuleId, Share, When
 
 
+class Limit(Part):
+    """How many points a member can use at any time, of those who fit a condition (a plan, a level). `excess`: what is above stays
+    in the account and cannot be used, or is lost as soon as it could be."""
+
+    rule: RuleId
+    points: Points
+    when: When = When()
+    excess: Literal["kept", "lost"] = "kept"
+
+
 class Minimum(Part):
     """What must remain to be paid after points, with some payment methods or card brands. The first that fits holds."""
 
@@ -62,7 +72,8 @@ class Redemption(Part):
 
     `pays: nothing`: they pay for no order, whatever else becomes of them. `when`: what must hold for the order that they pay.
     `ceiling_share`: the share of what the ceiling allows that they may pay. `minimum_left_points`: so many stay in the account.
-    `first_kinds`: kinds that go before all others, in this order.
+    `first_kinds`: kinds that go before all others, in this order. `limits`: what the member can use at most; the first that fits
+    holds.
     """
 
     rule: RuleId
@@ -85,6 +96,7 @@ class Redemption(Part):
     stores_excluded: tuple[str, ...] = ()
     lots: Literal["soonest_expiry", "oldest_grant", "newest_grant"] = "soonest_expiry"
     first_kinds: tuple[Name, ...] = ()
+    limits: tuple[Limit, ...] = ()
     full: FullRedemption | None = None
     minimum_left: tuple[Minimum, ...] = ()
     minimum_left_of: Literal["payable", "goods"] = "payable"

@@ -65,7 +65,8 @@ class Judgement(Part):
 
 class Inactivity(Part):
     """One level down after so many months without a purchase that counts, at once or on the next such day of the year
-    (`executed_on`). `restore`: how a level lost so comes back."""
+    (`executed_on`). `restore`: how a level lost so comes back. `called_off`: whether an order that counted, and is cancelled as a
+    whole after that, has ended inactivity all the same."""
 
     rule: RuleId
     months: Months = 12
@@ -73,6 +74,7 @@ class Inactivity(Part):
     executed_on: YearDay | None = None
     restore: Literal["one_per_judged_purchase", "one_per_order", "ignored"] = "one_per_judged_purchase"
     restore_rule: RuleId | None = None
+    called_off: Literal["no_trace", "stays"] = "no_trace"
 
 
 class Measure(Part):

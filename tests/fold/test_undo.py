@@ -13,8 +13,9 @@ from tests.fold.histories import history
 from tests.fold.variants import as_shipped
 from worker.decide.account import Account
 from worker.decide.fold import fold, moment_of
-from worker.decide.state import Before, Head, Moment, Splice, Tier, Undo, Waiting, blank
+from worker.decide.state import Before, Head, Moment, Tier, Waiting, blank
 from worker.decide.undo import head_before, undo_of
+from worker.decide.undo_records import Splice, Undo
 from worker.programs.terms_file import shipped
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)

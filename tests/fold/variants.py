@@ -193,9 +193,17 @@ MORE_CHOICES: dict[str, tuple[Any, ...]] = {
         {"terms": [{"rule": "XX-11", "on": [{"last": "12-20"}, {"granted_from": "10-01", "last": "03-31", "years": 1}]}]},
         {"terms": [{"rule": "XX-11", "tiers": ["two", "Gold", "silver", "Plus"], "months": 5}, {"rule": "XX-12", "months": 3}]},
         {"pool": {"rule": "XX-08", "days": 50, "to": "month_end", "prolonged_by": ["delivery"], "begins": "grant"}},
+        {"pool": {"rule": "XX-08", "months": 2, "prolonged_by": ["use", "grant"], "share": "0.3", "again_months": 1}},
+        {"pool": {"rule": "XX-08", "days": 40, "prolonged_by": ["order"], "begins": "prolonged", "called_off": "stays"}},
     ),
     "redemption.ceiling_share": ("0.5",),
     "redemption.minimum_left_points": (40,),
+    "redemption.limits": (
+        [
+            {"rule": "XX-17", "points": 150, "when": {"attributes": {"plan": ["gold"]}}},
+            {"rule": "XX-17", "points": 600, "when": {"tiers": ["one", "regular", "Member", "Pro"]}, "excess": "lost"},
+        ],
+    ),
     "redemption.first_kinds": (["limited", "special"], ["stage"]),
     "redemption.when": ({"weekdays": ["mon", "tue", "wed", "thu"]}, {"unless": {"tiers": ["one", "regular", "Member"]}}),
     "challenges": (

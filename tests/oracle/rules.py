@@ -45,7 +45,8 @@ class Rules(Holding, ABC):
         self.lapsed = 0
         self.lost = 0
         self.revoked = 0
-        self.pool_last_day: date | None = None
+        self.prolonged: dict[str, date] = {}
+        """When the balance was last prolonged, by the order that brought it ("": no order)."""
         self.done: set[str] = set()
         self.event = ""
 
@@ -87,7 +88,15 @@ class Rules(Holding, ABC):
         self.review_tier()
 
     def last_day(self, grant: Grant) -> date | None:
-        return self.pool_last_day if grant.follows_pool else grant.last_day
+        return self.pool_last_day() if grant.follows_pool else grant.last_day
+
+    def pool_last_day(self) -> date | None:
+        """Until when the whole balance lasts; an order of which every piece was cancelled has not prolonged it."""
+        days = [day for order_id, day in self.prolonged.items() if not order_id or not self.called_off(self.orders[order_id])]
+        return months_later(max(days), 12) if days else None
+
+    def called_off(self, order: Purchase) -> bool:
+        return all(line.cancelled == line.quantity for line in order.lines)
 
     # -- points
 
@@ -106,7 +115,7 @@ class Rules(Holding, ABC):
         new.cause = "" if order is not None else self.event
         self.grants.append(new)
         if self.pools():
-            self.pool_last_day = max(self.pool_last_day or date(1, 1, 1), months_later(self.today, 12))
+            self.prolonged[order_id or ""] = self.today
         if not pending:
             self.set_off(new)
 

@@ -409,6 +409,16 @@ def test_a_conversion_makes_points_for_another_at_once_in_whatever_order_they_st
         assert (story.vouchers("2024-02-01"), available(story, "2024-02-01")) == ({"stamps:1": "open"}, [0])
 
 
+def test_no_more_can_be_asked_for_than_the_member_may_use() -> None:
+    most = [{"rule": RULE, "points": 1_500}]
+    story = converting({**MILES, "minimum": None}, expiry={}, redemption__limits=most)
+    story.adjusted(5_000, "2024-02-01")
+    for number, points in enumerate((2_000, 1_000)):
+        story.converts("miles", "2024-02-02", points, request=f"C{number}")
+    reasons = [each.reason for each in story.at("2024-02-02").requests]
+    assert (reasons, available(story, "2024-02-02")) == (["insufficient_points", None], [4_000])
+
+
 def test_an_order_and_a_conversion_want_the_same_points() -> None:
     story = converting({**MILES, "minimum": None}, expiry={})
     story.adjusted(1_000, "2024-02-01")

@@ -138,16 +138,19 @@ def test_of_several_orders_that_are_still_open_the_latest_is_the_last() -> None:
     assert levels(story, "2026-01-31", "2026-02-01") == ["Gold", "Silver"]
 
 
-def test_orders_that_count_or_were_placed_before_one_that_does_are_open_no_more() -> None:
+def test_only_the_latest_orders_that_counted_are_remembered() -> None:
     story = scolar()
     story.order("never sent", "2024-01-10", line(1_000))
-    story.bought("A", "2024-01-15", line(160_000))
+    for day in range(15, 24):
+        story.bought(f"of the {day}", f"2024-01-{day}", line(20_000))
     story.order("open", "2024-02-01", line(1_000))
-    assert levels(story, "2024-02-02") == ["Gold"]
+    assert levels(story, "2024-02-05") == ["Gold"]
     row = story.simulation.ledgers[MEMBER].row
     assert row is not None
     assert row.head.tier is not None
-    assert [day.isoformat() for day in row.head.tier.open_orders] == ["2024-02-01"]
+    assert len(row.head.tier.counted_on) == 8
+    assert str(row.head.tier.counted_for_good) == "2024-01-15"
+    assert [day.day for day in row.head.tier.open_orders] == [*range(16, 24), 1], "what was placed before that is open no more"
 
 
 def test_of_two_orders_of_one_day_the_other_stays_when_one_is_called_off() -> None:

@@ -14,7 +14,8 @@ from uuid import UUID
 from msgspec import Struct, field
 
 from contracts.events import Event
-from worker.decide.state import FOLD_VERSION, Decision, Entry, Head, Item, ItemKey, Lot, Moment, Undo
+from worker.decide.state import FOLD_VERSION, Decision, Entry, Head, Item, ItemKey, Lot, Moment
+from worker.decide.undo_records import Undo
 
 OutTopic = Literal[
     "loyalty.balance-changed",

@@ -11,6 +11,7 @@ from worker.decide import (
     conversions,
     expiry,
     ledger,
+    limits,
     members,
     occasions,
     order_update,
@@ -50,9 +51,10 @@ def tick(account: Account) -> None:
 
 def look(account: Account) -> None:
     """What the end of every step brings: what a level brings that it has reached, points that turn into something else at once,
-    and when the clock is to come again."""
+    what is too much for the member lost, and when the clock is to come again."""
     occasions.grant_for_level(account)
     conversions.look(account)
+    limits.lose_excess(account)
     occasions.look(account)
     payout.look(account)
 
@@ -64,8 +66,14 @@ def _lapse(account: Account) -> None:
         ledger.lapse(account, version, lot)
     pool_lapses_at = account.head.pool_lapses_at
     if pool_lapses_at is not None and pool_lapses_at <= at:
-        for lot in [lot for lot in ledger.in_spend_order(account, version) if lot.pooled]:
-            ledger.lapse(account, version, lot)
+        pooled = [lot for lot in ledger.in_spend_order(account, version) if lot.pooled]
+        left = expiry.of_pool(version, sum(lot.available for lot in pooled))
+        for lot in pooled:
+            points = min(lot.available, left)
+            if points:
+                ledger.lapse(account, version, lot, points)
+                left -= points
+        expiry.run_pool_again(account, version)
 
 
 def _mature(account: Account) -> None:
@@ -104,7 +112,7 @@ def _notify(account: Account) -> None:
     head = account.head
     if head.pool_notice_at is not None and head.pool_notice_at <= at:
         last = expiry.pool_expires_on(account, version)
-        pooled = sum(lot.available for lot in account.open_lots() if lot.pooled)
+        pooled = expiry.of_pool(version, sum(lot.available for lot in account.open_lots() if lot.pooled))
         # Without points there is nothing to tell, and whoever was not asked to look at this instant must come to the same: the
         # first points that come move the notice on.
         if last is not None and pooled:

@@ -13,8 +13,8 @@ from typing import Final
 from msgspec.structs import replace
 
 from contracts.events import ConversionRequested
-from contracts.terms import Conversion, Limit
-from worker.decide import caps, expiry, ledger, periods, redemption, requests, vouchers
+from contracts.terms import Conversion, ConversionLimit
+from worker.decide import caps, expiry, ledger, limits, periods, redemption, requests, vouchers
 from worker.decide.account import Account
 from worker.decide.conditions import joined_at
 from worker.decide.order_records import Spent
@@ -193,10 +193,12 @@ def _against(account: Account, version: Version, conversion: Conversion | None, 
     used = _limits(account, version, conversion)
     if any(account.head.caps.get(name, 0) + points > limit.points for name, limit in used.items()):
         return "limit_reached"
-    return "insufficient_points" if points > _usable(account, conversion) else None
+    limit = limits.limit_of(account, version)
+    usable = _usable(account, conversion) if limit is None else min(_usable(account, conversion), limit.points)
+    return "insufficient_points" if points > usable else None
 
 
-def _limits(account: Account, version: Version, conversion: Conversion) -> dict[str, Limit]:
+def _limits(account: Account, version: Version, conversion: Conversion) -> dict[str, ConversionLimit]:
     """The limits of a conversion by the name under which each is counted now."""
     day, at = version.days.date_of(account.at), joined_at(account)
     joined = None if at is None else version.days.date_of(at)

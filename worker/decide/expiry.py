@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec.structs import replace
 
 from contracts.terms import LastDay, Pool, Term
 from worker.decide.account import Account
+from worker.decide.amounts import fraction
 from worker.decide.lot_name import hand_back_part
+from worker.decide.order_records import Order
 from worker.decide.program import Version
 from worker.decide.state import CLOCK_RANK, Lot
 
 Event = Literal["grant", "available", "use", "order", "delivery"]
+ORDERS_REMEMBERED: Final = 8
+"""Orders of which it is kept how far they prolonged the pool, or ended inactivity: the latest. What an earlier one did stays,
+whatever becomes of it: for it to matter, so many after it would have to be called off as well."""
 
 
 def term_of(version: Version, kind: str, tier: str | None = None) -> Term | Pool | None:
@@ -130,10 +135,11 @@ def dated(account: Account, version: Version, lot: Lot, granted_at: datetime, ex
     )
 
 
-def prolong(account: Account, version: Version, event: Event) -> None:
-    """Move the pool's expiry on, if this kind of event does that under the terms (PUP-25, SCO-25)."""
+def prolong(account: Account, version: Version, event: Event, order_id: str | None = None) -> None:
+    """Move the pool's expiry on, if this kind of event does that under the terms (PUP-25, SCO-25). `order_id`: of the order whose
+    event it is, which may be called off yet."""
     if event in version.prolonged_by:
-        _run_pool_from(account, version, account.at)
+        _run_pool_from(account, version, order_id)
 
 
 def prolong_by(account: Account, version: Version, lot: Lot, event: Literal["grant", "available"]) -> None:
@@ -141,23 +147,95 @@ def prolong_by(account: Account, version: Version, lot: Lot, event: Literal["gra
     pool = version.terms.expiry.pool
     if pool is None or term_of(version, lot.kind) is not pool:
         return
-    if event in version.prolonged_by or (pool.begins == "grant" and account.head.pool_from is None):
-        _run_pool_from(account, version, account.at)
+    if event in version.prolonged_by:
+        _run_pool_from(account, version, lot.order_id)
+    elif pool.begins == "grant" and account.head.pool_from is None:
+        _run_pool_from(account, version)
 
 
-def _run_pool_from(account: Account, version: Version, at: datetime) -> None:
-    pool = version.terms.expiry.pool
+def _run_pool_from(account: Account, version: Version, order_id: str | None = None, at: datetime | None = None) -> None:
+    """Let the pool's expiry run from an instant (now, if it is not given), unless something later moved it on already."""
+    pool, head, at = version.terms.expiry.pool, account.head, at or account.at
     assert pool is not None
-    from_ = version.days.date_of(at)
-    if account.head.pool_from is not None and account.head.pool_from > from_:
+    kept, orders = head.pool_kept, head.pool_orders
+    if order_id is None or pool.called_off == "stays":
+        kept = at if kept is None else max(kept, at)
+    elif order_id not in orders or orders[order_id] < at:
+        orders = {**orders, order_id: at}
+        if len(orders) > ORDERS_REMEMBERED:
+            first = min(orders, key=lambda each: (orders[each], each))
+            kept = orders[first] if kept is None else max(kept, orders[first])
+            orders = {each: orders[each] for each in orders if each != first}
+    account.head = replace(head, pool_kept=kept, pool_orders=orders)
+    _run_pool(account, version, pool)
+
+
+def _run_pool(account: Account, version: Version, pool: Pool) -> None:
+    """Let the pool's expiry run from the last of all that prolonged it."""
+    head = account.head
+    at = max((*head.pool_orders.values(), *((head.pool_kept,) if head.pool_kept is not None else ())), default=None)
+    if at is None:
+        account.head = replace(head, pool_from=None, pool_lapses_at=head.pool_until, pool_notice_at=None)
         return
-    last = _last_day(version, pool, from_)
+    last = _last_day(version, pool, version.days.date_of(at))
+    lapses_at = _lapses_at(version, at, last)
+    if head.pool_until is not None and head.pool_until > lapses_at:
+        lapses_at, last = head.pool_until, version.days.date_of(head.pool_until - timedelta(microseconds=1))
     account.head = replace(
-        account.head,
-        pool_from=from_,
-        pool_lapses_at=_lapses_at(version, at, last),
-        pool_notice_at=notice_at(version, last, at),
+        head, pool_from=version.days.date_of(at), pool_lapses_at=lapses_at, pool_notice_at=notice_at(version, last, account.at)
     )
+
+
+def of_pool(version: Version, available: int) -> int:
+    """Of so many points in the pool that can be used, those that lapse at its end."""
+    pool = version.terms.expiry.pool
+    if pool is None or pool.share is None:
+        return available
+    numerator, denominator = fraction(pool.share)
+    return available * numerator // denominator
+
+
+def roll_pool(account: Account) -> bool:
+    """Points that come into a pool which is over, and of which only a share lapses, begin with its next months. False: it is none
+    of these."""
+    pool = account.version.terms.expiry.pool
+    if pool is None or pool.share is None:
+        return False
+    while account.head.pool_lapses_at is not None and account.head.pool_lapses_at <= account.at:
+        run_pool_again(account, account.version)
+    return True
+
+
+def run_pool_again(account: Account, version: Version) -> None:
+    """After a share of the pool has lapsed, the rest has so many months more."""
+    pool, last = version.terms.expiry.pool, pool_expires_on(account, version)
+    if pool is None or pool.again_months is None or last is None:
+        return
+    last = version.days.add_months(last, pool.again_months)
+    until = version.days.end(version.days.month_last(last) if pool.to == "month_end" else last)
+    account.head = replace(account.head, pool_until=until)
+    _run_pool(account, version, pool)
+
+
+def keep_trace(account: Account, order: Order) -> Order:
+    """An order that was called off as a whole has not prolonged the pool, unless the terms let that stay; one that goes on again
+    has."""
+    version = account.program.named(order.terms)
+    pool, head = version.terms.expiry.pool, account.head
+    if pool is None or not (order.called_off or order.earning.prolonged_at is not None):
+        return order
+    orders, at = dict(head.pool_orders), order.earning.prolonged_at
+    if not order.called_off:
+        assert at is not None
+        orders[order.order_id] = max(at, orders.get(order.order_id, at))
+        at = None
+    elif order.order_id in orders:
+        at = orders.pop(order.order_id)
+    else:
+        return order
+    account.head = replace(head, pool_orders=orders)
+    _run_pool(account, version, pool)
+    return replace(order, earning=replace(order.earning, prolonged_at=at))
 
 
 def _keep_pool_for(account: Account, version: Version, grace: date | None) -> None:
@@ -166,16 +244,16 @@ def _keep_pool_for(account: Account, version: Version, grace: date | None) -> No
     if version.terms.expiry.pool is None:
         return
     if grace is None:
-        _run_pool_from(account, version, account.at)
+        _run_pool_from(account, version)
     elif head.pool_lapses_at is not None and head.pool_lapses_at < version.days.end(grace):
-        notice = notice_at(version, grace, account.at)
-        account.head = replace(head, pool_lapses_at=version.days.end(grace), pool_notice_at=notice)
+        until, notice = version.days.end(grace), notice_at(version, grace, account.at)
+        account.head = replace(head, pool_lapses_at=until, pool_until=until, pool_notice_at=notice)
 
 
 def start_pool(account: Account, at: datetime) -> None:
     """Let the pool's expiry run from an instant, unless something later moved it on already."""
     if account.version.terms.expiry.pool is not None:
-        _run_pool_from(account, account.version, at)
+        _run_pool_from(account, account.version, at=at)
 
 
 def pool_expires_on(account: Account, version: Version) -> date | None:

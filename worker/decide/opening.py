@@ -72,7 +72,7 @@ def _stand(account: Account, data: BalanceOpened) -> None:
     assert tier is not None
     last = max((each.on for each in data.counted if each.amount), default=None)
     if last is not None and (tier.last_counted_on is None or last > tier.last_counted_on):
-        account.head = replace(account.head, tier=replace(tier, last_counted_on=last))
+        account.head = replace(account.head, tier=replace(tier, counted_for_good=last))
     known = data.tier is not None and any(level.name == data.tier for level in terms.levels)
     if data.tier is not None and not known:
         account.note_finding("tier_not_offered", None, data.tier)

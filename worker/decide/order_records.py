@@ -247,6 +247,7 @@ class Earning(Record, frozen=True):
     `buyer`: the member as of the order. `held`: its points do not mature until they are released.
     `allowed`: by portion and source the most points that it may hold, where a cap cut it; `capped`: by cap and period the points
     of this order that use it up. `written_off`: points that should have been revoked and could not, so they stay `credited`.
+    `prolonged_at`: of an order that was called off, when it had last prolonged the pool.
     """
 
     earns: bool = True
@@ -258,6 +259,7 @@ class Earning(Record, frozen=True):
     capped: dict[str, int] = field(default_factory=dict)
     credited: int = 0
     written_off: int = 0
+    prolonged_at: datetime | None = None
 
 
 class Contribution(Record, frozen=True):
@@ -376,3 +378,8 @@ class Order(Kept, frozen=True):
     told: dict[str, str] = field(default_factory=dict)
     vouchers_back: bool = False
     due_at: datetime | None = None
+
+    @property
+    def called_off(self) -> bool:
+        """Whether every piece was cancelled."""
+        return all(line.cancelled == line.quantity for line in self.lines)

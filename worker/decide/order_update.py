@@ -6,14 +6,14 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from worker.decide import crediting, deliveries, maturity, rewards, tallies, tiers, vouchers
+from worker.decide import crediting, deliveries, expiry, maturity, rewards, tallies, tiers, vouchers
 from worker.decide.account import Account
 from worker.decide.order_records import Order
 
 
 def keep(account: Account, order: Order) -> None:
     """Settle an order after a change, count it toward the tiers, and keep it with the instant at which it is next due."""
-    order = crediting.settle(account, _counted_among(account, order))
+    order = expiry.keep_trace(account, crediting.settle(account, _counted_among(account, order)))
     order = vouchers.follow(account, tallies.count(account, tiers.count(account, order)))
     account.put_order(replace(order, due_at=_due_at(account, order)))
     if deliveries.followed(account.version.terms):
@@ -22,7 +22,7 @@ def keep(account: Account, order: Order) -> None:
 
 def _counted_among(account: Account, order: Order) -> Order:
     """Count an order among those of the member that were not cancelled as a whole."""
-    stands = order.earning.earns and any(line.cancelled < line.quantity for line in order.lines)
+    stands = order.earning.earns and not order.called_off
     if stands == order.counted.stands:
         return order
     account.head = replace(account.head, orders=account.head.orders + (1 if stands else -1))

@@ -140,7 +140,7 @@ def come(
     if order.earning.earns:
         _tell_lost_bonus(account, version, order)
     order = replace(order, portions=maturity.open_portions(version, order.lines))
-    expiry.prolong(account, version, "order")
+    expiry.prolong(account, version, "order", order.order_id)
     purchases.remember(account, order)
     tiers.ordered(account, order)
     order_update.keep(account, order)

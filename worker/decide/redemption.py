@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 from msgspec.structs import replace
 
 from contracts.events import RejectionReason
-from worker.decide import exchange, expiry, ledger, redeemable
+from worker.decide import exchange, expiry, ledger, limits, redeemable
 from worker.decide.account import Account
 from worker.decide.amounts import part, spread_within
 from worker.decide.conditions import Subject, holds
@@ -90,8 +90,10 @@ def check(account: Account, order: Order, set_aside: int = 0) -> Finding:
 
 
 def usable(account: Account, version: Version) -> int:
-    """The points that may be used now: what is available, but for those that the terms say must stay."""
-    return account.head.available - version.terms.redemption.minimum_left_points
+    """The points that may be used now: what is available, but for those that the terms say must stay, and those above what the
+    member may use."""
+    limit, available = limits.limit_of(account, version), account.head.available
+    return (available if limit is None else min(available, limit.points)) - version.terms.redemption.minimum_left_points
 
 
 def check_more(account: Account, order: Order, more: int) -> Finding:
@@ -299,7 +301,7 @@ def take(account: Account, order: Order, points: int) -> Order:
     else:
         spent = ledger.take(account, version, points, "redeem", "spent", rules.rule, order.order_id)
         used = replace(order.used, spent=spent)
-    expiry.prolong(account, version, "use")
+    expiry.prolong(account, version, "use", order.order_id)
     return replace(order, used=used)
 
 
@@ -320,7 +322,7 @@ def change(account: Account, order: Order, points: int, rule: str) -> Order:
         spent = take_off(account, version, spent, -more - held, "spent", rule, order.order_id)
         reserved -= held
     if more > 0:
-        expiry.prolong(account, version, "use")
+        expiry.prolong(account, version, "use", order.order_id)
     gone = order.used.points - standing
     order = put_on_lines(version, order, points)
     used = replace(order.used, points=gone + points, detached=gone, spent=spent, reserved=reserved)
@@ -355,5 +357,5 @@ def take_off(
 def _capture(account: Account, version: Version, request: Request, order: Order) -> tuple[Spent, ...]:
     ledger.capture(account, request.points, version.terms.redemption.rule, order.order_id)
     account.put_request(replace(request, status="captured", order_id=order.order_id, due_at=None))
-    expiry.prolong(account, version, "use")
+    expiry.prolong(account, version, "use", order.order_id)
     return request.spent

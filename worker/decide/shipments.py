@@ -122,7 +122,7 @@ def delivered(account: Account, data: ShipmentDelivered) -> None:
     lines = tuple(replace(line, delivered=line.delivered + pieces.get(line.line_id, 0)) for line in order.lines)
     coming = _without(order.delivery.shipments, pieces, data.shipment_id, exact=True)
     order = replace(order, lines=lines, delivery=replace(order.delivery, delivered_at=account.at, shipments=coming))
-    expiry.prolong(account, account.version, "delivery")
+    expiry.prolong(account, account.version, "delivery", order.order_id)
     order_update.keep(account, maturity.part_off(account, order, "delivery", pieces))
 
 

@@ -128,10 +128,16 @@ class Tier(Record, frozen=True):
     name: str
     since: datetime | None = None
     lost: int = 0  # levels lost to inactivity, which a purchase may restore
-    last_counted_on: date | None = None  # date of the last purchase that counted, for the inactivity rule
+    counted_for_good: date | None = None  # date of the last purchase that counted and is called off no more
+    counted_on: dict[str, date] = field(default_factory=dict)  # of the latest that may be called off yet, by order
     last_ordered_on: date | None = None  # date of the last order that was not called off, though it may not count yet
-    open_orders: tuple[date, ...] = ()  # dates of orders not called off that do not count yet, later than the last that counted
+    open_orders: tuple[date, ...] = ()  # dates of orders not called off that may not count yet, later than what counts for good
     inactive_periods: int = 0  # inactivity periods already answered by a step down
+
+    @property
+    def last_counted_on(self) -> date | None:
+        """Date of the last purchase that counted, for the inactivity rule."""
+        return max((*self.counted_on.values(), *filter(None, (self.counted_for_good,))), default=None)
 
 
 class Head(Record, frozen=True):
@@ -140,18 +146,18 @@ class Head(Record, frozen=True):
     `birth`: month and day ("12-03"), told `birth_at`; `attributes`: what was told of the member, by name; `entered`: activities
     done that some terms ask for; `orders`: how many orders were not cancelled as a whole.
     `windows`: amounts that count toward tiers, by the first day of their bucket (day, month or year, as the terms ask). `caps`:
-    points that used up a cap, by the first day of its period. `erased_at`: when the person was to be forgotten, so that what
-    happens to them later is of another life. `pool_from`: the last day that prolonged the pool. `tier_due_at`:
-    when the tier changes next if nothing happens; `pay_out_at`: when the balance is paid out, or other terms say anew when;
-    `occasion_at`: the same of an activity by the clock.
+    points that used up a cap, by the first day of its period. `erased_at`: when the person was to be forgotten: what happens to
+    them later is of another life. `pool_from`: the last day that prolonged the pool: that of `pool_kept`, or of one of
+    `pool_orders`, which may be called off yet (the latest, by order); `pool_until`: before that it does not lapse, for points
+    came back into it. `tier_due_at`: when the tier changes next if nothing happens; `pay_out_at`: when the balance is paid out,
+    or other terms say anew when; `occasion_at`: the same of an activity by the clock.
     `waiting`: redemptions not yet decided, by moment, because not all has been read that came before them. `deliveries`: orders
-    with goods still to send, where the terms let something travel with them; `riders`: requests for reward items that wait for
-    such a delivery. `issued`: how many vouchers each conversion has brought; `vouchers`: those that can be used and go with
-    their points, oldest first. `contested`: another program, or somebody else, has an order with the id of one of the account's
-    (not of the fold, but for who routes: `worker.processing.routing`). `clock_due_at`: the next instant at which the clock
-    changes something;
-    `next_due_at`: the instant at which that will be done, which is later where it became due in the past. `format`: the form in
-    which the account is kept, `fold`: the version of the fold that gives all that was posted of it (1 if it does not say).
+    with goods still to send, where something travels with them; `riders`: requests for reward items that wait for such a
+    delivery. `issued`: how many vouchers each conversion has brought; `vouchers`: those that can be used and go with their
+    points, oldest first. `contested`: another program, or somebody else, has an order with the id of one of the account's (for
+    who routes: `worker.processing.routing`). `clock_due_at`: the next instant at which the clock changes something;
+    `next_due_at`: that at which it will be done, later where it became due in the past. `format`: the form in which the account
+    is kept, `fold`: the version of the fold that gives all that was posted of it (1 if it does not say).
     """
 
     format: int = 1
@@ -178,6 +184,9 @@ class Head(Record, frozen=True):
     windows: dict[str, int] = field(default_factory=dict)
     caps: dict[str, int] = field(default_factory=dict)
     pool_from: date | None = None
+    pool_kept: datetime | None = None
+    pool_until: datetime | None = None
+    pool_orders: dict[str, datetime] = field(default_factory=dict)
     pool_lapses_at: datetime | None = None
     pool_notice_at: datetime | None = None
     tier_due_at: datetime | None = None
@@ -358,33 +367,3 @@ class Before(Record, frozen=True):
     head: Head
     lots: dict[str, Lot | None] = field(default_factory=dict)
     items: dict[ItemKey, Item | None] = field(default_factory=dict)
-
-
-class Splice(Record, frozen=True, array_like=True):
-    """How a tuple was: what stands from `start` to `stop` in it now was `was`."""
-
-    start: int
-    stop: int
-    was: tuple[str, ...] = ()
-
-
-class Replaced(NamedTuple):
-    """An item that a step replaced; None: it was not there."""
-
-    key: ItemKey
-    was: Item | None
-
-
-class Undo(Record, frozen=True):
-    """What takes one step back, given the account as the step left it: the head before it, and the rows it replaced.
-
-    A head may hold every day of a year and hundreds of orders, so of its long fields stands here only what the step changed:
-    of `windows` and `caps` the sums that were otherwise (None = not there), of `deliveries` the part. `head` has them empty.
-    """
-
-    head: Head
-    lots: dict[str, Lot | None] = field(default_factory=dict)
-    items: tuple[Replaced, ...] = ()
-    windows: dict[str, int | None] = field(default_factory=dict)
-    caps: dict[str, int | None] = field(default_factory=dict)
-    deliveries: Splice | None = None

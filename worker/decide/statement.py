@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 
 from contracts.statement import FindingOut, LotOrderOut, LotOut, OrderOut, RedemptionOut, RequestOut, Statement, VoucherOut
-from worker.decide import contesting, expiry, subscriptions
+from worker.decide import contesting, expiry, ledger, subscriptions
 from worker.decide.account import Account
 from worker.decide.order_records import Order, Voucher
 from worker.decide.program import Version
@@ -72,11 +72,15 @@ def _vouchers(found: Iterable[Voucher]) -> tuple[VoucherOut, ...]:
 
 def _lots(account: Account, terms: Version) -> tuple[LotOut, ...]:
     by_day: dict[tuple[date, str], dict[str, int]] = {}
-    pool = expiry.pool_expires_on(account, terms)
-    for lot in account.lots.values():
-        if lot.available:
-            orders = by_day.setdefault(((pool if lot.pooled else lot.expires_on) or _LAST, lot.kind), {})
-            orders[lot.order_id or ""] = orders.get(lot.order_id or "", 0) + lot.available
+    pool, lots = expiry.pool_expires_on(account, terms), ledger.in_spend_order(account, terms, tuple(account.lots.values()))
+    left = expiry.of_pool(terms, sum(lot.available for lot in lots if lot.pooled))
+    for lot in lots:
+        first = min(lot.available, left) if lot.pooled else lot.available
+        left -= first if lot.pooled else 0
+        for last, points in ((pool if lot.pooled else lot.expires_on, first), (None, lot.available - first)):
+            if points:
+                orders = by_day.setdefault((last or _LAST, lot.kind), {})
+                orders[lot.order_id or ""] = orders.get(lot.order_id or "", 0) + points
     return tuple(
         LotOut(
             kind=kind,

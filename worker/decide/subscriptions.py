@@ -241,6 +241,6 @@ def use_kept(account: Account, request: Request, order: Order) -> Order:
     account.put_request(replace(request, status="captured", spent=(), order_id=order.order_id))
     if points:
         ledger.capture(account, points, rules.rule, order.order_id)
-        expiry.prolong(account, version, "use")
+        expiry.prolong(account, version, "use", order.order_id)
     order = redemption.put_on_lines(version, order, points)
     return replace(order, used=replace(order.used, spent=spent, setting=request.request_id))

@@ -42,7 +42,7 @@ def _step_down(account: Account, terms: Tiers, tier: Tier) -> None:
     periods = tier.inactive_periods + 1
     if tier.last_ordered_on is not None and tier.last_counted_on is not None and tier.last_ordered_on > tier.last_counted_on:
         # An order that never came to count: the periods go on from it.
-        tier = replace(tier, last_counted_on=tier.last_ordered_on, open_orders=())
+        tier = replace(tier, counted_for_good=tier.last_ordered_on, counted_on={}, open_orders=())
         periods = 1
     account.head = replace(account.head, tier=replace(tier, lost=tier.lost + 1, inactive_periods=periods))
     tiers.set_level(account, terms, judging.index_of(terms, tier.name) - 1, terms.inactivity.rule)

@@ -13,7 +13,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from contracts.terms import Judgement, Tiers
-from worker.decide import counting, exchange
+from worker.decide import counting, exchange, expiry
 from worker.decide.account import Account
 from worker.decide.amounts import part
 from worker.decide.judging import (
@@ -92,7 +92,7 @@ def count(account: Account, order: Order) -> Order:
     tiers = version.terms.tiers
     if tiers is None or order.status != "open" or not order.earning.earns:
         return order
-    _forget_called_off(account, version, tiers, order)
+    order = _forget_called_off(account, version, tiers, order)
     worth = _points_of(tiers, order) if tiers.measure.of == "points" else _worth(version, tiers, order)
     if tiers.measure.of == "orders":
         worth = int(worth >= max(tiers.measure.minimum, 1))
@@ -114,7 +114,7 @@ def count(account: Account, order: Order) -> Order:
     first = bool(worth) and not order.counted.judged
     order = replace(order, counted=replace(order.counted, amounts=counted, judged=order.counted.judged or first))
     if first:
-        _purchase_counts(account, version, tiers, version.days.date_of(order.placed_at))
+        _purchase_counts(account, version, tiers, order)
     judge(account, version, "more" if more else "less", bucket)
     return order
 
@@ -201,11 +201,19 @@ def ordered(account: Account, order: Order, *, again: bool = False) -> None:
     account.head = replace(account.head, tier_due_at=next_change(version, account.head, account.at))
 
 
-def _forget_called_off(account: Account, version: Version, tiers: Tiers, order: Order) -> None:
-    """An order that was called off before it counted was no purchase: the one before it is the last again."""
+def _forget_called_off(account: Account, version: Version, tiers: Tiers, order: Order) -> Order:
+    """An order that was called off before it counted was no purchase: the one before it is the last again. So was one that had
+    counted and was cancelled as a whole, unless the terms let that stay."""
     tier = account.head.tier
-    if tiers.inactivity is None or tier is None or order.counted.judged or any(line.kept for line in order.lines):
-        return
+    if tiers.inactivity is None or tier is None or any(line.kept for line in order.lines):
+        return order
+    if order.counted.judged:
+        if order.order_id not in tier.counted_on or not order.called_off:
+            return order
+        others_count = {name: day for name, day in tier.counted_on.items() if name != order.order_id}
+        tier = replace(tier, counted_on=others_count)
+        account.head = replace(account.head, tier=tier)
+        order = replace(order, counted=replace(order.counted, judged=False))
     day = version.days.date_of(order.placed_at)
     others = list(tier.open_orders)
     if day in others:
@@ -214,18 +222,21 @@ def _forget_called_off(account: Account, version: Version, tiers: Tiers, order: 
     if tier.last_ordered_on == day:
         last = max(others, default=None)
         account.head = replace(account.head, tier=replace(tier, last_ordered_on=last, open_orders=tuple(others)))
-        account.head = replace(account.head, tier_due_at=next_change(version, account.head, account.at))
+    account.head = replace(account.head, tier_due_at=next_change(version, account.head, account.at))
+    return order
 
 
-def _purchase_counts(account: Account, version: Version, tiers: Tiers, day: date) -> None:
+def _purchase_counts(account: Account, version: Version, tiers: Tiers, order: Order) -> None:
     """A purchase that counts ends inactivity, and restores a level lost to it (SCO-06, SCO-07)."""
     start(account, version)
-    tier = account.head.tier
+    tier, rule = account.head.tier, tiers.inactivity
     assert tier is not None
-    last = day if tier.last_counted_on is None else max(day, tier.last_counted_on)
-    later = tuple(each for each in tier.open_orders if each > last)
-    tier = replace(tier, last_counted_on=last, inactive_periods=0, open_orders=later)
-    rule = tiers.inactivity
+    counted, day = {**tier.counted_on, order.order_id: version.days.date_of(order.placed_at)}, tier.counted_for_good
+    for_good = len(counted) if rule is None or rule.called_off == "stays" else max(len(counted) - expiry.ORDERS_REMEMBERED, 0)
+    for name in sorted(counted, key=lambda each: (counted[each], each))[:for_good]:
+        day = max(day or counted[name], counted.pop(name))
+    later = tuple(each for each in tier.open_orders if day is None or each > day)
+    tier = replace(tier, counted_for_good=day, counted_on=counted, inactive_periods=0, open_orders=later)
     account.head = replace(account.head, tier=tier)
     if rule is not None and rule.restore == "one_per_judged_purchase":
         restore(account, tiers)

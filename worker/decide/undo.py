@@ -7,7 +7,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from worker.decide.state import Before, Head, Replaced, Splice, Undo
+from worker.decide.state import Before, Head
+from worker.decide.undo_records import Replaced, Splice, Undo
 
 NO_SUMS: Final[dict[str, int]] = {}
 

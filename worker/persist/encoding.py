@@ -12,7 +12,8 @@ import msgspec
 from contracts.events import Event, Origin
 from worker.decide.change import StoredEntry, StoredStep
 from worker.decide.explain import Posting
-from worker.decide.state import Decision, Entry, Item, ItemKey, Lot, Moment, Undo
+from worker.decide.state import Decision, Entry, Item, ItemKey, Lot, Moment
+from worker.decide.undo_records import Undo
 from worker.persist.rows import Headers, OutboxRow
 
 

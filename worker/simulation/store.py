@@ -17,7 +17,8 @@ import msgspec
 from contracts.events import Event
 from worker.decide.change import AccountChange, AccountRow, History, Loaded, Needs, StoredEntry, StoredStep
 from worker.decide.lot_name import lot_place
-from worker.decide.state import Decision, Entry, Item, ItemKey, Lot, Moment, Undo
+from worker.decide.state import Decision, Entry, Item, ItemKey, Lot, Moment
+from worker.decide.undo_records import Undo
 
 CACHE_KIB: Final = 65_536
 WRITES_KEPT_OPEN: Final = 1_000
