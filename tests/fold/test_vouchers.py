@@ -52,7 +52,7 @@ def test_any_order_and_any_batches_end_with_the_same_vouchers(choice: int, seed:
 def test_a_balance_that_is_taken_over_in_silence_brings_a_voucher_that_is_told() -> None:
     program = converting(0)
     books = StoredAccounts(program)
-    lots = [{"points": 200}]
+    lots = [{"points": 900}]
     books.deliver([told(program, "balance.opened", START, "o", {"member_id": "M1", "lots": lots, "announce": False})])
     messages = books.books["M1"].messages
     assert [message.topic for message in messages] == ["loyalty.balance-changed", "loyalty.voucher-issued"]
