@@ -58,6 +58,17 @@ class RequestOut(_Part):
     ships_with: str | None = None
 
 
+class VoucherOut(_Part):
+    """A voucher: `value` in the minor unit of the program's currency, or the `item` that it is good for; its last usable day."""
+
+    voucher_id: str
+    name: str
+    status: Literal["open", "used", "given_back", "lapsed", "voided", "withdrawn"]
+    expires_on: date | None = None
+    value: int | None = None
+    item: str | None = None
+
+
 class FindingOut(_Part):
     """Something that did not fit."""
 
@@ -121,6 +132,7 @@ class Statement(_Part):
     lots: tuple[LotOut, ...]
     orders: tuple[OrderOut, ...]
     requests: tuple[RequestOut, ...]
+    vouchers: tuple[VoucherOut, ...] = ()
     findings: tuple[FindingOut, ...]
     tier_until: date | None = None
     next_tier: NextTierOut | None = None

@@ -22,6 +22,7 @@ from contracts.terms import (
     WHEN_OF_REDEMPTION,
     Activity,
     Campaign,
+    Conversion,
     Measure,
     Occasion,
     Terms,
@@ -184,6 +185,7 @@ def _twice(terms: Terms) -> Found:
         "questions": [each.id for each in terms.questions],
         "activities": [each.id for each in terms.activities],
         "challenges": [each.id for each in terms.challenges],
+        "conversions": [each.id for each in terms.conversions],
         "earning.components": [each.id for each in terms.earning.components],
         "earning.campaigns": [each.id for each in terms.earning.campaigns],
         "tiers.levels": [each.name for each in terms.tiers.levels] if terms.tiers else (),
@@ -320,8 +322,82 @@ def _of_activity(activity: Activity, here: str) -> Found:
         yield Contradiction(f"{here}.on.told_by", "is said of a day of the member's own: birthday or anniversary")
     if activity.activity is not None and event != "activity.completed":
         yield Contradiction(f"{here}.activity", f"only activity.completed has a name, {event} has none: leave it out")
-    if activity.points is None and activity.gives is None and event not in ("survey.won", "activity.completed"):
-        yield Contradiction(f"{here}.points", f"{event} names no number of points: write how many")
+    if activity.voucher is not None:
+        yield from _not_beside_a_voucher(activity, here)
+    elif activity.points is None and activity.gives is None and event not in ("survey.won", "activity.completed"):
+        yield Contradiction(f"{here}.points", f"{event} names no number of points: write how many, or which voucher")
+
+
+def _not_beside_a_voucher(activity: Activity, here: str) -> Found:
+    """What is said of points, where there are none."""
+    said = {
+        "points": activity.points is not None,
+        "kind": "kind" in activity.model_fields_set,
+        "multipliers": bool(activity.multipliers),
+        "order_cancelled": activity.order_cancelled == "revoked",
+    }
+    for name, given in said.items():
+        if given:
+            yield Contradiction(f"{here}.{name}", "is said of points, but it brings a voucher: leave one of both out")
+
+
+def _conversions(terms: Terms) -> Found:
+    others = {*(each.id for each in terms.activities if each.voucher is not None)}
+    for index, each in enumerate(terms.conversions):
+        here = f"conversions.{index}"
+        if each.id in others:
+            problem = "an activity that brings vouchers has this id, so both would name theirs alike: give it another"
+            yield Contradiction(f"{here}.id", problem)
+        if each.into in ("money", "partner") and each.at != "request":
+            problem = "what leaves the program has to be asked for: write at: request, or pay_out for money on a day of the month"
+            yield Contradiction(f"{here}.into", problem)
+        if each.reversed == "withdrawn" and each.into != "voucher":
+            yield Contradiction(f"{here}.reversed", "only a voucher can be withdrawn: leave it out")
+        yield from _amounts(each, here)
+        for earlier, other in enumerate(terms.conversions[:index]):
+            at_once = each.at == other.at == "threshold"
+            if at_once and each.points >= other.points and _within(each.kinds, other.kinds):
+                problem = f"conversions.{earlier} takes all of these points first, so this one is never reached: name other kinds"
+                yield Contradiction(f"{here}.kinds", problem)
+    yield from _circles(terms)
+
+
+def _amounts(each: Conversion, here: str) -> Found:
+    if each.at != "request":
+        for name in ("minimum", "maximum", "limits"):
+            if name in each.model_fields_set and getattr(each, name):
+                problem = "says how much may be asked for, but nobody asks: leave it out, or write at: request"
+                yield Contradiction(f"{here}.{name}", problem)
+        return
+    least = max(each.minimum or 0, each.points)
+    if each.minimum is not None and (each.minimum % each.points or each.minimum < each.points):
+        problem = f"{each.minimum} cannot be converted, {each.points} at a time are: write a multiple of them, or other points"
+        yield Contradiction(f"{here}.minimum", problem)
+    if each.maximum is not None and each.maximum < least:
+        yield Contradiction(f"{here}.maximum", f"nothing lies from the least that is converted ({least}) to it: write more")
+    for index, limit in enumerate(each.limits):
+        if limit.points < least:
+            problem = f"leaves no room for the least that is converted ({least}): write more"
+            yield Contradiction(f"{here}.limits.{index}.points", problem)
+
+
+def _circles(terms: Terms) -> Found:
+    """Points that are turned into themselves: at once, or by way of others."""
+    made = [(index, each) for index, each in enumerate(terms.conversions) if each.into == "points"]
+    for index, each in made:
+        if not each.kinds:
+            problem = f"all kinds are converted, and so is what it makes of them ({each.kind}): name those that are meant"
+            yield Contradiction(f"conversions.{index}.kinds", problem)
+        elif each.kind in each.kinds:
+            yield Contradiction(f"conversions.{index}.kind", f"{each.kind} would be turned into itself: write another kind")
+        elif each.at != "request":
+            reached, last = {each.kind}, 0
+            while len(reached) > last:
+                last = len(reached)
+                reached |= {other.kind for _, other in made if other.at != "request" and reached & {*other.kinds}}
+            if reached & {*each.kinds}:
+                problem = f"{each.kind} is turned back into {', '.join(sorted(each.kinds))}: take one out of the circle"
+                yield Contradiction(f"conversions.{index}.kind", problem)
 
 
 def _caps(terms: Terms) -> Found:
@@ -602,6 +678,7 @@ _CHECKS: Final[tuple[Callable[[Terms], Found], ...]] = (
     _activities,
     _paying,
     _challenges,
+    _conversions,
     _limits,
     _caps,
     _tiers,

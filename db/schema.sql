@@ -123,6 +123,7 @@ SELECT '{
     "balance.opened": {"announce": true, "counted": {"amount": true, "measure": true, "on": true}, "enrolled_on":
         true, "last_change_on": true, "lots": {"expires_on": true, "granted_on": true, "kind": true, "points": true},
         "member_id": "erased", "registered_on": true, "tier": true},
+    "conversion.requested": {"conversion": true, "member_id": "erased", "points": true, "request_id": true},
     "exchange.received": {"exchange_id": true, "lines": {"exchange_id": true, "line_id": true, "measures": true,
         "quantity": true, "sku": true}, "order_id": true},
     "exchange.requested": {"exchange_id": true, "lines": {"exchange_id": true, "line_id": true, "measures": true,
@@ -185,7 +186,9 @@ SELECT '{
         "sku": true}, "order_id": true, "shipment_id": true},
     "subscription.points-set": {"member_id": "erased", "order_id": true, "points": true, "request_id": true,
         "subscription_id": true},
-    "survey.won": {"member_id": "erased", "points": true, "survey_id": true}
+    "survey.won": {"member_id": "erased", "points": true, "survey_id": true},
+    "voucher.used": {"member_id": "erased", "order_id": true, "reason": "erased", "voucher_id": true},
+    "voucher.voided": {"member_id": "erased", "reason": "erased", "voucher_id": true}
 }'::jsonb
 $$;
 
@@ -828,7 +831,7 @@ WITH (fillfactor='85', autovacuum_vacuum_scale_factor='0.05');
 -- Name: TABLE item; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON TABLE public.item IS 'Orders, requests, earmarks, marks, findings and early facts of an account; doc is JSON, due_at when the clock has to look.';
+COMMENT ON TABLE public.item IS 'Orders, requests, earmarks, marks, findings, early facts, tallies, contests and vouchers of an account; doc is JSON, due_at when the clock has to look.';
 
 
 --
@@ -1744,4 +1747,5 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261209000000'),
     ('20261210000000'),
     ('20261212000000'),
-    ('20261214000000');
+    ('20261214000000'),
+    ('20261215000000');

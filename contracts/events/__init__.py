@@ -8,6 +8,7 @@ from contracts.events.event import (
 from contracts.events.members import (
     ActivityCompleted,
     BalanceOpened,
+    ConversionRequested,
     CountedAmount,
     EventRef,
     MemberEnrolled,
@@ -25,6 +26,8 @@ from contracts.events.members import (
     RewardRequested,
     SubscriptionPointsSet,
     SurveyWon,
+    VoucherUsed,
+    VoucherVoided,
 )
 from contracts.events.orders import (
     ExchangeReceived,
@@ -64,6 +67,7 @@ from contracts.events.outbound import (
     RedemptionDecided,
     RejectionReason,
     TierChanged,
+    VoucherIssued,
 )
 from contracts.events.parts import (
     BonusPoints,
@@ -102,6 +106,7 @@ __all__ = [
     "Bucket",
     "CauseOut",
     "Change",
+    "ConversionRequested",
     "CountedAmount",
     "EntryOut",
     "Event",
@@ -153,5 +158,8 @@ __all__ = [
     "SubscriptionPointsSet",
     "SurveyWon",
     "TierChanged",
+    "VoucherIssued",
+    "VoucherUsed",
+    "VoucherVoided",
     "digest_of",
 ]

@@ -21,6 +21,8 @@ _REPLACED: Final[Mapping[str, frozenset[str]]] = {
     "points.held": frozenset({"reason"}),
     "points.released": frozenset({"reason"}),
     "points.voided": frozenset({"reason"}),
+    "voucher.used": frozenset({"reason"}),
+    "voucher.voided": frozenset({"reason"}),
 }
 _LEFT_OUT: Final[Mapping[str, frozenset[str]]] = {"points.adjusted": frozenset({"operator", "reference"})}
 

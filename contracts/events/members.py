@@ -218,6 +218,32 @@ class RewardRequested(Contract):
     quantity: Quantity
 
 
+class ConversionRequested(Contract):
+    """The member asked to turn points into what a conversion of the program's terms makes of them: one block of points, or
+    `points` of them."""
+
+    member_id: Id
+    request_id: Id
+    conversion: Id
+    points: Points | None = None
+
+
+class _OfVoucher(Contract):
+    member_id: Id
+    voucher_id: Id
+    reason: Text | None = None
+
+
+class VoucherUsed(_OfVoucher):
+    """A voucher was used, on an order or for something else."""
+
+    order_id: Id | None = None
+
+
+class VoucherVoided(_OfVoucher):
+    """A voucher that can still be used, or was, is not valid: nobody is to use it any more."""
+
+
 class SubscriptionPointsSet(Contract):
     """Points to use on a coming subscription order; replaces an earlier amount."""
 

@@ -37,6 +37,7 @@ RejectionReason = Literal[
     "redemption_ended",
     "redemption_mismatch",
     "reward_not_offered",
+    "conversion_not_offered",
     "below_minimum",
     "above_maximum",
     "not_a_multiple",
@@ -44,6 +45,7 @@ RejectionReason = Literal[
     "exceeds_payable",
     "full_redemption_payment_method",
     "remaining_below_payment_minimum",
+    "limit_reached",
     "insufficient_points",
 ]
 """Why points were refused, in the order in which the reasons are judged: the first that applies is given."""
@@ -213,6 +215,29 @@ class TierExpiring(Published):
     any_of: bool = False
 
 
+VoucherStatus = Literal["open", "used", "given_back", "lapsed", "voided", "withdrawn"]
+"""What has become of a voucher. It can be used while it is `open`, or was `given_back` because its order was cancelled.
+`withdrawn`: by the ledger, because what it was made of is not there (any more)."""
+
+
+class VoucherIssued(Published):
+    """A voucher as it stands from `effective_at` on; told when it is issued, and again whenever its status changes.
+
+    `voucher_id` names it within its account for ever. `value`: in the minor unit of the program's currency; `item`: what else it
+    is good for. `expires_on`: the last day on which it can be used. `order_id`: on which it was used.
+    """
+
+    voucher_id: Id
+    name: Text
+    status: VoucherStatus
+    value: Sum | None = None
+    item: Text | None = None
+    expires_on: Day | None = None
+    order_id: Id | None = None
+    rule: Text
+    effective_at: AwareDatetime
+
+
 class LedgerDigest(Contract):
     """A digest of a program's books, chained to the one before: who keeps it can tell later whether they were rewritten.
 
@@ -243,6 +268,7 @@ TOPICS_OUT: Final[dict[str, type[Published] | type[LedgerDigest]]] = {
     "loyalty.redemption-decided": RedemptionDecided,
     "loyalty.points-expiring": PointsExpiring,
     "loyalty.tier-expiring": TierExpiring,
+    "loyalty.voucher-issued": VoucherIssued,
     "loyalty.ledger-digest": LedgerDigest,
 }
 """Topic, which is also the event type → model of its data."""

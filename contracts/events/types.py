@@ -11,6 +11,7 @@ from contracts.events.base import Contract
 from contracts.events.members import (
     ActivityCompleted,
     BalanceOpened,
+    ConversionRequested,
     MemberEnrolled,
     MemberErased,
     MemberRegistered,
@@ -25,6 +26,8 @@ from contracts.events.members import (
     RewardRequested,
     SubscriptionPointsSet,
     SurveyWon,
+    VoucherUsed,
+    VoucherVoided,
 )
 from contracts.events.orders import (
     ExchangeReceived,
@@ -101,6 +104,10 @@ TYPES: Final = (
     EventType("loyalty.command", "points.released", 120, PointsReleased),
     EventType("loyalty.command", "points.voided", 125, PointsVoided),
     EventType("loyalty.command", "reward.requested", 30, RewardRequested),
+    EventType("loyalty.command", "conversion.requested", 30, ConversionRequested),
+    # After the order on which it is used, and before what may be cancelled of it.
+    EventType("loyalty.command", "voucher.used", 42, VoucherUsed),
+    EventType("loyalty.command", "voucher.voided", 125, VoucherVoided),
     EventType("loyalty.command", "subscription.points-set", 30, SubscriptionPointsSet),
     EventType("loyalty.command", "redemption.requested", 30, RedemptionRequested),
     EventType("loyalty.command", "redemption.released", 30, RedemptionReleased),

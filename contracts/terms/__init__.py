@@ -10,6 +10,7 @@ from __future__ import annotations
 from contracts.terms.activities import Activity, GivenLevel, Multiplier, Recurring, ToldBy
 from contracts.terms.challenges import Challenge, Every, Step
 from contracts.terms.conditions import conditions_of
+from contracts.terms.conversions import Conversion, ConversionDays, ConversionLimit, Lasting, VoucherTerms
 from contracts.terms.earning import (
     Calendar,
     Campaign,
@@ -90,6 +91,9 @@ __all__ = [
     "Challenge",
     "Code",
     "Component",
+    "Conversion",
+    "ConversionDays",
+    "ConversionLimit",
     "DayOfMonth",
     "Days",
     "Deadline",
@@ -106,6 +110,7 @@ __all__ = [
     "Inactivity",
     "Judgement",
     "LastDay",
+    "Lasting",
     "Level",
     "Limit",
     "Marks",
@@ -149,6 +154,7 @@ __all__ = [
     "Trigger",
     "TwoStep",
     "UsedPoints",
+    "VoucherTerms",
     "When",
     "Window",
     "conditions_of",

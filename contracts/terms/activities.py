@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from contracts.terms.conversions import VoucherTerms
 from contracts.terms.values import DecimalText, Months, Name, Part, Points, RuleId, When, YearDay
 
 
@@ -52,8 +53,8 @@ class GivenLevel(Part):
 
 
 class Activity(Part):
-    """Points for something other than a purchase, or a level for some time. `points` None = the number in the event, or none
-    where a level is given (`gives`).
+    """Points for something other than a purchase, a `voucher`, or a level for some time. `points` None = the number in the event,
+    or none where a level is given (`gives`).
 
     `event`: what happens: an event, the `clock` (as a day begins, `on` which), or that a level is reached. `when`: what must hold
     for it, else the next one of its event is looked at. `bought`: only for a product that was bought, in an order that was not
@@ -70,6 +71,7 @@ class Activity(Part):
     activity: str | None = None
     points: Points | None = None
     gives: GivenLevel | None = None
+    voucher: VoucherTerms | None = None
     when: When = When()
     kind: Name = "regular"
     multipliers: tuple[Multiplier, ...] = ()

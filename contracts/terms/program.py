@@ -8,6 +8,7 @@ from pydantic import Field
 
 from contracts.terms.activities import Activity
 from contracts.terms.challenges import Challenge
+from contracts.terms.conversions import Conversion
 from contracts.terms.earning import Calendar, Earning, Expiry, Maturity, Membership
 from contracts.terms.published import Case, Question, Rule, ShopWords
 from contracts.terms.redemption import Adjustment, PayOut, Redemption, Reversal, Rewards
@@ -42,6 +43,7 @@ class Terms(Part):
     tiers: Tiers | None = None
     activities: tuple[Activity, ...] = ()
     challenges: tuple[Challenge, ...] = ()
+    conversions: tuple[Conversion, ...] = ()
     rewards: Rewards | None = None
     adjustment: Adjustment
     pay_out: PayOut | None = None

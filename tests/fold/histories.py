@@ -14,6 +14,7 @@ from random import Random
 from typing import Any
 
 from contracts.events import CONTESTED_SOURCE, Event
+from contracts.terms import Conversion
 from worker.decide.program import Program
 
 START = datetime(2024, 8, 1, tzinfo=UTC)
@@ -490,7 +491,7 @@ class _Maker:
             self.later_commands(member, mine, at)
 
     def later_commands(self, member: str, mine: Sequence[str], at: datetime) -> None:
-        """Rewards and a subscription's points, for programs whose fold knows them."""
+        """Rewards, conversions and a subscription's points, for programs whose fold knows them."""
         rng = self.rng
         if self.terms.rewards is not None:
             sku = rng.choice([*self.terms.rewards.items, "NOT_OFFERED"])
@@ -502,6 +503,8 @@ class _Maker:
                 reward_sku=sku,
                 quantity=rng.choice([1, 2]),
             )
+        for conversion in self.terms.conversions:
+            self.of_conversion(member, conversion, mine, at)
         if self.terms.redemption.subscription is not None and mine:
             self.add(
                 "subscription.points-set",
@@ -511,3 +514,21 @@ class _Maker:
                 order_id=rng.choice(mine),
                 points=self.points(),
             )
+
+    def of_conversion(self, member: str, conversion: Conversion, mine: Sequence[str], at: datetime) -> None:
+        """A conversion asked for, and what is told of its vouchers, whether they are there or not."""
+        rng, id_ = self.rng, conversion.id
+        asked = f"K{rng.randrange(3)}"
+        if conversion.at == "request":
+            points = rng.choice([None, conversion.points * rng.randrange(1, 4), self.points()])
+            self.add("conversion.requested", at, member_id=member, request_id=asked, conversion=id_, points=points)
+        days = [each.time.date().replace(day=10).isoformat() for each in self.events[-3:]]
+        which = {"threshold": [str(rng.randrange(1, 6))], "calendar": [f"{day}:1" for day in days], "request": [f"{asked}:1"]}
+        voucher_id = f"{id_}:{rng.choice(which[conversion.at])}"
+        order_id = rng.choice([None, *mine])
+        told = self.after(at, 60)
+        self.add("voucher.used", told, member_id=member, voucher_id=voucher_id, order_id=order_id)
+        if order_id is not None and rng.random() < 0.4:
+            self.add("order.cancelled", self.after(told, 20), order_id=order_id, lines="all", reason="customer_request")
+        if rng.random() < 0.2:
+            self.add("voucher.voided", self.after(told, 30), member_id=member, voucher_id=voucher_id, reason="mistake")

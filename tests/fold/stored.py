@@ -32,7 +32,7 @@ from worker.decide.errors import Late
 from worker.decide.fold import fold, moment_of
 from worker.decide.instants import next_after
 from worker.decide.lot_name import is_grant
-from worker.decide.order_records import Order
+from worker.decide.order_records import Order, Voucher
 from worker.decide.program import Program
 from worker.decide.refold import Clock, compute_change
 from worker.decide.state import (
@@ -328,8 +328,22 @@ def check_book(book: Book, program: Program) -> None:
     assert applied == set(book.facts) - withdrawn, "one step for each fact that counts"
     check_undo(book)
     check_due(book)
+    check_vouchers(book)
     check_used(book, net, program)
     check_told_tiers(book, program)
+
+
+def check_vouchers(book: Book) -> None:
+    """Whoever listens knows each voucher as it is; those that may be withdrawn, and no others, are named in the head."""
+    told: dict[str, str] = {}
+    for message in book.messages:
+        if message.topic == "loyalty.voucher-issued":
+            data = json.loads(message.data)
+            told[data["voucher_id"]] = data["status"]
+    kept = {each.voucher_id: each.status for each in book.items.values() if isinstance(each, Voucher)}
+    assert {name: status for name, status in told.items() if status != "withdrawn" or name in kept} == kept
+    vouchers = [each for each in book.items.values() if isinstance(each, Voucher)]
+    assert sorted(book.head.vouchers) == sorted(each.voucher_id for each in vouchers if each.usable and each.withdraws)
 
 
 def check_undo(book: Book) -> None:
@@ -368,8 +382,22 @@ def check_used(book: Book, net: Mapping[str, int], program: Program) -> None:
         for item in book.items.values():
             if isinstance(item, Request) and item.type == "redemption" and item.status == "accepted":
                 held += item.points
-        assert net["spent"] == spent
+        converted, all_told = _converted(book, program)
+        assert net["spent"] == spent + converted if all_told else net["spent"] >= spent + converted
         assert book.head.held == held
+
+
+def _converted(book: Book, program: Program) -> tuple[int, bool]:
+    """The points that vouchers are made of, and those that were converted on request; and whether that is all: of what turns into
+    other points by itself no record is kept."""
+    known = {each.id: each for version in program.versions for each in version.terms.conversions}
+    points = 0
+    for item in book.items.values():
+        if isinstance(item, Voucher) and item.status != "withdrawn":
+            points += item.points
+        elif isinstance(item, Request) and item.type == "conversion" and item.status == "accepted":
+            points += 0 if known[item.sku or ""].into == "voucher" else item.points
+    return points, not any(each.into == "points" and each.at != "request" for each in known.values())
 
 
 def check_told_tiers(book: Book, program: Program) -> None:

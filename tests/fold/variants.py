@@ -15,6 +15,11 @@ _LOST = {"rule": "XX-07", "outcome": "forfeited"}
 _MONTH = {"rule": "XX-16", "period": "month"}
 _WEEK = {"rule": "XX-16", "period": "week", "counted_at": "delivery"}
 _ALWAYS = {"rule": "XX-16", "period": "always", "granted": "reached"}
+_CONVERSION = {"rule": "XX-17"}
+_BACK_AGAIN = {"name": "off", "value": 100, "lasts": {"days": 40}, "order_cancelled": "given_back"}
+_VOUCHER = {**_CONVERSION, "at": "threshold", "into": "voucher", "voucher": _BACK_AGAIN}
+_A_DAY = {"points": 60, "period": "day"}
+_LESS = {"kind": "special", "gives": 30}
 _CLOCK = {"rule": "XX-15", "event": "clock"}
 _FALLS = [{"on": "change", "falls": "any"}]
 _FALLS_SLOWLY = [{"on": "change", "falls": "one_level"}]
@@ -228,11 +233,24 @@ MORE_CHOICES: dict[str, tuple[Any, ...]] = {
             {**_MONTH, "id": "entered", "of": "points", "steps": [{"at": 1, "points": 25}], "entry": "visit"},
         ],
     ),
+    "conversions": (
+        [
+            {**_VOUCHER, "id": "at_once", "points": 700, "reversed": "withdrawn"},
+            {**_CONVERSION, "id": "miles", "points": 20, "at": "request", "into": "partner", "limits": [_A_DAY]},
+        ],
+        [
+            {**_VOUCHER, "id": "season", "points": 300, "at": "calendar", "on": {"monthly": 10}},
+            {**_CONVERSION, "id": "swap", "points": 30, "at": "request", "into": "points", "kind": "gift", "gives": 29},
+            {**_CONVERSION, "id": "gifts", "kinds": ["gift"], "points": 40, "at": "threshold", "into": "points", **_LESS},
+        ],
+        [{**_VOUCHER, "id": "asked", "points": 25, "at": "request", "maximum": 100, "reversed": "withdrawn"}],
+    ),
     "activities": (
         [
             {"id": "lucky", "rule": "XX-14", "event": "activity.completed", "points": 70, "when": {"days": [7, 17, 27]}},
             {"id": "visit", "rule": "XX-14", "event": "activity.completed", "points": 7, "once_per": "year"},
             {**_CLOCK, "id": "birthday", "on": {"birthday": "month", "told_by": {"day": 25}}, "points": 90},
+            {**_CLOCK, "id": "coupon", "on": {"monthly": 20}, "voucher": {"name": "coupon", "item": "tea", "lasts": {"days": 9}}},
             {**_CLOCK, "id": "monthly", "on": {"monthly": 10, "days_before": 3}, "points": 11},
             {"id": "level", "rule": "XX-15", "event": "tier_reached", "points": 40, "once_per": "member"},
         ],

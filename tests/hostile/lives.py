@@ -58,6 +58,7 @@ class _Maker:
         levels = [level.name for level in terms.tiers.levels] if terms.tiers else []
         self.tiers = [*levels, "no such tier"]
         self.kinds = sorted({terms.adjustment.kind, *(each.kind for each in terms.earning.components), "x" * 200})
+        self.conversions = [each.id for each in terms.conversions]
         self.rewards = [*terms.rewards.items, "X"] if terms.rewards else ["X"]
         self.activities = [rule.activity for rule in terms.activities if rule.activity] or ["visit"]
         self.reasons = ["x" * 200, *(name for row in terms.reversal.used_points for name in row.reasons)]
@@ -349,6 +350,19 @@ class _Maker:
         sku = self.rng.choice([*self.rewards, self.name()])
         quantity = self.rng.choice([1, 2, QUANTITY_MAX])
         return {"member_id": self.member, "request_id": self.name(), "reward_sku": sku, "quantity": quantity}
+
+    def _conversion_requested(self) -> dict[str, Any]:
+        conversion = self.rng.choice([*self.conversions, self.name()])
+        fields = {"member_id": self.member, "request_id": self.name(), "conversion": conversion}
+        return {**fields, "points": self.some(self.points())}
+
+    def _voucher_used(self) -> dict[str, Any]:
+        return {**self._voucher_voided(), "order_id": self.some(self.order_id())}
+
+    def _voucher_voided(self) -> dict[str, Any]:
+        rng = self.rng
+        voucher = f"{rng.choice([*self.conversions, self.name()])}:{rng.choice(['1', '2', f'{self.name()}:1'])}"
+        return {"member_id": self.member, "voucher_id": voucher[:200], "reason": self.some(self.name())}
 
     def _subscription_points_set(self) -> dict[str, Any]:
         target = self.rng.choice([{"order_id": self.order_id()}, {"subscription_id": self.name()}])

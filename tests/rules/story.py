@@ -162,6 +162,15 @@ class Story:
         """The member wins points in a survey's draw."""
         self.tell("survey.won", at, member_id=member, survey_id=survey_id, points=points)
 
+    def converts(self, conversion: str, at: str, points: int | None = None, request: str = "C1", **data: Any) -> None:
+        """The member asks for a conversion of points."""
+        asked = {"member_id": MEMBER, "request_id": request, "conversion": conversion, "points": points, **data}
+        self.tell("conversion.requested", at, **asked)
+
+    def voucher(self, what: str, voucher_id: str, at: str, order_id: str | None = None, **data: Any) -> None:
+        """A voucher is "used" or "voided"."""
+        self.tell(f"voucher.{what}", at, **{"member_id": MEMBER, "voucher_id": voucher_id, "order_id": order_id, **data})
+
     # -- what came of it
 
     def at(self, at: str, member: str = MEMBER) -> Statement:
@@ -193,6 +202,10 @@ class Story:
     def rules(self, reason: str, member: str = MEMBER) -> set[str]:
         """The rule ids under which movements of one kind were posted."""
         return {entry.rule for entry in self.entries(member) if entry.reason == reason}
+
+    def vouchers(self, at: str, member: str = MEMBER) -> dict[str, str]:
+        """What has become of each voucher."""
+        return {voucher.voucher_id: voucher.status for voucher in self.at(at, member).vouchers}
 
     def findings(self, at: str, member: str = MEMBER) -> list[str]:
         """The codes of what did not fit."""

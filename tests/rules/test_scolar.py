@@ -51,6 +51,53 @@ def test_sco_01_registering_brings_500_points_at_once_and_once_only() -> None:
     assert story.rules("earn") == {"SCO-01"}
 
 
+BORN = {"month": 12, "day": 3}
+
+
+def coupons(story: Story, at: str) -> list[tuple[str, int | None, str, str]]:
+    """The coupons of a member: name, value, status, last day."""
+    return [(each.voucher_id, each.value, each.status, str(each.expires_on)) for each in story.at(at).vouchers]
+
+
+def test_sco_02_a_coupon_of_1000_yen_comes_on_the_first_of_the_birth_month_and_lasts_until_its_end() -> None:
+    story = joined(at="2024-03-01")
+    story.updated("2024-03-02", birth=BORN)
+    assert coupons(story, "2024-11-30 23:59:59") == []
+    name = "birthday_coupon:2024-12-01"
+    assert coupons(story, "2024-12-01 00:00:00") == [(name, 1_000, "open", "2024-12-31")]
+    assert coupons(story, "2024-12-31 23:59:59") == [(name, 1_000, "open", "2024-12-31")]
+    assert coupons(story, "2025-01-01 00:00:00") == [(name, 1_000, "lapsed", "2024-12-31")]
+    assert story.at("2025-01-01").available == 500, "a coupon is not points"
+    story.updated("2025-02-01", birth={"month": 6, "day": 9})
+    assert [each[0] for each in coupons(story, "2025-12-31")] == [name, "birthday_coupon:2025-06-01"], "one a year"
+
+
+@pytest.mark.parametrize(
+    ("joins", "tells", "gets"),
+    [
+        ("2024-11-25 23:59:59", "2024-11-25 23:59:59", True),
+        ("2024-11-26 00:00:00", "2024-11-25 23:59:59", False),
+        ("2024-11-25 23:59:59", "2024-11-26 00:00:00", False),
+        ("2024-11-25 23:59:59", None, False),
+    ],
+)
+def test_sco_02_only_for_who_had_registered_and_told_a_birth_date_by_the_25th(joins: str, tells: str | None, gets: bool) -> None:
+    story = joined(at=joins)
+    if tells is not None:
+        story.updated(tells, birth=BORN)
+    assert bool(coupons(story, "2024-12-31")) == gets
+
+
+def test_sco_02_a_coupon_is_used_once() -> None:
+    story = joined(at="2024-03-01")
+    story.updated("2024-03-02", birth=BORN)
+    story.order("A", "2024-12-03", line(5_000), order_discount=1_000)
+    for at in ("2024-12-03", "2024-12-04"):
+        story.voucher("used", "birthday_coupon:2024-12-01", at, "A")
+    assert [each[2] for each in coupons(story, "2024-12-31")] == ["used"]
+    assert story.findings("2024-12-31") == ["voucher_used"]
+
+
 def test_sco_03_a_review_of_a_bought_product_brings_ten_points_once() -> None:
     story = joined()
     review(story, "early", "2024-02-01")

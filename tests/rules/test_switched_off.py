@@ -112,6 +112,7 @@ OFF: Final[dict[str, dict[str, Any]]] = {
     "PUP-25": {"expiry.pool": None},
     "PUP-26": _KEPT,
     "SCO-01": {"activities.registration.points": 0},
+    "SCO-02": {"activities.birthday_coupon.voucher.value": 500},
     "SCO-03": {"activities.review.points": 0},
     "SCO-04": {"earning.components.purchase.rates": [{"rate": "0.01"}]},
     "SCO-05": {"tiers.window": {"type": "rolling_months", "months": 12}},

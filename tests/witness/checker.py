@@ -42,6 +42,7 @@ TYPES_IN: Final[Mapping[str, frozenset[str]]] = {
         "commerce.member": "member.registered member.enrolled member.erased",
         "commerce.activity": "review.posted survey.won activity.completed",
         "loyalty.command": "points.adjusted points.held points.released points.voided reward.requested subscription.points-set"
+        " conversion.requested voucher.used voucher.voided"
         " redemption.requested redemption.released order.claimed balance.opened",
     }.items()
 }
@@ -51,7 +52,8 @@ DECIDED: Final = "loyalty.redemption-decided"
 AMBIGUOUS: Final = "ambiguous_order"
 EXPIRING: Final = "loyalty.points-expiring"
 TIER_EXPIRING: Final = "loyalty.tier-expiring"
-TOPICS_OUT: Final = (BALANCE, TIER, DECIDED, EXPIRING, TIER_EXPIRING)
+VOUCHER: Final = "loyalty.voucher-issued"
+TOPICS_OUT: Final = (BALANCE, TIER, DECIDED, EXPIRING, TIER_EXPIRING, VOUCHER)
 DLQ_SUFFIX: Final = ".loyalty.dlq"
 OWN_HEADERS: Final = "loyalty_"
 SUMMED: Final = "summed"
@@ -858,7 +860,7 @@ def _judge_spent(world: World, decisions: Mapping[tuple[Any, str, str], Json]) -
     for account, entries in world.entries.items():
         for entry in entries:
             for bucket, sign in ((entry["from_bucket"], -1), (entry["to_bucket"], 1)):
-                if bucket == "spent":
+                if bucket == "spent" and entry["reason"] != "convert":  # what turns into something else at once is no use of it
                     spent[account, entry["source"], entry["id"]] += sign * entry["points"]
                 elif bucket == "granted" and entry["order_id"] is not None:
                     granted[account, entry["order_id"]] -= sign * entry["points"]

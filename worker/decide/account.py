@@ -14,7 +14,7 @@ from worker.decide.change import NOTHING, Needs
 from worker.decide.errors import NotLoaded
 from worker.decide.instants import due_of, next_after
 from worker.decide.lot_name import is_grant, lot_name
-from worker.decide.order_records import Order, Tally
+from worker.decide.order_records import Order, Tally, Voucher
 from worker.decide.program import Program, Version
 from worker.decide.state import (
     CLOCK_SOURCE,
@@ -41,7 +41,7 @@ from worker.decide.state import (
 from worker.decide.step import Answer, Notice, Step, TierMove, TierNotice
 from worker.decide.trace import Trace
 
-_I = TypeVar("_I", Order, Request, Earmark, Tally)
+_I = TypeVar("_I", Order, Request, Earmark, Tally, Voucher)
 
 
 class Account:
@@ -55,43 +55,16 @@ class Account:
     at a later instant already folded, so they count as not covered. `overtaken`: facts that wait no longer, for their order
     was told again and is covered as told then; those that this run finds are in `overtaking`. `paid_until`: up to here
     `decided` has all that was paid out in money; `recorded_from`: from here on it has every verdict (None: it has all).
-    `trace`: where the fold notes its working, if anyone asks. `turning`: facts to be folded by which earlier ones may be
+    `trace`: where the fold notes its working, if anyone asks. `vouchers`: those
+    of which the open step tells. `turning`: facts to be folded by which earlier ones may be
     read otherwise, by what they are about. `at`: the instant of the open step; there is none before the first `begin`.
     """
 
     __slots__ = (
-        "_before_items",
-        "_before_lots",
-        "_head_before",
-        "_named",
-        "_origins",
-        "_rows_due",
-        "_rows_known",
-        "_version",
-        "all_open",
-        "announced_only",
-        "answers",
-        "at",
-        "began",
-        "certainty",
-        "complete",
-        "decided",
-        "entries",
-        "event",
-        "head",
-        "items",
-        "lots",
-        "moment",
-        "notices",
-        "overdrawing",
-        "overtaken",
-        "overtaking",
-        "paid_until",
-        "program",
-        "recorded_from",
-        "tier_move",
-        "trace",
-        "turning",
+        "_before_items", "_before_lots", "_head_before", "_named", "_origins", "_rows_due", "_rows_known", "_version",
+        "all_open", "announced_only", "answers", "at", "began", "certainty", "complete", "decided", "entries",
+        "event", "head", "items", "lots", "moment", "notices", "overdrawing", "overtaken", "overtaking", "paid_until",
+        "program", "recorded_from", "tier_move", "trace", "turning", "vouchers",
     )
 
     def __init__(
@@ -137,6 +110,7 @@ class Account:
         self.entries: list[Entry] = []
         self.answers: list[Answer] = []
         self.notices: list[Notice | TierNotice] = []
+        self.vouchers: dict[str, Voucher] = {}
         self.tier_move: TierMove | None = None
         self.event: Event | None = None
 
@@ -175,7 +149,8 @@ class Account:
         if (last, due, look) != (self.head.last, self.head.clock_due_at, self.head.next_due_at):
             self.head = replace(self.head, last=last, clock_due_at=due, next_due_at=look)
         before = Before(head=self._head_before, lots=self._before_lots, items=self._before_items)
-        return Step(self.moment, self.event, before, self.head, self.entries, self.answers, self.tier_move, self.notices)
+        told = self.answers, self.tier_move, self.notices, self.vouchers
+        return Step(self.moment, self.event, before, self.head, self.entries, *told)
 
     @property
     def certain(self) -> bool:
@@ -344,6 +319,12 @@ class Account:
         assert found is None or isinstance(found, Tally)
         return found
 
+    def voucher(self, voucher_id: str) -> Voucher | None:
+        """The voucher of that id, if it was issued."""
+        found = self._find("voucher", voucher_id)
+        assert found is None or isinstance(found, Voucher)
+        return found
+
     def due(self, of: type[_I], at: datetime) -> list[_I]:
         """Items of a type with something due at or before an instant, by key. Raises NotLoaded."""
         self.need_all_open()
@@ -385,6 +366,11 @@ class Account:
     def put_order(self, order: Order) -> None:
         """Replace an order."""
         self.put("order", order.order_id, order)
+
+    def put_voucher(self, voucher: Voucher) -> None:
+        """Replace or add a voucher, and have subscribers told."""
+        self.put("voucher", voucher.voucher_id, voucher)
+        self.vouchers[voucher.voucher_id] = voucher
 
     def put_request(self, request: Request) -> None:
         """Replace a request."""

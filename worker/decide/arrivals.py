@@ -10,14 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from contracts.events import Event, OrderAmended, OrderPlaced, RedemptionRequested, RewardRequested, SubscriptionPointsSet
+from contracts.events import (
+    ConversionRequested,
+    Event,
+    OrderAmended,
+    OrderPlaced,
+    RedemptionRequested,
+    RewardRequested,
+    SubscriptionPointsSet,
+)
 from worker.decide.change import AccountChange
 from worker.decide.errors import Late
 from worker.decide.fold import moment_of
 from worker.decide.refold import Clock, going_back
 from worker.decide.state import Decision, Head, Moment
 
-_ASKS = (OrderAmended, RedemptionRequested, RewardRequested, SubscriptionPointsSet)
+_ASKS = (ConversionRequested, OrderAmended, RedemptionRequested, RewardRequested, SubscriptionPointsSet)
 
 FoldFirst = Callable[[Sequence[Event], Sequence[Decision], Moment | None], AccountChange | None]
 """Folds new facts into the account as it is loaded, given verdicts that stand, and how far was folded when the last of them

@@ -67,9 +67,13 @@ def allowed(cap: Cap, room: int, points: int) -> int:
 
 def use(account: Account, cap: Cap, period: str, points: int) -> None:
     """Use up a cap in a period (below zero: free it). What is long over is forgotten when another period begins."""
+    if not cap.period.order and (points >= 0 or period in account.head.caps):
+        add(account, period, points)
+
+
+def add(account: Account, period: str, points: int) -> None:
+    """Count points under the name of a period."""
     known = account.head.caps
-    if cap.period.order or (points < 0 and period not in known):
-        return
     kept = known if period in known else {each: n for each, n in known.items() if not _is_over(account, each)}
     account.head = replace(account.head, caps={**kept, period: known.get(period, 0) + points})
 

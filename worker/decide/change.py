@@ -23,6 +23,7 @@ OutTopic = Literal[
     "loyalty.redemption-decided",
     "loyalty.points-expiring",
     "loyalty.tier-expiring",
+    "loyalty.voucher-issued",
 ]
 
 FORGOTTEN: Final = ""

@@ -1,5 +1,5 @@
 """What the passing of time alone brings about at one instant, in a fixed order: lapse, mature, hand back, review tiers, end
-holds, grant for the day, settle periods, pay out, give notice."""
+holds, grant for the day, settle periods, convert, pay out, give notice."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import date
 from msgspec.structs import replace
 
 from worker.decide import (
+    conversions,
     expiry,
     ledger,
     limits,
@@ -21,6 +22,7 @@ from worker.decide import (
     subscriptions,
     tallies,
     tier_reviews,
+    vouchers,
 )
 from worker.decide.account import Account
 from worker.decide.order_records import Order
@@ -31,6 +33,7 @@ from worker.decide.step import Notice, TierNotice
 def tick(account: Account) -> None:
     """Everything that is due at or before the instant of the open step."""
     _lapse(account)
+    vouchers.lapse_due(account)
     _mature(account)
     _orders(account)
     earmarks = account.due(Earmark, account.at)
@@ -42,14 +45,16 @@ def tick(account: Account) -> None:
         requests.end_due(account, request, account.at)
     occasions.grant_due(account)
     tallies.settle_due(account)
+    conversions.convert_due(account)
     payout.pay(account)
     _notify(account)
 
 
 def look(account: Account) -> None:
-    """What the end of every step brings: what a level brings that it has reached, what is too much for the member lost, and when
-    the clock is to come again."""
+    """What the end of every step brings: what a level brings that it has reached, points that turn into something else at once,
+    what is too much for the member lost, and when the clock is to come again."""
     occasions.grant_for_level(account)
+    conversions.look(account)
     limits.lose_excess(account)
     occasions.look(account)
     payout.look(account)

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from contracts.events import (
     ActivityCompleted,
     BalanceOpened,
+    ConversionRequested,
     ExchangeReceived,
     ExchangeRequested,
     ExchangeShipped,
@@ -47,10 +48,13 @@ from contracts.events import (
     ShipmentDispatched,
     SubscriptionPointsSet,
     SurveyWon,
+    VoucherUsed,
+    VoucherVoided,
 )
 from worker.decide import (
     amending,
     contesting,
+    conversions,
     hindsight,
     members,
     opening,
@@ -64,6 +68,7 @@ from worker.decide import (
     shipments,
     subscriptions,
     voiding,
+    vouchers,
 )
 from worker.decide.account import Account
 from worker.decide.program import Version
@@ -157,6 +162,14 @@ def _of_reward(data: RewardRequested, version: Version | None) -> Iterable[ItemK
     return (("request", f"reward:{data.request_id}"),)
 
 
+def _of_conversion(data: ConversionRequested, version: Version | None) -> Iterable[ItemKey]:
+    return (("request", f"conversion:{data.request_id}"),)
+
+
+def _of_voucher(data: VoucherUsed | VoucherVoided, version: Version | None) -> Iterable[ItemKey]:
+    return (("voucher", data.voucher_id),)
+
+
 def _of_hold(data: PointsHeld | PointsReleased, version: Version | None) -> Iterable[ItemKey]:
     name = members.hold_of(data)
     return ("earmark", name), ("early", name)
@@ -232,5 +245,8 @@ FACT_TYPES: Final[Mapping[type[Any], FactType]] = {
     RedemptionRequested: FactType(requests.reservation_requested, _always, _of_redemption, _reservation_stands),
     RedemptionReleased: FactType(requests.reservation_released, _always, _of_redemption),
     RewardRequested: FactType(rewards.requested, _always, _of_reward),
+    ConversionRequested: FactType(conversions.requested, _always, _of_conversion),
+    VoucherUsed: FactType(vouchers.used, _never, _of_voucher),
+    VoucherVoided: FactType(vouchers.voided, _never, _of_voucher),
     SubscriptionPointsSet: FactType(subscriptions.points_set, _always, _of_subscription),
 }

@@ -264,6 +264,15 @@ def give_back(
     _post(account, reason, points, source, "available", rule, lot, order_id)
 
 
+def set_off(account: Account, points: int, reason: Reason, rule: str) -> int:
+    """Spent points that come back set off what is owed, whatever has become of their lots; returns how many of them did."""
+    owed = min(points, account.head.arrears)
+    if owed:
+        account.head = replace(account.head, arrears=account.head.arrears - owed)
+        _post(account, reason, owed, "spent", "available", rule, None, None)
+    return owed
+
+
 def forfeit(account: Account, points: int, rule: str, order_id: str | None) -> None:
     """Used points that a rule does not give back."""
     _post(account, "forfeit", points, "spent", "forfeited", rule, None, order_id)

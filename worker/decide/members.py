@@ -22,7 +22,7 @@ from contracts.events import (
 from contracts.events.members import ATTRIBUTES_MAX
 from contracts.names import plain
 from contracts.terms import Activity
-from worker.decide import caps, early, expiry, ledger, order_update, orders, purchases, redemption, tallies, tiers
+from worker.decide import caps, early, expiry, ledger, order_update, orders, purchases, redemption, tallies, tiers, vouchers
 from worker.decide.account import Account
 from worker.decide.amounts import fraction
 from worker.decide.conditions import Subject, buyer_of, holds
@@ -139,7 +139,8 @@ def grant_at_occasion(account: Account, rule: Activity, occasion: str) -> None:
         return
     names = {"member": f"{rule.id}:{occasion if rule.event == 'tier_reached' else ''}", "year": f"{rule.id}:{_year(account)}"}
     amount = _multiplied(account, rule, rule.points or 0, subject)
-    _grant(account, rule, account.cause, names.get(rule.once_per, ""), None, amount)
+    which = f"{occasion}:{account.version.days.date_of(account.at)}" if rule.event == "tier_reached" else occasion
+    _grant(account, rule, account.cause, names.get(rule.once_per, ""), None, amount, which)
 
 
 def _year(account: Account) -> str:
@@ -160,8 +161,11 @@ def _once(account: Account, rule: Activity, reference: str, sku: str | None, ord
     return "" if key is None else f"{rule.id}:{key}"
 
 
-def _grant(account: Account, rule: Activity, origin: str, name: str, sku: str | None, points: int) -> None:
-    """Credit an activity's points now, if the member takes part and it has not counted yet."""
+def _grant(
+    account: Account, rule: Activity, origin: str, name: str, sku: str | None, points: int, which: str | None = None
+) -> None:
+    """Credit an activity's points now, or issue its voucher, if the member takes part and it has not counted yet. `which`: for
+    what the voucher is, if not for the fact."""
     head = account.head
     if rule.event != "member.registered" and not redemption.is_member(account):
         account.note_finding("activity_without_membership", None, rule.id)
@@ -176,6 +180,10 @@ def _grant(account: Account, rule: Activity, origin: str, name: str, sku: str | 
         if account.marked(name):
             return
         account.put("mark", name, Mark(at=account.at))
+    if rule.voucher is not None:
+        voucher_id = vouchers.id_of(rule.id, vouchers.short(which or origin))
+        vouchers.issue(account, account.version, rule.voucher, voucher_id, rule.rule)
+        return
     if account.trace is not None:
         each, times = account.trace.multiplied.get(origin, (points, ()))
         account.trace.working = Doing(rule.id, each, times, points)

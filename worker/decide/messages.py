@@ -12,6 +12,7 @@ from contracts.events import MESSAGE_BYTES_MAX, Event
 from contracts.events.outbound import REFOLD, REFOLD_SOURCE
 from worker.decide import summing, tiers
 from worker.decide.change import AccountChange, Message, OutTopic, Refold
+from worker.decide.order_records import Voucher
 from worker.decide.program import Program
 from worker.decide.state import Entry, Head, Moment
 from worker.decide.step import Answer, Notice, Step, TierMove, TierNotice
@@ -31,6 +32,8 @@ def of_step(change: AccountChange, step: Step) -> list[Message]:
         teller.decided(answer, step.moment.at, step.event)
     for notice in step.notices:
         teller.expiring(notice, step.moment.at)
+    for voucher in step.vouchers.values():
+        teller.voucher(voucher)
     return teller.messages
 
 
@@ -42,10 +45,12 @@ def of_refold(
     steps: Sequence[Step],
     rows: Sequence[tuple[Moment, Entry]],
     cause: Event | Refold | None = None,
+    vouchers: Sequence[Voucher] = (),
 ) -> list[Message]:
     """The messages of a refold: one version for all that became different, nothing for what was told before.
 
-    `cause`: what made it necessary, where it is not a fact that comes with the change.
+    `cause`: what made it necessary, where it is not a fact that comes with the change. `vouchers`: those that are not
+    as they were told.
     """
     refold = cause if isinstance(cause, Refold) else None
     event = change.facts[0] if change.facts else None if isinstance(cause, Refold) else cause
@@ -68,6 +73,8 @@ def of_refold(
         if before.last is None or step.moment > before.last:
             for notice in step.notices:
                 teller.expiring(notice, step.moment.at)
+    for voucher in vouchers:
+        teller.voucher(voucher)
     return teller.messages if rows or len(teller.messages) > 1 else []
 
 
@@ -214,6 +221,14 @@ class _Teller:
             at,
             {"points": notice.points, "expires_on": notice.expires_on, "days_left": notice.days_left},
         )
+
+
+    def voucher(self, voucher: Voucher) -> None:
+        """A voucher as it stands now."""
+        data: dict[str, Any] = {"voucher_id": voucher.voucher_id, "name": voucher.name, "status": voucher.status}
+        optional = {"value": voucher.value, "item": voucher.item, "expires_on": voucher.expires_on, "order_id": voucher.used_on}
+        data |= {name: value for name, value in optional.items() if value is not None}
+        self._tell("loyalty.voucher-issued", voucher.since, {**data, "rule": voucher.rule, "effective_at": voucher.since})
 
 
 def _entry_out(entry: Entry, moment: Moment | None = None, refold: Refold | None = None) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """What the clock brings a member on days that come back, and what reaching a level brings: a birthday, an anniversary, a first of
 the month.
 
-Each occasion is the beginning of a day, which the head keeps as the next one; terms that are to come into force with others are
-looked at anew then.
+Each occasion is the beginning of a day, which the head keeps as the next one, with days on which points are converted; terms
+that are to come into force with others are looked at anew then.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from msgspec.structs import replace
 
 from contracts.terms import Activity, Recurring, ToldBy
-from worker.decide import members
+from worker.decide import conversions, members
 from worker.decide.account import Account
 from worker.decide.calendar import Days, in_year
 from worker.decide.conditions import joined_at
@@ -37,8 +37,8 @@ def _next(account: Account) -> datetime | None:
         for instant in _instants(account, version, rule, version.days.date_of(at).year + year)
         if instant > at
     ]
-    otherwise = account.program.occasions_otherwise_from(at)
-    return min(instants if otherwise is None else [*instants, otherwise], default=None)
+    others = account.program.occasions_otherwise_from(at), conversions.next_at(account)
+    return min((*instants, *(each for each in others if each is not None)), default=None)
 
 
 def _instants(account: Account, version: Version, rule: Activity, year: int) -> Iterator[datetime]:

@@ -294,6 +294,34 @@ class Tally(Kept, frozen=True):
     due_at: datetime | None = None
 
 
+class Voucher(Kept, frozen=True):
+    """What was issued once, and what has become of it `since`.
+
+    `points`: of which it was made, `spent`: the lots that they came from; `withdraws`: it goes where they are taken back.
+    `used_on`: the order that it was used on; `gives_back`: it comes back where that is cancelled. `due_at`: when it lapses.
+    """
+
+    voucher_id: str
+    name: str
+    rule: str
+    since: datetime
+    status: Literal["open", "used", "given_back", "lapsed", "voided", "withdrawn"] = "open"
+    value: int | None = None
+    item: str | None = None
+    expires_on: date | None = None
+    points: int = 0
+    spent: tuple[Spent, ...] = ()
+    withdraws: bool = False
+    used_on: str | None = None
+    gives_back: bool = False
+    due_at: datetime | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can be used."""
+        return self.status in ("open", "given_back")
+
+
 class TierCount(Record, frozen=True):
     """What an order counts for toward the tiers: amounts by bucket of the window. `at`: when what it has come to will count.
 
@@ -328,7 +356,8 @@ class Order(Kept, frozen=True):
 
     `status`: `open`; `waiting` (its redemption is not decided yet); `rejected` (as sent, for a `reason`: nothing moves);
     `withheld` (somebody else was told to have placed it too: nothing moves but points whose use was announced). `told`: by what
-    has an id of its own, a digest of what was said of it.
+    has an id of its own, a digest of what was said of it. `vouchers_back`: it was cancelled as a whole, and vouchers that were
+    used on it were given back.
     """
 
     order_id: str
@@ -347,6 +376,7 @@ class Order(Kept, frozen=True):
     counted: TierCount = TierCount()
     delivery: Delivery = Delivery()
     told: dict[str, str] = field(default_factory=dict)
+    vouchers_back: bool = False
     due_at: datetime | None = None
 
     @property

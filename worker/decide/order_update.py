@@ -6,7 +6,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from worker.decide import crediting, deliveries, expiry, maturity, rewards, tallies, tiers
+from worker.decide import crediting, deliveries, expiry, maturity, rewards, tallies, tiers, vouchers
 from worker.decide.account import Account
 from worker.decide.order_records import Order
 
@@ -14,7 +14,7 @@ from worker.decide.order_records import Order
 def keep(account: Account, order: Order) -> None:
     """Settle an order after a change, count it toward the tiers, and keep it with the instant at which it is next due."""
     order = expiry.keep_trace(account, crediting.settle(account, _counted_among(account, order)))
-    order = tallies.count(account, tiers.count(account, order))
+    order = vouchers.follow(account, tallies.count(account, tiers.count(account, order)))
     account.put_order(replace(order, due_at=_due_at(account, order)))
     if deliveries.followed(account.version.terms):
         rewards.follow(account, order)

@@ -28,10 +28,12 @@ class Version:
     counted, in the order of the terms: its rule, and for others of one rule a number.
     `occasions`: activities by the clock; `rewards_levels`: whether reaching a level brings something. `later`: the days to which
     components may put off what matures (None: none). `follows_deliveries`: whether anything waits for goods to arrive.
-    `prolonged_by`: what moves the pool's expiry on; empty without a pool.
+    `prolonged_by`: what moves the pool's expiry on; empty without a pool. `thresholds`, `by_calendar`: conversions at once
+    and on days.
     """
 
     __slots__ = (
+        "by_calendar",
         "cap_names",
         "days",
         "excluded",
@@ -47,6 +49,7 @@ class Version:
         "rewards_levels",
         "stores",
         "terms",
+        "thresholds",
     )
 
     def __init__(self, terms: Terms) -> None:
@@ -75,6 +78,8 @@ class Version:
         self.cap_names: Final = _cap_names(terms)
         self.occasions: Final = tuple(activity for activity in terms.activities if activity.event == "clock")
         self.rewards_levels: Final = any(activity.event == "tier_reached" for activity in terms.activities)
+        self.thresholds: Final = tuple(each for each in terms.conversions if each.at == "threshold")
+        self.by_calendar: Final = tuple(each for each in terms.conversions if each.at == "calendar")
         self.prolonged_by: Final[frozenset[str]] = frozenset(prolonging)
 
 
@@ -85,6 +90,12 @@ def _cap_names(terms: Terms) -> tuple[str, ...]:
         before = known[cap.rule] = known.get(cap.rule, 0) + 1
         names.append(cap.rule if before == 1 else f"{cap.rule}#{before}")
     return tuple(names)
+
+
+def _gives_back(terms: Terms) -> bool:
+    """Whether a voucher comes back where the order that it was used on is cancelled."""
+    every = [*(each.voucher for each in terms.conversions), *(each.voucher for each in terms.activities)]
+    return any(voucher is not None and voucher.order_cancelled == "given_back" for voucher in every)
 
 
 class Reads(NamedTuple):
@@ -127,7 +138,9 @@ class Program:
         self.code = ordered[0].program
         self.versions = tuple(Version(terms) for terms in ordered)
         self.reads = _reads(ordered)
-        self.has_occasions = any(version.occasions for version in self.versions)
+        self.has_occasions = any(version.occasions or version.by_calendar for version in self.versions)
+        self.converts = any(terms.conversions for terms in ordered)
+        self.gives_vouchers_back = any(_gives_back(terms) for terms in ordered)
         self.pays_out = any(version.terms.pay_out is not None for version in self.versions)
         # In UTC as all instants of the fold: times of one zone compare several times faster than times of two.
         self._starts = [version.terms.effective_from.astimezone(UTC) for version in self.versions[1:]]
@@ -148,9 +161,10 @@ class Program:
         return next((at for at, each in self._later(instant) if each.terms.pay_out not in (None, known)), None)
 
     def occasions_otherwise_from(self, instant: datetime) -> datetime | None:
-        """The next start of a version with other activities by the clock than at an instant; None if there is none."""
-        known = self.at(instant).occasions
-        return next((at for at, each in self._later(instant) if each.occasions != known), None)
+        """The next start of a version with other activities or conversions by the clock than at an instant; None: none is."""
+        now = self.at(instant)
+        known = now.occasions, now.by_calendar
+        return next((at for at, each in self._later(instant) if (each.occasions, each.by_calendar) != known), None)
 
     def begins(self, instant: datetime) -> bool:
         """Whether a version that follows another comes into force at an instant."""

@@ -14,7 +14,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from contracts.events import Event
-from worker.decide import messages
+from worker.decide import messages, vouchers
 from worker.decide.account import Account
 from worker.decide.change import AccountChange, AccountRow, Refold, StoredStep
 from worker.decide.explain import Posting
@@ -118,7 +118,9 @@ def _post(
     if not quiet:
         waited = next((fact for fact in facts if before.last is None or moment_of(fact) > before.last), None)
         cause = refold or waited
-        change.messages.extend(messages.of_refold(program, change, before, change.version + 1, steps, rows, cause))
+        others = vouchers.since(kept.items, change, steps, before.last)
+        told = messages.of_refold(program, change, before, change.version + 1, steps, rows, cause, vouchers=others)
+        change.messages.extend(told)
         change.version += bool(change.messages)
     label = refold.fold if refold is not None else None
     change.entries.extend(number(change.version, posted, rows, correction=not quiet, refold=label))

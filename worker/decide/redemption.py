@@ -27,6 +27,7 @@ FINAL: Final[frozenset[RejectionReason]] = frozenset(
         "store_not_eligible",
         "channel_not_eligible",
         "reward_not_offered",
+        "conversion_not_offered",
         "below_minimum",
         "above_maximum",
         "not_a_multiple",

@@ -18,9 +18,9 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from contracts.events import Event
-from worker.decide import hindsight, messages
+from worker.decide import hindsight, messages, vouchers
 from worker.decide.account import Account
-from worker.decide.change import EVERYTHING, AccountChange, History, Loaded, PostedEntry, StoredStep
+from worker.decide.change import EVERYTHING, AccountChange, History, Loaded, Message, PostedEntry, StoredStep
 from worker.decide.errors import Late
 from worker.decide.fold import fold, moment_of
 from worker.decide.program import Program
@@ -275,7 +275,7 @@ def _late(
     change.late = sum(now.last is not None and moment_of(fact) < now.last for fact in facts)
     change.decisions.extend(decision for key, decision in account.decided.items() if key not in recorded)
     _collect_rows(change, account, steps, history.steps)
-    return _difference(work.program, change, now, steps, history)
+    return _difference(work, change, now, steps, history)
 
 
 def _restore(rows: dict[_K, _V], key: _K, row: _V | None) -> None:
@@ -369,14 +369,17 @@ def taken_over_quietly(change: AccountChange, posted: Collection[object], steps:
     return change.version == 0 and not posted and all(step.unannounced for step in steps if step.tells)
 
 
-def _difference(program: Program, change: AccountChange, before: Head, steps: Sequence[Step], history: History) -> AccountChange:
+def _difference(work: _Work, change: AccountChange, before: Head, steps: Sequence[Step], history: History) -> AccountChange:
     """Post what the new fold moved minus what was posted, all under one version, and tell what became different."""
     posted = net((stored.moment, stored.entry) for stored in history.entries)
     folded = net((step.moment, entry) for step in steps for entry in step.entries)
     rows = corrections(folded, posted)
     first = min((stored.version for stored in history.steps), default=change.version + 1)
     quiet = taken_over_quietly(change, history.entries, steps)
-    told = messages.of_refold(program, change, before, change.version + 1, steps, rows) if not quiet else []
+    told: list[Message] = []
+    if not quiet:
+        others = vouchers.otherwise(work.loaded, change, history.since.at)
+        told = messages.of_refold(work.program, change, before, change.version + 1, steps, rows, vouchers=others)
     if told:
         change.version += 1
     change.entries.extend(number(change.version, before, rows, correction=not quiet))

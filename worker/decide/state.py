@@ -16,31 +16,17 @@ from typing import Final, Literal, NamedTuple
 from msgspec import field
 
 from worker.decide.lot_name import bounded, lot_name
-from worker.decide.order_records import Order, Spent, Tally
+from worker.decide.order_records import Order, Spent, Tally, Voucher
 from worker.decide.record import Kept, Record
 from worker.decide.tier_records import Tier
 
 Bucket = Literal["pending", "available", "held", "granted", "spent", "lapsed", "forfeited", "revoked", "adjusted"]
 Reason = Literal[
-    "earn",
-    "open",
-    "mature",
-    "lapse",
-    "redeem",
-    "reserve",
-    "hand_back",
-    "forfeit",
-    "void",
-    "revoke",
-    "write_off",
-    "adjust",
-    "hold",
-    "release",
-    "pay_out",
-    "split",
+    "earn", "open", "mature", "lapse", "redeem", "reserve", "hand_back", "forfeit", "void", "revoke", "write_off", "adjust",
+    "hold", "release", "pay_out", "split", "convert",
 ]
 Verdict = Literal["accepted", "rejected"]
-ItemKind = Literal["order", "request", "earmark", "mark", "finding", "early", "tally", "contest"]
+ItemKind = Literal["order", "request", "earmark", "mark", "finding", "early", "tally", "contest", "voucher"]
 ItemKey = tuple[ItemKind, str]
 
 CLOCK_RANK = 0
@@ -151,10 +137,11 @@ class Head(Record, frozen=True):
     `pay_out_at`: when the balance is paid out, or other terms say anew when; `occasion_at`: the same of an activity by the clock.
     `waiting`: redemptions not yet decided, by moment, because not all has been read that came before them. `deliveries`: orders
     with goods still to send, where something travels with them; `riders`: requests for reward items that wait for such a
-    delivery. `contested`: another program, or somebody else, has an order with the id of one of the account's (for who routes:
-    `worker.processing.routing`). `clock_due_at`: the next instant at which the clock changes something; `next_due_at`: that at
-    which it will be done, later where it became due in the past. `format`: the form in which the account is kept, `fold`: the
-    version of the fold that gives all that was posted of it (1 if it does not say).
+    delivery. `issued`: how many vouchers each conversion has brought; `vouchers`: those that can be used and go with their
+    points, oldest first. `contested`: another program, or somebody else, has an order with the id of one of the account's (for
+    who routes: `worker.processing.routing`). `clock_due_at`: the next instant at which the clock changes something;
+    `next_due_at`: that at which it will be done, later where it became due in the past. `format`: the form in which the account
+    is kept, `fold`: the version of the fold that gives all that was posted of it (1 if it does not say).
     """
 
     format: int = 1
@@ -192,6 +179,8 @@ class Head(Record, frozen=True):
     waiting: tuple[Waiting, ...] = ()
     deliveries: tuple[str, ...] = ()
     riders: tuple[str, ...] = ()
+    issued: dict[str, int] = field(default_factory=dict)
+    vouchers: tuple[str, ...] = ()
     contested: bool = False
     clock_due_at: datetime | None = None
     next_due_at: datetime | None = None
@@ -212,11 +201,12 @@ def is_current(head: Head) -> bool:
     return (head.format, head.fold) == (FORMAT, FOLD_VERSION)
 
 
-RequestType = Literal["reward", "redemption", "subscription"]
+RequestType = Literal["reward", "redemption", "subscription", "conversion"]
 
 
 class Request(Kept, frozen=True):
-    """A request that stands for itself: a reward item, a two-step redemption, or a subscription's points."""
+    """A request that stands for itself: a reward item, a two-step redemption, a subscription's points, or a conversion (its id is
+    the `sku`)."""
 
     request_id: str
     type: RequestType
@@ -310,7 +300,7 @@ class Contest(Kept, frozen=True):
     due_at: datetime | None = None
 
 
-Item = Order | Request | Earmark | Mark | Finding | Early | Tally | Contest
+Item = Order | Request | Earmark | Mark | Finding | Early | Tally | Contest | Voucher
 
 
 class Entry(Record, frozen=True):

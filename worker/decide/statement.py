@@ -18,10 +18,11 @@ from contracts.statement import (
     RedemptionOut,
     RequestOut,
     Statement,
+    VoucherOut,
 )
 from worker.decide import contesting, expiry, ledger, prospects, subscriptions
 from worker.decide.account import Account
-from worker.decide.order_records import Order
+from worker.decide.order_records import Order, Voucher
 from worker.decide.program import Version
 from worker.decide.state import Finding, Request
 
@@ -66,6 +67,7 @@ def statement(account: Account, member_id: str, version: int, at: datetime, aske
         lots=_lots(account, terms),
         orders=tuple(_order(order) for order in orders),
         requests=tuple(_requests(requests)),
+        vouchers=_vouchers(item for item in items if isinstance(item, Voucher)),
         findings=tuple(
             FindingOut(code=each.code, at=each.at, order_id=each.order_id, detail=each.detail or None) for each in findings
         ),
@@ -101,6 +103,22 @@ def _pending(account: Account, terms: Version) -> tuple[PendingLotOut, ...]:
     return tuple(
         PendingLotOut(points=points, usable_from=None if day == _LAST else day, order_id=order_id or None)
         for (day, order_id), points in sorted(found.items())
+    )
+
+
+def _vouchers(found: Iterable[Voucher]) -> tuple[VoucherOut, ...]:
+    """Vouchers, those with the earliest last day first."""
+    ordered = sorted(found, key=lambda each: (each.expires_on or _LAST, each.voucher_id))
+    return tuple(
+        VoucherOut(
+            voucher_id=each.voucher_id,
+            name=each.name,
+            status=each.status,
+            expires_on=each.expires_on,
+            value=each.value,
+            item=each.item,
+        )
+        for each in ordered
     )
 
 

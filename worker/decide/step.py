@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from contracts.events import BalanceOpened, Event
+from worker.decide.order_records import Voucher
 from worker.decide.state import Before, Decision, Entry, Head, Moment
 
 
@@ -62,13 +63,15 @@ class Step:
     answers: list[Answer] = field(default_factory=list)
     tier: TierMove | None = None
     notices: list[Notice | TierNotice] = field(default_factory=list)
+    vouchers: dict[str, Voucher] = field(default_factory=dict)
 
     @property
     def tells(self) -> bool:
         """Whether anyone outside must hear of it."""
-        return bool(self.entries or self.answers or self.tier or self.notices)
+        return bool(self.entries or self.answers or self.tier or self.notices or self.vouchers)
 
     @property
     def unannounced(self) -> bool:
-        """Whether it takes over what the world knows from elsewhere, and need not hear again."""
-        return self.event is not None and isinstance(self.event.data, BalanceOpened) and not self.event.data.announce
+        """Whether it takes over what the world knows from elsewhere, and need not hear again. It knows of no voucher."""
+        opens = self.event is not None and isinstance(self.event.data, BalanceOpened) and not self.event.data.announce
+        return opens and not self.vouchers

@@ -92,6 +92,19 @@ class Tallied:
     total: int
 
 
+class Converting(NamedTuple):
+    """Blocks of points that are taken for a conversion or a voucher, or made of others: how many points `each` has."""
+
+    into: str
+    each: int
+    blocks: int
+
+    @property
+    def total(self) -> int:
+        """Points taken, or made."""
+        return self.each * self.blocks
+
+
 class Detached(NamedTuple):
     """Used points on one line, and how many of them sat on pieces that are gone."""
 
@@ -140,7 +153,7 @@ class Doing:
         return self.cuts[-1].allowed if self.cuts else self.amount
 
 
-Working = Settling | Reversing | Doing | Tallied
+Working = Settling | Reversing | Doing | Tallied | Converting
 
 
 class Noted(NamedTuple):

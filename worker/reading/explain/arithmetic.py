@@ -10,7 +10,7 @@ from worker.decide.amounts import Factor
 from worker.decide.lot_name import lot_name
 from worker.decide.program import Version
 from worker.decide.state import Entry
-from worker.decide.trace import Cut, Doing, Reversing, Settling, Share, Tallied, Term, Working
+from worker.decide.trace import Converting, Cut, Doing, Reversing, Settling, Share, Tallied, Term, Working
 from worker.reading.explain.words import MEASURES, PERIODS, ROUNDING, Words
 
 _DIGITS = 4
@@ -30,6 +30,9 @@ def lines(words: Words, version: Version, working: Working, entry: Entry) -> Ite
             of = words.of(MEASURES[working.of])
             named = {"challenge": working.challenge, "period": working.period}
             yield words.line("tallied", **named, of=of, value=value, change=f"{working.total:+,}")
+        case Converting():
+            numbers = {"n": working.blocks, "each": working.each, "points": working.total}
+            yield words.line("converted", **numbers, into=working.into)
         case _:
             assert_never(working)
     if abs(working.total) != entry.points and not (isinstance(working, Settling) and _alone(entry, working)):

@@ -60,6 +60,9 @@ TITLES: Final[Mapping[tuple[str, str, str], Pair]] = {
     ("adjust", "available", "adjusted"): ("{n}ポイントを手動で減算", "{n:point} deducted by hand"),
     ("hold", "available", "held"): ("{n}ポイントを保留", "{n:point} held"),
     ("release", "held", "available"): ("{n}ポイントの{held_word}を解除", "{n:point} released"),
+    ("convert", "available", "spent"): ("{n}ポイントを交換", "{n:point} converted"),
+    ("convert", "granted", "available"): ("交換により{n}ポイント付与", "{n:point} granted for others that were converted"),
+    ("convert", "spent", "available"): ("交換した{n}ポイントが戻りました", "{n:converted point} came back"),
     ("pay_out", "available", "spent"): ("{n}ポイントを払い出し", "{n:point} paid out"),
 }
 """What a movement is called, by its reason and buckets."""
@@ -115,6 +118,9 @@ CAUSES: Final[Mapping[str, Pair]] = {
     "points.released": ("保留の解除", "Hold released"),
     "points.voided": ("付与の取消", "Grant taken back"),
     "reward.requested": ("{reward_word}", "{reward_word}"),
+    "conversion.requested": ("ポイント交換の申込み", "Conversion of points requested"),
+    "voucher.used": ("クーポンの利用", "Voucher used"),
+    "voucher.voided": ("クーポンの無効化", "Voucher made void"),
     "subscription.points-set": ("定期便でのポイント利用設定", "Points set for a subscription"),
     "redemption.requested": ("ポイント利用の申込み", "Use of points requested"),
     "redemption.released": ("ポイント利用の取りやめ", "Use of points given up"),
@@ -168,6 +174,10 @@ LINES: Final[Mapping[str, Pair]] = {
     "cap": (
         "{period} の上限 {limit}、それまでに {used}、付与対象 {wanted} のうち残り枠 {allowed}",
         "limit {limit} for {period}, used before {used}: of {wanted} there was room for {allowed}",
+    ),
+    "converted": (
+        "交換「{into}」：{each}ポイント × {n} = {points}",
+        "for {into}: {n} × {each} = {points}",
     ),
     "tallied": (
         "{challenge}（{period} から）：{of} {value}、これによる増減 {change}",
