@@ -33,6 +33,7 @@ def terms_schema() -> dict[str, Any]:
     definitions["Period"] = {"anyOf": [{"enum": list(PERIODS)}, definitions["Period"]]}
     definitions["Around"] = {"anyOf": [{"enum": ["month", "day"]}, definitions["Around"]]}
     definitions["Nth"] = {"anyOf": [{"type": "integer", "minimum": 1}, definitions["Nth"]]}
+    definitions["Holding"] = {"anyOf": [{"const": "next_period"}, definitions["Holding"]]}
     return {**schema, "title": "Terms of a point program"}
 
 
