@@ -143,7 +143,8 @@ class Rate(Part):
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
-        if (self.share is None) == (self.points is None or self.per is None):
+        counts = self.points is not None or self.per is not None
+        if (self.share is not None) == counts or (counts and (self.points is None or self.per is None)):
             raise ValueError('a rate is either a share such as "0.01", or {points: 1, per: 200}')
         if self.share is not None and self.of != "money":
             raise ValueError(f"a share is one of money: write {{points: 1, per: 1, of: {self.of}}}")

@@ -88,3 +88,11 @@ def test_overrides_are_read_as_strictly(tmp_path: Path, text: str, told: str) ->
     path.write_text(text)
     with pytest.raises(TermsError, match=told.replace("(", r"\(").replace(")", r"\)").replace("*", r"\*")):
         program_with(shipped()[CODE], path, ())
+
+
+@pytest.mark.parametrize(
+    "rate", ['{share: "0.01", points: 5}', '{share: "0.01", per: 100}', '{share: "0.01", points: 1, per: 100}', "{points: 1}", "{}"]
+)
+def test_a_rate_is_written_in_one_form_alone(rate: str) -> None:
+    told = problems("rate: {points: 2, per: 200}", f"rate: {rate}")
+    assert "a rate is either a share" in told[0]
