@@ -91,7 +91,8 @@ def test_overrides_are_read_as_strictly(tmp_path: Path, text: str, told: str) ->
 
 
 @pytest.mark.parametrize(
-    "rate", ['{share: "0.01", points: 5}', '{share: "0.01", per: 100}', '{share: "0.01", points: 1, per: 100}', "{points: 1}", "{}"]
+    "rate",
+    ['{share: "0.01", points: 5}', '{share: "0.01", per: 100}', '{share: "0.01", points: 1, per: 9}', "{points: 1}", "{}"],
 )
 def test_a_rate_is_written_in_one_form_alone(rate: str) -> None:
     told = problems("rate: {points: 2, per: 200}", f"rate: {rate}")
