@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contracts.statement import Statement
 from tests.rules.any_order import Fact, fact, in_any_order, placed
-from tests.rules.story import Story, line, pieces
+from tests.rules.story import MEMBER, Story, line, pieces
 
 BELLE = "bellemaison"
 SECOND = {"source": "story", "id": "f01"}
@@ -171,3 +171,14 @@ def reviewed(set_: dict[str, object]) -> list[int]:
         event = {"source": "story", "id": sku}
         story.tell("points.voided", f"{day} 14:00:00", member_id="M1", event=event, reason="mistake")
     return brought
+
+
+def test_points_that_come_back_with_a_fresh_term_are_not_those_that_were_taken_back() -> None:
+    story = Story("belle-maison", {"reversal.back_expiry": {"mode": "fresh"}})
+    story.adjusted(900, "2024-08-01", expires_on="2024-09-30")
+    story.order("A", "2024-08-05", line(10_000), points_used=28)
+    story.adjusted("all", "2024-08-20")
+    story.cancelled("A", "2024-10-04")
+    assert story.at("2024-10-05").available == 28
+    lots = story.simulation.ledgers[MEMBER].lots.values()
+    assert sorted((lot.points, lot.voided) for lot in lots) == [(28, 0), (900, 872)]

@@ -346,7 +346,9 @@ class _Fates:
             return False
         over = said.time <= lives[-1][0]
         waiting = (said.order_id or "", *key) in self._waits
-        ordered = said.order_id in self._placed
+        # Another program may have an order of that id: what names its program does not follow that one.
+        placed_by = self._placed.get(said.order_id or "", set())
+        ordered = placed_by if said.program is None else placed_by & {account, *(life for _, life in lives)}
         assert waiting or (not ordered if follows(said.type) else over), f"{who} was lost"
         return False
 

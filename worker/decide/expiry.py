@@ -280,7 +280,8 @@ def for_hand_back(account: Account, version: Version, lot: Lot, points: int) -> 
     if begun is not None:
         # Points of one grant that one fact hands back in several parts stay together.
         return replace(begun, points=begun.points + points)
-    fresh = replace(lot, part=part, points=points, pending=0, available=0, lapsed=0, expires_on=None, lapses_at=None)
+    nothing = replace(lot, pending=0, available=0, lapsed=0, revoked=0, voided=0)
+    fresh = replace(nothing, part=part, points=points, expires_on=None, lapses_at=None)
     if back.mode == "fresh":
         return dated(account, version, fresh, account.at)
     return replace(dated(account, version, fresh, lot.granted_at, grace), fixed=False)
