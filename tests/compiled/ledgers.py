@@ -24,8 +24,8 @@ from worker.runtime.build import the_fold_is
 
 SEEDS = range(3_000, 3_003)
 """Every third is played under the program as it is shipped, the others under other choices of its mechanisms."""
-MEMBERS = 3
-ORDERS = 10
+MEMBERS = 2
+ORDERS = 8
 
 
 class Recorded(StoredAccounts):

@@ -30,15 +30,19 @@ def look(account: Account) -> None:
 
 def _next(account: Account) -> datetime | None:
     version, at = account.version, account.at
-    instants = [
-        instant
-        for rule in version.occasions
-        for year in (0, 1, 2)
-        for instant in _instants(account, version, rule, version.days.date_of(at).year + year)
-        if instant > at
-    ]
+    year = version.days.date_of(at).year
+    instants = [_next_of(account, version, rule, year) for rule in version.occasions]
     others = account.program.occasions_otherwise_from(at), conversions.next_at(account)
-    return min((*instants, *(each for each in others if each is not None)), default=None)
+    return min((each for each in (*instants, *others) if each is not None), default=None)
+
+
+def _next_of(account: Account, version: Version, rule: Activity, year: int) -> datetime | None:
+    """When an activity occurs next, which is in this year or one of the two that follow: they come in order."""
+    for each in (year, year + 1, year + 2):
+        for instant in _instants(account, version, rule, each):
+            if instant > account.at:
+                return instant
+    return None
 
 
 def _instants(account: Account, version: Version, rule: Activity, year: int) -> Iterator[datetime]:
