@@ -66,7 +66,7 @@ def test_topics_are_missed_then_created_and_uneven_ones_are_warned_of(
     assert results(doctor(run, environment))["topics"] == ("fail", "create them: loyalty topics create")
     created = run("topics", "create", "--partitions", "3", environment=environment)
     assert (created.code, created.out) == (0, "")
-    assert created.err.startswith("19 topics are there: ")
+    assert created.err.startswith("21 topics are there: ")
     answer = doctor(run, environment)
     assert (answer.code, {one["result"] for one in answer.json}) == (0, {"ok"})
 

@@ -17,6 +17,7 @@ import pytest
 from contracts.events import EVENT_TYPES, Event
 from contracts.events.fields import ID_CHARACTERS_MAX
 from tests.fold.histories import history
+from tests.fold.variants import MORE_CHOICES
 from tests.hostile.folding import batches, pipeline
 from tests.hostile.lives import NOW
 from tests.parts.topics import topic_of
@@ -98,7 +99,12 @@ async def balances(store: Store) -> dict[tuple[str, str], tuple[int, int, int, i
 async def test_the_longest_ids_change_nothing_but_names(database: str) -> None:
     types: set[str] = set()
     short = MemoryStore(clock=lambda: NOW)
-    programs = {code: load(path, {"reversal.back_expiry.mode": "fresh"}) for code, path in shipped().items()}
+    # Conversions of each kind: to a partner and at once, into other points and by the calendar, and those that are asked for.
+    conversions = dict(zip(sorted(shipped()), [*MORE_CHOICES["conversions"], (), ()], strict=True))
+    programs = {
+        code: load(path, {"reversal.back_expiry.mode": "fresh", "conversions": conversions[code]})
+        for code, path in shipped().items()
+    }
     async with await PostgresStore.open(database) as store:
         for code, program in programs.items():
             events = [event for event in history(program, 7, orders=12, contested=True).events if event.time < NOW]

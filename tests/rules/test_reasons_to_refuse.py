@@ -11,6 +11,7 @@ from contracts.events import RejectionReason
 from tests.rules.story import MEMBER, Story, line
 
 AT = "2024-07-08"  # a Monday
+PARTNER = {"id": "miles", "rule": "PUP-25", "points": 100, "at": "request", "into": "partner"}
 
 
 def _order(**data: Any) -> Callable[[Story], None]:
@@ -55,6 +56,17 @@ def _reward(sku: str, quantity: int = 1) -> Callable[[Story], None]:
     return tell
 
 
+def _convert(conversion: str, points: int) -> Callable[[Story], None]:
+    """Points are to be turned into a partner's, at most 300 a day."""
+
+    def tell(story: Story) -> None:
+        story.tell("conversion.requested", AT, member_id=MEMBER, request_id="R", conversion=conversion, points=points)
+
+    return tell
+
+
+MILES = {"conversions": [{**PARTNER, "limits": [{"points": 300, "period": "day"}]}]}
+
 CASES = [
     ("not_a_member", "scolar", _order(points_used=500, member="M2"), None),
     ("store_not_eligible", "scolar", _order(points_used=500, store="scolar_shop_counter"), None),
@@ -66,6 +78,7 @@ CASES = [
     ("redemption_ended", "scolar", _held_for(500, "12:30:00"), None),
     ("redemption_mismatch", "scolar", _held_for(500, "12:29:59", points_used=501), None),
     ("reward_not_offered", "ansage", _reward("TOY"), None),
+    ("conversion_not_offered", "puppy", _convert("stars", 100), MILES),
     ("below_minimum", "scolar", _order(points_used=499), None),
     ("above_maximum", "scolar", _order(points_used=10_001, lines=(line(50_000),)), None),
     ("not_a_multiple", "scolar", _order(points_used=550), {"redemption.unit": 100}),
@@ -73,6 +86,7 @@ CASES = [
     ("exceeds_payable", "puppy", _order(points_used=1_101), None),
     ("full_redemption_payment_method", "ansage", _order(points_used=1_100), None),
     ("remaining_below_payment_minimum", "ansage", _order(points_used=1_001), None),
+    ("limit_reached", "puppy", _convert("miles", 400), MILES),
     ("insufficient_points", "ansage", _reward("CUTTING_BOARD", 30), None),
 ]
 
