@@ -182,3 +182,12 @@ def test_points_that_come_back_with_a_fresh_term_are_not_those_that_were_taken_b
     assert story.at("2024-10-05").available == 28
     lots = story.simulation.ledgers[MEMBER].lots.values()
     assert sorted((lot.points, lot.voided) for lot in lots) == [(28, 0), (900, 872)]
+
+
+def test_what_was_held_when_its_grant_was_taken_back_is_not_counted_as_taken_back_twice() -> None:
+    story = Story("belle-maison")
+    story.adjusted(5, "2024-08-01", id_="gift")
+    story.held("2024-08-02", points=5)
+    story.tell("points.voided", "2024-08-03", member_id=MEMBER, event={"source": "story", "id": "gift"}, reason="mistake")
+    story.adjusted("all", "2024-08-04")
+    assert [(lot.points, lot.voided) for lot in story.simulation.ledgers[MEMBER].lots.values()] == [(5, 5)]

@@ -293,7 +293,8 @@ def remember_revoked(account: Account, lot: Lot, points: int) -> None:
     if lot.order_id is not None:
         account.put_lot(replace(lot, revoked=lot.revoked + points))
     elif is_grant(lot.origin, lot.part):
-        account.put_lot(replace(lot, voided=lot.voided + points))
+        # Never more than was granted: points that were held when their grant was taken back came from others already.
+        account.put_lot(replace(lot, voided=min(lot.voided + points, lot.points)))
 
 
 def revoke_held(account: Account, points: int, rule: str) -> None:
