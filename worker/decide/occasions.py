@@ -32,8 +32,8 @@ def _next(account: Account) -> datetime | None:
     version, at = account.version, account.at
     year = version.days.date_of(at).year
     instants = [_next_of(account, version, rule, year) for rule in version.occasions]
-    others = account.program.occasions_otherwise_from(at), conversions.next_at(account)
-    return min((each for each in (*instants, *others) if each is not None), default=None)
+    instants += [account.program.occasions_otherwise_from(at), conversions.next_at(account)]
+    return min((each for each in instants if each is not None), default=None)
 
 
 def _next_of(account: Account, version: Version, rule: Activity, year: int) -> datetime | None:
