@@ -29,6 +29,7 @@ from contracts.terms import (
     Tiers,
     When,
     conditions_of,
+    values_in,
 )
 
 _MONTH_DAYS_MIN: Final = 28
@@ -97,7 +98,7 @@ def _item(items: tuple[Any, ...], name: str) -> object:
 
 def _rules(terms: Terms) -> Found:
     known = {rule.id for rule in terms.rules}
-    for path, rule in _named_rules(terms, ""):
+    for path, rule in _named_rules(terms):
         if rule not in known:
             yield Contradiction(path, f"{rule} is not among `rules`; write there where it stands in the published terms")
     for index, each in enumerate(terms.rules):
@@ -111,22 +112,12 @@ def _rules(terms: Terms) -> Found:
                 yield Contradiction(f"rules.{index}.parameters", f"{each.id} names {path}, which is not set: give it a value")
 
 
-def _named_rules(part: object, path: str) -> Iterator[tuple[str, str]]:
+def _named_rules(terms: Terms) -> Iterator[tuple[str, str]]:
     """Every rule id that a section names, with its path."""
-    if isinstance(part, BaseModel):
-        for name in type(part).model_fields:
-            if not path and name in ("rules", "questions"):
-                continue
-            value = getattr(part, name)
-            here = f"{path}.{name}" if path else name
-            if name == "rule" or name.endswith("_rule"):
-                if value is not None:
-                    yield here, value
-            else:
-                yield from _named_rules(value, here)
-    elif isinstance(part, tuple):
-        for index, each in enumerate(part):
-            yield from _named_rules(each, f"{path}.{index}")
+    for path, value in values_in(terms):
+        section, name = path.partition(".")[0], path.rpartition(".")[2]
+        if isinstance(value, str) and (name == "rule" or name.endswith("_rule")) and section not in ("rules", "questions"):
+            yield path, value
 
 
 # -- rates

@@ -11,9 +11,7 @@ from itertools import combinations, permutations
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel
-
-from contracts.terms import Cap, Period, Terms, When, Window, conditions_of
+from contracts.terms import Cap, Period, Terms, When, Window, conditions_of, values_in
 from contracts.terms_checks import zone_unknown
 
 
@@ -197,13 +195,7 @@ def _kinds(terms: Terms) -> Found:
 
 def _kinds_made(part: object) -> Iterator[str]:
     """Every kind that points of a section are of."""
-    if isinstance(part, BaseModel):
-        for name in type(part).model_fields:
-            value = getattr(part, name)
-            yield from [value] if name == "kind" and value else _kinds_made(value)
-    elif isinstance(part, tuple):
-        for each in part:
-            yield from _kinds_made(each)
+    return (value for path, value in values_in(part) if path.rpartition(".")[2] == "kind" and value and isinstance(value, str))
 
 
 def _unknown_kinds(terms: Terms, known: set[str]) -> Found:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from contracts.terms.activities import Activity, GivenLevel, Multiplier, Recurring, ToldBy
 from contracts.terms.challenges import Challenge, Every, Step
-from contracts.terms.conditions import conditions_of
 from contracts.terms.conversions import Conversion, ConversionDays, ConversionLimit, Lasting, VoucherTerms
 from contracts.terms.earning import (
     Calendar,
@@ -72,6 +71,7 @@ from contracts.terms.values import (
     Text,
     When,
 )
+from contracts.terms.walking import conditions_of, values_in
 
 __all__ = [
     "DECIMALS_MAX",
@@ -158,4 +158,5 @@ __all__ = [
     "When",
     "Window",
     "conditions_of",
+    "values_in",
 ]

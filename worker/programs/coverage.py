@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final, get_args
 
-from pydantic import BaseModel
-
-from contracts.terms import Rule, RuleStatus, Terms, Text
+from contracts.terms import Rule, RuleStatus, Terms, Text, values_in
 
 STATUSES: Final[tuple[RuleStatus, ...]] = get_args(RuleStatus)
 
@@ -27,16 +25,5 @@ def told(rule: Rule) -> str:
 
 def lacking(terms: Terms) -> Mapping[str, list[str]]:
     """By language, where texts have no words in it."""
-    texts = list(_texts(terms, ""))
+    texts = [(path, text) for path, text in values_in(terms, by_id=True) if isinstance(text, Text)]
     return {"ja": [path for path, text in texts if text.lacks("ja")], "en": [path for path, text in texts if text.lacks("en")]}
-
-
-def _texts(part: object, path: str) -> Iterator[tuple[str, Text]]:
-    if isinstance(part, Text):
-        yield path, part
-    elif isinstance(part, BaseModel):
-        for name in type(part).model_fields:
-            yield from _texts(getattr(part, name), f"{path}.{name}" if path else name)
-    elif isinstance(part, tuple):
-        for index, each in enumerate(part):
-            yield from _texts(each, f"{path}.{getattr(each, 'id', index)}")
