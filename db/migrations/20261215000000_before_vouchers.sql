@@ -1,4 +1,5 @@
--- What is kept, where a person is to be forgotten, of conversions asked for and of what is told of vouchers.
+-- What is kept, where a person is to be forgotten, of conversions asked for, of what is told of vouchers, and of the measures of a
+-- balance that is taken over.
 
 -- migrate:up
 
@@ -90,8 +91,8 @@ SET LOCAL statement_timeout = '60s';
 CREATE OR REPLACE FUNCTION kept_fields() RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 SELECT '{
     "activity.completed": {"activity": true, "member_id": "erased", "points": true, "reference": true},
-    "balance.opened": {"announce": true, "counted": {"amount": true, "measure": true, "on": true}, "enrolled_on":
-        true, "last_change_on": true, "lots": {"expires_on": true, "granted_on": true, "kind": true, "points": true},
+    "balance.opened": {"announce": true, "counted": {"amount": true, "on": true}, "enrolled_on": true,
+        "last_change_on": true, "lots": {"expires_on": true, "granted_on": true, "kind": true, "points": true},
         "member_id": "erased", "registered_on": true, "tier": true},
     "exchange.received": {"exchange_id": true, "lines": {"exchange_id": true, "line_id": true, "measures": true,
         "quantity": true, "sku": true}, "order_id": true},
