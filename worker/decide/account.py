@@ -55,9 +55,9 @@ class Account:
     at a later instant already folded, so they count as not covered. `overtaken`: facts that wait no longer, for their order
     was told again and is covered as told then; those that this run finds are in `overtaking`. `paid_until`: up to here
     `decided` has all that was paid out in money; `recorded_from`: from here on it has every verdict (None: it has all).
-    `trace`: where the fold notes its working, if anyone asks. `vouchers`: those
-    of which the open step tells. `turning`: facts to be folded by which earlier ones may be
-    read otherwise, by what they are about. `at`: the instant of the open step; there is none before the first `begin`.
+    `trace`: where the fold notes its working, if anyone asks. `vouchers`: those of which the open step tells. `turning`: facts to
+    be folded by which earlier ones may be read otherwise, by what they are about. `at`: the instant of the open step; there is
+    none before the first `begin`.
     """
 
     __slots__ = (

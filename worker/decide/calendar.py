@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -19,6 +20,14 @@ def in_year(month_day: str, year: int) -> date:
     if month_day == _LEAP_DAY and not calendar.isleap(year):
         return date(year, 2, 28)
     return date(year, int(month_day[:2]), int(month_day[3:]))
+
+
+def recurring_in(year: int, yearly: Iterable[str], monthly: int | None) -> Iterator[date]:
+    """The days of a year that come back every year ("02-01"), and the one of every month, if there is one."""
+    for month_day in yearly:
+        yield in_year(month_day, year)
+    for month in range(1, 13) if monthly is not None else ():
+        yield date(year, month, monthly or 1)
 
 
 @lru_cache(maxsize=65536)

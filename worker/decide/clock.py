@@ -63,17 +63,12 @@ def look(account: Account) -> None:
 def _lapse(account: Account) -> None:
     """Lots and the pool whose last day is over (COM-C3)."""
     at, version = account.at, account.version
-    for lot in [lot for lot in ledger.in_spend_order(account, version) if lot.lapses_at is not None and lot.lapses_at <= at]:
-        ledger.lapse(account, version, lot)
+    over = [lot for lot in ledger.in_spend_order(account, version) if lot.lapses_at is not None and lot.lapses_at <= at]
+    ledger.lapse(account, version, over)
     pool_lapses_at = account.head.pool_lapses_at
     if pool_lapses_at is not None and pool_lapses_at <= at:
         pooled = [lot for lot in ledger.in_spend_order(account, version) if lot.pooled]
-        left = expiry.of_pool(version, sum(lot.available for lot in pooled))
-        for lot in pooled:
-            points = min(lot.available, left)
-            if points:
-                ledger.lapse(account, version, lot, points)
-                left -= points
+        ledger.lapse(account, version, pooled, expiry.of_pool(version, sum(lot.available for lot in pooled)))
         expiry.run_pool_again(account, version)
 
 

@@ -7,7 +7,7 @@ member asks, which is decided like any other wish to use points. What is convert
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final
 
 from msgspec.structs import replace
@@ -16,6 +16,7 @@ from contracts.events import ConversionRequested
 from contracts.terms import Conversion, ConversionLimit
 from worker.decide import caps, expiry, ledger, limits, periods, redemption, requests, vouchers
 from worker.decide.account import Account
+from worker.decide.calendar import recurring_in
 from worker.decide.conditions import joined_at
 from worker.decide.order_records import Spent
 from worker.decide.program import Version
@@ -53,26 +54,30 @@ def _at_threshold(account: Account, version: Version, conversion: Conversion) ->
 
 def next_at(account: Account) -> datetime | None:
     """The next instant after the open step at which points are converted by the calendar, if they stay as they are."""
-    version, at = account.version, account.at
+    version = account.version
     instants = [
-        instant
+        _next_of(version, conversion, account.at)
         for conversion in version.by_calendar
         if account.head.available >= conversion.points
-        for year in (0, 1)
-        for instant in _instants(version, conversion, version.days.date_of(at).year + year)
-        if instant > at
     ]
-    return min(instants, default=None)
+    return min((each for each in instants if each is not None), default=None)
+
+
+def _next_of(version: Version, conversion: Conversion, at: datetime) -> datetime | None:
+    """When points are converted next, which is in this year or the one after it."""
+    year = version.days.date_of(at).year
+    for each in (year, year + 1):
+        later = [instant for instant in _instants(version, conversion, each) if instant > at]
+        if later:
+            return min(later)
+    return None
 
 
 def _instants(version: Version, conversion: Conversion, year: int) -> Iterator[datetime]:
     on = conversion.on
     assert on is not None
-    if on.monthly is not None:
-        for month in range(1, 13):
-            yield version.days.start(date(year, month, on.monthly))
-    for day in on.yearly:
-        yield version.days.start(date.fromisoformat(f"{year:04d}-{day}"))
+    for day in recurring_in(year, on.yearly, on.monthly):
+        yield version.days.start(day)
 
 
 def convert_due(account: Account) -> None:
@@ -193,9 +198,7 @@ def _against(account: Account, version: Version, conversion: Conversion | None, 
     used = _limits(account, version, conversion)
     if any(account.head.caps.get(name, 0) + points > limit.points for name, limit in used.items()):
         return "limit_reached"
-    limit = limits.limit_of(account, version)
-    usable = _usable(account, conversion) if limit is None else min(_usable(account, conversion), limit.points)
-    return "insufficient_points" if points > usable else None
+    return "insufficient_points" if points > limits.usable(account, version, _usable(account, conversion)) else None
 
 
 def _limits(account: Account, version: Version, conversion: Conversion) -> dict[str, ConversionLimit]:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Final, Literal
+from typing import Literal
 
 from msgspec.structs import replace
 
 from contracts.terms import LastDay, Pool, Term
 from worker.decide.account import Account
 from worker.decide.amounts import fraction
+from worker.decide.called_off import remember
 from worker.decide.lot_name import hand_back_part
 from worker.decide.order_records import Order
 from worker.decide.program import Version
 from worker.decide.state import CLOCK_RANK, Lot
 
 Event = Literal["grant", "available", "use", "order", "delivery"]
-ORDERS_REMEMBERED: Final = 8
-"""Orders of which it is kept how far they prolonged the pool, or ended inactivity: the latest. What an earlier one did stays,
-whatever becomes of it: for it to matter, so many after it would have to be called off as well."""
 
 
 def term_of(version: Version, kind: str, tier: str | None = None) -> Term | Pool | None:
@@ -160,12 +158,8 @@ def _run_pool_from(account: Account, version: Version, order_id: str | None = No
     kept, orders = head.pool_kept, head.pool_orders
     if order_id is None or pool.called_off == "stays":
         kept = at if kept is None else max(kept, at)
-    elif order_id not in orders or orders[order_id] < at:
-        orders = {**orders, order_id: at}
-        if len(orders) > ORDERS_REMEMBERED:
-            first = min(orders, key=lambda each: (orders[each], each))
-            kept = orders[first] if kept is None else max(kept, orders[first])
-            orders = {each: orders[each] for each in orders if each != first}
+    else:
+        orders, kept = remember(orders, order_id, at, kept)
     account.head = replace(head, pool_kept=kept, pool_orders=orders)
     _run_pool(account, version, pool)
 

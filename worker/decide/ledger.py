@@ -120,11 +120,17 @@ def split(account: Account, version: Version, lot: Lot, to: Lot, points: int) ->
     credit_pending(account, version, replace(to, points=to.points + points), points, "split")
 
 
-def lapse(account: Account, version: Version, lot: Lot, most: int | None = None, rule: str | None = None) -> None:
-    """Available points of a lot are lost because their last day is over, or under another rule: all, or so many at `most`."""
-    points = lot.available if most is None else min(lot.available, most)
-    account.put_lot(replace(lot, available=lot.available - points, lapsed=lot.lapsed + points))
-    _post(account, "lapse", points, "available", "lapsed", rule or expiry.rule_of(version, lot), lot, lot.order_id)
+def lapse(account: Account, version: Version, lots: Iterable[Lot], most: int | None = None, rule: str | None = None) -> None:
+    """Available points of lots are lost because their last day is over, or under another rule: all, or so many at `most`, of the
+    first lots first."""
+    for lot in lots:
+        points = lot.available if most is None else min(lot.available, most)
+        if not points:
+            continue
+        account.put_lot(replace(lot, available=lot.available - points, lapsed=lot.lapsed + points))
+        _post(account, "lapse", points, "available", "lapsed", rule or expiry.rule_of(version, lot), lot, lot.order_id)
+        if most is not None:
+            most -= points
 
 
 def _lapse_if_over(account: Account, version: Version, put: Lot) -> None:
@@ -133,7 +139,7 @@ def _lapse_if_over(account: Account, version: Version, put: Lot) -> None:
     if lot is not None and lot.available:
         lapses_at = expiry.lapses_at(account, lot)
         if lapses_at is not None and lapses_at <= account.at and not (lot.pooled and expiry.roll_pool(account)):
-            lapse(account, version, lot)
+            lapse(account, version, [lot])
 
 
 def in_spend_order(account: Account, version: Version, lots: Sequence[Lot] | None = None) -> list[Lot]:

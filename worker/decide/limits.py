@@ -19,6 +19,12 @@ def limit_of(account: Account, version: Version) -> Limit | None:
     return next((each for each in limits if holds(each.when, version, subject)), None)
 
 
+def usable(account: Account, version: Version, points: int) -> int:
+    """Of so many points those that the member may use now."""
+    limit = limit_of(account, version)
+    return points if limit is None else min(points, limit.points)
+
+
 def lose_excess(account: Account) -> None:
     """What can be used and is above a limit that lets nothing more be there lapses, the points that would be spent last first."""
     version = account.version
@@ -26,9 +32,5 @@ def lose_excess(account: Account) -> None:
     if limit is None or limit.excess != "lost" or account.head.available <= limit.points:
         return
     account.need_all_open()
-    left = account.head.available - limit.points
-    for lot in reversed(ledger.in_spend_order(account, version)):
-        points = min(lot.available, left)
-        if points:
-            ledger.lapse(account, version, lot, points, limit.rule)
-            left -= points
+    last_spent_first = reversed(ledger.in_spend_order(account, version))
+    ledger.lapse(account, version, last_spent_first, account.head.available - limit.points, limit.rule)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from contracts.terms import Activity, Recurring, ToldBy
 from worker.decide import conversions, members
 from worker.decide.account import Account
-from worker.decide.calendar import Days, in_year
+from worker.decide.calendar import Days, in_year, recurring_in
 from worker.decide.conditions import joined_at
 from worker.decide.program import Version
 
@@ -61,10 +61,8 @@ def _days(account: Account, days: Days, on: Recurring, year: int) -> Iterator[da
         first = None if joined is None else days.date_of(joined)
         if first is not None and year > first.year:
             yield _day_or_month(on.anniversary, in_year(f"{first:%m-%d}", year))
-    elif on.yearly is not None:
-        yield date.fromisoformat(f"{year:04d}-{on.yearly}")
     else:
-        yield from (date(year, month, on.monthly or 1) for month in range(1, 13))
+        yield from recurring_in(year, () if on.yearly is None else (on.yearly,), on.monthly)
 
 
 def _day_or_month(which: str, day: date) -> date:

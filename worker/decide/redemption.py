@@ -92,8 +92,7 @@ def check(account: Account, order: Order, set_aside: int = 0) -> Finding:
 def usable(account: Account, version: Version) -> int:
     """The points that may be used now: what is available, but for those that the terms say must stay, and those above what the
     member may use."""
-    limit, available = limits.limit_of(account, version), account.head.available
-    return (available if limit is None else min(available, limit.points)) - version.terms.redemption.minimum_left_points
+    return limits.usable(account, version, account.head.available) - version.terms.redemption.minimum_left_points
 
 
 def check_more(account: Account, order: Order, more: int) -> Finding:

@@ -12,9 +12,10 @@ from typing import Literal
 from msgspec.structs import replace
 
 from contracts.terms import GivenLevel, Judgement, Measure, Tiers
-from worker.decide import counting, earning, exchange, expiry, prospects, reaching
+from worker.decide import counting, earning, exchange, prospects, reaching
 from worker.decide.account import Account
 from worker.decide.amounts import part
+from worker.decide.called_off import ORDERS_REMEMBERED, remember
 from worker.decide.judging import Cause, cause_of, given_index, held_on, index_of, levels_withheld, own_index, standing
 from worker.decide.order_records import Order, OrderLine
 from worker.decide.program import Version
@@ -234,10 +235,9 @@ def _purchase_counts(account: Account, version: Version, tiers: Tiers, order: Or
     start(account, version)
     tier, rule = account.head.tier, tiers.inactivity
     assert tier is not None
-    counted, day = {**tier.counted_on, order.order_id: version.days.date_of(order.placed_at)}, tier.counted_for_good
-    for_good = len(counted) if rule is None or rule.called_off == "stays" else max(len(counted) - expiry.ORDERS_REMEMBERED, 0)
-    for name in sorted(counted, key=lambda each: (counted[each], each))[:for_good]:
-        day = max(day or counted[name], counted.pop(name))
+    most = 0 if rule is None or rule.called_off == "stays" else ORDERS_REMEMBERED
+    placed_on = version.days.date_of(order.placed_at)
+    counted, day = remember(tier.counted_on, order.order_id, placed_on, tier.counted_for_good, most)
     later = tuple(each for each in tier.open_orders if day is None or each > day)
     tier = replace(tier, counted_for_good=day, counted_on=counted, inactive_periods=0, open_orders=later)
     account.head = replace(account.head, tier=tier)

@@ -167,7 +167,7 @@ def follow(account: Account, order: Order) -> Order:
     goes on after all, they are used again. Returns the order, which the caller keeps."""
     if not account.program.gives_vouchers_back:
         return order
-    cancelled = bool(order.lines) and all(line.cancelled >= line.quantity for line in order.lines)
+    cancelled = order.called_off
     if cancelled == order.vouchers_back:
         return order
     earmark = account.earmark(_on_order(order.order_id))
