@@ -59,7 +59,8 @@ class _Judge:
         self.crowd = crowd
         self.life = life
         self.broken = sum(each.event is None for each in life.tellings)
-        self.contested = frozenset(name for names in _retold(life).values() if any(names.values()) for name in names)
+        retold = (name for names in _retold(life).values() if any(names.values()) for name in names)
+        self.needless = frozenset((*retold, *_of_next_life(life)))
         self._simulated: dict[object, _Simulated] = {}
         self._folded: dict[object, _Folded] = {}
 
@@ -103,9 +104,9 @@ class _Judge:
         if facts != simulated.facts:
             yield f"facts kept: not those of simulate: {different(facts, simulated.facts)}"
             return
-        undecided = {name for name in {**_by_name(dossier), **simulated.decisions} if name in self.contested}
+        undecided = {name for name in {**_by_name(dossier), **simulated.decisions} if name in self.needless}
         if {name for name in undecided if _by_name(dossier).get(name) != simulated.decisions.get(name)}:
-            return  # told before the one that waits, another telling makes a verdict on that needless
+            return  # told before the one that waits, another telling or an erasure makes a verdict on that needless
         if _by_name(dossier) != simulated.decisions:
             yield f"decisions: not those of simulate: {different(_by_name(dossier), simulated.decisions)}"
         if kept != simulated.statement:
@@ -146,10 +147,12 @@ class _Judge:
         and where nothing is refused, the same facts are kept in any order."""
         dossiers = {place: dossier for place in ledgers if (dossier := plays[place].dossier) is not None}
         facts = {place: frozenset((fact.source, fact.id) for fact in each.facts) for place, each in dossiers.items()}
+        # Of two contents under one source and id the one that comes first is kept.
+        kept = {place: frozenset((fact.source, fact.id, fact.digest) for fact in each.facts) for place, each in dossiers.items()}
         decided = {place: _decided(each) for place, each in dossiers.items()}
         first: dict[object, Place] = {}
         for place, ledger in ledgers.items():
-            other = first.setdefault((facts[place], decided[place]), place)
+            other = first.setdefault((kept[place], decided[place]), place)
             if ledger != ledgers[other]:
                 what = "; ".join(different(mine, his) for mine, his in zip(ledgers[other], ledger, strict=True))
                 yield f"cuttings: same facts and decisions, other ledgers: {what} ({other}, {place})"
@@ -171,6 +174,14 @@ def _retold(life: Life) -> dict[str, dict[tuple[str, str], bool]]:
         if each.event is not None and isinstance(each.event.data, OrderPlaced):
             told.setdefault(each.event.data.order_id, {})[each.event.source, each.event.id] = asks(each.event)
     return {order_id: names for order_id, names in told.items() if len(names) > 1}
+
+
+def _of_next_life(life: Life) -> set[tuple[str, str]]:
+    """What asks for points after the member was to be forgotten: in the life that ends it gets no verdict, and `simulate`, which
+    decides at once, may have given one before it was told of the erasure."""
+    events = [each.event for each in life.tellings if each.event is not None]
+    ended = min((event.time for event in events if event.type == "member.erased"), default=None)
+    return {(event.source, event.id) for event in events if ended is not None and event.time > ended and asks(event)}
 
 
 def _beside_fold(dossier: Dossier, kept: Mapping[str, Any], posted: Counter[Any], fold: _Folded) -> Iterator[str]:

@@ -245,6 +245,39 @@ def test_a_growth_that_news_could_cover_waits_and_the_order_stands_as_it_was(com
         assert (_used(told), len(told.books.decisions)) == (50 if comes else 0, 1)
 
 
+@pytest.mark.parametrize("withdrawn", [True, False])
+def test_a_growth_of_an_order_whose_goods_seem_to_have_come_back_waits_for_news_that_they_stay(withdrawn: bool) -> None:
+    told = Told("ansage", narrow=False)
+    told.tell("member.registered", "2024-01-05", channel="web")
+    told.tell("points.adjusted", "2024-02-01", points=700, reason="support")
+    told.order("A", "2024-03-01", line(10_000))
+    told.tell("shipment.dispatched", "2024-03-02", order_id="A", lines="all")
+    told.tell("return.received", "2024-03-03", order_id="A", return_id="R1", lines="all")
+    data = {"order_id": "A", "amendment_id": "AM1", "lines": [line(10_000)], "points_used": 50}
+    told.tell("order.amended", "2024-03-04", Certainty(0, 1), **data)
+    assert (_used(told), told.books.decisions) == (0, {}), "nothing is left to be paid, as far as is known"
+    if withdrawn:
+        told.tell("return.withdrawn", "2024-03-03 13:00:00", Certainty(1, 2), order_id="A", return_id="R1")
+        assert _used(told) == 50, "an acceptance waits for nothing"
+    told.clock("2024-03-04 13:00:00", Certainty(3, 3))
+    assert _used(told) == (50 if withdrawn else 0)
+    (decision,) = told.books.decisions.values()
+    assert decision.reason == (None if withdrawn else "exceeds_payable")
+
+
+def test_a_refused_order_that_comes_again_as_amended_waits_for_news_of_what_it_costs() -> None:
+    told = Told("ansage", narrow=False)
+    told.tell("member.registered", "2024-01-05", channel="web")
+    told.tell("points.adjusted", "2024-02-01", points=700, reason="support")
+    told.order("A", "2024-03-01", line(100), points_used=600)
+    first = {"order_id": "A", "amendment_id": "AM1", "lines": [line(100)], "shipping_fee": 1_000, "points_used": 0}
+    later = {"order_id": "A", "amendment_id": "AM2", "lines": [line(100)], "points_used": 600}
+    told.tell("order.amended", "2024-03-03", Certainty(0, 1), **later)
+    assert [each.reason for each in told.books.decisions.values()] == ["exceeds_payable"], "of the order as it was placed"
+    told.tell("order.amended", "2024-03-02", Certainty(1, 2), **first)
+    assert _used(told) == 600, "with the fee there is enough to be paid"
+
+
 def _used(told: Told) -> int:
     order = told.books.books["M1"].items["order", "A"]
     assert isinstance(order, Order)

@@ -120,7 +120,7 @@ def come(
         account.note_finding("order_twice", order_id, "while the first waits")
         return
     if order.content.asks:
-        verdict = redemption.decide(account, order, set_aside)
+        verdict = redemption.decide(account, order, set_aside, amended=amendment_id is not None)
         if verdict is None:
             account.put_order(replace(order, status="waiting"))
             account.wait()

@@ -37,16 +37,21 @@ FINAL: Final[frozenset[RejectionReason]] = frozenset(
         "remaining_below_payment_minimum",
     }
 )
-"""Reasons that news of what was before cannot turn: the number of points asked for, the order and the terms say them."""
+"""Reasons that news of what was before cannot turn: the number of points asked for, the order as it was placed and the terms say
+them. Of an order that is amended news may: what has become of its goods by then says them too."""
 
 
 class Finding(NamedTuple):
-    """What a check came to: how many points, and the first reason against it. `by_balance`: with more points there it would be
-    more of them, so whatever is found may be turned by news."""
+    """What a check came to: how many points, and the first reason against it. `by_news`: it hangs on what news may change (with
+    more points there it would be more of them, or goods that seemed to have come back stay), so that it waits for them."""
 
     points: int
     reason: str | None
-    by_balance: bool = False
+    by_news: bool = False
+
+    def of_amended(self) -> Finding:
+        """The same of an order that is not as it was placed: whatever is against it may be turned."""
+        return self._replace(by_news=self.by_news or self.reason is not None)
 
 
 def is_member(account: Account) -> bool:
@@ -102,8 +107,8 @@ def check_more(account: Account, order: Order, more: int) -> Finding:
     if against is None and not redeemable.payable(version, order):
         against = "exceeds_payable"
     if against is not None:
-        return Finding(used.points + more, against)
-    found = check_amount(version, order, used.standing + more, usable(account, version) + used.standing)
+        return Finding(used.points + more, against).of_amended()
+    found = check_amount(version, order, used.standing + more, usable(account, version) + used.standing).of_amended()
     return found._replace(points=found.points + used.points - used.standing)
 
 
@@ -146,11 +151,11 @@ def _check_all(version: Version, order: Order, covered: int) -> Finding:
     if rules.maximum is not None:
         most = min(most, rules.maximum)
     points = min(max(covered, 0), most) // rules.unit * rules.unit
-    by_balance = points < most // rules.unit * rules.unit
+    by_news = points < most // rules.unit * rules.unit
     if points < rules.minimum and rules.use_all_below_minimum == "refused" and (points or rules.minimum > 1):
-        return Finding(points, "below_minimum", by_balance)
+        return Finding(points, "below_minimum", by_news)
     found = _check_payment(version, order, points) if points else Finding(0, None)
-    return found._replace(by_balance=by_balance)
+    return found._replace(by_news=by_news)
 
 
 def check_amount(version: Version, order: Order, points: int, covered: int) -> Finding:
@@ -160,7 +165,7 @@ def check_amount(version: Version, order: Order, points: int, covered: int) -> F
         most = [points, exchange.points_for(version, order, redeemable.limit(version, order))]
         points = min(most if rules.maximum is None else [*most, rules.maximum])
         if max(covered, 0) < points:
-            return _check_fixed(version, order, max(covered, 0), covered)._replace(by_balance=True)
+            return _check_fixed(version, order, max(covered, 0), covered)._replace(by_news=True)
     return _check_fixed(version, order, points, covered)
 
 
@@ -212,10 +217,14 @@ def _check_payment(version: Version, order: Order, points: int) -> Finding:
     return Finding(points, None)
 
 
-def decide(account: Account, order: Order, set_aside: int = 0) -> Decision | None:
-    """The verdict on an order's redemption: as it was told, or taken now; None while it must wait."""
+def decide(account: Account, order: Order, set_aside: int = 0, *, amended: bool = False) -> Decision | None:
+    """The verdict on an order's redemption: as it was told, or taken now; None while it must wait. `amended`: it is not as it was
+    placed."""
     told = account.decided.get((order.source, order.id))
-    return told if told is not None else verdict_on(account, order.source, order.id, check(account, order, set_aside))
+    if told is not None:
+        return told
+    found = check(account, order, set_aside)
+    return verdict_on(account, order.source, order.id, found.of_amended() if amended else found)
 
 
 def verdict_on(account: Account, source: str, id_: str, found: Finding) -> Decision | None:
@@ -230,7 +239,7 @@ def verdict_on(account: Account, source: str, id_: str, found: Finding) -> Decis
     points, reason = found.points, found.reason
     if reason is None and key in account.overdrawing:
         reason = "insufficient_points"
-    turned_by_news = found.by_balance or (reason is not None and reason not in FINAL)
+    turned_by_news = found.by_news or (reason is not None and reason not in FINAL)
     if account.announced_only or (turned_by_news and not account.certain and key not in account.overtaken):
         return None
     verdict = Decision(source=source, id=id_, verdict="rejected" if reason else "accepted", points=points, reason=reason)
@@ -246,7 +255,7 @@ def covered(account: Account, order: Order, set_aside: int = 0) -> bool:
         return told.verdict == "accepted"
     new = not account.announced_only and key not in account.overdrawing
     found = check(account, order, set_aside)
-    return new and found.reason is None and not found.by_balance
+    return new and found.reason is None and not found.by_news
 
 
 def answer(
