@@ -278,6 +278,24 @@ def test_a_refused_order_that_comes_again_as_amended_waits_for_news_of_what_it_c
     assert _used(told) == 600, "with the fee there is enough to be paid"
 
 
+@pytest.mark.parametrize("amended", [True, False])
+def test_an_order_waits_on_if_its_order_told_again_is_not_what_brings_it_to_stand(amended: bool) -> None:
+    told = Told("ansage", narrow=False)
+    told.tell("member.registered", "2024-01-05", channel="web")
+    told.tell("points.adjusted", "2024-02-01", points=100, reason="support")
+    told.order("A", "2024-03-01", line(10_000), certainty=Certainty(0, 1), points_used=600)
+    if amended:
+        data = {"order_id": "A", "amendment_id": "AM1", "lines": [line(10_000)], "points_used": 0}
+        told.tell("order.amended", "2024-03-02", Certainty(0, 1), **data)
+    told.order("A", "2024-03-03", line(10_000), certainty=Certainty(0, 1), points_used=50)
+    verdicts = sorted((each.points, each.verdict) for each in told.books.decisions.values())
+    assert verdicts == ([] if amended else [(50, "accepted"), (600, "rejected")])
+    told.tell("points.adjusted", "2024-02-02", Certainty(1, 2), points=900, reason="support")
+    assert _used(told) == (0 if amended else 50)
+    first = next(each for each in told.books.decisions.values() if each.points == 600)
+    assert first.verdict == ("accepted" if amended else "rejected")
+
+
 def _used(told: Told) -> int:
     order = told.books.books["M1"].items["order", "A"]
     assert isinstance(order, Order)

@@ -53,8 +53,8 @@ class Account:
     not in it waits, as in the ledger that took them. `certainty`: how far all topics have been read (None: everything was),
     `began`: the snapshots since which facts wait already. `overdrawing`: facts whose redemption would leave less than nothing
     at a later instant already folded, so they count as not covered. `overtaken`: facts that wait no longer, for their order
-    was told again and is covered as told then; those that this run finds are in `overtaking`. `paid_until`: up to here
-    `decided` has all that was paid out in money; `recorded_from`: from here on it has every verdict (None: it has all).
+    was told again by another fact and is covered as told then; those that this run finds are in `overtaking`. `paid_until`: up
+    to here `decided` has all that was paid out in money; `recorded_from`: from here on it has every verdict (None: it has all).
     `trace`: where the fold notes its working, if anyone asks. `vouchers`: those of which the open step tells. `turning`: facts to
     be folded by which earlier ones may be read otherwise, by what they are about. `at`: the instant of the open step; there is
     none before the first `begin`.
@@ -90,8 +90,8 @@ class Account:
         self.began: Mapping[Moment, int] = {}
         self.announced_only = False
         self.overdrawing: set[tuple[str, str]] = set()
-        self.overtaken: set[tuple[str, str]] = set()
-        self.overtaking: set[tuple[str, str]] = set()
+        self.overtaken: Mapping[tuple[str, str], tuple[str, str]] = {}
+        self.overtaking: dict[tuple[str, str], tuple[str, str]] = {}
         self.paid_until: datetime | None = None
         self.recorded_from: Moment | None = None
         self.trace: Trace | None = None

@@ -116,7 +116,7 @@ def come(
     if known is not None and known.status == "waiting":
         if order.content.asks and redemption.covered(account, order, set_aside):
             # Accepting does not wait: what the first telling still hoped for comes too late.
-            account.overtaking.add((known.source, known.id))
+            account.overtaking[known.source, known.id] = (order.source, order.id)
         account.note_finding("order_twice", order_id, "while the first waits")
         return
     if order.content.asks:

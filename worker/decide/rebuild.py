@@ -17,10 +17,11 @@ from contracts.events import Event
 from worker.decide import messages, vouchers
 from worker.decide.account import Account
 from worker.decide.change import AccountChange, AccountRow, Refold, StoredStep
+from worker.decide.covering import fold_covered
 from worker.decide.explain import Posting
 from worker.decide.fold import moment_of
 from worker.decide.program import Program
-from worker.decide.refold import Clock, corrections, fold_covered, net, number, taken_over_quietly
+from worker.decide.refold import Clock, corrections, net, number, taken_over_quietly
 from worker.decide.state import Bucket, Decision, Head, ItemKey, Moment, blank
 from worker.decide.step import Step
 from worker.decide.undo import undo_of

@@ -8,7 +8,7 @@ belong to.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
@@ -21,8 +21,9 @@ from contracts.events import Event
 from worker.decide import hindsight, messages, vouchers
 from worker.decide.account import Account
 from worker.decide.change import EVERYTHING, AccountChange, History, Loaded, Message, PostedEntry, StoredStep
+from worker.decide.covering import fold_covered
 from worker.decide.errors import Late
-from worker.decide.fold import fold, moment_of
+from worker.decide.fold import moment_of
 from worker.decide.program import Program
 from worker.decide.state import (
     Bucket,
@@ -283,47 +284,6 @@ def _restore(rows: dict[_K, _V], key: _K, row: _V | None) -> None:
         rows.pop(key, None)
     else:
         rows[key] = row
-
-
-def fold_covered(
-    begin: Callable[[], Account],
-    facts: Sequence[Event],
-    until: datetime | None,
-    announced: Mapping[tuple[str, str], Decision],
-    last: Moment | None,
-) -> tuple[Account, list[Step]]:
-    """Fold facts into the account that `begin` makes, under the verdicts told. A redemption that nobody was told of yet is not
-    accepted where that would leave less than nothing at an instant up to `last`, and waits no longer where its order, told again,
-    is covered; each time one is found, all is folded again."""
-    refused: set[tuple[str, str]] = set()
-    overtaken: set[tuple[str, str]] = set()
-    while True:
-        account = begin()
-        account.decided.update(announced)
-        account.overdrawing, account.overtaken = refused, overtaken
-        steps = fold(account, facts, until)
-        if not account.overtaking <= overtaken:
-            overtaken = overtaken | account.overtaking
-            continue
-        found = _overdrawn(steps, account.decided.keys() - announced.keys(), last)
-        if found is None:
-            return account, steps
-        refused, overtaken = refused | {found}, set()
-
-
-def _overdrawn(steps: Sequence[Step], new: set[tuple[str, str]], last: Moment | None) -> tuple[str, str] | None:
-    """A redemption newly accepted in the past that leaves less than nothing at an instant folded since; the latest first."""
-    if last is None or not new:
-        return None
-    lowest: int | None = None
-    for step in reversed(steps):
-        lowest = step.after.available if lowest is None else min(lowest, step.after.available)
-        for answer in step.answers:
-            decision = answer.decision
-            key = (decision.source, decision.id)
-            if key in new and decision.verdict == "accepted" and decision.points and step.moment < last and lowest < 0:
-                return key
-    return None
 
 
 # -- the difference
