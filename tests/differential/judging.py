@@ -59,8 +59,7 @@ class _Judge:
         self.crowd = crowd
         self.life = life
         self.broken = sum(each.event is None for each in life.tellings)
-        retold = (name for names in _retold(life).values() if any(names.values()) for name in names)
-        self.needless = frozenset((*retold, *_of_next_life(life)))
+        self.contested = frozenset(name for names in _retold(life).values() if any(names.values()) for name in names)
         self._simulated: dict[object, _Simulated] = {}
         self._folded: dict[object, _Folded] = {}
 
@@ -104,9 +103,13 @@ class _Judge:
         if facts != simulated.facts:
             yield f"facts kept: not those of simulate: {different(facts, simulated.facts)}"
             return
-        undecided = {name for name in {**_by_name(dossier), **simulated.decisions} if name in self.needless}
-        if {name for name in undecided if _by_name(dossier).get(name) != simulated.decisions.get(name)}:
-            return  # told before the one that waits, another telling or an erasure makes a verdict on that needless
+        mine, his = _by_name(dossier), simulated.decisions
+        if any(mine.get(name) != his.get(name) for name in {**mine, **his} if name in self.contested):
+            return  # told before the one that waits, another telling makes a verdict on that needless
+        if any(name not in mine and each.verdict == "rejected" for name, each in his.items()):
+            # The worker waits before it refuses, and what it is told meanwhile (an erasure, another amendment under the same id)
+            # may make a verdict needless. That none is missing, the fold of the sorted facts says.
+            return
         if _by_name(dossier) != simulated.decisions:
             yield f"decisions: not those of simulate: {different(_by_name(dossier), simulated.decisions)}"
         if kept != simulated.statement:
@@ -174,14 +177,6 @@ def _retold(life: Life) -> dict[str, dict[tuple[str, str], bool]]:
         if each.event is not None and isinstance(each.event.data, OrderPlaced):
             told.setdefault(each.event.data.order_id, {})[each.event.source, each.event.id] = asks(each.event)
     return {order_id: names for order_id, names in told.items() if len(names) > 1}
-
-
-def _of_next_life(life: Life) -> set[tuple[str, str]]:
-    """What asks for points after the member was to be forgotten: in the life that ends it gets no verdict, and `simulate`, which
-    decides at once, may have given one before it was told of the erasure."""
-    events = [each.event for each in life.tellings if each.event is not None]
-    ended = min((event.time for event in events if event.type == "member.erased"), default=None)
-    return {(event.source, event.id) for event in events if ended is not None and event.time > ended and asks(event)}
 
 
 def _beside_fold(dossier: Dossier, kept: Mapping[str, Any], posted: Counter[Any], fold: _Folded) -> Iterator[str]:

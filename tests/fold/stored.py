@@ -174,7 +174,7 @@ class StoredAccounts:
 
     def change(self, book: Book, facts: list[Event], clock: Clock) -> AccountChange | None:
         """Fold facts and clock into an account and write what comes out."""
-        told = [self.told[key] for key in ((fact.source, fact.id) for fact in facts) if key in self.told]
+        told = [self.told[key] for key in (*book.facts, *((fact.source, fact.id) for fact in facts)) if key in self.told]
         change = change_of(book, self.program, facts, clock, told) if self.narrow else self._fold_whole(book, facts, clock, told)
         if change is not None:
             before = (book.head, book.row.version if book.row else 0)
@@ -188,11 +188,13 @@ class StoredAccounts:
         return change
 
     def _fold_whole(self, book: Book, facts: list[Event], clock: Clock, told: Sequence[Decision]) -> AccountChange | None:
-        arguments = (self.program, book.account_id, book.member_id, book.load(EVERYTHING), facts, clock)
+        loaded = book.load(EVERYTHING)
+        loaded.announced = told
+        arguments = (self.program, book.account_id, book.member_id, loaded, facts, clock)
         history: History | None = None
         while True:
             try:
-                return compute_change(*arguments, history=history, announced=told)
+                return compute_change(*arguments, history=history)
             except Late as late:
                 history = book.history(late.since)
 

@@ -327,3 +327,34 @@ def _decisions(told: Told, at: str) -> list[str]:
     account.at = instant(at)
     found = statement(account, "M1", 0, account.at, at)
     return [*(each.decision for each in found.requests), *(each.redemption.decision for each in found.orders if each.redemption)]
+
+
+def _amended_before_it_was_ordered(told: Told) -> None:
+    """An order that is refused, with an amendment of before it that asks for points too; another amendment brings it to stand."""
+    told.tell("member.registered", "2024-01-05", channel="web")
+    told.tell("points.adjusted", "2024-02-01", points=100, reason="support")
+    told.order("A", "2024-03-02", line(10_000), points_used=600)
+    told.tell("order.amended", "2024-03-01", order_id="A", amendment_id="AM1", lines=[line(10_000)], points_used=50)
+    told.tell("order.amended", "2024-03-03", order_id="A", amendment_id="AM2", lines=[line(10_000)], points_used=0)
+
+
+@pytest.mark.parametrize("narrow", [True, False], ids=["narrow", "whole"])
+@pytest.mark.parametrize("others", [True, False], ids=["with verdicts on others", "alone"])
+def test_a_verdict_on_what_was_told_before_its_order_is_recorded_once_and_stands_after_a_restore(
+    narrow: bool, others: bool
+) -> None:
+    once = Told("ansage")
+    _amended_before_it_was_ordered(once)
+    verdicts = once.books.decisions
+    assert sorted((each.points, each.verdict) for each in verdicts.values()) == [(50, "accepted"), (600, "rejected")]
+    # What the world was told before the restore, with less there now: it stands, for it was told.
+    again = Told("ansage", narrow=narrow)
+    again.books.told = {name: each for name, each in verdicts.items() if others or each.points == 50}
+    _amended_before_it_was_ordered(again)
+    assert again.books.decisions == verdicts
+    assert _used(again) == _used(once) == 50
+    # Only the order's verdict was told before the restore: the one on the amendment is taken now, and recorded.
+    partly = Told("ansage", narrow=narrow)
+    partly.books.told = {name: each for name, each in verdicts.items() if each.points == 600}
+    _amended_before_it_was_ordered(partly)
+    assert partly.books.decisions == verdicts

@@ -72,6 +72,7 @@ class _Work:
     loaded: Loaded
     clock: Clock
     announced: _Announced
+    restored: Collection[tuple[str, str]]
     waiting: Sequence[Waiting]
     announced_only: bool
 
@@ -110,10 +111,10 @@ def compute_change(
 ) -> AccountChange | None:
     """What the new facts, and the clock, change in one account; None if nothing at all.
 
-    `facts` are new ones only, in any order; `announced` are verdicts about them that the world has been told already. `after`:
-    how far was folded when the last of them came, if that is later than what is loaded. `waiting`: no verdict is taken, and what
-    none was told of waits as here. `withdrawn`: facts that were folded and count no more. Raises Late (load the history from
-    that moment and call again), NotLoaded (load more and call again), Defect (fence the account).
+    `facts` are new ones only, in any order; `announced` are verdicts about them that were taken when fewer of them had come.
+    `after`: how far was folded when the last of them came, if that is later than what is loaded. `waiting`: no verdict is taken,
+    and what none was told of waits as here. `withdrawn`: facts that were folded and count no more. Raises Late (load the history
+    from that moment and call again), NotLoaded (load more and call again), Defect (fence the account).
     """
     row = loaded.row
     head = row.head if row is not None else blank()
@@ -135,11 +136,13 @@ def compute_change(
         head=head,
         facts=ordered,
     )
+    stands = (*loaded.announced, *announced, *(withdrawal(fact.source, fact.id) for fact in withdrawn))
     work = _Work(
         program,
         loaded,
         clock,
-        {(each.source, each.id): each for each in (*announced, *(withdrawal(fact.source, fact.id) for fact in withdrawn))},
+        {(each.source, each.id): each for each in stands},
+        {(each.source, each.id) for each in loaded.announced},
         head.waiting if waiting is None else waiting,
         waiting is not None,
     )
@@ -192,8 +195,21 @@ def _in_order(work: _Work, change: AccountChange, facts: Sequence[Event], folded
             if not quiet:
                 change.messages.extend(messages.of_step(change, step))
         change.steps.append(StoredStep(step.moment, version, undo_of(step.before, step.after)))
-    change.decisions.extend(account.decided.values())
+    change.decisions = _to_record(work, account, steps, ())
     return change
+
+
+def _to_record(
+    work: _Work, account: Account, steps: Sequence[Step], recorded: Collection[tuple[str, str]]
+) -> list[Decision]:
+    """The verdicts that were taken, wherever the facts stand that asked; of those told before a restore the ones whose facts are
+    folded now."""
+    folded = {step.moment.name for step in steps}
+    return [
+        each
+        for name, each in account.decided.items()
+        if name not in recorded and (name not in work.restored or name in folded or each.withdraws)
+    ]
 
 
 def number(
@@ -274,7 +290,7 @@ def _late(
     change.head = account.head
     change.undone_from = history.since
     change.late = sum(now.last is not None and moment_of(fact) < now.last for fact in facts)
-    change.decisions.extend(decision for key, decision in account.decided.items() if key not in recorded)
+    change.decisions = _to_record(work, account, steps, recorded)
     _collect_rows(change, account, steps, history.steps)
     return _difference(work, change, now, steps, history)
 

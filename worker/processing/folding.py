@@ -187,17 +187,15 @@ class Folding:
             _must_be_readable(loaded, history)
             if history is not None and task.asked.facts(history.facts, program):
                 raise NotLoaded
-            given = (program, task.account_id, member_id, loaded)
 
             def fold(fresh: Sequence[Event], announced: Sequence[Decision], after: Moment | None) -> AccountChange | None:
-                announced, fresh = (*loaded.announced, *announced), kept_of(fresh, row)
+                given = (program, task.account_id, member_id, loaded, kept_of(fresh, row), clock, history)
                 return compute_change(
-                    *given, fresh, clock, history, announced=announced, after=after, withdrawn=task.withdrawn, epoch=self._epoch
+                    *given, announced=announced, after=after, withdrawn=task.withdrawn, epoch=self._epoch
                 )
 
             since = history.since if history is not None else None
             change = change_by(deduplicated.fresh, row.head if row is not None else blank(), clock, since, fold)
-            change = _recorded_now(change, loaded)
             touched = change is None and row is not None and (task.contested or task.shared)
             return _touched(row, self._epoch) if touched and row is not None else change
         except (NotLoaded, Late):
@@ -259,14 +257,6 @@ def _must_be_readable(loaded: Loaded, history: History | None) -> None:
     why = loaded.unreadable or (history.unreadable if history is not None else None)
     if why is not None:
         raise Defect(f"there is {why}")
-
-
-def _recorded_now(change: AccountChange | None, loaded: Loaded) -> AccountChange | None:
-    """Of what was told before a restore, only what was folded now is recorded now."""
-    if change is not None and loaded.announced:
-        folded = {step.moment.name for step in change.steps}
-        change.decisions = [each for each in change.decisions if each.withdraws or (each.source, each.id) in folded]
-    return change
 
 
 def _touched(row: AccountRow, epoch: int) -> AccountChange:

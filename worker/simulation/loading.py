@@ -37,7 +37,8 @@ def change_of(
     announced: Sequence[Decision],
     loaded: Loaded | None = None,
 ) -> AccountChange | None:
-    """What facts and clock change; None: nothing. `loaded`: what the facts need, where it was loaded already. Raises Defect."""
+    """What facts and clock change; None: nothing. `announced`: verdicts that the world has been told. `loaded`: what the facts
+    need, where it was loaded already. Raises Defect."""
     asked = LoadRequest()
     asked.facts(facts, program)
     for _ in range(ROUNDS_MAX):
@@ -45,8 +46,9 @@ def change_of(
         if history is not None:
             asked.facts(history.facts, program)
         at_hand = loaded or rows.load(asked.needs)
+        at_hand.announced = announced
         try:
-            return compute_change(program, rows.account_id, rows.member_id, at_hand, facts, clock, history, announced=announced)
+            return compute_change(program, rows.account_id, rows.member_id, at_hand, facts, clock, history)
         except (NotLoaded, Late) as raised:
             asked.more(raised)
             loaded = None

@@ -49,6 +49,7 @@ class Simulation:
         self._book = Book()
         self.counts: Counter[str] = Counter()
         self._told = dict(told or {})
+        self._told_of: dict[str, list[Decision]] = {}
         told_paid = {member: decisions for member, decisions in (paid or {}).items() if decisions}
         self._paid = {member: [each for each in decisions if each.points] for member, decisions in told_paid.items()}
         self._paid_until = {
@@ -159,13 +160,11 @@ class Simulation:
 
     def _change(self, ledger: Ledger, facts: list[Event], until: datetime, loaded: Loaded) -> None:
         clock = Clock(until=until, certainty=None, paid_until=self._paid_until.get(ledger.member_id))
-        told = [self._told[key] for key in ((fact.source, fact.id) for fact in facts) if key in self._told]
-        paid = self._paid.get(ledger.member_id, ())
-        change = change_of(ledger, self.program, facts, clock, (*told, *paid), loaded)
+        # A fact that was told before what it is about is decided when that comes.
+        told = self._told_of.setdefault(ledger.member_id, [])
+        told += [self._told[key] for key in ((fact.source, fact.id) for fact in facts) if key in self._told]
+        change = change_of(ledger, self.program, facts, clock, (*told, *self._paid.get(ledger.member_id, ())), loaded)
         if change is not None:
-            if paid:  # of all that was ever paid, only what was folded now happened now
-                folded = {step.moment.name for step in change.steps}
-                change.decisions = [each for each in change.decisions if (each.source, each.id) in folded]
             ledger.write(change)
 
     @contextmanager
