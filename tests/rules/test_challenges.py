@@ -240,6 +240,40 @@ def test_points_of_a_challenge_last_like_others_of_their_kind() -> None:
     assert story.at("2024-05-02").available == 0, "what has lapsed is not taken again"
 
 
+CUPS = {"period": "always", "of": "orders", "every": {"per": 2, "points": 100}, "granted": "reached"}
+SIX_MONTHS = {"terms": [{"rule": "SHO-04", "months": 6}]}
+
+
+def test_points_that_come_one_after_the_other_last_from_their_own_days() -> None:
+    story = challenged(CUPS, expiry=SIX_MONTHS)
+    for day in ("2024-02-01", "2024-02-02", "2024-06-01", "2024-06-02"):
+        buy(story, day, day, 400)
+    assert [str(lot.expires_on) for lot in story.at("2024-06-02").lots] == ["2024-08-02", "2024-12-02"]
+    assert available(story, "2024-08-03", "2024-12-02 23:59:59", "2024-12-03 00:00:00") == [100, 100, 0]
+
+
+def test_what_is_reached_no_more_is_taken_from_the_points_that_came_last() -> None:
+    story = challenged(CUPS, expiry=SIX_MONTHS)
+    for day in ("2024-02-01", "2024-02-02", "2024-06-01", "2024-06-02"):
+        buy(story, day, day, 400)
+    story.returned("2024-02-01", "2024-06-03")
+    assert [(lot.points, str(lot.expires_on)) for lot in story.at("2024-06-03").lots] == [(100, "2024-08-02")]
+    story.returned("2024-02-02", "2024-09-01")
+    story.returned("2024-06-02", "2024-09-02")
+    assert available(story, "2024-09-02") == [0], "of what has lapsed nothing is taken again"
+
+
+def test_more_grants_than_are_remembered_are_taken_back_as_well() -> None:
+    story = challenged({**CUPS, "every": {"per": 1, "points": 3}})
+    days = [f"2024-02-{n:02d}" for n in range(1, 26)]
+    for day in days:
+        buy(story, day, day, 400)
+    assert available(story, "2024-02-26") == [75]
+    for day in days:
+        story.returned(day, "2024-03-01")
+    assert available(story, "2024-03-01") == [0]
+
+
 def test_an_explanation_names_the_month_and_what_it_came_to() -> None:
     story = challenged(SPEND, story=ExplainedStory)
     buy(story, "A", "2024-02-10", 20_000)

@@ -273,11 +273,22 @@ class Contribution(Record, frozen=True):
     values: tuple[str, ...] = ()
 
 
+class Grant(Record, frozen=True):
+    """Points that an activity or a challenge brought, by the lot into which they came, and the rule by which
+    they are taken back."""
+
+    origin: str
+    part: str
+    points: int
+    rule: str
+
+
 class Tally(Kept, frozen=True):
     """What the orders of one period have come to for one challenge, under the terms of the first of them.
 
     `values`: of what is counted by its difference, how many orders have each. `entered`: the member takes part, where that is
-    asked. `settled`: what it brings is due; `granted`: the points that it has brought.
+    asked. `settled`: what it brings is due; `granted`: the points that it has brought, and `grants` the newest of the lots into
+    which they came.
     """
 
     name: str
@@ -291,6 +302,7 @@ class Tally(Kept, frozen=True):
     entered: bool = False
     settled: bool = False
     granted: int = 0
+    grants: tuple[Grant, ...] = ()
     due_at: datetime | None = None
 
 

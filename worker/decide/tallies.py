@@ -18,12 +18,14 @@ from worker.decide import counting, earning, exchange, expiry, ledger, periods, 
 from worker.decide.account import Account
 from worker.decide.amounts import factor
 from worker.decide.conditions import holds, joined_at
-from worker.decide.order_records import Contribution, Order, OrderLine, Tally
+from worker.decide.order_records import Contribution, Grant, Order, OrderLine, Tally
 from worker.decide.program import Version
-from worker.decide.state import Grant, Lot
+from worker.decide.state import Lot
 from worker.decide.trace import Tallied
 
 _NOTHING: Final = Contribution()
+GRANTS_KEPT: Final = 20
+"""So many of its grants, the newest, a tally remembers, so that what it brings no more is taken from these."""
 
 
 def count(account: Account, order: Order) -> Order:
@@ -57,9 +59,7 @@ def enter(account: Account, activity: str) -> None:
 
 def settle_due(account: Account) -> None:
     """The clock's part: tallies of periods that are over."""
-    due = account.due(Tally, account.at)
-    account.need(origins=[_origin(tally.name) for tally in due])
-    for tally in due:
+    for tally in account.due(Tally, account.at):
         _settle(account, replace(tally, settled=True, due_at=None))
 
 
@@ -149,10 +149,6 @@ def brings(version: Version, challenge: Challenge, tally: Tally) -> int:
     return points if challenge.points_max is None else min(points, challenge.points_max)
 
 
-def _origin(name: str) -> str:
-    return f"tally:{name}"
-
-
 def _settle(account: Account, tally: Tally) -> None:
     """Keep a tally, and post what it brings more or less than it has brought, by the terms under which its period began."""
     version = account.program.named(tally.terms)
@@ -168,21 +164,43 @@ def _settle(account: Account, tally: Tally) -> None:
     working = Tallied(challenge.id, tally.name.partition(":")[2], challenge.of, measured(challenge, tally), more)
     if account.trace is not None:
         account.trace.working = working
+    grants = tally.grants
     if more > 0:
-        _grant(account, version, challenge, tally, more)
+        grants = _granted(account, version, challenge, tally, more)
     elif more < 0:
-        working.total = -purchases.take_back(account, Grant(_origin(tally.name), challenge.id, -more, rules.rule))
+        taken, grants = _taken_back(account, grants, -more, rules.rule)
+        working.total = -taken
     if more:
         tiers.count_points(account, more, "activity", challenge.kind)
     if account.trace is not None:
         account.trace.working = None
-    account.put("tally", tally.name, replace(tally, granted=tally.granted + more))
+    account.put("tally", tally.name, replace(tally, granted=tally.granted + more, grants=grants))
 
 
-def _grant(account: Account, version: Version, challenge: Challenge, tally: Tally, points: int) -> None:
-    origin = _origin(tally.name)
-    lot = account.lot(origin, challenge.id)
+def _granted(account: Account, version: Version, challenge: Challenge, tally: Tally, points: int) -> tuple[Grant, ...]:
+    """Post points as a grant of now, with a last day of its own; returns the tally's grants with it."""
+    origin, part = account.cause, tally.name
+    lot = account.lot(origin, part)
     if lot is None:
-        new = Lot(origin=origin, part=challenge.id, kind=challenge.kind, granted_at=account.at, points=0, rule=challenge.rule)
+        new = Lot(origin=origin, part=part, kind=challenge.kind, granted_at=account.at, points=0, rule=challenge.rule)
         lot = expiry.dated(account, version, new, account.at)
     ledger.credit(account, version, replace(lot, points=lot.points + points), points)
+    grants = tally.grants
+    if grants and (grants[-1].origin, grants[-1].part) == (origin, part):
+        points += grants[-1].points
+        grants = grants[:-1]
+    return (*grants, Grant(origin, part, points, challenge.rule))[-GRANTS_KEPT:]
+
+
+def _taken_back(account: Account, grants: tuple[Grant, ...], points: int, rule: str) -> tuple[int, tuple[Grant, ...]]:
+    """Take points of the newest grants back; returns how many were revoked, and the grants that are left."""
+    taken = 0
+    while points and grants:
+        *others, newest = grants
+        # What came with grants that are forgotten is taken as what was spent of the oldest one is, which therefore stays.
+        here = min(points, newest.points) if others else points
+        taken += purchases.take_back(account, replace(newest, points=here, rule=rule))
+        points -= here
+        rest = max(newest.points - here, 0)
+        grants = (*others, replace(newest, points=rest)) if rest or not others else tuple(others)
+    return taken, grants
