@@ -443,6 +443,11 @@ def _measure(measure: Measure, here: str) -> Found:
             yield Contradiction(f"{here}.{name}", f"says which money counts, but {measure.of} do: leave it out")
     if measure.minimum and measure.of != "orders":
         yield Contradiction(f"{here}.minimum", "says which orders count, but their amounts do: leave it out")
+    for path, when in conditions_of(measure.when, f"{here}.when"):
+        if when.tiers:
+            yield Contradiction(f"{path}.tiers", "it would hang on the level that it leads to: leave it out")
+    if measure.of == "points" and measure.when.given:
+        yield Contradiction(f"{here}.when", "says which lines count, but points do: name their kinds")
     for name in ("points_from", "kinds"):
         if measure.of != "points" and name in measure.model_fields_set:
             yield Contradiction(f"{here}.{name}", f"says which points count, but {measure.of} do: leave it out")

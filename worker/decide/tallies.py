@@ -14,10 +14,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from contracts.terms import Challenge
-from worker.decide import counting, earning, exchange, expiry, ledger, periods, purchases, tiers
+from worker.decide import counting, exchange, expiry, ledger, periods, purchases, tiers
 from worker.decide.account import Account
 from worker.decide.amounts import factor
-from worker.decide.conditions import holds, joined_at
+from worker.decide.conditions import joined_at
 from worker.decide.order_records import Contribution, Grant, Order, OrderLine, Tally
 from worker.decide.program import Version
 from worker.decide.state import Lot
@@ -84,7 +84,7 @@ def _begin(account: Account, version: Version, challenge: Challenge, name: str, 
 
 
 def _contribution(version: Version, challenge: Challenge, order: Order) -> Contribution:
-    lines = [line for line in order.lines if line.earns and _counts(version, challenge, order, line)]
+    lines = [line for line in order.lines if line.earns and counting.counts(version, challenge, order, line)]
     counted = [(line, n) for line in lines if (n := counting.pieces(challenge, order, line))]
     amount = exchange.in_program_currency(version, order, max(counting.amount(version, challenge, order, counted), 0))
     if not counted or amount < challenge.minimum:
@@ -96,10 +96,6 @@ def _contribution(version: Version, challenge: Challenge, order: Order) -> Contr
         points=order.earning.credited if challenge.of == "points" else 0,
         values=tuple(sorted(_values(version, challenge, order, [line for line, _ in counted]))),
     )
-
-
-def _counts(version: Version, challenge: Challenge, order: Order, line: OrderLine) -> bool:
-    return holds(challenge.when, version, earning.subject_of(order, line, order.earning.tier, order.placed_at))
 
 
 def _values(version: Version, challenge: Challenge, order: Order, lines: Iterable[OrderLine]) -> set[str]:
