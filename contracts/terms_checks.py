@@ -22,6 +22,7 @@ from contracts.terms import (
     WHEN_OF_REDEMPTION,
     Activity,
     Campaign,
+    Challenge,
     Conversion,
     Measure,
     Occasion,
@@ -291,8 +292,18 @@ def _challenges(terms: Terms) -> Found:
         if each.granted == "reached" and (each.days_after or each.on is not None):
             name = "days_after" if each.days_after else "on"
             yield Contradiction(f"{here}.{name}", "it is granted as soon as it is reached: leave it out, or write period_end")
-        if any(step.rate is not None and step.rate.of != "money" for step in each.steps):
-            yield Contradiction(f"{here}.steps", "a rate is one of the amount: write every for so many points a piece")
+        yield from _step_rates(each, here)
+
+
+def _step_rates(challenge: Challenge, here: str) -> Found:
+    rates = [step.rate for step in challenge.steps if step.rate] + [row.rate for step in challenge.steps for row in step.rates]
+    if any(rate.of != "money" for rate in rates):
+        yield Contradiction(f"{here}.steps", "a rate is one of the amount: write every for so many points a piece")
+    for place, step in enumerate(challenge.steps):
+        for row in range(len(step.rates) - 1):
+            if not step.rates[row].when.given:
+                problem = "it holds for every line, so rates after it are never looked at: put it last"
+                yield Contradiction(f"{here}.steps.{place}.rates.{row}", problem)
 
 
 def _of_activity(activity: Activity, here: str) -> Found:

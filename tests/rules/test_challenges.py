@@ -9,6 +9,7 @@ import pytest
 from contracts.terms_checks import contradictions
 from tests.explain.story import ExplainedStory
 from tests.rules.story import MEMBER, Story, line, pieces
+from worker.programs.terms_file import TermsError
 from worker.reading.explain import text
 
 SPEND = {"steps": [{"at": 20_000, "points": 200}, {"at": 50_000, "points": 700}]}
@@ -281,6 +282,29 @@ def test_an_explanation_names_the_month_and_what_it_came_to() -> None:
     assert "month (from 2024-02-01): amount 20,000 yen, which brings +200" in told
 
 
+def test_rates_by_line_are_those_under_which_the_month_began() -> None:
+    books = {"rate": "0.05", "when": {"categories": ["books"]}}
+    given = [{"at": 1_000, "rates": [books, {"rate": "0.01"}]}]
+    later = {"effective_from": "2024-02-15T00:00:00+09:00", "set": {"challenges.0.steps": [{"at": 1_000, "rates": [books]}]}}
+    story = challenged({"steps": given}, amendments=[later])
+    buy(story, "A", "2024-02-10", 1_000)
+    story.order("B", "2024-02-20", line(1_000, category="books"), line(2_000))
+    story.order("C", "2024-03-20", line(1_000, category="books"), line(2_000))
+    assert available(story, "2024-03-01", "2024-04-01") == [50 + 30, 80 + 50]
+
+
+@pytest.mark.parametrize("step", [{"at": 1}, {"at": 1, "points": 1, "rates": [{"rate": "0.01"}]}])
+def test_a_step_brings_one_thing(step: dict[str, Any]) -> None:
+    with pytest.raises(TermsError, match="a step brings either points, a rate, or rates by line"):
+        challenged({"steps": [step]})
+
+
+def test_what_goes_on_beyond_a_limit_takes_one() -> None:
+    for challenge in ({**SPEND, "beyond": "0.5"}, {"steps": [{"at": 1, "rates": [{"rate": "0.1", "beyond": "0.5"}]}]}):
+        with pytest.raises(TermsError, match="beyond is for what is above points_max"):
+            challenged(challenge)
+
+
 # -- what is refused
 
 
@@ -292,6 +316,8 @@ def test_an_explanation_names_the_month_and_what_it_came_to() -> None:
         ({**SPEND, "entry": "nothing"}, "challenges.0.entry"),
         ({**SPEND, "granted": "reached", "days_after": 3}, "challenges.0.days_after"),
         ({"steps": [{"at": 1, "rate": {"points": 1, "per": 1, "of": "pieces"}}]}, "challenges.0.steps"),
+        ({"steps": [{"at": 1, "rates": [{"rate": {"points": 1, "per": 1, "of": "pieces"}}]}]}, "challenges.0.steps"),
+        ({"steps": [{"at": 1, "rates": [{"rate": "0.02"}, {"rate": "0.01"}]}]}, "challenges.0.steps.0.rates.0"),
     ],
 )
 def test_a_challenge_that_does_not_go_together_is_refused(challenge: dict[str, Any], path: str) -> None:

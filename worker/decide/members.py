@@ -249,7 +249,7 @@ def _within_caps(account: Account, rule: Activity, points: int) -> int:
         period = caps.period_of(account, version, name, cap, day)
         used = caps.used(account, cap, period, None)
         if "activity" in cap.refuses:
-            left = caps.allowed(cap, max(cap.points - used, 0), points)
+            left = caps.allowed(cap.beyond, max(cap.points - used, 0), points)
             if account.trace is not None and left < points:
                 account.trace.cap(Cut(cap.rule, period, cap.points, used, points, left))
             points = left

@@ -264,13 +264,14 @@ class Earning(Record, frozen=True):
 
 class Contribution(Record, frozen=True):
     """What an order contributes to a tally: the amount, itself, its pieces, its points, and the values of which there are
-    different ones."""
+    different ones. `rated`: the amounts of its lines by the rate that is theirs, where a step has several ("step.row")."""
 
     amount: int = 0
     orders: int = 0
     pieces: int = 0
     points: int = 0
     values: tuple[str, ...] = ()
+    rated: tuple[tuple[str, int], ...] = ()
 
 
 class Grant(Record, frozen=True):
@@ -299,6 +300,7 @@ class Tally(Kept, frozen=True):
     pieces: int = 0
     points: int = 0
     values: dict[str, int] = field(default_factory=dict)
+    rated: dict[str, int] = field(default_factory=dict)
     entered: bool = False
     settled: bool = False
     granted: int = 0

@@ -44,7 +44,7 @@ def _worth(version: Version, measure: Measure, order: Order) -> int:
     """The amount for which the order counts now, by a measure."""
     if measure.of == "points":
         return _points_of(version, measure, order)
-    lines = [line for line in order.lines if counting.counts(version, measure, order, line)]
+    lines = [line for line in order.lines if counting.counts(version, measure.when, order, line)]
     counted = [(line, counting.pieces(measure, order, line)) for line in lines]
     if measure.of not in ("purchases", "orders"):
         return sum([counting.in_unit(line, n, measure.of) for line, n in counted])
