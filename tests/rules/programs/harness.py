@@ -9,6 +9,8 @@ from typing import Any
 
 from contracts.events import Event
 from tests.rules.story import MEMBER, Story
+from worker.decide.state import CLOCK_SOURCE
+from worker.simulation.simulate import Simulation
 
 Ledger = tuple[object, Mapping[tuple[str, str, str], int]]
 """A statement, and what was moved between two buckets under each rule."""
@@ -28,22 +30,15 @@ class Told(Story):
         return event
 
     def again(self, seed: int) -> Story:
-        """The same events in another order, but for what asks for points: it comes when all of before has, as it was decided."""
-        events = list(self.events)
-        Random(seed).shuffle(events)
-        asking = sorted((each for each in events if _asks(each)), key=lambda each: each.time)
-        for each in asking:
-            events.remove(each)
-            earlier = [place for place, other in enumerate(events) if other.time <= each.time]
-            events.insert(max(earlier, default=-1) + 1, each)
+        """The same events in another order, under the decisions that were told: verdicts, and what was paid out in money."""
+        decisions = [each for ledger in self.simulation.ledgers.values() for each in ledger.decisions.values()]
+        asked = {(each.source, each.id): each for each in decisions if each.source != CLOCK_SOURCE}
+        paid = [each for each in decisions if each.source == CLOCK_SOURCE]
         story = Story(self.program.code)
-        for each in events:
+        story.simulation = Simulation(self.program, told=asked, paid={MEMBER: paid})
+        for each in Random(seed).sample(self.events, len(self.events)):
             story.simulation.deliver(each)
         return story
-
-
-def _asks(event: Event) -> bool:
-    return event.type == "conversion.requested" or bool(getattr(event.data, "points_used", 0))
 
 
 def ledger(story: Story, at: str, member: str = MEMBER) -> Ledger:
