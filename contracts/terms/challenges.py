@@ -54,9 +54,10 @@ class Challenge(Part):
 
     `of`: what is measured, over the lines for which `when` holds: their amount, pieces, the points that their orders earned, or
     how many orders, different days, stores or products; of orders that come to a `minimum` each. `entry`: an activity by which
-    the member has to enter, at any time in the period. `granted`: as soon as it is reached, or when the period is over
-    (`days_after` its end, `on` a day of a month). `points_max`: the most that it brings in a period, of which only a share goes
-    on `beyond`. What comes back later, or is told late, is settled then: the difference is posted.
+    the member has to enter, at any time in the period, or before a period that is there `once`. `granted`: as soon as it is
+    reached, or when the period is over (`days_after` its end, `on` a day of a month). `points_max`: the most that it brings in a
+    period, of which only a share goes on `beyond`. What comes back later, or is told late, is settled then: the difference is
+    posted.
     """
 
     id: Name

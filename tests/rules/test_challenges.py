@@ -305,6 +305,21 @@ def test_what_goes_on_beyond_a_limit_takes_one() -> None:
             challenged(challenge)
 
 
+ONCE = {"since": "2024-02-10T20:00", "until": "2024-02-12"}
+
+
+def test_a_period_that_is_there_once_is_settled_after_it_and_counts_nothing_else() -> None:
+    story = challenged({**SPEND, "period": {"once": ONCE}})
+    for at, price in (
+        ("2024-02-10 19:59:59", 40_000),
+        ("2024-02-10 20:00:00", 10_000),
+        ("2024-02-12 23:59:59", 10_000),
+        ("2024-02-13 00:00:00", 40_000),
+    ):
+        buy(story, at, at, price)
+    assert available(story, "2024-02-12 23:59:59", "2024-02-13 00:00:00", "2024-06-01") == [0, 200, 200]
+
+
 # -- what is refused
 
 

@@ -38,6 +38,8 @@ def count(account: Account, order: Order) -> Order:
         first = _first_day(account, version, challenge, order.placed_at)
         name = f"{challenge.id}:{first.isoformat()}"
         was, now = known.get(name, _NOTHING), _contribution(version, challenge, order)
+        if not _lies_within(version, challenge, order.placed_at):
+            now = _NOTHING
         if now.amount and challenge.rated:
             # By the rates under which the period began: those are what it brings.
             began = account.tally(name)
@@ -55,7 +57,7 @@ def enter(account: Account, activity: str) -> None:
     """The member has entered the challenges of now that ask for an activity."""
     version = account.version
     for challenge in version.terms.challenges:
-        if challenge.entry == activity:
+        if challenge.entry == activity and not _is_past(version, challenge, account.at):
             first = _first_day(account, version, challenge, account.at)
             name = f"{challenge.id}:{first.isoformat()}"
             tally = account.tally(name) or _begin(account, version, challenge, name, first)
@@ -78,6 +80,17 @@ def _first_day(account: Account, version: Version, challenge: Challenge, at: dat
     joined = joined_at(account) if challenge.period.member_year else None
     own = None if joined is None else version.days.date_of(joined)
     return periods.first_of(version.days, challenge.period, version.days.date_of(at), own)
+
+
+def _lies_within(version: Version, challenge: Challenge, at: datetime) -> bool:
+    """Whether an instant lies within a period of the challenge: in one that is there once, or in any that comes back."""
+    once = challenge.period.once
+    return once is None or once.minutes[0] <= version.days.minute_of(at) <= once.minutes[1]
+
+
+def _is_past(version: Version, challenge: Challenge, at: datetime) -> bool:
+    once = challenge.period.once
+    return once is not None and version.days.minute_of(at) > once.minutes[1]
 
 
 def _begin(account: Account, version: Version, challenge: Challenge, name: str, first: date) -> Tally:
