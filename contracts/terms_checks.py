@@ -7,7 +7,6 @@ break them: it changes values without writing rules for them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date
 from decimal import Decimal
 from itertools import combinations, permutations
 from typing import Any, Final, NamedTuple
@@ -22,9 +21,11 @@ from contracts.terms import (
     WHEN_OF_REDEMPTION,
     Activity,
     Campaign,
+    Challenge,
     Conversion,
     Measure,
     Occasion,
+    Rate,
     Terms,
     Tiers,
     When,
@@ -151,10 +152,11 @@ def shares_too_high(terms: Terms) -> Found:
     for number, component in enumerate(terms.earning.components):
         here = f"earning.components.{number}"
         yield from _share(component.rate_max, f"{here}.rate_max", bound=True)
-        for index, row in enumerate(component.rates):
-            yield from _share(row.rate.share, f"{here}.rates.{index}.rate")
-    for index, campaign in enumerate(terms.earning.campaigns):
-        yield from _share(campaign.rate.share if campaign.rate else None, f"earning.campaigns.{index}.rate")
+    for path, value in values_in(terms):
+        if isinstance(value, Rate):
+            yield from _share(value.share, path)
+        elif isinstance(value, str) and path.rpartition(".")[2] in ("beyond", "ceiling_share") and Decimal(value) >= 1:
+            yield Contradiction(path, f'"{value}" is all of it or more; write a share below 1, like "0.5", or leave it out')
 
 
 def _share(written: str | None, path: str, *, bound: bool = False) -> Found:
@@ -204,7 +206,7 @@ def _unknown_names(terms: Terms) -> Found:
         yield from _no_tiers(when.tiers, tiers, path)
         for name in sorted(set(when.stores) - stores if named else ()):
             yield Contradiction(f"{path}.stores", f"{name} is no store of membership.stores ({', '.join(sorted(stores))})")
-        if when.since is not None and when.until is not None and when.since > when.until:
+        if when.minutes is not None and when.minutes[0] > when.minutes[1]:
             yield Contradiction(path, f"it ends ({when.until}) before it begins ({when.since})")
     for index, term in enumerate(terms.expiry.terms):
         yield from _no_tiers(term.tiers, tiers, f"expiry.terms.{index}")
@@ -291,8 +293,18 @@ def _challenges(terms: Terms) -> Found:
         if each.granted == "reached" and (each.days_after or each.on is not None):
             name = "days_after" if each.days_after else "on"
             yield Contradiction(f"{here}.{name}", "it is granted as soon as it is reached: leave it out, or write period_end")
-        if any(step.rate is not None and step.rate.of != "money" for step in each.steps):
-            yield Contradiction(f"{here}.steps", "a rate is one of the amount: write every for so many points a piece")
+        yield from _step_rates(each, here)
+
+
+def _step_rates(challenge: Challenge, here: str) -> Found:
+    rates = [step.rate for step in challenge.steps if step.rate] + [row.rate for step in challenge.steps for row in step.rates]
+    if any(rate.of != "money" for rate in rates):
+        yield Contradiction(f"{here}.steps", "a rate is one of the amount: write every for so many points a piece")
+    for place, step in enumerate(challenge.steps):
+        for row in range(len(step.rates) - 1):
+            if not step.rates[row].when.given:
+                problem = "it holds for every line, so rates after it are never looked at: put it last"
+                yield Contradiction(f"{here}.steps.{place}.rates.{row}", problem)
 
 
 def _of_activity(activity: Activity, here: str) -> Found:
@@ -367,6 +379,9 @@ def _amounts(each: Conversion, here: str) -> Found:
     if each.maximum is not None and each.maximum < least:
         yield Contradiction(f"{here}.maximum", f"nothing lies from the least that is converted ({least}) to it: write more")
     for index, limit in enumerate(each.limits):
+        if limit.period.once is not None:
+            problem = "a limit of conversions has none: write a period that comes back"
+            yield Contradiction(f"{here}.limits.{index}.period.once", problem)
         if limit.points < least:
             problem = f"leaves no room for the least that is converted ({least}): write more"
             yield Contradiction(f"{here}.limits.{index}.points", problem)
@@ -405,6 +420,8 @@ def _caps(terms: Terms) -> Found:
                 yield Contradiction(f"{here}", f"{unknown} is none of {', '.join(sorted(known)) or 'none'}")
             if names and by not in cap.refuses:
                 yield Contradiction(f"{here}.refuses", f"it names some, but does not refuse them: add {by}")
+        if cap.period.once is not None:
+            yield Contradiction(f"{here}.period.once", "a cap has none: write always, and dates where the points are earned")
         if cap.period.order and not cap.components and "activity" in cap.refuses:
             yield Contradiction(f"{here}.period", "an activity has no order: take it out of refuses, or write another period")
 
@@ -443,6 +460,11 @@ def _measure(measure: Measure, here: str) -> Found:
             yield Contradiction(f"{here}.{name}", f"says which money counts, but {measure.of} do: leave it out")
     if measure.minimum and measure.of != "orders":
         yield Contradiction(f"{here}.minimum", "says which orders count, but their amounts do: leave it out")
+    for path, when in conditions_of(measure.when, f"{here}.when"):
+        if when.tiers:
+            yield Contradiction(f"{path}.tiers", "it would hang on the level that it leads to: leave it out")
+    if measure.of == "points" and measure.when.given:
+        yield Contradiction(f"{here}.when", "says which lines count, but points do: name their kinds")
     for name in ("points_from", "kinds"):
         if measure.of != "points" and name in measure.model_fields_set:
             yield Contradiction(f"{here}.{name}", f"says which points count, but {measure.of} do: leave it out")
@@ -595,9 +617,8 @@ def _within(names: tuple[str, ...], others: tuple[str, ...]) -> bool:
 
 def _both_can_hold(one: When, other: When) -> bool:
     """Whether one line of one order may fulfil both conditions."""
-    first = max(one.since or date.min, other.since or date.min)
-    last = min(one.until or date.max, other.until or date.max)
-    if first > last:
+    spans = [when.minutes for when in (one, other) if when.minutes is not None]
+    if spans and max(first for first, _ in spans) > min(last for _, last in spans):
         return False
     if any(set(values).isdisjoint(other.attributes.get(name, values)) for name, values in one.attributes.items()):
         return False

@@ -48,7 +48,7 @@ def _over(terms: Terms, before: Terms | None) -> Found:
     begins = terms.effective_from.astimezone(ZoneInfo(terms.zone)).date()
     had = [when for _, when in conditions_of(before)] if before is not None else []
     for path, when in conditions_of(terms):
-        if when.until is not None and when.until < begins and when not in had:
+        if when.minutes is not None and when.minutes[1] < f"{begins.isoformat()}T00:00" and when not in had:
             yield Doubt(path, f"it is over ({when.until}) before these terms are in force ({begins}): is the year right?")
 
 
@@ -164,16 +164,18 @@ def _implies(narrow: When, wide: When) -> bool:
     def part(name: str) -> bool:
         ours, theirs = getattr(narrow, name), getattr(wide, name)
         match name:
-            case "since":
-                return ours is not None and ours >= theirs
-            case "until":
-                return ours is not None and ours <= theirs
+            case "since" | "until":
+                return narrow.minutes is not None and ours is not None and _inside(narrow.minutes, wide.minutes)
             case _ if isinstance(theirs, tuple) and name != "entered":
                 return bool(ours) and set(ours) <= set(theirs)
             case _:
                 return bool(ours == theirs)
 
     return all(part(name) for name in wide.given)
+
+
+def _inside(span: tuple[str, str], other: tuple[str, str] | None) -> bool:
+    return other is None or (span[0] >= other[0] and span[1] <= other[1])
 
 
 # -- kinds and their last days

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from contracts.counting import counted
 from contracts.strict_yaml import StrictLoader
 from contracts.terms import Alternative, Case, ProgramFile, Question, Rule, ShopWords, Text
-from contracts.terms.values import DECIMAL_PATTERN, SHARE_PATTERN, YEAR_DAY_PATTERN, Code, Name, RuleId
+from contracts.terms.values import DAY_OR_MINUTE_PATTERN, DECIMAL_PATTERN, SHARE_PATTERN, YEAR_DAY_PATTERN, Code, Name, RuleId
 
 _ROOT: Final = Path(__file__).parent
 _ANY_MODEL: Final = "*"
@@ -276,6 +276,8 @@ def _text(schema: Mapping[str, Any]) -> str:
         return "a date, like `2026-04-01`"
     if schema.get("format") == "date-time":
         return 'an instant with its offset, like `"2026-04-01T00:00:00+09:00"`'
+    if schema.get("pattern") == DAY_OR_MINUTE_PATTERN:
+        return 'a date, like `2026-04-01`, or a minute, like `"2026-04-01T20:00"`'
     return _PATTERNS.get(schema.get("pattern", ""), "text")
 
 

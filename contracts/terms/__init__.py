@@ -8,7 +8,7 @@ integers, dates calendar dates of the program's zone; floats are refused.
 from __future__ import annotations
 
 from contracts.terms.activities import Activity, GivenLevel, Multiplier, Recurring, ToldBy
-from contracts.terms.challenges import Challenge, Every, Step
+from contracts.terms.challenges import Challenge, Every, Step, StepRate
 from contracts.terms.conversions import Conversion, ConversionDays, ConversionLimit, Lasting, VoucherTerms
 from contracts.terms.earning import (
     Calendar,
@@ -68,6 +68,7 @@ from contracts.terms.values import (
     Points,
     Rate,
     RuleId,
+    Span,
     Text,
     When,
 )
@@ -142,8 +143,10 @@ __all__ = [
     "RuleId",
     "RuleStatus",
     "ShopWords",
+    "Span",
     "Split",
     "Step",
+    "StepRate",
     "Stores",
     "Subscription",
     "Term",

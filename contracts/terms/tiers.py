@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from contracts.terms.values import Days, Months, Name, Part, Points, RuleId, YearDay
+from contracts.terms.values import Days, Months, Name, Part, Points, RuleId, When, YearDay
 
 
 class Level(Part):
@@ -116,12 +116,14 @@ class Measure(Part):
     """What counts toward tiers: which amount, from when it counts, and under which date.
 
     `of`: `purchases`, their amount; `orders`, how many come to a `minimum` amount; `points`; `pieces`; or a unit in which lines
-    are told (`measures`: nights, litres). `points_from`: where points are measured, the origins whose points count; `kinds`: only
-    points of these (none: of all). `late`: whether what counts only after the last look at its calendar year (ordered in
-    December, shipped after the judging day) raises a level still, where none is ever lowered, or is lost.
+    are told (`measures`: nights, litres). `when`: of which lines; without it of all, those that earn nothing too. `points_from`:
+    where points are measured, the origins whose points count; `kinds`: only points of these (none: of all). `late`: whether what
+    counts only after the last look at its calendar year (ordered in December, shipped after the judging day) raises a level
+    still, where none is ever lowered, or is lost.
     """
 
     of: Name = "purchases"
+    when: When = When()
     minimum: Points = 0
     points_from: tuple[Literal["purchase", "activity", "adjustment"], ...] = ("purchase", "activity")
     kinds: tuple[Name, ...] = ()

@@ -27,6 +27,8 @@ SHARE_PATTERN = r"^0(\.[0-9]{1,8})?$"
 YEAR_DAY_PATTERN = r"^[0-9]{2}-[0-9]{2}$"
 _SIGNED_DECIMAL: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+DAY_OR_MINUTE_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T([01][0-9]|2[0-3]):[0-5][0-9])?$"
+_MINUTE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}")
 _INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?")
 
 
@@ -65,6 +67,20 @@ def _day(value: object) -> object:
     raise ValueError(f'"{value[:40]}" is not a date; write it like 2026-04-01')
 
 
+def _day_or_minute(value: object) -> object:
+    if not isinstance(value, str | date):
+        raise ValueError('it should be a date like 2026-04-01, or a minute like "2026-04-01T20:00"')
+    if isinstance(value, str) and "T" in value:
+        try:
+            if _MINUTE.fullmatch(value):
+                datetime.fromisoformat(value)
+                return value
+        except ValueError:
+            pass
+        raise ValueError(f'"{value[:40]}" is no minute of a day; write it like 2026-04-01T20:00')
+    return _day(value)
+
+
 def _instant(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -90,6 +106,10 @@ def _year_day(value: object) -> object:
 
 Day = Annotated[date, BeforeValidator(_day)]
 """A calendar date. Left to pydantic, a number of seconds written as text would be one as well."""
+DayOrMinute = Annotated[
+    date | str, BeforeValidator(_day_or_minute), WithJsonSchema({"type": "string", "pattern": DAY_OR_MINUTE_PATTERN})
+]
+"""A calendar date, or a minute of one in the program's zone: "2026-04-01T20:00"."""
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
 """A point in time with its offset."""
 YearDay = Annotated[str, BeforeValidator(_year_day), WithJsonSchema({"type": "string", "pattern": YEAR_DAY_PATTERN})]
@@ -166,9 +186,41 @@ def _time(value: object) -> object:
 TimeOfDay = Annotated[str, BeforeValidator(_time), WithJsonSchema({"type": "string", "pattern": f"^{_TIME.pattern}$"})]
 
 
+def minutes(since: date | str | None, until: date | str | None) -> tuple[str, str]:
+    """The first and the last minute of a span of time, of which either end may be open, in a form that compares like time."""
+    first = since if isinstance(since, str) else f"{(since or date.min).isoformat()}T00:00"
+    last = until if isinstance(until, str) else f"{(until or date.max).isoformat()}T23:59"
+    return first, last
+
+
+class Span(Part):
+    """A time that is there once: from a day or minute through another one, in the zone of the program."""
+
+    since: DayOrMinute
+    until: DayOrMinute
+
+    @cached_property
+    def minutes(self) -> tuple[str, str]:
+        """The first and the last minute of it."""
+        return minutes(self.since, self.until)
+
+    @cached_property
+    def days(self) -> tuple[date, date]:
+        """The days on which it begins and ends."""
+        first, last = (date.fromisoformat(minute[:10]) for minute in self.minutes)
+        return first, last
+
+    @model_validator(mode="after")
+    def _forwards(self) -> Self:
+        if self.minutes[0] > self.minutes[1]:
+            raise ValueError(f"it ends ({self.until}) before it begins ({self.since})")
+        return self
+
+
 class Period(Part):
     """A period of time in the zone of the program: every day, week, month, quarter, half year or year, of which it says where the
-    first begins; a member's own year since joining; the last so many days; all time; or each order on its own.
+    first begins; a member's own year since joining; the last so many days; all time; each order on its own; or one span of time
+    that does not come back.
 
     A word alone has its usual beginning: `week` Monday, `month` the 1st, `quarter`, `half_year` and `year` 1 January.
     """
@@ -183,6 +235,7 @@ class Period(Part):
     rolling_days: Annotated[int, Field(ge=1, le=366)] | None = None
     always: bool = False
     order: bool = False
+    once: Span | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -290,16 +343,16 @@ class Since(Part):
 class When(Part):
     """A condition on an order line or an activity: every part that is given must hold; lists hold if any one does.
 
-    Of the time of the order or the activity, in the program's zone: `since` and `until` are dates, both inclusive; `days`: days
-    of a month, -1 its last. Of the member, as told when the order was placed: `countries`: where the member lives (a member whose
-    country nobody told lives in none of them), `attributes`: by name, the values of which it has one; `birthday`, `anniversary`
-    (of joining) and `own_dates` (by attribute); `joined`: so long ago; `entered`: ids of activities of which the member has done
-    all. Of the order: `orders`: which one of the member's; `basket`: what it must come to; `coupons`: codes of which it
-    used one, `with_coupon`: whether it used any. `unless`: what must not hold.
+    Of the time of the order or the activity, in the program's zone: `since` and `until` are dates or minutes, both inclusive;
+    `days`: days of a month, -1 its last. Of the member, as told when the order was placed: `countries`: where the member lives (a
+    member whose country nobody told lives in none of them), `attributes`: by name, the values of which it has one; `birthday`,
+    `anniversary` (of joining) and `own_dates` (by attribute); `joined`: so long ago; `entered`: ids of activities of which the
+    member has done all. Of the order: `orders`: which one of the member's; `basket`: what it must come to; `coupons`: codes of
+    which it used one, `with_coupon`: whether it used any. `unless`: what must not hold.
     """
 
-    since: Day | None = None
-    until: Day | None = None
+    since: DayOrMinute | None = None
+    until: DayOrMinute | None = None
     tiers: tuple[str, ...] = ()
     courses: tuple[str, ...] = ()
     stores: tuple[str, ...] = ()
@@ -330,6 +383,11 @@ class When(Part):
     def given(self) -> frozenset[str]:
         """The parts that say something."""
         return frozenset(name for name in type(self).model_fields if getattr(self, name) not in (None, (), {}))
+
+    @cached_property
+    def minutes(self) -> tuple[str, str] | None:
+        """The first and the last minute at which it may hold; None if both are left out."""
+        return None if self.since is None and self.until is None else minutes(self.since, self.until)
 
     @cached_property
     def asks_more(self) -> bool:

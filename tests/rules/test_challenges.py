@@ -9,6 +9,7 @@ import pytest
 from contracts.terms_checks import contradictions
 from tests.explain.story import ExplainedStory
 from tests.rules.story import MEMBER, Story, line, pieces
+from worker.programs.terms_file import TermsError
 from worker.reading.explain import text
 
 SPEND = {"steps": [{"at": 20_000, "points": 200}, {"at": 50_000, "points": 700}]}
@@ -240,11 +241,83 @@ def test_points_of_a_challenge_last_like_others_of_their_kind() -> None:
     assert story.at("2024-05-02").available == 0, "what has lapsed is not taken again"
 
 
+CUPS = {"period": "always", "of": "orders", "every": {"per": 2, "points": 100}, "granted": "reached"}
+SIX_MONTHS = {"terms": [{"rule": "SHO-04", "months": 6}]}
+
+
+def test_points_that_come_one_after_the_other_last_from_their_own_days() -> None:
+    story = challenged(CUPS, expiry=SIX_MONTHS)
+    for day in ("2024-02-01", "2024-02-02", "2024-06-01", "2024-06-02"):
+        buy(story, day, day, 400)
+    assert [str(lot.expires_on) for lot in story.at("2024-06-02").lots] == ["2024-08-02", "2024-12-02"]
+    assert available(story, "2024-08-03", "2024-12-02 23:59:59", "2024-12-03 00:00:00") == [100, 100, 0]
+
+
+def test_what_is_reached_no_more_is_taken_from_the_points_that_came_last() -> None:
+    story = challenged(CUPS, expiry=SIX_MONTHS)
+    for day in ("2024-02-01", "2024-02-02", "2024-06-01", "2024-06-02"):
+        buy(story, day, day, 400)
+    story.returned("2024-02-01", "2024-06-03")
+    assert [(lot.points, str(lot.expires_on)) for lot in story.at("2024-06-03").lots] == [(100, "2024-08-02")]
+    story.returned("2024-02-02", "2024-09-01")
+    story.returned("2024-06-02", "2024-09-02")
+    assert available(story, "2024-09-02") == [0], "of what has lapsed nothing is taken again"
+
+
+def test_more_grants_than_are_remembered_are_taken_back_as_well() -> None:
+    story = challenged({**CUPS, "every": {"per": 1, "points": 3}})
+    days = [f"2024-02-{n:02d}" for n in range(1, 26)]
+    for day in days:
+        buy(story, day, day, 400)
+    assert available(story, "2024-02-26") == [75]
+    for day in days:
+        story.returned(day, "2024-03-01")
+    assert available(story, "2024-03-01") == [0]
+
+
 def test_an_explanation_names_the_month_and_what_it_came_to() -> None:
     story = challenged(SPEND, story=ExplainedStory)
     buy(story, "A", "2024-02-10", 20_000)
     told = text(story.told("2024-03-01", "en"))
     assert "month (from 2024-02-01): amount 20,000 yen, which brings +200" in told
+
+
+def test_rates_by_line_are_those_under_which_the_month_began() -> None:
+    books = {"rate": "0.05", "when": {"categories": ["books"]}}
+    given = [{"at": 1_000, "rates": [books, {"rate": "0.01"}]}]
+    later = {"effective_from": "2024-02-15T00:00:00+09:00", "set": {"challenges.0.steps": [{"at": 1_000, "rates": [books]}]}}
+    story = challenged({"steps": given}, amendments=[later])
+    buy(story, "A", "2024-02-10", 1_000)
+    story.order("B", "2024-02-20", line(1_000, category="books"), line(2_000))
+    story.order("C", "2024-03-20", line(1_000, category="books"), line(2_000))
+    assert available(story, "2024-03-01", "2024-04-01") == [50 + 30, 80 + 50]
+
+
+@pytest.mark.parametrize("step", [{"at": 1}, {"at": 1, "points": 1, "rates": [{"rate": "0.01"}]}])
+def test_a_step_brings_one_thing(step: dict[str, Any]) -> None:
+    with pytest.raises(TermsError, match="a step brings either points, a rate, or rates by line"):
+        challenged({"steps": [step]})
+
+
+def test_what_goes_on_beyond_a_limit_takes_one() -> None:
+    for challenge in ({**SPEND, "beyond": "0.5"}, {"steps": [{"at": 1, "rates": [{"rate": "0.1", "beyond": "0.5"}]}]}):
+        with pytest.raises(TermsError, match="beyond is for what is above points_max"):
+            challenged(challenge)
+
+
+ONCE = {"since": "2024-02-10T20:00", "until": "2024-02-12"}
+
+
+def test_a_period_that_is_there_once_is_settled_after_it_and_counts_nothing_else() -> None:
+    story = challenged({**SPEND, "period": {"once": ONCE}})
+    for at, price in (
+        ("2024-02-10 19:59:59", 40_000),
+        ("2024-02-10 20:00:00", 10_000),
+        ("2024-02-12 23:59:59", 10_000),
+        ("2024-02-13 00:00:00", 40_000),
+    ):
+        buy(story, at, at, price)
+    assert available(story, "2024-02-12 23:59:59", "2024-02-13 00:00:00", "2024-06-01") == [0, 200, 200]
 
 
 # -- what is refused
@@ -258,6 +331,8 @@ def test_an_explanation_names_the_month_and_what_it_came_to() -> None:
         ({**SPEND, "entry": "nothing"}, "challenges.0.entry"),
         ({**SPEND, "granted": "reached", "days_after": 3}, "challenges.0.days_after"),
         ({"steps": [{"at": 1, "rate": {"points": 1, "per": 1, "of": "pieces"}}]}, "challenges.0.steps"),
+        ({"steps": [{"at": 1, "rates": [{"rate": {"points": 1, "per": 1, "of": "pieces"}}]}]}, "challenges.0.steps"),
+        ({"steps": [{"at": 1, "rates": [{"rate": "0.02"}, {"rate": "0.01"}]}]}, "challenges.0.steps.0.rates.0"),
     ],
 )
 def test_a_challenge_that_does_not_go_together_is_refused(challenge: dict[str, Any], path: str) -> None:

@@ -193,3 +193,49 @@ def test_levels_that_cannot_be_meant_are_refused_with_what_would_be_right(change
 def test_levels_by_several_measures_are_accepted(tiers: dict[str, Any]) -> None:
     (version,) = shop(tiers).program.versions
     assert contradictions(version.terms) == []
+
+
+# -- which lines count
+
+NO_CARDS = {"counted_at": "order", "when": {"unless": {"categories": ["gift_card"]}}}
+SPENT: dict[str, Any] = {
+    "rule": "SHO-01",
+    "levels": [{"name": "basic", "threshold": 0}, {"name": "gold", "threshold": 5_000}],
+    "measure": NO_CARDS,
+    "window": {"type": "calendar_year"},
+    "judgements": [{"on": "change", "falls": "any"}],
+}
+
+
+@pytest.mark.parametrize(("of", "amount"), [("purchases", 5_000), ("orders", 1), ("pieces", 2), ("nights", 3)])
+def test_only_lines_for_which_the_condition_holds_count_toward_a_level(of: str, amount: int) -> None:
+    story = shop(SPENT, measure={**NO_CARDS, "of": of}, levels=[SPENT["levels"][0], {"name": "gold", "threshold": amount}])
+    card = line(9_000, 4, category="gift_card", measures={"nights": 9}, line_id="card")
+    story.order("A", "2024-02-01", card)
+    assert story.at("2024-02-01").tier == "basic"
+    story.order("B", "2024-02-02", card, line(2_500, 2, measures={"nights": 3}, line_id="goods"))
+    assert story.at("2024-02-02").tier == "gold"
+    story.cancelled("B", "2024-02-03", {"line_id": "goods", "quantity": 2})
+    assert story.at("2024-02-03").tier == "basic"
+
+
+def test_an_order_that_earns_by_the_level_that_it_reaches_is_measured_alike() -> None:
+    rates = [{"rate": "0.1", "when": {"tiers": ["gold"]}}, {"rate": "0.01"}]
+    changes = {"tiers": {**SPENT, "includes_current_order": True}, "earning.components.0.rates": rates}
+    story = Story("shop", changes)
+    story.registered("2024-01-01")
+    story.order("A", "2024-02-01", line(4_000), line(1_000, category="gift_card"))
+    story.cancelled("A", "2024-02-01 13:00:00")
+    story.order("B", "2024-02-02", line(4_000), line(1_000))
+    assert [each.points_credited for each in story.at("2024-02-02").orders] == [0, 500]
+    assert story.order_at("A", "2024-02-01").points_credited == 50
+
+
+def test_a_condition_on_what_leads_to_a_level_may_not_hang_on_it() -> None:
+    for measure, path in (
+        ({"when": {"unless": {"tiers": ["gold"]}}}, "tiers.measure.when.unless.tiers"),
+        ({"of": "points", "when": {"skus": ["A"]}}, "tiers.measure.when"),
+    ):
+        story = Story("shop", {"tiers": {**SPENT, "measure": measure}})
+        found = contradictions(story.program.versions[0].terms)
+        assert [each.path for each in found if each.path.startswith("tiers.measure")] == [path]

@@ -39,6 +39,8 @@ JULY = {"since": "2026-07-01", "until": "2026-07-31"}
         ({}, True),
         ({"since": "2026-07-31"}, True),
         ({"since": "2026-08-01"}, False),
+        ({"since": "2026-07-31T23:59"}, True),
+        ({"until": "2026-06-30T23:59"}, False),
         ({"until": "2026-06-30"}, False),
         ({**JULY, "skus": ["A", "B"]}, True),
         ({**JULY, "skus": ["B"]}, False),
@@ -111,7 +113,27 @@ def test_campaigns_that_can_hold_for_one_line_need_different_priorities(second: 
         ),
         (
             {"earning.campaigns": [campaign("c", {"since": 2026.0702})]},
-            "earning.campaigns.0.when.since: Input should be a valid date; write it like 2026-04-01",
+            "earning.campaigns.0.when.since: it should be a date like 2026-04-01, or a minute like",
+        ),
+        (
+            {"earning.campaigns": [campaign("c", {"since": "2026-02-02T24:00"})]},
+            'earning.campaigns.0.when.since: "2026-02-02T24:00" is no minute of a day; write it like 2026-04-01T20:00',
+        ),
+        (
+            {"earning.campaigns": [campaign("c", {"since": "2026-02-02T20:00", "until": "2026-02-02T19:59"})]},
+            "earning.campaigns.0.when: it ends (2026-02-02T19:59) before it begins (2026-02-02T20:00)",
+        ),
+        (
+            {"challenges": [{"id": "c", "rule": "BEL-02", "period": "month", "steps": [{"at": 1, "rates": [{"rate": "5"}]}]}]},
+            'challenges.0.steps.0.rates.0.rate: "5" is 500 % of the amount; write "0.05" for 5 %',
+        ),
+        (
+            {"earning.caps": [{"rule": "BEL-02", "points": 10, "period": "month", "beyond": "50"}]},
+            'earning.caps.0.beyond: "50" is all of it or more; write a share below 1, like "0.5"',
+        ),
+        (
+            {"earning.caps": [{"rule": "BEL-02", "points": 10, "period": {"once": JULY}}]},
+            "earning.caps.0.period.once: a cap has none: write always",
         ),
         (
             {"questions.0.alternatives": []},

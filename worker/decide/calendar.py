@@ -111,6 +111,10 @@ class Days:
         """The weekday at an instant, as in the terms ("mon")."""
         return WEEKDAYS[self.date_of(at).weekday()]
 
+    def minute_of(self, at: datetime) -> str:
+        """The day, hour and minute in the program's zone at an instant, like "2026-12-04T20:05"."""
+        return at.astimezone(self.zone).isoformat(timespec="minutes")[:16]
+
     def time_of(self, at: datetime) -> str:
         """The hour and minute in the program's zone at an instant, like "20:05"."""
         return at.astimezone(self.zone).strftime("%H:%M")

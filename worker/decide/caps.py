@@ -57,11 +57,11 @@ def used(account: Account, cap: Cap, period: str, order: Order | None) -> int:
     return sum(account.head.caps.get(f"{counter}:{day.isoformat()}", 0) for day in days)
 
 
-def allowed(cap: Cap, room: int, points: int) -> int:
-    """How many of these points are credited where there is room for so many."""
-    if points <= room or cap.beyond is None:
+def allowed(beyond: str | None, room: int, points: int) -> int:
+    """How many of these points are credited where there is room for so many. `beyond`: the share of the others that is, too."""
+    if points <= room or beyond is None:
         return min(points, room)
-    numerator, denominator = fraction(cap.beyond)
+    numerator, denominator = fraction(beyond)
     return room + (points - room) * numerator // denominator
 
 

@@ -70,9 +70,9 @@ def holds(when: When, version: Version, subject: Subject) -> bool:
 
 
 def _dated(when: When, version: Version, at: datetime) -> bool:
-    if when.since is not None or when.until is not None:
-        day = version.days.date_of(at)
-        if (when.since is not None and day < when.since) or (when.until is not None and day > when.until):
+    if when.minutes is not None:
+        first, last = when.minutes
+        if not first <= version.days.minute_of(at) <= last:
             return False
     return not when.weekdays or version.days.weekday(at) in when.weekdays
 

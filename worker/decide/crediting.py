@@ -348,7 +348,7 @@ class _Source:
             # What this order itself used up does not make it a purchase after the limit was reached.
             crosses = cap.crossing == "full" and used - self.order.earning.capped.get(period, 0) < cap.points
             if "purchase" in cap.refuses and points > room and not crosses:
-                left = caps.allowed(cap, room, points)
+                left = caps.allowed(cap.beyond, room, points)
                 self._cut(cap, portion, left, before=dated_by is None)
                 if self.account.trace is not None:
                     self.account.trace.cap(Cut(cap.rule, period, cap.points, used, points, left))

@@ -27,8 +27,8 @@ from worker.decide.account import Account
 from worker.decide.amounts import fraction
 from worker.decide.conditions import Subject, buyer_of, holds
 from worker.decide.lot_name import lot_name
-from worker.decide.order_records import Spent
-from worker.decide.state import Earmark, Grant, Lot, Mark
+from worker.decide.order_records import Grant, Spent
+from worker.decide.state import Earmark, Lot, Mark
 from worker.decide.trace import Cut, Doing
 
 MANUAL_HOLD = "manual"
@@ -249,7 +249,7 @@ def _within_caps(account: Account, rule: Activity, points: int) -> int:
         period = caps.period_of(account, version, name, cap, day)
         used = caps.used(account, cap, period, None)
         if "activity" in cap.refuses:
-            left = caps.allowed(cap, max(cap.points - used, 0), points)
+            left = caps.allowed(cap.beyond, max(cap.points - used, 0), points)
             if account.trace is not None and left < points:
                 account.trace.cap(Cut(cap.rule, period, cap.points, used, points, left))
             points = left

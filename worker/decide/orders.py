@@ -157,7 +157,7 @@ def _order(
     event, version = account.event, account.version
     assert event is not None
     lines = discounts.spread_over(version, [line_of(version, key, line) for key, line in keyed], payment.discount)
-    return Order(
+    order = Order(
         order_id=order_id,
         source=event.source,
         id=event.id,
@@ -168,13 +168,13 @@ def _order(
         payment=payment,
         earning=Earning(
             earns=_earns(account, content),
-            tier=tiers.current(account, lines),
             buyer=buyer_of(account, account.head.orders + 1),
             bonus=bonuses(version, keyed),
             held=version.terms.maturity.release == "manual",
         ),
         delivery=delivery,
     )
+    return replace(order, earning=replace(order.earning, tier=tiers.current(account, order)))
 
 
 def line_of(version: Version, key: str, line: PlacedLine) -> OrderLine:

@@ -20,6 +20,8 @@ def first_of(days: Days, period: Period, day: date, joined: date | None = None) 
     """
     if period.day or period.rolling_days is not None:
         return day
+    if period.once is not None:
+        return period.once.days[0]
     if period.week is not None:
         return day - timedelta(days=(day.weekday() - WEEKDAYS.index(period.week)) % 7)
     if period.month is not None:
@@ -38,6 +40,8 @@ def next_first(days: Days, period: Period, first: date) -> date:
     """The first day of the period that follows the one of which the first day is given."""
     if period.day:
         return first + DAY
+    if period.once is not None:
+        return period.once.days[1] + DAY
     if period.week is not None:
         return first + 7 * DAY
     months = next((months for name, months in _MONTHS.items() if getattr(period, name) is not None), 12)

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from worker.decide import ledger
 from worker.decide.account import Account
-from worker.decide.order_records import Order
-from worker.decide.state import Grant, Mark
+from worker.decide.order_records import Grant, Order
+from worker.decide.state import Mark
 
 
 def _mark_of(sku: str) -> str:

@@ -16,7 +16,7 @@ from typing import Final, Literal, NamedTuple
 from msgspec import field
 
 from worker.decide.lot_name import bounded, lot_name
-from worker.decide.order_records import Order, Spent, Tally, Voucher
+from worker.decide.order_records import Grant, Order, Spent, Tally, Voucher
 from worker.decide.record import Kept, Record
 from worker.decide.tier_records import Tier
 
@@ -31,10 +31,10 @@ ItemKey = tuple[ItemKind, str]
 
 CLOCK_RANK = 0
 CLOCK_SOURCE = ""  # that of no event, whatever producers call themselves
-FORMAT: Final = 9
+FORMAT: Final = 10
 """The form in which accounts are kept (head, lots, items, before-images). One kept in another is folded anew from its facts when
 it is touched next: raise it whenever a release reads these otherwise than the one before wrote them."""
-FOLD_VERSION: Final = 2
+FOLD_VERSION: Final = 3
 """The version of the fold, which every account keeps: raise it with every mend after which facts of the past come to other points
 or tiers. What was posted by another version is moved by a refold alone (`loyalty ledger refold`)."""
 
@@ -234,15 +234,6 @@ class Earmark(Kept, frozen=True):
     spent: tuple[Spent, ...] = ()
     rules: tuple[str, ...] = ()  # by which each of `spent` was set aside
     due_at: datetime | None = None
-
-
-class Grant(Record, frozen=True):
-    """Points that an activity brought, by the lot into which they came, and the rule by which they are taken back."""
-
-    origin: str
-    part: str
-    points: int
-    rule: str
 
 
 class Mark(Kept, frozen=True):

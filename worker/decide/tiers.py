@@ -17,7 +17,7 @@ from worker.decide.account import Account
 from worker.decide.amounts import part
 from worker.decide.called_off import ORDERS_REMEMBERED, remember
 from worker.decide.judging import Cause, cause_of, given_index, held_on, index_of, levels_withheld, own_index, standing
-from worker.decide.order_records import Order, OrderLine
+from worker.decide.order_records import Order
 from worker.decide.program import Version
 from worker.decide.reaching import YEAR_MONTHS, Amounts, Counted, amounts_of, level_for, period_of
 from worker.decide.step import TierMove
@@ -44,11 +44,12 @@ def _worth(version: Version, measure: Measure, order: Order) -> int:
     """The amount for which the order counts now, by a measure."""
     if measure.of == "points":
         return _points_of(version, measure, order)
-    counted = [(line, counting.pieces(measure, order, line)) for line in order.lines]
+    lines = [line for line in order.lines if counting.counts(version, measure.when, order, line)]
+    counted = [(line, counting.pieces(measure, order, line)) for line in lines]
     if measure.of not in ("purchases", "orders"):
         return sum([counting.in_unit(line, n, measure.of) for line, n in counted])
     amount = counting.amount(version, measure, order, counted)
-    if measure.shipping and all(n > 0 for _, n in counted):
+    if measure.shipping and lines and all(n > 0 for _, n in counted):
         amount += order.payment.net_fees
     amount = exchange.in_program_currency(version, order, max(amount, 0))
     return amount if measure.of == "purchases" else int(amount >= max(measure.minimum, 1))
@@ -254,16 +255,16 @@ def restore(account: Account, tiers: Tiers) -> None:
     set_level(account, tiers, own_index(tiers, tier) + 1, tiers.inactivity.restore_rule or tiers.inactivity.rule)
 
 
-def current(account: Account, lines: tuple[OrderLine, ...] | None = None) -> str | None:
-    """The tier in force. For an order of these lines being placed, their amount is added where the terms say so (ANS-Q2)."""
+def current(account: Account, order: Order | None = None) -> str | None:
+    """The tier in force. For an order that is being placed, its amount is added where the terms say so (ANS-Q2)."""
     version = account.version
     tiers = version.terms.tiers
     if tiers is None:
         return None
     name = account.head.tier.name if account.head.tier else tiers.levels[0].name
-    if lines is None or not tiers.includes_current_order:
+    if order is None or not tiers.includes_current_order:
         return name
-    own = [counting.of_placed(measure, lines) for _, measure in tiers.measured]
+    own = [counting.of_placed(version, measure, order) for _, measure in tiers.measured]
     amounts = tuple([amount + more for amount, more in zip(_in_window(account, version, tiers), own, strict=True)])
     return tiers.levels[max(level_for(tiers, amounts), index_of(tiers, name))].name
 

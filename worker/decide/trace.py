@@ -81,15 +81,30 @@ class Settling:
         return change - self.cut + self.lapsed + self.revoked + self.written_off
 
 
+class Rated(NamedTuple):
+    """What a rate brings on an amount: so many points were `wanted`, of which a limit left these."""
+
+    amount: int
+    rate: Factor
+    wanted: int
+    points: int
+
+
 @dataclass(slots=True)
 class Tallied:
-    """What the orders of a period have come to for a challenge, and the points that this brings (or, below zero, takes)."""
+    """What the orders of a period have come to for a challenge, and the points that this brings (or, below zero, takes).
+
+    `rated`: how rates came to these points; `limit`: of so many in all there was room for fewer; `before`: it had brought.
+    """
 
     challenge: str
     period: str
     of: str
     value: int
     total: int
+    rated: tuple[Rated, ...] = ()
+    limit: tuple[int, int] | None = None
+    before: int = 0
 
 
 class Converting(NamedTuple):

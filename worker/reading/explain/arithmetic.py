@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from typing import assert_never
 
@@ -14,6 +15,8 @@ from worker.decide.trace import Converting, Cut, Doing, Reversing, Settling, Sha
 from worker.reading.explain.words import MEASURES, PERIODS, ROUNDING, Words
 
 _DIGITS = 4
+ALWAYS = date.min.isoformat()
+"""How the period is told that has always been."""
 
 
 def lines(words: Words, version: Version, working: Working, entry: Entry) -> Iterator[str]:
@@ -26,10 +29,7 @@ def lines(words: Words, version: Version, working: Working, entry: Entry) -> Ite
         case Doing():
             yield from _doing(words, working)
         case Tallied():
-            value = words.money(working.value, version.terms.currency) if working.of == "amount" else f"{working.value:,}"
-            of = words.of(MEASURES[working.of])
-            named = {"challenge": working.challenge, "period": working.period}
-            yield words.line("tallied", **named, of=of, value=value, change=f"{working.total:+,}")
+            yield from _tallied(words, version, working)
         case Converting():
             numbers = {"n": working.blocks, "each": working.each, "points": working.total}
             yield words.line("converted", **numbers, into=working.into)
@@ -37,6 +37,25 @@ def lines(words: Words, version: Version, working: Working, entry: Entry) -> Ite
             assert_never(working)
     if abs(working.total) != entry.points and not (isinstance(working, Settling) and _alone(entry, working)):
         yield words.line("parts", n=abs(working.total), points=entry.points)
+
+
+def _tallied(words: Words, version: Version, working: Tallied) -> Iterator[str]:
+    value = words.money(working.value, version.terms.currency) if working.of == "amount" else f"{working.value:,}"
+    of, change = words.of(MEASURES[working.of]), f"{working.total:+,}"
+    named = {"challenge": working.challenge, "of": of, "value": value, "change": change}
+    if working.period == ALWAYS:
+        yield words.line("tallied_always", **named)
+    else:
+        yield words.line("tallied", **named, period=working.period)
+    for each in working.rated:
+        yield _rate(words, version, each.amount, each.rate)
+        if each.points < each.wanted:
+            yield words.line("limited", wanted=each.wanted, points=each.points)
+    if working.limit is not None:
+        wanted, points = working.limit
+        yield words.line("limited", wanted=wanted, points=points)
+    if working.before:
+        yield words.line("brought", before=working.before)
 
 
 # -- what an order earns
