@@ -25,6 +25,7 @@ from contracts.terms import (
     Conversion,
     Measure,
     Occasion,
+    Rate,
     Terms,
     Tiers,
     When,
@@ -152,9 +153,14 @@ def shares_too_high(terms: Terms) -> Found:
         here = f"earning.components.{number}"
         yield from _share(component.rate_max, f"{here}.rate_max", bound=True)
         for index, row in enumerate(component.rates):
-            yield from _share(row.rate.share, f"{here}.rates.{index}.rate")
+            yield from _share(_of_money(row.rate), f"{here}.rates.{index}.rate")
     for index, campaign in enumerate(terms.earning.campaigns):
-        yield from _share(campaign.rate.share if campaign.rate else None, f"earning.campaigns.{index}.rate")
+        yield from _share(_of_money(campaign.rate), f"earning.campaigns.{index}.rate")
+
+
+def _of_money(rate: Rate | None) -> str | None:
+    """The share of a rate of money; of other units (a distance flown) more than all is nothing unusual."""
+    return rate.share if rate is not None and rate.of == "money" else None
 
 
 def _share(written: str | None, path: str, *, bound: bool = False) -> Found:
@@ -291,6 +297,8 @@ def _challenges(terms: Terms) -> Found:
         if each.granted == "reached" and (each.days_after or each.on is not None):
             name = "days_after" if each.days_after else "on"
             yield Contradiction(f"{here}.{name}", "it is granted as soon as it is reached: leave it out, or write period_end")
+        if each.of in _NEARLY_OF_CHALLENGES:
+            yield Contradiction(f"{here}.of", f"{each.of} is no unit: write {_NEARLY_OF_CHALLENGES[each.of]}")
         if any(step.rate is not None and step.rate.of != "money" for step in each.steps):
             yield Contradiction(f"{here}.steps", "a rate is one of the amount: write every for so many points a piece")
 
@@ -431,6 +439,13 @@ _NEARLY: Final = {
     "order": "orders",
     "point": "points",
     "piece": "pieces",
+}
+
+
+_NEARLY_OF_CHALLENGES: Final = {
+    **{name: meant for name, meant in _NEARLY.items() if meant != "purchases"},
+    **dict.fromkeys(("purchases", "purchase", "money", "spend"), "amount"),
+    "day": "days", "store": "stores", "sku": "skus", "products": "skus",
 }
 
 

@@ -68,6 +68,7 @@ from contracts.terms.values import (
     Points,
     Rate,
     RuleId,
+    Since,
     Text,
     When,
 )
@@ -142,6 +143,7 @@ __all__ = [
     "RuleId",
     "RuleStatus",
     "ShopWords",
+    "Since",
     "Split",
     "Step",
     "Stores",

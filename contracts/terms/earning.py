@@ -276,6 +276,8 @@ class Term(Part):
     def _one_form(self) -> Self:
         if (self.months is not None) + (self.days is not None) + bool(self.on) > 1:
             raise ValueError("write months, days or on")
+        if self.on and self.counted_from == "month":
+            raise ValueError("a fixed last day is counted from nothing: leave counted_from out, or write months")
         return self
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
-from contracts.terms import Around, Basket, Nth, When
-from worker.decide import exchange
+from contracts.terms import Around, Basket, Nth, Since, When
+from worker.decide import counting, exchange
 from worker.decide.account import Account
 from worker.decide.amounts import part
 from worker.decide.calendar import in_year
@@ -125,16 +125,18 @@ def _of_member(when: When, version: Version, buyer: Buyer, day: date) -> bool:
         and all(_is_around(near, _yearly(buyer.attributes.get(name, "")), day) for name, near in when.own_dates.items())
         and (when.birthday is None or _is_around(when.birthday, buyer.birth, day))
         and (when.anniversary is None or (joined is not None and _is_anniversary(when.anniversary, joined, day)))
-        and (
-            when.joined is None
-            or (
-                joined is not None
-                and (day - joined).days >= when.joined.first
-                and (when.joined.last is None or (day - joined).days <= when.joined.last)
-            )
-        )
+        and (when.joined is None or (joined is not None and _is_since(when.joined, version, joined, day)))
         and all(name in buyer.entered for name in when.entered)
     )
+
+
+def _is_since(since: Since, version: Version, joined: date, day: date) -> bool:
+    """Whether a day lies so many days, or full months, after another."""
+    passed = (day - joined).days
+    if since.unit == "months":
+        passed = (day.year - joined.year) * 12 + day.month - joined.month
+        passed -= version.days.add_months(joined, passed) > day
+    return passed >= since.first and (since.last is None or passed <= since.last)
 
 
 def _yearly(value: str) -> str | None:
@@ -171,6 +173,9 @@ def _comes_to(basket: Basket, version: Version, order: Order) -> bool:
     lines = [line for line in order.lines if line.earns] if basket.of == "earning" else order.lines
     if basket.pieces is not None and sum(line.kept for line in lines) < basket.pieces:
         return False
+    for unit, least in basket.measures.items():
+        if sum([counting.in_unit(line, line.kept, unit) for line in lines]) < least:
+            return False
     amount = sum(part(line.net_goods, line.kept, line.quantity) for line in lines)
     if basket.tax == "inclusive":
         amount += sum(part(line.net_tax, line.kept, line.quantity) for line in lines)

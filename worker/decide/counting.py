@@ -38,9 +38,13 @@ def amount(version: Version, measure: Measure | Challenge, order: Order, counted
     return found
 
 
-def in_unit(line: OrderLine, pieces: int, unit: str) -> int:
-    """How much some pieces of a line are, in a unit: pieces themselves, or one in which the line is told (if not: nothing)."""
-    return pieces if unit == "pieces" else part(line.measures.get(unit, 0), pieces, line.quantity)
+def in_unit(line: OrderLine, pieces: int, unit: str, at_least: int = 0) -> int:
+    """How much some pieces of a line are, in a unit: pieces themselves, or one in which the line is told (if not: nothing), where
+    each piece may count as so much `at_least`."""
+    if unit == "pieces":
+        return pieces
+    told = line.measures.get(unit, 0)
+    return part(max(told, at_least * line.quantity) if told else 0, pieces, line.quantity)
 
 
 def of_placed(measure: Measure, lines: tuple[OrderLine, ...]) -> int:

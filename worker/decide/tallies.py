@@ -24,6 +24,9 @@ from worker.decide.state import Grant, Lot
 from worker.decide.trace import Tallied
 
 _NOTHING: Final = Contribution()
+_NAMED: Final = frozenset({"amount", "orders", "pieces", "points", "days", "stores", "skus"})
+"""What a challenge may measure that is no unit of lines."""
+_DIFFERENT: Final = frozenset({"days", "stores", "skus"})
 
 
 def count(account: Account, order: Order) -> Order:
@@ -89,10 +92,11 @@ def _contribution(version: Version, challenge: Challenge, order: Order) -> Contr
     amount = exchange.in_program_currency(version, order, max(counting.amount(version, challenge, order, counted), 0))
     if not counted or amount < challenge.minimum:
         return _NOTHING
+    unit = "pieces" if challenge.of in _NAMED else challenge.of
     return Contribution(
         amount=amount,
         orders=1,
-        pieces=sum(n for _, n in counted),
+        pieces=sum([counting.in_unit(line, n, unit) for line, n in counted]),
         points=order.earning.credited if challenge.of == "points" else 0,
         values=tuple(sorted(_values(version, challenge, order, [line for line, _ in counted]))),
     )
@@ -130,8 +134,8 @@ def _with(tally: Tally, each: Contribution, sign: int) -> Tally:
 
 def measured(challenge: Challenge, tally: Tally) -> int:
     """What the measure of a challenge has come to."""
-    named = {"amount": tally.amount, "orders": tally.orders, "pieces": tally.pieces, "points": tally.points}
-    return named.get(challenge.of, len(tally.values))
+    named = {"amount": tally.amount, "orders": tally.orders, "points": tally.points}
+    return len(tally.values) if challenge.of in _DIFFERENT else named.get(challenge.of, tally.pieces)
 
 
 def brings(version: Version, challenge: Challenge, tally: Tally) -> int:
