@@ -19,7 +19,9 @@ from contracts.counting import counted
 from contracts.currencies import MINOR_DIGITS
 from contracts.terms import (
     WHEN_OF_ACTIVITY,
+    WHEN_OF_KINDS,
     WHEN_OF_REDEMPTION,
+    WHEN_OF_TRIGGER,
     Activity,
     Campaign,
     Conversion,
@@ -269,6 +271,34 @@ def _paying(terms: Terms) -> Found:
         for name in sorted(when.given - WHEN_OF_REDEMPTION):
             problem = "points pay for an order as a whole: ask its basket, or name lines that they may not pay in not_redeemable"
             yield Contradiction(f"{path}.{name}", problem)
+
+
+def _triggers(terms: Terms) -> Found:
+    for number, trigger in enumerate(terms.maturity.after):
+        for path, when in conditions_of(trigger.when, f"maturity.after.{number}.when"):
+            for name in sorted(when.given - WHEN_OF_TRIGGER):
+                problem = "points of an order wait as a whole, and what comes back does not change for what: leave it out"
+                yield Contradiction(f"{path}.{name}", problem)
+    if all(trigger.when.given for trigger in terms.maturity.after):
+        problem = "of an order that fits none of them nobody could say when its points come: leave `when` out of one"
+        yield Contradiction("maturity.after", problem)
+
+
+def _paying_kinds(terms: Terms) -> Found:
+    rows = terms.redemption.kinds
+    if rows and terms.redemption.pays == "nothing":
+        yield Contradiction("redemption.kinds", "points pay for nothing anyway: leave it out")
+    for number, row in enumerate(rows):
+        here = f"redemption.kinds.{number}"
+        for path, when in conditions_of(row.when, f"{here}.when"):
+            for name in sorted(when.given - WHEN_OF_KINDS):
+                known = ", ".join(sorted(WHEN_OF_KINDS))
+                problem = f"is not known where points are set aside before there is an order; there may be {known}"
+                yield Contradiction(f"{path}.{name}", problem)
+        if row.pays == "nothing" and row.when.given:
+            yield Contradiction(f"{here}.when", "says when they pay, and they pay for nothing: leave one out")
+        elif row.pays == "orders" and not row.when.given:
+            yield Contradiction(here, "points pay for any order anyway: write when, or pays: nothing, or leave it out")
 
 
 def _limits(terms: Terms) -> Found:
@@ -683,6 +713,8 @@ _CHECKS: Final[tuple[Callable[[Terms], Found], ...]] = (
     _never_hold,
     _activities,
     _paying,
+    _triggers,
+    _paying_kinds,
     _challenges,
     _conversions,
     _limits,

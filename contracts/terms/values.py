@@ -352,3 +352,7 @@ WHEN_OF_REDEMPTION: Final = frozenset(When.model_fields) - {"skus", "categories"
 """Parts of a condition that an order as a whole can be asked for."""
 WHEN_OF_ACTIVITY: Final = (_SELDOM - {"orders", "basket"}) | {"since", "until", "weekdays", "tiers", "countries"}
 """Parts of a condition that an activity can be asked for; a review also for its `skus`."""
+WHEN_OF_KINDS: Final = WHEN_OF_ACTIVITY | {"stores"}
+"""Parts of a condition on which kinds of points pay: what is known where points are set aside before there is an order, too."""
+WHEN_OF_TRIGGER: Final = WHEN_OF_REDEMPTION - {"basket"}
+"""Parts of a condition on what an order's points wait for: of an order as a whole, and nothing that a return changes."""

@@ -89,6 +89,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
         [{"event": "delivery", "days": 2}],
         [{"event": "payment", "days": 3}, {"event": "shipment", "days": 0}],
         [{"event": "payment", "days": 1}],
+        [{"event": "order", "days": 1}, {"event": "delivery", "days": 2, "when": {"weekdays": ["mon", "tue", "wed"]}}],
     ),
     "maturity.by": ("line", "shipment", "order"),
     "maturity.shown": ("order", "trigger", "never"),

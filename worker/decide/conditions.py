@@ -23,8 +23,8 @@ ALWAYS: Final = When()
 
 class Subject(NamedTuple):
     """What a condition is asked of. `at`: the instant whose date counts. `tier`: the member's level then; `buyer`: what else is
-    known of the member. `order` is None for an activity, whose `sku` is that of the product it is about, if it is about one;
-    `line` for an order as a whole."""
+    known of the member. `order` is None for an activity, whose `sku` is that of the product it is about, if it is about one, and
+    where points are set aside before there is an order, for a `store` that may be known; `line` for an order as a whole."""
 
     at: datetime
     tier: str | None
@@ -32,6 +32,12 @@ class Subject(NamedTuple):
     order: Order | None = None
     line: OrderLine | None = None
     sku: str | None = None
+    store: str | None = None
+
+
+def of_order(order: Order) -> Subject:
+    """What is known of an order as a whole, as of its moment."""
+    return Subject(order.placed_at, order.earning.tier, order.earning.buyer, order)
 
 
 def joined_at(account: Account) -> datetime | None:
@@ -64,7 +70,7 @@ def holds(when: When, version: Version, subject: Subject) -> bool:
         _dated(when, version, subject.at)
         and (not when.tiers or subject.tier in when.tiers)
         and (not when.countries or subject.buyer.country in when.countries)
-        and _bought(when, version, subject.order, subject.line, subject.sku)
+        and _bought(when, version, subject)
         and (not when.asks_more or _holds_more(when, version, subject))
     )
 
@@ -77,10 +83,12 @@ def _dated(when: When, version: Version, at: datetime) -> bool:
     return not when.weekdays or version.days.weekday(at) in when.weekdays
 
 
-def _bought(when: When, version: Version, order: Order | None, line: OrderLine | None, sku: str | None) -> bool:
-    """Parts about an order and its line; of an activity there is a product at most."""
+def _bought(when: When, version: Version, subject: Subject) -> bool:
+    """Parts about an order and its line; of an activity there is a product at most, of what is to be paid a store."""
+    order, line = subject.order, subject.line
     if order is None:
-        return not when.skus or sku in when.skus
+        in_store = subject.store is not None and not version.stores.called(subject.store).isdisjoint(when.stores)
+        return (not when.skus or subject.sku in when.skus) and (not when.stores or in_store)
     return (
         (not when.courses or order.content.course in when.courses)
         and (not when.stores or not version.stores.called(order.content.store).isdisjoint(when.stores))
