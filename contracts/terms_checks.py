@@ -229,6 +229,18 @@ def _unknown_names(terms: Terms) -> Found:
         yield Contradiction("redemption", f"{name} stands in stores_also and in stores_excluded: take it out of one")
 
 
+def _never_told(terms: Terms) -> Found:
+    """Channels and courses that no order can name."""
+    known: Mapping[str, tuple[str, ...]] = {"channels": ("web", "phone", "store"), "courses": ("one_off", "subscription")}
+    named = [("membership.earning_channels", "channels", terms.membership.earning_channels)]
+    named.append(("redemption.channels", "channels", terms.redemption.channels))
+    for path, when in conditions_of(terms):
+        named += [(f"{path}.{what}", what, getattr(when, what)) for what in known]
+    for path, what, names in named:
+        for name in sorted(set(names) - set(known[what])):
+            yield Contradiction(path, f"no order has {name}; there are {', '.join(known[what])}")
+
+
 def _never_hold(terms: Terms) -> Found:
     """Conditions that cannot hold, and those on what nobody does."""
     activities = {activity.id for activity in terms.activities}
@@ -521,6 +533,11 @@ def _held(tiers: Tiers) -> Found:
     if tiers.holds is not None and all(judgement.falls == "never" for judgement in tiers.judgements):
         problem = "a level is never lost: leave it out, or write falls: any or one_level in a judgement"
         yield Contradiction("tiers.holds", problem)
+    for name in tiers.carried:
+        if name not in tiers.measures:
+            yield Contradiction("tiers.carried", f"{name} is no measure; there are {', '.join(tiers.measures) or 'none by name'}")
+    if tiers.carried and tiers.carry_over == "nothing":
+        yield Contradiction("tiers.carried", "nothing is carried over: write carry_over: excess, or leave it out")
     if tiers.carry_over == "excess":
         if tiers.holds is not None and tiers.holds.months is not None:
             problem = "what is carried over goes by periods: write {periods: 1} for how many more of them a level holds"
@@ -710,6 +727,7 @@ _CHECKS: Final[tuple[Callable[[Terms], Found], ...]] = (
     _rules,
     _twice,
     _unknown_names,
+    _never_told,
     _never_hold,
     _activities,
     _paying,
