@@ -39,6 +39,11 @@ class Shop(Story):
         told = {"member_id": MEMBER, "activity": activity, "reference": reference or at, **data}
         self.tell("activity.completed", at, **told)
 
+    def told_late(self, order_id: str, at: str, recorded: str, *lines: Any, **data: Any) -> None:
+        """An order of an earlier day, shipped at once, of which the shop hears only later."""
+        self.order(order_id, at, *lines, recorded=recorded, **data)
+        self.tell("shipment.dispatched", at, recorded, order_id=order_id, lines="all")
+
     def at(self, at: str, member: str = MEMBER) -> Statement:
         """The member's statement at an instant of the shop."""
         return super().at(self.local(at), member)

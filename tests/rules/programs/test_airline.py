@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.rules.programs.harness import Shop
-from tests.rules.story import MEMBER, line, pieces
+from tests.rules.story import line, pieces
 
 
 def member() -> Shop:
@@ -223,7 +223,7 @@ def tour() -> tuple[Shop, str]:
 
 def test_a_member_of_two_years() -> None:
     """A as Silver by match: of three tickets two stay, 3,003 miles and 500 of 2,002; B two short flights, 500; C 36,000, as Blue
-    again; the card 20,000; D came back; the hotel took 10,000. 22 flights and 440 status points made the member Silver for 2023."""
+    again; the card 20,000; D came back; the hotel took 10,000. 22 flights and 440 status points made the member Silver."""
     shop, at = tour()
     assert shop.kinds(at) == {"miles": 3_003 + 500 + 500 + 36_000 + 20_000 - 10_000}
     assert (shop.at("2024-06-01").tier, shop.at("2025-02-28").tier, shop.at(at).tier) == ("Silver", "Silver", "Blue")
