@@ -18,7 +18,9 @@ from contracts.counting import counted
 from contracts.currencies import MINOR_DIGITS
 from contracts.terms import (
     WHEN_OF_ACTIVITY,
+    WHEN_OF_KINDS,
     WHEN_OF_REDEMPTION,
+    WHEN_OF_TRIGGER,
     Activity,
     Campaign,
     Challenge,
@@ -154,9 +156,14 @@ def shares_too_high(terms: Terms) -> Found:
         yield from _share(component.rate_max, f"{here}.rate_max", bound=True)
     for path, value in values_in(terms):
         if isinstance(value, Rate):
-            yield from _share(value.share, path)
+            yield from _share(_of_money(value), path)
         elif isinstance(value, str) and path.rpartition(".")[2] in ("beyond", "ceiling_share") and Decimal(value) >= 1:
             yield Contradiction(path, f'"{value}" is all of it or more; write a share below 1, like "0.5", or leave it out')
+
+
+def _of_money(rate: Rate) -> str | None:
+    """The share of a rate of money; of other units (a distance flown) more than all is nothing unusual."""
+    return rate.share if rate.of == "money" else None
 
 
 def _share(written: str | None, path: str, *, bound: bool = False) -> Found:
@@ -223,6 +230,18 @@ def _unknown_names(terms: Terms) -> Found:
         yield Contradiction("redemption", f"{name} stands in stores_also and in stores_excluded: take it out of one")
 
 
+def _never_told(terms: Terms) -> Found:
+    """Channels and courses that no order can name."""
+    known: Mapping[str, tuple[str, ...]] = {"channels": ("web", "phone", "store"), "courses": ("one_off", "subscription")}
+    named = [("membership.earning_channels", "channels", terms.membership.earning_channels)]
+    named.append(("redemption.channels", "channels", terms.redemption.channels))
+    for path, when in conditions_of(terms):
+        named += [(f"{path}.{what}", what, getattr(when, what)) for what in known]
+    for path, what, names in named:
+        for name in sorted(set(names) - set(known[what])):
+            yield Contradiction(path, f"no order has {name}; there are {', '.join(known[what])}")
+
+
 def _never_hold(terms: Terms) -> Found:
     """Conditions that cannot hold, and those on what nobody does."""
     activities = {activity.id for activity in terms.activities}
@@ -267,6 +286,34 @@ def _paying(terms: Terms) -> Found:
             yield Contradiction(f"{path}.{name}", problem)
 
 
+def _triggers(terms: Terms) -> Found:
+    for number, trigger in enumerate(terms.maturity.after):
+        for path, when in conditions_of(trigger.when, f"maturity.after.{number}.when"):
+            for name in sorted(when.given - WHEN_OF_TRIGGER):
+                problem = "points of an order wait as a whole, and what comes back does not change for what: leave it out"
+                yield Contradiction(f"{path}.{name}", problem)
+    if all(trigger.when.given for trigger in terms.maturity.after):
+        problem = "of an order that fits none of them nobody could say when its points come: leave `when` out of one"
+        yield Contradiction("maturity.after", problem)
+
+
+def _paying_kinds(terms: Terms) -> Found:
+    rows = terms.redemption.kinds
+    if rows and terms.redemption.pays == "nothing":
+        yield Contradiction("redemption.kinds", "points pay for nothing anyway: leave it out")
+    for number, row in enumerate(rows):
+        here = f"redemption.kinds.{number}"
+        for path, when in conditions_of(row.when, f"{here}.when"):
+            for name in sorted(when.given - WHEN_OF_KINDS):
+                known = ", ".join(sorted(WHEN_OF_KINDS))
+                problem = f"is not known where points are set aside before there is an order; there may be {known}"
+                yield Contradiction(f"{path}.{name}", problem)
+        if row.pays == "nothing" and row.when.given:
+            yield Contradiction(f"{here}.when", "says when they pay, and they pay for nothing: leave one out")
+        elif row.pays == "orders" and not row.when.given:
+            yield Contradiction(here, "points pay for any order anyway: write when, or pays: nothing, or leave it out")
+
+
 def _limits(terms: Terms) -> Found:
     for number, limit in enumerate(terms.redemption.limits):
         here = f"redemption.limits.{number}"
@@ -293,6 +340,8 @@ def _challenges(terms: Terms) -> Found:
         if each.granted == "reached" and (each.days_after or each.on is not None):
             name = "days_after" if each.days_after else "on"
             yield Contradiction(f"{here}.{name}", "it is granted as soon as it is reached: leave it out, or write period_end")
+        if each.of in _NEARLY_OF_CHALLENGES:
+            yield Contradiction(f"{here}.of", f"{each.of} is no unit: write {_NEARLY_OF_CHALLENGES[each.of]}")
         yield from _step_rates(each, here)
 
 
@@ -451,6 +500,13 @@ _NEARLY: Final = {
 }
 
 
+_NEARLY_OF_CHALLENGES: Final = {
+    **{name: meant for name, meant in _NEARLY.items() if meant != "purchases"},
+    **dict.fromkeys(("purchases", "purchase", "money", "spend"), "amount"),
+    "day": "days", "store": "stores", "sku": "skus", "products": "skus",
+}
+
+
 def _measure(measure: Measure, here: str) -> Found:
     if measure.of in _NEARLY:
         yield Contradiction(f"{here}.of", f"{measure.of} is no unit: write {_NEARLY[measure.of]}")
@@ -498,6 +554,11 @@ def _held(tiers: Tiers) -> Found:
     if tiers.holds is not None and all(judgement.falls == "never" for judgement in tiers.judgements):
         problem = "a level is never lost: leave it out, or write falls: any or one_level in a judgement"
         yield Contradiction("tiers.holds", problem)
+    for name in tiers.carried:
+        if name not in tiers.measures:
+            yield Contradiction("tiers.carried", f"{name} is no measure; there are {', '.join(tiers.measures) or 'none by name'}")
+    if tiers.carried and tiers.carry_over == "nothing":
+        yield Contradiction("tiers.carried", "nothing is carried over: write carry_over: excess, or leave it out")
     if tiers.carry_over == "excess":
         if tiers.holds is not None and tiers.holds.months is not None:
             problem = "what is carried over goes by periods: write {periods: 1} for how many more of them a level holds"
@@ -686,9 +747,12 @@ _CHECKS: Final[tuple[Callable[[Terms], Found], ...]] = (
     _rules,
     _twice,
     _unknown_names,
+    _never_told,
     _never_hold,
     _activities,
     _paying,
+    _triggers,
+    _paying_kinds,
     _challenges,
     _conversions,
     _limits,

@@ -11,7 +11,7 @@ from itertools import combinations, permutations
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from contracts.terms import Cap, Period, Terms, When, Window, conditions_of, values_in
+from contracts.terms import Activity, Cap, Period, Terms, When, Window, conditions_of, values_in
 from contracts.terms_checks import zone_unknown
 
 
@@ -184,7 +184,7 @@ def _inside(span: tuple[str, str], other: tuple[str, str] | None) -> bool:
 def _kinds(terms: Terms) -> Found:
     earning = terms.earning
     granted = [(f"earning.components.{index}.kind", each.kind) for index, each in enumerate(earning.components)]
-    granted += [(f"activities.{index}.kind", each.kind) for index, each in enumerate(terms.activities) if each.points != 0]
+    granted += [(f"activities.{index}.kind", each.kind) for index, each in enumerate(terms.activities) if _grants(each)]
     granted += [(f"challenges.{index}.kind", each.kind) for index, each in enumerate(terms.challenges)]
     if earning.bonus_points != "ignored":
         granted.append(("earning.bonus_kind", earning.bonus_kind))
@@ -195,6 +195,12 @@ def _kinds(terms: Terms) -> Found:
             yield Doubt(path, f"no row of expiry says how long points of kind {kind} last, so they never lapse, as others do")
 
 
+def _grants(activity: Activity) -> bool:
+    """Whether an activity brings points. Where it gives a level or a voucher, only those that it names."""
+    instead = activity.gives is not None or activity.voucher is not None
+    return activity.points != 0 and not (activity.points is None and instead)
+
+
 def _kinds_made(part: object) -> Iterator[str]:
     """Every kind that points of a section are of."""
     return (value for path, value in values_in(part) if path.rpartition(".")[2] == "kind" and value and isinstance(value, str))
@@ -202,6 +208,7 @@ def _kinds_made(part: object) -> Iterator[str]:
 
 def _unknown_kinds(terms: Terms, known: set[str]) -> Found:
     named: list[tuple[str, Sequence[str]]] = [("redemption.first_kinds", terms.redemption.first_kinds)]
+    named += [(f"redemption.kinds.{index}.kinds", row.kinds) for index, row in enumerate(terms.redemption.kinds)]
     named += [(f"expiry.terms.{index}.kinds", term.kinds) for index, term in enumerate(terms.expiry.terms)]
     named += [(f"earning.caps.{index}.kinds", cap.kinds) for index, cap in enumerate(terms.earning.caps)]
     if terms.expiry.pool is not None:

@@ -57,9 +57,9 @@ class Activity(Part):
     or none where a level is given (`gives`).
 
     `event`: what happens: an event, the `clock` (as a day begins, `on` which), or that a level is reached. `when`: what must hold
-    for it, else the next one of its event is looked at. `bought`: only for a product that was bought, in an order that was not
-    cancelled since. `order_cancelled`: whether points that came before such a cancel stay, or are taken back with it; what they
-    counted for by then (a cap, a tier) stays counted.
+    for it, else the next one of its event is looked at; those of the clock, and of levels, each stand for themselves. `bought`:
+    only for a product that was bought, in an order that was not cancelled since. `order_cancelled`: whether points that came
+    before such a cancel stay, or are taken back with it; what they counted for by then (a cap, a tier) stays counted.
     """
 
     id: Name

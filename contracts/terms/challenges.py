@@ -52,11 +52,12 @@ class Every(Part):
 class Challenge(Part):
     """Points for what the orders of a period come to together. Of the steps that are reached the highest one counts.
 
-    `of`: what is measured, over the lines for which `when` holds: their amount, pieces, the points that their orders earned, or
-    how many orders, different days, stores or products; of orders that come to a `minimum` each. `entry`: an activity by which
-    the member has to enter, at any time in the period, or before a period that is there `once`. `granted`: as soon as it is
-    reached, or when the period is over (`days_after` its end, `on` a day of a month). `points_max`: the most that it brings in a
-    period, of which only a share goes on `beyond`. What comes back later, or is told late, is settled then: the difference is
+    `of`: what is measured, over the lines for which `when` holds: their amount, pieces, the points that their orders earned, how
+    many orders, different days, stores or products, or a unit in which lines are told (`measures`: litres, nights); of orders
+    that come to a `minimum` each. `entry`: an activity by which the member has to enter, at any time in the period, or before a
+    period that is there `once`. `granted`: as soon as it is reached, or when the period is over (`days_after` its end, `on` a day
+    of a month). `points_max`: the most that it brings in a period, of which only a share goes on `beyond`. What comes back later,
+    or is told late, is settled then: the difference is
     posted.
     """
 
@@ -65,7 +66,7 @@ class Challenge(Part):
     kind: Name = "regular"
     period: Period
     when: When = When()
-    of: Literal["amount", "orders", "pieces", "points", "days", "stores", "skus"] = "amount"
+    of: Name = "amount"
     minimum: Points = 0
     tax: Literal["exclusive", "inclusive"] = "exclusive"
     points_used: Literal["gross", "net"] = "gross"

@@ -220,11 +220,13 @@ class Earning(Part):
 
 
 class Trigger(Part):
-    """One thing that has to happen, and how many days, or business days, must pass after it."""
+    """One thing that has to happen, and how many days, or business days, must pass after it. `when`: only for some orders, such
+    as those of a web shop."""
 
     event: Literal["order", "payment", "shipment", "delivery"]
     days: Days = 0
     business_days: Days = 0
+    when: When = When()
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -276,6 +278,8 @@ class Term(Part):
     def _one_form(self) -> Self:
         if (self.months is not None) + (self.days is not None) + bool(self.on) > 1:
             raise ValueError("write months, days or on")
+        if self.on and self.counted_from == "month":
+            raise ValueError("a fixed last day is counted from nothing: leave counted_from out, or write months")
         return self
 
 

@@ -19,6 +19,17 @@ class Limit(Part):
     excess: Literal["kept", "lost"] = "kept"
 
 
+class PayingKinds(Part):
+    """What points of some kinds pay: the orders for which `when` holds (those of a store, of a time, of some members), or with
+    `pays: nothing` none at all. With several rows for one kind it is enough that one fits; kinds that no row names pay any
+    order."""
+
+    rule: RuleId
+    kinds: Annotated[tuple[Name, ...], Field(min_length=1)]
+    pays: Literal["orders", "nothing"] = "orders"
+    when: When = When()
+
+
 class Minimum(Part):
     """What must remain to be paid after points, with some payment methods or card brands. The first that fits holds."""
 
@@ -72,8 +83,8 @@ class Redemption(Part):
 
     `pays: nothing`: they pay for no order, whatever else becomes of them. `when`: what must hold for the order that they pay.
     `ceiling_share`: the share of what the ceiling allows that they may pay. `minimum_left_points`: so many stay in the account.
-    `first_kinds`: kinds that go before all others, in this order. `limits`: what the member can use at most; the first that fits
-    holds.
+    `first_kinds`: kinds that go before all others, in this order. `kinds`: which orders points of a kind pay. `limits`: what the
+    member can use at most; the first that fits holds.
     """
 
     rule: RuleId
@@ -96,6 +107,7 @@ class Redemption(Part):
     stores_excluded: tuple[str, ...] = ()
     lots: Literal["soonest_expiry", "oldest_grant", "newest_grant"] = "soonest_expiry"
     first_kinds: tuple[Name, ...] = ()
+    kinds: tuple[PayingKinds, ...] = ()
     limits: tuple[Limit, ...] = ()
     full: FullRedemption | None = None
     minimum_left: tuple[Minimum, ...] = ()

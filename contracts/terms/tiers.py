@@ -142,7 +142,8 @@ class Tiers(Part):
 
     `measure`: the only one; `measures`: several, by the names that the levels ask for. Each judgement looks at the amounts of its
     own period alone. Where several are due at one instant they follow each other in the order of the list. `holds`: how long a
-    level holds that was reached. `carry_over`: whether what goes beyond a level that is reached counts in the next period.
+    level holds that was reached. `carry_over`: whether what goes beyond a level that is reached counts in the next period,
+    of all measures or of those that are `carried`.
     `notice_days`: so many days before a level is lost the member is told.
     """
 
@@ -154,6 +155,7 @@ class Tiers(Part):
     judgements: tuple[Judgement, ...]
     holds: Holding | None = None
     carry_over: Literal["nothing", "excess"] = "nothing"
+    carried: tuple[Name, ...] = ()
     includes_current_order: bool = False
     inactivity: Inactivity | None = None
     notice_days: tuple[Days, ...] = ()

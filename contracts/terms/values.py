@@ -148,13 +148,14 @@ class Rate(Part):
     """Points for an amount: a `share` of it ("0.015"), or so many `points` for every full `per` of it.
 
     `of`: what is counted: money, the pieces that are kept, or how much they are in a unit in which lines are told (`measures`; a
-    line that is told in others counts for nothing).
+    line that is told in others counts for nothing). `at_least`: as how much in that unit each piece counts at least.
     """
 
-    share: Share | None = None
+    share: DecimalText | None = None
     points: Points | None = None
     per: Annotated[int, Field(ge=1)] | None = None
     of: Name = "money"
+    at_least: Annotated[int, Field(ge=0, le=10**9)] = 0
 
     @model_validator(mode="before")
     @classmethod
@@ -166,8 +167,8 @@ class Rate(Part):
         counts = self.points is not None or self.per is not None
         if (self.share is not None) == counts or (counts and (self.points is None or self.per is None)):
             raise ValueError('a rate is either a share such as "0.01", or {points: 1, per: 200}')
-        if self.share is not None and self.of != "money":
-            raise ValueError(f"a share is one of money: write {{points: 1, per: 1, of: {self.of}}}")
+        if self.at_least and self.of in ("money", "pieces"):
+            raise ValueError(f"at_least says how much a piece is in a unit of measures, and {self.of} is none: leave it out")
         return self
 
 
@@ -277,20 +278,21 @@ class Basket(Part):
     """What an order must come to, by the goods of it that the member keeps: a return may take it below.
 
     `amount`: in the program's currency, from which it holds; `below`: from which it holds no more. `of`: all goods, or those that
-    earn. `pieces`: so many of them at least.
+    earn. `pieces`: so many of them at least; `measures`: so much at least in each of these units in which lines are told.
     """
 
     amount: Points | None = None
     below: Points | None = None
     pieces: Annotated[int, Field(ge=1, le=10**6)] | None = None
+    measures: dict[Name, Annotated[int, Field(ge=1, le=10**9)]] = Field(default={})
     tax: Literal["exclusive", "inclusive"] = "inclusive"
     points_used: Literal["gross", "net"] = "gross"
     of: Literal["goods", "earning"] = "goods"
 
     @model_validator(mode="after")
     def _asks(self) -> Self:
-        if self.amount is None and self.below is None and self.pieces is None:
-            raise ValueError("a basket has an amount, below or pieces")
+        if self.amount is None and self.below is None and self.pieces is None and not self.measures:
+            raise ValueError("a basket has an amount, below, pieces or measures")
         return self
 
 
@@ -334,10 +336,12 @@ class Nth(Part):
 
 
 class Since(Part):
-    """How many days after the member joined: from the `first` (0: the day itself) to the `last`."""
+    """How long ago the member joined: from the `first` day after it (0: the day itself) to the `last`; or counted in full months,
+    of which the first is 0 (`first: 6, unit: months`: from the seventh month on)."""
 
     first: Days = 0
     last: Days | None = None
+    unit: Literal["days", "months"] = "days"
 
 
 class When(Part):
@@ -406,3 +410,7 @@ WHEN_OF_REDEMPTION: Final = frozenset(When.model_fields) - {"skus", "categories"
 """Parts of a condition that an order as a whole can be asked for."""
 WHEN_OF_ACTIVITY: Final = (_SELDOM - {"orders", "basket"}) | {"since", "until", "weekdays", "tiers", "countries"}
 """Parts of a condition that an activity can be asked for; a review also for its `skus`."""
+WHEN_OF_KINDS: Final = WHEN_OF_ACTIVITY | {"stores"}
+"""Parts of a condition on which kinds of points pay: what is known where points are set aside before there is an order, too."""
+WHEN_OF_TRIGGER: Final = WHEN_OF_REDEMPTION - {"basket"}
+"""Parts of a condition on what an order's points wait for: of an order as a whole, and nothing that a return changes."""

@@ -89,6 +89,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
         [{"event": "delivery", "days": 2}],
         [{"event": "payment", "days": 3}, {"event": "shipment", "days": 0}],
         [{"event": "payment", "days": 1}],
+        [{"event": "order", "days": 1}, {"event": "delivery", "days": 2, "when": {"weekdays": ["mon", "tue", "wed"]}}],
     ),
     "maturity.by": ("line", "shipment", "order"),
     "maturity.shown": ("order", "trigger", "never"),
@@ -209,6 +210,10 @@ MORE_CHOICES: dict[str, tuple[Any, ...]] = {
         ],
     ),
     "redemption.first_kinds": (["limited", "special"], ["stage"]),
+    "redemption.kinds": (
+        [{"rule": "XX-06", "kinds": ["special"], "pays": "nothing"}],
+        [{"rule": "XX-06", "kinds": ["regular"], "when": {"weekdays": ["mon", "wed", "fri"]}}],
+    ),
     "redemption.when": ({"weekdays": ["mon", "tue", "wed", "thu"]}, {"unless": {"tiers": ["one", "regular", "Member"]}}),
     "tiers": (
         _tiers(judgements=_FALLS, holds="next_period", window={"type": "quarter"}, carry_over="excess"),

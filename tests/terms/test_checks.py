@@ -145,7 +145,7 @@ def test_campaigns_that_can_hold_for_one_line_need_different_priorities(second: 
         ),
         ({"earning.rounding.mod": "floor"}, "earning.rounding.mod: there is no mod here; there may be mode"),
         ({"maturity.after.0.day": 3}, "maturity.after.0.day: there is no day here; there may be days"),
-        ({"tiers.zzz": 1}, "tiers.zzz: there is no zzz here; there may be carry_over, holds, inactivity"),
+        ({"tiers.zzz": 1}, "tiers.zzz: there is no zzz here; there may be carried, carry_over, holds, inactivity"),
         ({"earning.components.0.rates.0.rate.pre": 1}, "there is no pre here; there may be per"),
         (
             {"earning.components.0.rates.0.rate": 0.015},
@@ -351,4 +351,20 @@ def test_a_list_that_is_wrong_inside_is_not_told_as_too_short_as_well() -> None:
     assert len(problems("belle-maison", {"maturity.after.0.days": "10"})) == 1
     assert problems("belle-maison", {"maturity.after": []}) == [
         "maturity.after: Tuple should have at least 1 item after validation, not 0"
+    ]
+
+
+def test_channels_and_courses_that_no_order_has_are_refused() -> None:
+    assert problems("puppy", {"membership.earning_channels": ["web", "agency"]}) == [
+        "membership.earning_channels: no order has agency; there are web, phone, store"
+    ]
+    assert problems("puppy", {"redemption.when": {"courses": ["monthly"]}}) == [
+        "redemption.when.courses: no order has monthly; there are one_off, subscription"
+    ]
+
+
+def test_what_is_carried_over_is_a_measure() -> None:
+    assert problems("scolar", {"tiers.carried": ["nights"]}) == [
+        "tiers.carried: nights is no measure; there are none by name",
+        "tiers.carried: nothing is carried over: write carry_over: excess, or leave it out",
     ]

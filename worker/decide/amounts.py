@@ -8,17 +8,20 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from contracts.terms import Rate
+from worker.decide.order_records import OrderLine
 
 RoundingMode = Literal["floor", "half_up", "ceil"]
 
 
 class Factor(NamedTuple):
-    """A rate as whole numbers: of every full `unit` of an amount, `numerator / denominator`. `counts`: of what, if not money."""
+    """A rate as whole numbers: of every full `unit` of an amount, `numerator / denominator`. `counts`: of what, if not money, and
+    as how much of it each piece counts `at_least`."""
 
     unit: int
     numerator: int
     denominator: int
     counts: str = ""
+    at_least: int = 0
 
     def of(self, amount: int, mode: RoundingMode = "floor") -> int:
         """Points for an amount of 0 or more, rounded once (COM-Q1)."""
@@ -43,11 +46,12 @@ def fraction(text: str) -> tuple[int, int]:
 @lru_cache(maxsize=4096)
 def factor(rate: Rate) -> Factor:
     """The rate of a terms file as a factor."""
+    counts = "" if rate.of == "money" else rate.of
     if rate.share is not None:
-        return Factor(1, *fraction(rate.share))
+        return Factor(1, *fraction(rate.share), counts, rate.at_least)
     assert rate.points is not None
     assert rate.per is not None
-    return Factor(rate.per, rate.points, 1, "" if rate.of == "money" else rate.of)
+    return Factor(rate.per, rate.points, 1, counts, rate.at_least)
 
 
 def part(whole: int, pieces: int, of: int) -> int:
@@ -81,3 +85,12 @@ def spread_within(total: int, weights: Sequence[int], limits: Sequence[int]) -> 
         shares[index] += moved
         left -= moved
     return shares, left
+
+
+def in_unit(line: OrderLine, pieces: int, unit: str, at_least: int = 0) -> int:
+    """How much some pieces of a line are, in a unit: pieces themselves, or one in which the line is told (if not: nothing), where
+    each piece may count as so much `at_least`."""
+    if unit == "pieces":
+        return pieces
+    told = line.measures.get(unit, 0)
+    return part(max(told, at_least * line.quantity) if told else 0, pieces, line.quantity)

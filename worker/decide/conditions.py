@@ -10,10 +10,10 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
-from contracts.terms import Around, Basket, Nth, When
+from contracts.terms import Around, Basket, Nth, Since, When
 from worker.decide import exchange
 from worker.decide.account import Account
-from worker.decide.amounts import part
+from worker.decide.amounts import in_unit, part
 from worker.decide.calendar import in_year
 from worker.decide.order_records import Buyer, Order, OrderLine
 from worker.decide.program import Version
@@ -23,8 +23,8 @@ ALWAYS: Final = When()
 
 class Subject(NamedTuple):
     """What a condition is asked of. `at`: the instant whose date counts. `tier`: the member's level then; `buyer`: what else is
-    known of the member. `order` is None for an activity, whose `sku` is that of the product it is about, if it is about one;
-    `line` for an order as a whole."""
+    known of the member. `order` is None for an activity, whose `sku` is that of the product it is about, if it is about one, and
+    where points are set aside before there is an order, for a `store` that may be known; `line` for an order as a whole."""
 
     at: datetime
     tier: str | None
@@ -32,6 +32,12 @@ class Subject(NamedTuple):
     order: Order | None = None
     line: OrderLine | None = None
     sku: str | None = None
+    store: str | None = None
+
+
+def of_order(order: Order) -> Subject:
+    """What is known of an order as a whole, as of its moment."""
+    return Subject(order.placed_at, order.earning.tier, order.earning.buyer, order)
 
 
 def joined_at(account: Account) -> datetime | None:
@@ -64,7 +70,7 @@ def holds(when: When, version: Version, subject: Subject) -> bool:
         _dated(when, version, subject.at)
         and (not when.tiers or subject.tier in when.tiers)
         and (not when.countries or subject.buyer.country in when.countries)
-        and _bought(when, version, subject.order, subject.line, subject.sku)
+        and _bought(when, version, subject)
         and (not when.asks_more or _holds_more(when, version, subject))
     )
 
@@ -77,10 +83,12 @@ def _dated(when: When, version: Version, at: datetime) -> bool:
     return not when.weekdays or version.days.weekday(at) in when.weekdays
 
 
-def _bought(when: When, version: Version, order: Order | None, line: OrderLine | None, sku: str | None) -> bool:
-    """Parts about an order and its line; of an activity there is a product at most."""
+def _bought(when: When, version: Version, subject: Subject) -> bool:
+    """Parts about an order and its line; of an activity there is a product at most, of what is to be paid a store."""
+    order, line = subject.order, subject.line
     if order is None:
-        return not when.skus or sku in when.skus
+        in_store = subject.store is not None and not version.stores.called(subject.store).isdisjoint(when.stores)
+        return (not when.skus or subject.sku in when.skus) and (not when.stores or in_store)
     return (
         (not when.courses or order.content.course in when.courses)
         and (not when.stores or not version.stores.called(order.content.store).isdisjoint(when.stores))
@@ -125,16 +133,18 @@ def _of_member(when: When, version: Version, buyer: Buyer, day: date) -> bool:
         and all(_is_around(near, _yearly(buyer.attributes.get(name, "")), day) for name, near in when.own_dates.items())
         and (when.birthday is None or _is_around(when.birthday, buyer.birth, day))
         and (when.anniversary is None or (joined is not None and _is_anniversary(when.anniversary, joined, day)))
-        and (
-            when.joined is None
-            or (
-                joined is not None
-                and (day - joined).days >= when.joined.first
-                and (when.joined.last is None or (day - joined).days <= when.joined.last)
-            )
-        )
+        and (when.joined is None or (joined is not None and _is_since(when.joined, version, joined, day)))
         and all(name in buyer.entered for name in when.entered)
     )
+
+
+def _is_since(since: Since, version: Version, joined: date, day: date) -> bool:
+    """Whether a day lies so many days, or full months, after another."""
+    passed = (day - joined).days
+    if since.unit == "months":
+        passed = (day.year - joined.year) * 12 + day.month - joined.month
+        passed -= version.days.add_months(joined, passed) > day
+    return passed >= since.first and (since.last is None or passed <= since.last)
 
 
 def _yearly(value: str) -> str | None:
@@ -171,6 +181,9 @@ def _comes_to(basket: Basket, version: Version, order: Order) -> bool:
     lines = [line for line in order.lines if line.earns] if basket.of == "earning" else order.lines
     if basket.pieces is not None and sum(line.kept for line in lines) < basket.pieces:
         return False
+    for unit, least in basket.measures.items():
+        if sum([in_unit(line, line.kept, unit) for line in lines]) < least:
+            return False
     amount = sum(part(line.net_goods, line.kept, line.quantity) for line in lines)
     if basket.tax == "inclusive":
         amount += sum(part(line.net_tax, line.kept, line.quantity) for line in lines)
@@ -178,3 +191,9 @@ def _comes_to(basket: Basket, version: Version, order: Order) -> bool:
         amount -= exchange.worth(version, order, sum(line.used - line.detached for line in lines))
     amount = exchange.in_program_currency(version, order, max(amount, 0))
     return (basket.amount is None or amount >= basket.amount) and (basket.below is None or amount < basket.below)
+
+
+def holds_for(version: Version, when: When, order: Order, line: OrderLine) -> bool:
+    """Whether a condition holds for a line of an order, as this was placed."""
+    asked = Subject(order.placed_at, order.earning.tier, order.earning.buyer, order, line)
+    return when == ALWAYS or holds(when, version, asked)

@@ -5,18 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from contracts.terms import Challenge, Measure, When
+from contracts.terms import Challenge, Measure
 from worker.decide import exchange
-from worker.decide.amounts import part
-from worker.decide.conditions import ALWAYS, Subject, holds
+from worker.decide.amounts import in_unit, part
+from worker.decide.conditions import holds_for
 from worker.decide.order_records import Order, OrderLine
 from worker.decide.program import Version
-
-
-def counts(version: Version, when: When, order: Order, line: OrderLine) -> bool:
-    """Whether a line is one of those for which a condition holds, as the order was placed."""
-    asked = Subject(order.placed_at, order.earning.tier, order.earning.buyer, order, line)
-    return when == ALWAYS or holds(when, version, asked)
 
 
 def pieces(measure: Measure | Challenge, order: Order, line: OrderLine) -> int:
@@ -45,14 +39,9 @@ def amount(version: Version, measure: Measure | Challenge, order: Order, counted
     return found
 
 
-def in_unit(line: OrderLine, pieces: int, unit: str) -> int:
-    """How much some pieces of a line are, in a unit: pieces themselves, or one in which the line is told (if not: nothing)."""
-    return pieces if unit == "pieces" else part(line.measures.get(unit, 0), pieces, line.quantity)
-
-
 def of_placed(version: Version, measure: Measure, order: Order) -> int:
     """What the lines of an order that is being placed come to, by a measure."""
-    lines = [line for line in order.lines if counts(version, measure.when, order, line)]
+    lines = [line for line in order.lines if holds_for(version, measure.when, order, line)]
     if measure.of not in ("purchases", "orders", "points"):
         return sum([in_unit(line, line.quantity, measure.of) for line in lines])
     amount = sum([line.goods + (line.tax if measure.tax == "inclusive" else 0) for line in lines])

@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from contracts.terms import Campaign, Component, DayOfMonth, When
-from worker.decide import counting, exchange
-from worker.decide.amounts import Factor, factor, fraction, part, spread
+from worker.decide import exchange
+from worker.decide.amounts import Factor, factor, fraction, in_unit, part, spread
 from worker.decide.conditions import ALWAYS, Subject, holds
 from worker.decide.order_records import Order, OrderLine, Portion
 from worker.decide.program import Program, Version
@@ -63,7 +63,9 @@ def subject_of(order: Order, line: OrderLine, tier: str | None, at: datetime) ->
 
 def _times(rates: Rates, text: str) -> Rates:
     numerator, denominator = fraction(text)
-    return tuple(Factor(each.unit, each.numerator * numerator, each.denominator * denominator, each.counts) for each in rates)
+    return tuple(
+        each._replace(numerator=each.numerator * numerator, denominator=each.denominator * denominator) for each in rates
+    )
 
 
 def _best_campaign(version: Version, component: Component, subject: Subject) -> Campaign | None:
@@ -122,7 +124,7 @@ def _base(version: Version, order: Order, line: OrderLine, pieces: int, rates: R
     if exchange.by_line(version, order):
         amount = exchange.in_program_currency(version, order, amount)
     used = part(line.used - line.detached, pieces, line.kept) if earning.points_used == "net" and line.used else 0
-    return Base(amount, used, tuple(counting.in_unit(line, pieces, each.counts) for each in rates if each.counts))
+    return Base(amount, used, tuple(in_unit(line, pieces, each.counts, each.at_least) for each in rates if each.counts))
 
 
 def _fees_of(order: Order, line: OrderLine) -> int:

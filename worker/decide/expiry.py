@@ -50,7 +50,8 @@ def _last_day(version: Version, term: Term | Pool, from_: date) -> date:
     days = version.days
     if isinstance(term, Term):
         if term.on:
-            return _fixed_day(term.on, from_)
+            last = _fixed_day(term.on, from_)
+            return days.month_last(last) if term.to == "month_end" else last
         if term.counted_from == "month":
             from_ = days.month_first(from_)
     last = from_ + timedelta(days=term.days) if term.days is not None else days.add_months(from_, term.months or 0)

@@ -309,10 +309,16 @@ def revoke_held(account: Account, points: int, rule: str) -> None:
 
 
 def hold(
-    account: Account, version: Version, points: int, reason: Reason, rule: str, order_id: str | None = None
+    account: Account,
+    version: Version,
+    points: int,
+    reason: Reason,
+    rule: str,
+    order_id: str | None = None,
+    first: Sequence[Lot] = (),
 ) -> tuple[Spent, ...]:
     """Set available points aside so that they cannot be used; returns which lots they came from."""
-    return take(account, version, points, reason, "held", rule, order_id)
+    return take(account, version, points, reason, "held", rule, order_id, first)
 
 
 def capture(account: Account, points: int, rule: str, order_id: str) -> None:

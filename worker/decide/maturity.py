@@ -12,8 +12,9 @@ from operator import is_
 
 from msgspec.structs import replace
 
-from contracts.terms import DayOfMonth
+from contracts.terms import DayOfMonth, Trigger
 from worker.decide.account import Account
+from worker.decide.conditions import holds, of_order
 from worker.decide.lot_name import bounded
 from worker.decide.order_records import Order, OrderLine, Portion
 from worker.decide.program import Version
@@ -28,10 +29,26 @@ def open_portions(version: Version, lines: tuple[OrderLine, ...], suffix: str = 
     return (Portion(key=bounded(WHOLE + suffix), pieces={line.line_id: line.quantity for line in lines}),)
 
 
+def triggers(version: Version, order: Order) -> tuple[Trigger, ...]:
+    """What the points of an order wait for."""
+    after = version.terms.maturity.after
+    if not version.waits_variously:
+        return after
+    return tuple([each for each in after if not each.when.given or holds(each.when, version, of_order(order))])
+
+
+def _parts_on(version: Version, order: Order) -> str | None:
+    """The event at which pieces part from the rest of their order; None if it matures as one."""
+    if not version.waits_variously or version.parts_on is None:
+        return version.parts_on
+    events = {each.event for each in triggers(version, order)}
+    return "delivery" if "delivery" in events else "shipment" if "shipment" in events else None
+
+
 def part_off(account: Account, order: Order, event: str, pieces: Mapping[str, int]) -> Order:
     """Part the pieces that shipped (or were delivered) from the portions that still wait."""
     version = account.program.named(order.terms)
-    if version.parts_on != event or not pieces:
+    if _parts_on(version, order) != event or not pieces:
         return order
     left = dict(pieces)
     portions: list[Portion] = []
@@ -121,8 +138,9 @@ def date_portions(account: Account, order: Order) -> Order:
 def _dated(account: Account, version: Version, order: Order, portion: Portion) -> Portion:
     """The portion with its maturity date, if everything that it waits for has happened."""
     due = account.at
-    for trigger in version.terms.maturity.after:
-        at = _happened(order, trigger.event, portion, parts=version.parts_on is not None)
+    parts = _parts_on(version, order) is not None
+    for trigger in triggers(version, order):
+        at = _happened(order, trigger.event, portion, parts=parts)
         if at is None:
             return portion
         # What completes an order late (a cancel of its last open line) cannot make it mature in the past.

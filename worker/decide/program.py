@@ -29,7 +29,7 @@ class Version:
     `occasions`: activities by the clock; `rewards_levels`: whether reaching a level brings something. `later`: the days to which
     components may put off what matures (None: none). `follows_deliveries`: whether anything waits for goods to arrive.
     `prolonged_by`: what moves the pool's expiry on; empty without a pool. `thresholds`, `by_calendar`: conversions at once
-    and on days.
+    and on days. `waits_variously`: whether points of some orders wait for what those of others do not.
     """
 
     __slots__ = (
@@ -50,6 +50,7 @@ class Version:
         "stores",
         "terms",
         "thresholds",
+        "waits_variously",
     )
 
     def __init__(self, terms: Terms) -> None:
@@ -81,6 +82,7 @@ class Version:
         self.thresholds: Final = tuple(each for each in terms.conversions if each.at == "threshold")
         self.by_calendar: Final = tuple(each for each in terms.conversions if each.at == "calendar")
         self.prolonged_by: Final[frozenset[str]] = frozenset(prolonging)
+        self.waits_variously: Final = any(trigger.when.given for trigger in terms.maturity.after)
 
 
 def _cap_names(terms: Terms) -> tuple[str, ...]:

@@ -171,8 +171,13 @@ def _excess(tiers: Tiers, amounts: Amounts) -> Amounts:
     reached = level_for(tiers, amounts)
     if reached == 0:
         return (0,) * len(amounts)
-    marks = tiers.marks[reached].amounts
-    return tuple([0 if mark is None else max(amount - mark, 0) for amount, mark in zip(amounts, marks, strict=True)])
+    marks, carried = tiers.marks[reached].amounts, [not tiers.carried or name in tiers.carried for name, _ in tiers.measured]
+    return tuple(
+        [
+            max(amount - mark, 0) if mark is not None and goes_on else 0
+            for amount, mark, goes_on in zip(amounts, marks, carried, strict=True)
+        ]
+    )
 
 
 def periods_carried(tiers: Tiers, amounts: Amounts) -> int:

@@ -15,7 +15,7 @@ from contracts.events import RejectionReason
 from worker.decide import exchange, expiry, ledger, limits, redeemable
 from worker.decide.account import Account
 from worker.decide.amounts import part, spread_within
-from worker.decide.conditions import Subject, holds
+from worker.decide.conditions import Subject, holds, of_order
 from worker.decide.errors import Late
 from worker.decide.order_records import Order, Spent
 from worker.decide.program import Version
@@ -90,14 +90,15 @@ def check(account: Account, order: Order, set_aside: int = 0) -> Finding:
     if order.content.redemption_id is not None:
         return _check_reserved(account, version, order, order.content.redemption_id)
     if order.content.use_all_points:
-        return _check_all(version, order, usable(account, version) + set_aside)
-    return check_amount(version, order, asked, usable(account, version) + set_aside)
+        return _check_all(version, order, usable(account, version, of_order(order)) + set_aside)
+    return check_amount(version, order, asked, usable(account, version, of_order(order)) + set_aside)
 
 
-def usable(account: Account, version: Version) -> int:
-    """The points that may be used now: what is available, but for those that the terms say must stay, and those above what the
-    member may use."""
-    return limits.usable(account, version, account.head.available) - version.terms.redemption.minimum_left_points
+def usable(account: Account, version: Version, subject: Subject) -> int:
+    """The points that may be used on something now: what is available of kinds that pay for it, but for those that the terms say
+    must stay, and those above what the member may use."""
+    most = limits.usable(account, version, account.head.available) - version.terms.redemption.minimum_left_points
+    return min(most, limits.paying(account, version, subject))
 
 
 def check_more(account: Account, order: Order, more: int) -> Finding:
@@ -108,7 +109,8 @@ def check_more(account: Account, order: Order, more: int) -> Finding:
         against = "exceeds_payable"
     if against is not None:
         return Finding(used.points + more, against).of_amended()
-    found = check_amount(version, order, used.standing + more, usable(account, version) + used.standing).of_amended()
+    covered = usable(account, version, of_order(order)) + used.standing
+    found = check_amount(version, order, used.standing + more, covered).of_amended()
     return found._replace(points=found.points + used.points - used.standing)
 
 
@@ -127,8 +129,7 @@ def _against(account: Account, version: Version, order: Order) -> RejectionReaso
 
 
 def _allows(account: Account, version: Version, order: Order) -> bool:
-    subject = Subject(order.placed_at, order.earning.tier, order.earning.buyer, order)
-    return holds(version.terms.redemption.when, version, subject)
+    return holds(version.terms.redemption.when, version, of_order(order))
 
 
 def _check_reserved(account: Account, version: Version, order: Order, redemption_id: str) -> Finding:
@@ -304,13 +305,25 @@ def take(account: Account, order: Order, points: int) -> Order:
         if request is not None and request.status == "accepted":
             return replace(order, used=replace(order.used, spent=_capture(account, version, request, order)))
     if rules.taken_at == "shipment":
-        spent = ledger.hold(account, version, points, "reserve", rules.rule, order.order_id)
-        used = replace(order.used, spent=spent, reserved=points)
+        used = replace(order.used, spent=set_aside_for(account, order, points, rules.rule), reserved=points)
     else:
-        spent = ledger.take(account, version, points, "redeem", "spent", rules.rule, order.order_id)
-        used = replace(order.used, spent=spent)
+        used = replace(order.used, spent=spend_on(account, order, points, rules.rule))
     expiry.prolong(account, version, "use", order.order_id)
     return replace(order, used=used)
+
+
+def spend_on(account: Account, order: Order, points: int, rule: str) -> tuple[Spent, ...]:
+    """Take available points for an order, of kinds that pay it before any others."""
+    version = account.program.named(order.terms)
+    first = limits.paying_lots(account, version, of_order(order))
+    return ledger.take(account, version, points, "redeem", "spent", rule, order.order_id, first)
+
+
+def set_aside_for(account: Account, order: Order, points: int, rule: str) -> tuple[Spent, ...]:
+    """Hold available points for an order, of kinds that pay it before any others."""
+    version = account.program.named(order.terms)
+    first = limits.paying_lots(account, version, of_order(order))
+    return ledger.hold(account, version, points, "reserve", rule, order.order_id, first)
 
 
 def change(account: Account, order: Order, points: int, rule: str) -> Order:
@@ -319,10 +332,10 @@ def change(account: Account, order: Order, points: int, rule: str) -> Order:
     standing, more = order.used.standing, points - order.used.standing
     spent, reserved = order.used.spent, order.used.reserved
     if more > 0 and version.terms.redemption.taken_at == "shipment" and order.delivery.shipped_at is None:
-        spent = (*spent, *ledger.hold(account, version, more, "reserve", rule, order.order_id))
+        spent = (*spent, *set_aside_for(account, order, more, rule))
         reserved += more
     elif more > 0:
-        spent = (*spent, *ledger.take(account, version, more, "redeem", "spent", rule, order.order_id))
+        spent = (*spent, *spend_on(account, order, more, rule))
     elif more < 0:
         account.need_all_open()
         held = min(-more, reserved)

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from contracts.events import OrderReinstated
-from worker.decide import early, ledger, maturity, order_update, orders, purchases, reversal, tiers
+from worker.decide import early, ledger, limits, maturity, order_update, orders, purchases, redemption, reversal, tiers
 from worker.decide.account import Account
+from worker.decide.conditions import of_order
 from worker.decide.order_records import HandBack, Order, OrderLine, PointsUsed, Portion, Spent
 from worker.decide.program import Version
 
@@ -86,7 +87,7 @@ def _pay_again(account: Account, version: Version, order: Order) -> Order | None
     lost = min(points - coming, used.called_off.forfeited)
     late = _lapsed_late(account, used, min(points - coming - lost, used.called_off.lapsed))
     rest = points - coming - lost - sum(n for _, n in late)
-    if rest > max(account.head.available, 0):
+    if rest > max(limits.paying(account, version, of_order(order)), 0):
         return None
     rule = version.terms.redemption.rule
     if lost:
@@ -99,10 +100,10 @@ def _pay_again(account: Account, version: Version, order: Order) -> Order | None
     off = used.called_off
     spent, reserved = _standing_again(used.spent, lost + lapsed), used.reserved
     if rest and version.terms.redemption.taken_at == "shipment" and order.delivery.shipped_at is None:
-        spent = (*spent, *ledger.hold(account, version, rest, "reserve", rule, order.order_id))
+        spent = (*spent, *redemption.set_aside_for(account, order, rest, rule))
         reserved += rest
     elif rest:
-        spent = (*spent, *ledger.take(account, version, rest, "redeem", "spent", rule, order.order_id))
+        spent = (*spent, *redemption.spend_on(account, order, rest, rule))
     used = replace(
         used,
         reserved=reserved,

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from contracts.events import RedemptionReleased, RedemptionRequested
-from worker.decide import early, ledger, redemption
+from worker.decide import early, ledger, limits, redemption
 from worker.decide.account import Account
 from worker.decide.state import Decision, Request, RequestType
 
@@ -66,7 +66,8 @@ def reservation_requested(account: Account, data: RedemptionRequested) -> None:
         ends_at=ends_at,
     )
     if stands(account, request, verdict, redemption_id=data.redemption_id):
-        spent = ledger.hold(account, account.version, data.points, "reserve", rules.rule)
+        first = limits.paying_lots(account, account.version, limits.without_order(account, account.version, data.store))
+        spent = ledger.hold(account, account.version, data.points, "reserve", rules.rule, None, first)
         account.put_request(replace(request, status="accepted", spent=spent, due_at=ends_at))
 
 
@@ -85,7 +86,8 @@ def _against(account: Account, data: RedemptionRequested) -> str | None:
         return "not_a_multiple"
     if rules.pays == "nothing":
         return "exceeds_payable"
-    if data.points > redemption.usable(account, account.version):
+    subject = limits.without_order(account, account.version, data.store)
+    if data.points > redemption.usable(account, account.version, subject):
         return "insufficient_points"
     account.need_all_open()
     return None

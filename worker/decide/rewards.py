@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from contracts.events import RewardRequested
 from contracts.terms import Rewards
-from worker.decide import deliveries, expiry, ledger, redemption, requests
+from worker.decide import deliveries, expiry, ledger, limits, redemption, requests
 from worker.decide.account import Account
 from worker.decide.order_records import Order
 from worker.decide.program import Version
@@ -45,7 +45,8 @@ def _against(account: Account, price: int | None, points: int) -> str | None:
     if price is None:
         return "reward_not_offered"
     promised = sum(request.points for request in _riders(account) if _pays_later(account, request))
-    if points > redemption.usable(account, account.version) - promised:
+    subject = limits.without_order(account, account.version)
+    if points > redemption.usable(account, account.version, subject) - promised:
         return "insufficient_points"
     return None
 
@@ -64,7 +65,8 @@ def _pays_later(account: Account, request: Request) -> bool:
 def _pay(account: Account, version: Version, rules: Rewards, request: Request) -> Request:
     if not request.points:
         return request
-    spent = ledger.take(account, version, request.points, "redeem", "spent", rules.rule)
+    first = limits.paying_lots(account, version, limits.without_order(account, version))
+    spent = ledger.take(account, version, request.points, "redeem", "spent", rules.rule, None, first)
     expiry.prolong(account, version, "use")
     return replace(request, spent=spent)
 

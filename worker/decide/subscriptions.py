@@ -12,8 +12,9 @@ from msgspec.structs import replace
 
 from contracts.events import SubscriptionPointsSet
 from contracts.terms import Subscription
-from worker.decide import deliveries, expiry, ledger, order_update, redemption, requests
+from worker.decide import deliveries, expiry, ledger, limits, order_update, redemption, requests
 from worker.decide.account import Account
+from worker.decide.conditions import of_order
 from worker.decide.order_records import Order
 from worker.decide.state import Earmark, Request
 
@@ -115,9 +116,9 @@ def _earlier(account: Account, target: _Target) -> Request | None:
 def _check(account: Account, target: _Target, points: int, earlier: Request | None) -> redemption.Finding:
     if target.order is not None:
         version = account.program.named(target.order.terms)
-        covered = redemption.usable(account, version) + target.order.used.standing
+        covered = redemption.usable(account, version, of_order(target.order)) + target.order.used.standing
         return redemption.check_amount(version, target.order, points, covered)
-    available = redemption.usable(account, account.version)
+    available = redemption.usable(account, account.version, limits.without_order(account, account.version))
     rules = account.version.terms.redemption
     if points < rules.minimum:
         return redemption.Finding(points, "below_minimum")
@@ -149,7 +150,8 @@ def take_set(account: Account, order: Order) -> Order:
     if rules is None or not order.used.to_take:
         return order
     account.need_all_open()
-    most = min(order.used.to_take, order.used.standing + max(account.head.available, 0))
+    covered = limits.paying(account, version, of_order(order))
+    most = min(order.used.to_take, order.used.standing + max(covered, 0))
     points = redemption.at_most(version, order, most)
     _tell_cut(account, order, order.used.to_take - points)
     order = redemption.change(account, order, points, rules.rule)
@@ -178,7 +180,8 @@ def _keep_for_next(account: Account, rules: Subscription, name: str, request: Re
     spent = earlier.spent if earlier else ()
     change = (request.points if rules.taken_at == "setting" else 0) - set_aside(account, earlier)
     if change > 0:
-        spent = (*spent, *ledger.hold(account, account.version, change, "reserve", rules.rule))
+        first = limits.paying_lots(account, account.version, limits.without_order(account, account.version))
+        spent = (*spent, *ledger.hold(account, account.version, change, "reserve", rules.rule, None, first))
     elif change < 0:
         account.need_all_open()
         spent = redemption.take_off(account, account.version, spent, -change, "held", rules.rule, None)

@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from contracts.terms import Challenge, Rate
 from worker.decide import caps, counting, exchange, expiry, ledger, periods, purchases, tiers
 from worker.decide.account import Account
-from worker.decide.amounts import RoundingMode, factor
-from worker.decide.conditions import joined_at
+from worker.decide.amounts import RoundingMode, factor, in_unit
+from worker.decide.conditions import holds_for, joined_at
 from worker.decide.order_records import Contribution, Grant, Order, OrderLine, Tally
 from worker.decide.program import Version
 from worker.decide.state import Lot
@@ -26,6 +26,9 @@ from worker.decide.trace import Rated, Tallied
 _NOTHING: Final = Contribution()
 GRANTS_KEPT: Final = 20
 """So many of its grants, the newest, a tally remembers, so that what it brings no more is taken from these."""
+_NAMED: Final = frozenset({"amount", "orders", "pieces", "points", "days", "stores", "skus"})
+"""What a challenge may measure that is no unit of lines."""
+_DIFFERENT: Final = frozenset({"days", "stores", "skus"})
 
 
 def count(account: Account, order: Order) -> Order:
@@ -108,15 +111,16 @@ def _begin(account: Account, version: Version, challenge: Challenge, name: str, 
 
 
 def _contribution(version: Version, challenge: Challenge, order: Order) -> Contribution:
-    lines = [line for line in order.lines if line.earns and counting.counts(version, challenge.when, order, line)]
+    lines = [line for line in order.lines if line.earns and holds_for(version, challenge.when, order, line)]
     counted = [(line, n) for line in lines if (n := counting.pieces(challenge, order, line))]
     amount = exchange.in_program_currency(version, order, max(counting.amount(version, challenge, order, counted), 0))
     if not counted or amount < challenge.minimum:
         return _NOTHING
+    unit = "pieces" if challenge.of in _NAMED else challenge.of
     return Contribution(
         amount=amount,
         orders=1,
-        pieces=sum(n for _, n in counted),
+        pieces=sum([in_unit(line, n, unit) for line, n in counted]),
         points=order.earning.credited if challenge.of == "points" else 0,
         values=tuple(sorted(_values(version, challenge, order, [line for line, _ in counted]))),
     )
@@ -125,11 +129,11 @@ def _contribution(version: Version, challenge: Challenge, order: Order) -> Contr
 def _rated(version: Version, challenge: Challenge, order: Order) -> tuple[tuple[str, int], ...]:
     """The amounts of an order's lines by the first rate of each step that is theirs."""
     found: list[tuple[str, int]] = []
-    lines = [line for line in order.lines if line.earns and counting.counts(version, challenge.when, order, line)]
+    lines = [line for line in order.lines if line.earns and holds_for(version, challenge.when, order, line)]
     for place, step in enumerate(challenge.steps):
         left = lines
         for row, rate in enumerate(step.rates):
-            mine = [line for line in left if counting.counts(version, rate.when, order, line)]
+            mine = [line for line in left if holds_for(version, rate.when, order, line)]
             left = [line for line in left if line not in mine]
             counted = [(line, counting.pieces(challenge, order, line)) for line in mine]
             amount = exchange.in_program_currency(version, order, max(counting.amount(version, challenge, order, counted), 0))
@@ -169,8 +173,8 @@ def _with(tally: Tally, each: Contribution, sign: int) -> Tally:
 
 def measured(challenge: Challenge, tally: Tally) -> int:
     """What the measure of a challenge has come to."""
-    named = {"amount": tally.amount, "orders": tally.orders, "pieces": tally.pieces, "points": tally.points}
-    return named.get(challenge.of, len(tally.values))
+    named = {"amount": tally.amount, "orders": tally.orders, "points": tally.points}
+    return len(tally.values) if challenge.of in _DIFFERENT else named.get(challenge.of, tally.pieces)
 
 
 class Brought(NamedTuple):

@@ -14,8 +14,9 @@ from msgspec.structs import replace
 from contracts.terms import GivenLevel, Judgement, Measure, Tiers
 from worker.decide import counting, earning, exchange, prospects, reaching
 from worker.decide.account import Account
-from worker.decide.amounts import part
+from worker.decide.amounts import in_unit, part
 from worker.decide.called_off import ORDERS_REMEMBERED, remember
+from worker.decide.conditions import holds_for
 from worker.decide.judging import Cause, cause_of, given_index, held_on, index_of, levels_withheld, own_index, standing
 from worker.decide.order_records import Order
 from worker.decide.program import Version
@@ -44,10 +45,10 @@ def _worth(version: Version, measure: Measure, order: Order) -> int:
     """The amount for which the order counts now, by a measure."""
     if measure.of == "points":
         return _points_of(version, measure, order)
-    lines = [line for line in order.lines if counting.counts(version, measure.when, order, line)]
+    lines = [line for line in order.lines if holds_for(version, measure.when, order, line)]
     counted = [(line, counting.pieces(measure, order, line)) for line in lines]
     if measure.of not in ("purchases", "orders"):
-        return sum([counting.in_unit(line, n, measure.of) for line, n in counted])
+        return sum([in_unit(line, n, measure.of) for line, n in counted])
     amount = counting.amount(version, measure, order, counted)
     if measure.shipping and lines and all(n > 0 for _, n in counted):
         amount += order.payment.net_fees

@@ -14,7 +14,9 @@ from typing import Any, Final
 
 from contracts.events import EVENT_TYPES, Event
 from contracts.statement import Statement
+from worker.decide import maturity
 from worker.decide.explain import Explained, Explanation, Known, Posting, explain
+from worker.decide.order_records import Order
 from worker.decide.program import Program, Version
 from worker.decide.trace import Settling, Tallied
 from worker.decode import Limits, Record, decode
@@ -93,7 +95,7 @@ def outcome(program: Program, trial: Trial, language: Language = "en") -> Outcom
         for posting, each in zip(told.postings, found.postings, strict=True)
         if _is_about(each)
     )
-    return Outcome(movements, statement, before, tuple(_waits(version, trial, statement)))
+    return Outcome(movements, statement, before, tuple(_waits(version, trial, statement, _kept(simulation))))
 
 
 def _instant(program: Program, trial: Trial) -> datetime:
@@ -177,11 +179,16 @@ def _is_about(each: Explained) -> bool:
     return of_order or isinstance(each.working, Tallied)
 
 
-def _waits(version: Version, trial: Trial, statement: Statement) -> Iterator[str]:
+def _kept(simulation: Simulation) -> Order | None:
+    item = simulation.ledgers[_MEMBER].items.get(("order", ORDER))
+    return item if isinstance(item, Order) else None
+
+
+def _waits(version: Version, trial: Trial, statement: Statement, order: Order | None) -> Iterator[str]:
     if not statement.pending and any(order.points_credited for order in statement.orders if order.order_id == ORDER):
         return
     happened = {"order", *(_HAPPENS[type_] for type_ in trial.told)}
-    for trigger in version.terms.maturity.after:
+    for trigger in version.terms.maturity.after if order is None else maturity.triggers(version, order):
         if trigger.event not in happened:
             days = trigger.days or trigger.business_days
             kind = "business days" if trigger.business_days else "days"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.explain.story import ExplainedStory
-from tests.rules.programs.harness import Told
+from tests.rules.programs.retold import Told
 from tests.rules.story import MEMBER, Story, line, pieces, verdict
 from worker.reading.explain import text
 

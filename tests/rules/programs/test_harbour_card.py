@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.rules.programs.harness import Told
+from tests.rules.programs.retold import Told
 from tests.rules.story import Story, line, verdict
 
 END = "2027-12-01"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.rules.heard import Heard
-from tests.rules.programs.harness import Told
+from tests.rules.programs.retold import Told
 from tests.rules.story import MEMBER, Story, line, pieces, verdict
 
 END = "2028-06-01"

@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import assert_never
 
-from worker.decide.amounts import Factor
+from worker.decide.amounts import Factor, RoundingMode
 from worker.decide.lot_name import lot_name
 from worker.decide.program import Version
 from worker.decide.state import Entry
@@ -41,7 +41,8 @@ def lines(words: Words, version: Version, working: Working, entry: Entry) -> Ite
 
 def _tallied(words: Words, version: Version, working: Tallied) -> Iterator[str]:
     value = words.money(working.value, version.terms.currency) if working.of == "amount" else f"{working.value:,}"
-    of, change = words.of(MEASURES[working.of]), f"{working.total:+,}"
+    of = words.of(MEASURES[working.of]) if working.of in MEASURES else working.of
+    change = f"{working.total:+,}"
     named = {"challenge": working.challenge, "of": of, "value": value, "change": change}
     if working.period == ALWAYS:
         yield words.line("tallied_always", **named)
@@ -104,7 +105,7 @@ def _term(words: Words, version: Version, term: Term) -> Iterator[str]:
         tail = f" ({', '.join(notes)})" if notes else ""
         counted = iter(term.counted)
         for each in term.rates:
-            told = _count(words, next(counted), each) if each.counts else _rate(words, version, term.amount, each)
+            told = _count(words, version, next(counted), each) if each.counts else _rate(words, version, term.amount, each)
             yield told + tail
         if len(term.rates) > 1:
             yield words.line("sum", points=term.points)
@@ -122,16 +123,24 @@ def _rate(words: Words, version: Version, amount: int, rate: Factor) -> str:
         return words.line(
             "per", amount=words.money(amount, currency), unit=unit, full=amount // rate.unit, each=each, points=points
         )
+    return _share(words, words.money(amount, currency), amount, rate, mode)
+
+
+def _share(words: Words, told: str, amount: int, rate: Factor, mode: RoundingMode) -> str:
+    """A share of an amount that is `told` so, and how it was rounded."""
+    points = rate.of(amount, mode)
     exact = _exact(amount * rate.numerator, rate.denominator)
     share = _exact(100 * rate.numerator, rate.denominator) + "%"
-    rounding = words.of(ROUNDING[mode])
     if amount * rate.numerator % rate.denominator == 0:
-        return words.line("share_exact", amount=words.money(amount, currency), rate=share, points=points)
-    return words.line("share", amount=words.money(amount, currency), rate=share, exact=exact, rounding=rounding, points=points)
+        return words.line("share_exact", amount=told, rate=share, points=points)
+    return words.line("share", amount=told, rate=share, exact=exact, rounding=words.of(ROUNDING[mode]), points=points)
 
 
-def _count(words: Words, counted: int, rate: Factor) -> str:
-    points, each = rate.of(counted), _exact(rate.numerator, rate.denominator)
+def _count(words: Words, version: Version, counted: int, rate: Factor) -> str:
+    mode = version.terms.earning.rounding.mode
+    if rate.unit == 1 and rate.denominator > 1:
+        return _share(words, f"{counted:,} {rate.counts}", counted, rate, mode)
+    points, each = rate.of(counted, mode), _exact(rate.numerator, rate.denominator)
     told = {"unit": rate.unit, "full": counted // rate.unit, "each": each, "points": points}
     name = "count" if rate.counts == "pieces" else "measure"
     return words.line(name, n=counted, of=rate.counts, **told)

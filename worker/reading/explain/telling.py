@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from contracts.events import Event, OrderPlaced, PointsAdjusted
 from contracts.events.outbound import REFOLD
 from contracts.terms import Rule
+from worker.decide import maturity
 from worker.decide.explain import Explained, Explanation
 from worker.decide.order_records import Order, Portion
 from worker.decide.program import Program, Version
@@ -282,7 +283,7 @@ class _Teller:
             return
         portion = next((each for each in order.portions if lot.part.startswith(f"{each.key}.")), None)
         date_ = version.days.date_of(lot.matures_at or each.posting.moment.at).isoformat()
-        for trigger in version.terms.maturity.after:
+        for trigger in maturity.triggers(version, order):
             happened = _happened(order, portion, trigger.event)
             if happened is not None:
                 name = "matures" if trigger.days else "matures_business" if trigger.business_days else "matures_at_once"
