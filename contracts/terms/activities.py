@@ -60,6 +60,7 @@ class Activity(Part):
     for it, else the next one of its event is looked at; those of the clock, and of levels, each stand for themselves. `bought`:
     only for a product that was bought, in an order that was not cancelled since. `order_cancelled`: whether points that came
     before such a cancel stay, or are taken back with it; what they counted for by then (a cap, a tier) stays counted.
+    `unknown_country`: whether it is also for members whose country nobody told, where it is for some `countries`.
     """
 
     id: Name
@@ -79,6 +80,7 @@ class Activity(Part):
     bought: bool = False
     order_cancelled: Literal["kept", "revoked"] = "kept"
     countries: tuple[str, ...] = ()
+    unknown_country: Literal["eligible", "ineligible"] = "eligible"
     delay_hours: Annotated[int, Field(ge=0, le=24 * 366)] = 0
 
     @model_validator(mode="after")

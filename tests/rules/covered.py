@@ -16,9 +16,9 @@ RULES: Final = {
 }
 """Prefix of a program's rule ids, and how many its published terms have."""
 RULES_IN_ALL: Final = 139
-QUESTIONS: Final = {"lenovo-pro": 16, "ansage": 13, "puppy": 13, "scolar": 18, "belle-maison": 8}
+QUESTIONS: Final = {"lenovo-pro": 17, "ansage": 13, "puppy": 13, "scolar": 18, "belle-maison": 8}
 """How many questions the published terms of each leave open."""
-QUESTIONS_IN_ALL: Final = 79
+QUESTIONS_IN_ALL: Final = 80
 """Of all programs, with those that they share."""
 COMMON_QUESTIONS: Final = (
     *("COM-C2", "COM-C5", "COM-C6", "COM-C7"),
@@ -30,11 +30,12 @@ _OTHER_READINGS: Final = """
 COM-C2 roll-forward | COM-C5 refuse | COM-C6 clip | COM-C7 shipment | COM-Q1 half-up ceil per-line | COM-Q2 exact
 COM-Q3 oldest newest | COM-Q4 ex-tax with-shipping cash-first points-first | COM-Q5 fresh grace | COM-Q6 write-off
 COM-Q7 returned-share
-lenovo-pro COM-Q1 half-up ceil per-order | puppy COM-Q1 per-line
+puppy COM-Q1 per-line
 belle-maison COM-C2 | belle-maison COM-Q1 | belle-maison COM-Q2
 LEN-Q1 other-rate | LEN-Q2 net | LEN-Q3 day-25 day-35 manual | LEN-Q4 last-shipment | LEN-Q5 grant-date | LEN-Q6 full
 LEN-Q7 not-freed | LEN-Q8 purchases-only all-refused | LEN-Q9 kept | LEN-Q10 at-once day-7 | LEN-Q11 rolling
-LEN-Q12 inclusive | LEN-Q13 at-order at-payment | LEN-Q14 refuse | LEN-Q15 goods | LEN-Q16 after-24-hours
+LEN-Q12 inclusive | LEN-Q13 at-order at-payment falls | LEN-Q14 refuse | LEN-Q15 goods | LEN-Q16 after-24-hours
+LEN-Q17 ineligible
 ANS-Q1 other-table | ANS-Q2 include-current monthly previous-calendar-year at-shipment | ANS-Q3 net-of-points ex-tax
 ANS-Q4 ex-tax | ANS-Q5 spread | ANS-Q6 days-later | ANS-Q7 cancels-at-once ten-days twenty-days | ANS-Q8 twelve-months
 ANS-Q9 goods-only | ANS-Q10 next-delivery | ANS-Q11 at-shipment | ANS-Q12 back-if-unshipped | ANS-Q13 at-shipment at-cut-off
@@ -43,8 +44,8 @@ PUP-Q5 shop-reasons-back returns-back both-back | PUP-Q6 kept clamped | PUP-Q7 d
 PUP-Q8 order-date | PUP-Q9 per-shipment | PUP-Q10 per-line half-up | PUP-Q11 payment-time | PUP-Q12 two-yen
 PUP-Q13 credit-date
 SCO-Q1 rolling | SCO-Q2 january-only | SCO-Q3 sets | SCO-Q4 | SCO-Q5 once on-review | SCO-Q6 ignored at-order | SCO-Q7 shipment
-SCO-Q8 net | SCO-Q9 per-hundred per-line | SCO-Q10 with-tax with-shipping | SCO-Q11 delivery | SCO-Q12 validity
-SCO-Q13 forfeited delayed | SCO-Q14 at-validity | SCO-Q15 kept clamped | SCO-Q16 any-product per-order after-approval
+SCO-Q8 net | SCO-Q9 per-hundred per-line | SCO-Q10 with-tax with-shipping order-amount | SCO-Q11 delivery | SCO-Q12 validity
+SCO-Q13 forfeited delayed | SCO-Q14 at-validity | SCO-Q15 kept clamped | SCO-Q16 stays any-product per-order after-approval
 SCO-Q17 day-before | SCO-Q18 allowed
 BEL-Q1 per-shipment per-line | BEL-Q2 net | BEL-Q3 inclusive by-shipment returns-stay | BEL-Q4 shipment | BEL-Q5 forfeited
 BEL-Q6 part-only goods | BEL-Q7 requested | BEL-Q8 granted

@@ -86,6 +86,43 @@ def test_len_07_the_outlet_may_be_made_to_take_points_without_earning() -> None:
     assert story.order_at("A", "2024-03-02").points_credited == 0
 
 
+def registered(story: Story, reference: str, **more: str) -> None:
+    """The member registers a product, which brings 30 points where it brings any."""
+    about: dict[str, Any] = {"member_id": "M1", "activity": "registration", "reference": reference, "points": 30}
+    story.tell("activity.completed", "2024-03-10", **about, **more)
+
+
+def test_len_07_registering_what_was_bought_in_the_outlet_brings_nothing() -> None:
+    story = lenovo()
+    registered(story, "R1", store="lenovo_pro_jp")
+    registered(story, "R2", store="lenovo_outlet")
+    registered(story, "R3")
+    assert story.at("2024-03-11").available == 30 + 0 + 30
+    (finding,) = story.at("2024-03-11").findings
+    assert (finding.code, finding.detail) == ("activity_of_excluded_store", "registration:lenovo_outlet")
+
+
+def test_len_07_the_store_of_the_order_counts_where_the_registration_names_it() -> None:
+    # The outlet's order counts as the outlet's whatever the registration says of the store; an order of nobody leaves it to that.
+    story = lenovo()
+    story.order("A", "2024-03-01", line(10_000), store="lenovo_outlet")
+    story.order("B", "2024-03-01", line(10_000))
+    registered(story, "R1", order_id="A", store="lenovo_pro_jp")
+    registered(story, "R2", order_id="B", store="lenovo_outlet")
+    registered(story, "R3", order_id="C", store="lenovo_outlet")
+    assert story.at("2024-03-11").available == 0 + 30 + 0
+    assert [each.order_id for each in story.at("2024-03-11").findings] == ["A", "C"]
+
+
+def test_len_07_the_outlets_order_may_be_told_after_the_registration() -> None:
+    story = lenovo()
+    registered(story, "R1", order_id="A")
+    assert story.at("2024-03-11").available == 30
+    story.order("A", "2024-03-01", line(10_000), store="lenovo_outlet", recorded="2024-03-12")
+    assert story.at("2024-03-12").available == 0
+    assert story.findings("2024-03-12") == ["activity_of_excluded_store"]
+
+
 def test_len_19_orders_placed_before_joining_never_earn() -> None:
     story = Story(CODE)
     story.order("A", "2024-03-01 11:59:59", line(10_000))
@@ -151,6 +188,50 @@ def test_len_12_the_basis_is_the_subtotal_before_points_are_used() -> None:
     story = with_points(5_000)
     story.order("A", "2024-03-01", line(10_000), points_used=5_000)
     assert story.order_at("A", "2024-03-02").points_credited == 100
+
+
+def test_len_12_the_subtotal_is_rounded_once() -> None:
+    # Three times 150 yen: 1 % of 450 is 4.5. Line by line it would be three times 1.
+    for scope, points in (("order", 4), ("line", 3)):
+        story = lenovo(earning__rounding__scope=scope)
+        story.order("A", "2024-03-01", line(150), line(150), line(150))
+        assert story.at("2024-03-02").pending == points
+
+
+def test_len_12_each_line_matures_on_its_own_with_its_part_of_the_subtotals_points() -> None:
+    # With each line the sum comes to 1, 3 and 4 points, so the lines hold 1, 2 and 1, whichever goes first.
+    story = lenovo()
+    story.order("A", "2024-03-01", line(150), line(150), line(150))
+    story.shipped("A", "2024-03-02", pieces("2"))
+    story.shipped("A", "2024-03-12", pieces("1"))
+    story.shipped("A", "2024-03-22", pieces("3"))
+    assert [story.at(day).available for day in ("2024-04-01", "2024-04-11", "2024-04-21")] == [2, 3, 4]
+    # What is kept decides: 300 yen bring 3, 150 bring 1.
+    story.returned("A", "2024-04-22", pieces("2"))
+    assert story.at("2024-04-22").available == 3
+    story.returned("A", "2024-04-23", pieces("1"))
+    assert story.at("2024-04-23").available == 1
+    story.returned("A", "2024-04-24", pieces("3"))
+    assert story.at("2024-04-24").available == 0
+
+
+def test_len_12_no_point_waits_for_a_line_that_is_gone() -> None:
+    # Of the lines' 1, 2 and 1 points the second line's go with it but for one, which the kept 300 yen (3 points) still bring.
+    story = lenovo()
+    story.order("A", "2024-03-01", line(150), line(150), line(150))
+    story.cancelled("A", "2024-03-02", pieces("2"))
+    assert story.at("2024-03-02").pending == 3
+    story.shipped("A", "2024-03-03")
+    assert (story.at("2024-04-02").pending, story.at("2024-04-02").available) == (0, 3)
+
+
+def test_len_12_where_usable_points_stay_a_return_brings_the_other_lines_none() -> None:
+    # The first line leaves its 1 of 4 points behind; that the sum would now be rounded at another line brings no fifth.
+    story = lenovo(reversal__earned_points__available="keep")
+    story.order("A", "2024-03-01", line(150), line(150), line(150))
+    story.shipped("A", "2024-03-02")
+    story.returned("A", "2024-04-05", pieces("1"))
+    assert story.at("2024-04-05").available == 4
 
 
 def test_len_13_the_basis_is_the_price_without_tax_and_without_shipping() -> None:

@@ -131,6 +131,26 @@ def _prize(story: Story) -> tuple[int, int, int]:
     return early.available, early.pending, late.available
 
 
+def _rank_after_a_return(story: Story) -> tuple[str | None, str | None]:
+    """Goods of 300,000 yen reach Plus; 290,000 are left when one of them is back."""
+    story.enrolled("2024-01-05")
+    story.order("A", "2024-03-01", line(290_000), line(10_000))
+    story.shipped("A", "2024-03-02")
+    before = story.at("2024-03-02").tier
+    story.returned("A", "2024-03-10", pieces("2"))
+    return before, story.at("2024-03-10").tier
+
+
+def _prize_without_a_country(story: Story) -> tuple[int, int]:
+    """A prize before the country is told, and one after it is."""
+    story.enrolled("2024-01-05")
+    story.survey(300, "2024-03-01", survey_id="S1")
+    before = story.at("2024-03-01").available
+    story.updated("2024-03-02", country="JP")
+    story.survey(300, "2024-03-03", survey_id="S2")
+    return before, story.at("2024-03-03").available - before
+
+
 def _last_day(story: Story) -> str | None:
     story.enrolled("2024-01-05")
     story.survey(300, "2024-08-31")
@@ -199,6 +219,13 @@ def _one_of_two_returned(story: Story) -> int:
     return story.at("2024-03-11").pending
 
 
+def _three_small_lines(story: Story) -> int:
+    """150 yen each: 1 % of the subtotal of 450 is 4.5, of each line 1.5."""
+    story.enrolled("2024-01-05")
+    story.order("A", "2024-03-01", line(150), line(150), line(150))
+    return story.at("2024-03-02").pending
+
+
 SERVICE = line(10_000, category="managed_service")
 SMALL_LIMIT = {"earning.caps.0.points": 1_000}
 READINGS = (
@@ -220,6 +247,7 @@ READINGS = (
     Reading("LEN-Q12", "inclusive", _rank(("2024-11-01", 280_000)), "Pro", "Plus"),
     Reading("LEN-Q13", "at-order", _rank_step_by_step, ["Pro", "Pro", "Plus"], ["Plus", "Plus", "Plus"]),
     Reading("LEN-Q13", "at-payment", _rank_step_by_step, ["Pro", "Pro", "Plus"], ["Pro", "Plus", "Plus"]),
+    Reading("LEN-Q13", "falls", _rank_after_a_return, ("Plus", "Plus"), ("Plus", "Pro")),
     Reading("LEN-Q14", "refuse", _decided(SERVICE, line(10_000), points=500), ("accepted", 500), ("line_not_redeemable", 0)),
     Reading(
         "LEN-Q15",
@@ -229,12 +257,13 @@ READINGS = (
         ("full_redemption_payment_method", 0),
     ),
     Reading("LEN-Q16", "after-24-hours", _prize, (300, 0, 300), (0, 0, 300)),
+    Reading("LEN-Q17", "ineligible", _prize_without_a_country, (300, 300), (0, 300)),
     Reading("COM-C2", "roll-forward", _last_day, "2025-02-28", "2025-03-31"),
     Reading("COM-C6", "clip", _decided(line(10_000), points=30_000), ("exceeds_payable", 0), ("accepted", 11_000)),
     Reading("COM-C7", "shipment", _balance_before_and_after_shipment, (200, 0, 0), (200, 300, 0)),
     Reading("COM-Q1", "half-up", _pending(150), 1, 2),
     Reading("COM-Q1", "ceil", _pending(101), 1, 2),
-    Reading("COM-Q1", "per-order", lambda story: _two_small_lines(story), 2, 3),
+    Reading("COM-Q1", "per-line", _three_small_lines, 4, 3),
     Reading("COM-Q2", "exact", _held_until_midnight, 100, 0),
     Reading("COM-Q3", "oldest", _which_lot, ["2025-02-28", "2025-03-31"], ["2025-01-31", "2025-02-28"]),
     Reading("COM-Q3", "newest", _which_lot, ["2025-02-28", "2025-03-31"], ["2025-01-31", "2025-03-31"]),
@@ -247,12 +276,6 @@ READINGS = (
     Reading("COM-Q6", "write-off", _spent_and_returned, (-30, 100, 0), (50, 20, 80)),
     Reading("COM-Q7", "returned-share", _one_of_two_returned, 1, 2),
 )
-
-
-def _two_small_lines(story: Story) -> int:
-    story.enrolled("2024-01-05")
-    story.order("A", "2024-03-01", line(150), line(150))
-    return story.at("2024-03-02").pending
 
 
 @pytest.mark.parametrize("reading", READINGS, ids=names(READINGS))
