@@ -252,6 +252,11 @@ class Account:
         """The lot of that name if it happens to be at hand; None says nothing of whether it is there."""
         return self.lots.get(lot_name(origin, part))
 
+    def lots_of(self, origin: str) -> list[Lot]:
+        """Every lot of a grant of which anything is left or was lost, in no order that means anything."""
+        self._must_know(origin)
+        return [lot for lot in self.lots.values() if lot.origin == origin]
+
     def open_lots(self) -> list[Lot]:
         """Every open lot, in no order that means anything (and lost ones that happen to be at hand). Raises NotLoaded."""
         self.need_all_open()

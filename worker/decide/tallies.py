@@ -18,6 +18,7 @@ from worker.decide import counting, earning, exchange, expiry, ledger, periods, 
 from worker.decide.account import Account
 from worker.decide.amounts import factor
 from worker.decide.conditions import holds, joined_at
+from worker.decide.lot_name import bounded, is_grant
 from worker.decide.order_records import Contribution, Order, OrderLine, Tally
 from worker.decide.program import Version
 from worker.decide.state import Grant, Lot
@@ -175,7 +176,7 @@ def _settle(account: Account, tally: Tally) -> None:
     if more > 0:
         _grant(account, version, challenge, tally, more)
     elif more < 0:
-        working.total = -purchases.take_back(account, Grant(_origin(tally.name), challenge.id, -more, rules.rule))
+        working.total = -_take_back(account, challenge, tally, -more, rules.rule)
     if more:
         tiers.count_points(account, more, "activity", challenge.kind)
     if account.trace is not None:
@@ -184,9 +185,44 @@ def _settle(account: Account, tally: Tally) -> None:
 
 
 def _grant(account: Account, version: Version, challenge: Challenge, tally: Tally, points: int) -> None:
-    origin = _origin(tally.name)
-    lot = account.lot(origin, challenge.id)
-    if lot is None:
-        new = Lot(origin=origin, part=challenge.id, kind=challenge.kind, granted_at=account.at, points=0, rule=challenge.rule)
-        lot = expiry.dated(account, version, new, account.at)
+    lot = _lot_for(account, version, challenge, _origin(tally.name))
     ledger.credit(account, version, replace(lot, points=lot.points + points), points)
+
+
+def _lot_for(account: Account, version: Version, challenge: Challenge, origin: str) -> Lot:
+    """The lot into which points come now. Of what is settled once it is that of the settlement; what comes again and again (every
+    tenth cup) lasts from its own day, so points that would have another last day than those before begin another lot."""
+    first = account.lot(origin, challenge.id)
+    if first is not None and challenge.granted == "period_end":
+        return first
+    named = Lot(origin=origin, part=challenge.id, kind=challenge.kind, granted_at=account.at, points=0, rule=challenge.rule)
+    new = expiry.dated(account, version, named, account.at)
+    if first is None or _lasts(first) == _lasts(new):
+        return first or new
+    part = bounded(f"{challenge.id}@{version.days.date_of(account.at).isoformat()}")
+    return account.lot(origin, part) or replace(new, part=part)
+
+
+def _lasts(lot: Lot) -> tuple[datetime | None, bool]:
+    return lot.lapses_at, lot.pooled
+
+
+def _take_back(account: Account, challenge: Challenge, tally: Tally, points: int, rule: str) -> int:
+    """Take points back that a tally brings no more; returns how many were taken. Of several lots what is there of the newest goes
+    first, then what is gone already."""
+    origin = _origin(tally.name)
+    first = account.lot(origin, challenge.id)
+    lots = [lot for lot in account.lots_of(origin) if is_grant(origin, lot.part)]
+    lots.sort(key=lambda lot: (lot.granted_at, lot.ref), reverse=True)
+    taken, left = 0, points
+    for lot in lots if len(lots) > 1 else ():
+        n = min(left, lot.available + lot.voided)
+        taken += purchases.take_back(account, Grant(origin, lot.part, n, rule)) if n else 0
+        left -= n
+    over = [lot for lot in lots if lot.lapsed or lot.revoked]
+    for lot in over if len(lots) > 1 else ():
+        n = min(left, lot.lapsed + lot.revoked)
+        taken += purchases.take_back(account, Grant(origin, lot.part, n, rule)) if n else 0
+        left -= n
+    part = lots[-1].part if first is None and lots else challenge.id
+    return taken + (purchases.take_back(account, Grant(origin, part, left, rule), kind=challenge.kind) if left else 0)
