@@ -230,7 +230,7 @@ def _notices(terms: Terms) -> Found:
     parts: list[Any] = [*terms.expiry.terms, *([pool] if pool is not None else [])]
     if terms.notice_days and not any(each.months or each.days or getattr(each, "on", ()) for each in parts):
         yield Doubt("notice_days", "nothing ever lapses, so nobody is told: write expiry, or leave it out")
-    shortest = min((each.days for each in parts if each.days), default=None)
+    shortest = min((each.days for each in parts if each.days and each.to == "day"), default=None)
     if shortest is not None and any(days >= shortest for days in terms.notice_days):
         yield Doubt("notice_days", f"points last {shortest} days, so a notice that long before comes as they are granted")
 

@@ -137,13 +137,15 @@ class BackExpiry(Part):
 
 
 class EarnedPoints(Part):
-    """What becomes of points earned on goods that come back."""
+    """What becomes of points earned on goods that come back. `taken_from`: where those were spent, whether points of other kinds
+    stand in for them, or only points of their own kind; what these do not cover is the shortfall."""
 
     rule: RuleId
     pending: Literal["void", "keep"] = "void"
     available: Literal["revoke", "keep"] = "revoke"
     shortfall: Literal["arrears", "write_off"] = "arrears"
     amount: Literal["recomputed", "returned_share"] = "recomputed"
+    taken_from: Literal["any", "own_kind"] = "any"
 
 
 class Split(Part):

@@ -123,7 +123,11 @@ CHOICES: dict[str, tuple[Any, ...]] = {
         [{**_LATER, "on": ["return"]}, _BACK],
     ),
     "reversal.earned_points": tuple(
-        {"rule": "XX-04", "pending": pending, "available": available, "shortfall": shortfall, "amount": amount}
+        {
+            "rule": "XX-04", "pending": pending, "available": available, "shortfall": shortfall, "amount": amount,
+            "taken_from": taken_from,
+        }
+        for taken_from in ("any", "own_kind")
         for pending, available in (("void", "revoke"), ("void", "keep"), ("keep", "keep"))
         for shortfall in ("arrears", "write_off")
         for amount in ("recomputed", "returned_share")

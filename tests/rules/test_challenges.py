@@ -275,6 +275,38 @@ def test_more_grants_than_are_remembered_are_taken_back_as_well() -> None:
     assert available(story, "2024-03-01") == [0]
 
 
+EACH_CUP = {"id": "cups", "period": "always", "of": "orders", "every": {"per": 1, "points": 10}, "granted": "reached"}
+
+
+def test_what_comes_with_every_order_lasts_from_its_own_day() -> None:
+    """Points last 12 months: those of 10 February and of 10 March each to the same day of the next year."""
+    story = challenged(EACH_CUP)
+    buy(story, "A", "2024-02-10", 1_000)
+    buy(story, "B", "2024-03-10", 1_000)
+    buy(story, "C", "2025-02-20", 1_000)
+    assert available(story, "2025-02-10 23:59:59", "2025-02-11 00:00:00") == [20, 10]
+    assert available(story, "2025-03-10 23:59:59", "2025-03-11 00:00:00", "2026-02-21") == [20, 10, 0]
+
+
+def test_one_that_comes_back_takes_the_newest_of_them_and_none_twice() -> None:
+    story = challenged(EACH_CUP)
+    for number, day in enumerate(("2024-02-10", "2024-03-10", "2024-04-10")):
+        buy(story, f"{number}", day, 1_000)
+    story.returned("0", "2024-04-11")
+    assert [str(lot.expires_on) for lot in story.at("2024-04-11").lots] == ["2025-02-10", "2025-03-10"]
+    for order in ("1", "2"):
+        story.returned(order, "2024-04-12")
+    assert story.at("2024-04-12").available == 0
+
+
+def test_one_that_comes_back_when_all_have_lapsed_takes_nothing() -> None:
+    story = challenged(EACH_CUP)
+    for number, day in enumerate(("2024-02-10", "2024-03-10")):
+        buy(story, f"{number}", day, 1_000)
+    story.returned("0", "2025-04-01")
+    assert story.at("2025-04-01").available == 0
+
+
 def test_an_explanation_names_the_month_and_what_it_came_to() -> None:
     story = challenged(SPEND, story=ExplainedStory)
     buy(story, "A", "2024-02-10", 20_000)

@@ -118,3 +118,43 @@ def test_arrears_leave_no_more_than_there_is_in_all() -> None:
 def test_what_nothing_would_read_is_refused(kinds: Any, path: str) -> None:
     terms = told(kinds).program.versions[0].terms
     assert path in [each.path for each in contradictions(terms)]
+
+
+# -- what was spent and is taken back
+
+
+def shopping(taken_from: str, **earned: Any) -> Story:
+    """1 % in bakery points and 1 % in those of the town: 100 each, of which 80 bakery points were used."""
+    components = [{"id": kind, "kind": kind, "rule": "SHO-02", "rates": [{"rate": "0.01"}]} for kind in ("bakery", "town")]
+    rules = {"rule": "SHO-07", "taken_from": taken_from, **earned}
+    set_ = {"earning.components": components, "redemption.first_kinds": ["bakery"], "reversal.earned_points": rules}
+    story = Story("shop", set_)
+    story.registered("2024-01-01")
+    story.bought("A", "2024-02-01", line(10_000, line_id="1"))
+    story.order("B", "2024-02-02", line(100), points_used=80, coupons=["X"])
+    story.returned("A", "2024-02-03")
+    return story
+
+
+@pytest.mark.parametrize(("taken_from", "owed"), [("any", -78), ("own_kind", -78)])
+def test_what_was_spent_is_owed_whatever_the_kind(taken_from: str, owed: int) -> None:
+    """B brings one point of each kind, and 200 of A are taken back, of which 80 were spent."""
+    assert shopping(taken_from).at("2024-02-04").available == owed
+
+
+@pytest.mark.parametrize(("taken_from", "stays"), [("any", 921), ("own_kind", 1_000)])
+def test_points_of_another_kind_stand_in_for_those_that_were_spent_or_do_not(taken_from: str, stays: int) -> None:
+    """80 bakery points are missing: one is there of B, and of the 1,000 by hand 79 are taken, or none."""
+    story = shopping(taken_from)
+    story.adjusted(1_000, "2024-01-02")
+    lots = {lot.kind: lot.points for lot in story.at("2024-02-04").lots}
+    assert lots["regular"] == stays
+    assert story.at("2024-02-04").available == 1_000 - 78
+
+
+@pytest.mark.parametrize(("taken_from", "available"), [("any", 922), ("own_kind", 1_001)])
+def test_where_it_is_written_off_only_points_of_the_kind_are_taken(taken_from: str, available: int) -> None:
+    """Of any kind all 200 are taken; of its own the 79 bakery points that are missing are written off."""
+    story = shopping(taken_from, shortfall="write_off")
+    story.adjusted(1_000, "2024-01-02")
+    assert story.at("2024-02-04").available == available

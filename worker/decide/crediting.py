@@ -278,6 +278,7 @@ class _Source:
         """
         account, rules = self.account, self.version.terms.reversal.earned_points
         rule = cause or rules.rule
+        kind = self.source.kind if rules.taken_from == "own_kind" and cause is None else None
         self._free_caps(portion, points)
         lot = account.lot(f"order:{self.order.order_id}", f"{portion.key}.{self.source.id}")
         left = points
@@ -306,18 +307,18 @@ class _Source:
         if cause is not None:
             own += [each for each in ledger.longest_first(account.open_lots()) if not own or each.ref != own[0].ref]
         elif covered < left:
-            mine = [each for each in account.open_lots() if each.order_id == self.order.order_id and each.available]
+            mine = [each for each in account.open_lots() if each.order_id == self.order.order_id and kind in (None, each.kind)]
             known = {lot.ref for lot in own}
             own += [each for each in ledger.in_spend_order(account, self.version, mine) if each.ref not in known]
             if rules.shortfall == "write_off":
-                short = left - min(left, max(account.head.available, 0))
+                short = left - min(left, max(ledger.of_kind(account, kind), 0))
                 earned = self.order.earning
                 self.order = replace(self.order, earning=replace(earned, written_off=earned.written_off + short))
                 if self.working is not None:
                     self.working.written_off += short
                 left -= short
         if left:
-            ledger.take(account, self.version, left, "revoke", "revoked", rule, self.order.order_id, own)
+            ledger.take(account, self.version, left, "revoke", "revoked", rule, self.order.order_id, own, kind)
 
     # -- caps
 

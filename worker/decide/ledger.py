@@ -172,8 +172,10 @@ def take(
     rule: str,
     order_id: str | None = None,
     first: Sequence[Lot] = (),
+    kind: str | None = None,
 ) -> tuple[Spent, ...]:
-    """Take available points out, from `first` and then from the other lots in spend order; what no lot covers is arrears.
+    """Take available points out, from `first` and then from the other lots (of a `kind`, if it is given) in spend order; what no
+    lot covers is arrears.
 
     Returns what was taken from which lot.
     """
@@ -182,7 +184,7 @@ def take(
     own = {lot.ref for lot in first}
     own_covers = sum(lot.available for lot in first) >= points
     others = [] if own_covers else [lot for lot in in_spend_order(account, version) if lot.ref not in own]
-    for lot in (*first, *others):
+    for lot in (*first, *[each for each in others if kind in (None, each.kind)]):
         taken = min(left, lot.available)
         if taken:
             account.put_lot(replace(lot, available=lot.available - taken))
@@ -193,6 +195,12 @@ def take(
         account.head = replace(account.head, arrears=account.head.arrears + left)
         _post(account, reason, left, "available", target, rule, None, order_id)
     return tuple(spent)
+
+
+def of_kind(account: Account, kind: str | None) -> int:
+    """The available points of a kind (None: of all), of which no more can be there than in all."""
+    available = account.head.available
+    return available if kind is None else min(available, sum(lot.available for lot in account.open_lots() if lot.kind == kind))
 
 
 def spent_of(lot: Lot, points: int) -> Spent:

@@ -57,8 +57,9 @@ def forget(account: Account, before: Order, after: Order) -> None:
             account.put("mark", name, replace(mark, orders=mark.orders - 1))
         elif mark is not None:
             account.put("mark", name, None)
+            kinds = {activity.id: activity.kind for activity in account.version.terms.activities}
             for grant in mark.grants:
-                take_back(account, grant, before.order_id)
+                take_back(account, grant, before.order_id, kinds.get(grant.part))
 
 
 def is_bought(account: Account, sku: str) -> bool:
@@ -73,9 +74,9 @@ def goes_with(account: Account, sku: str, grant: Grant) -> None:
         account.put("mark", _mark_of(sku), replace(mark, grants=(*mark.grants, grant)))
 
 
-def take_back(account: Account, grant: Grant, order_id: str | None = None) -> int:
-    """Points of a grant are revoked, from its own lot first; what has lapsed or was revoked meanwhile is gone already. Returns
-    how many points it was."""
+def take_back(account: Account, grant: Grant, order_id: str | None = None, kind: str | None = None) -> int:
+    """Points of a grant (of a `kind`, where its lot may be gone) are revoked, from its own lot first; what has lapsed or was
+    revoked meanwhile is gone already. Returns how many points it was."""
     lot = account.lot(grant.origin, grant.part)
     left = grant.points if lot is None else max(grant.points - lot.voided, 0)
     if lot is not None:
@@ -87,5 +88,7 @@ def take_back(account: Account, grant: Grant, order_id: str | None = None) -> in
     if left:
         account.need_all_open()
         first = [lot] if lot is not None else []
-        ledger.take(account, account.version, left, "revoke", "revoked", grant.rule, order_id, first)
+        own = account.version.terms.reversal.earned_points.taken_from == "own_kind"
+        kind = (lot.kind if lot is not None else kind) if own else None
+        ledger.take(account, account.version, left, "revoke", "revoked", grant.rule, order_id, first, kind)
     return left

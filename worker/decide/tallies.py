@@ -239,7 +239,7 @@ def _settle(account: Account, tally: Tally) -> None:
     if more > 0:
         grants = _granted(account, version, challenge, tally, more)
     elif more < 0:
-        taken, grants = _taken_back(account, grants, -more, rules.rule)
+        taken, grants = _taken_back(account, challenge, grants, -more, rules.rule)
         working.total = -taken
     if more:
         tiers.count_points(account, more, "activity", challenge.kind)
@@ -263,14 +263,16 @@ def _granted(account: Account, version: Version, challenge: Challenge, tally: Ta
     return (*grants, Grant(origin, part, points, challenge.rule))[-GRANTS_KEPT:]
 
 
-def _taken_back(account: Account, grants: tuple[Grant, ...], points: int, rule: str) -> tuple[int, tuple[Grant, ...]]:
+def _taken_back(
+    account: Account, challenge: Challenge, grants: tuple[Grant, ...], points: int, rule: str
+) -> tuple[int, tuple[Grant, ...]]:
     """Take points of the newest grants back; returns how many were revoked, and the grants that are left."""
     taken = 0
     while points and grants:
         *others, newest = grants
         # What came with grants that are forgotten is taken as what was spent of the oldest one is, which therefore stays.
         here = min(points, newest.points) if others else points
-        taken += purchases.take_back(account, replace(newest, points=here, rule=rule))
+        taken += purchases.take_back(account, replace(newest, points=here, rule=rule), kind=challenge.kind)
         points -= here
         rest = max(newest.points - here, 0)
         grants = (*others, replace(newest, points=rest)) if rest or not others else tuple(others)

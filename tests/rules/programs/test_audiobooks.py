@@ -1,4 +1,4 @@
-"""Listening Club: points with each payment of a plan, more the longer one belongs; each plan holds so many; they end with it."""
+"""Listening Club: points with each payment of a plan, more the longer the membership; each plan holds so many."""
 
 from __future__ import annotations
 
