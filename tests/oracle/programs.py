@@ -9,6 +9,20 @@ from tests.oracle.records import Grant, Purchase, month_end, months_later
 from tests.oracle.rules import Rules
 
 
+def in_turn(order: Purchase) -> list[tuple[str, int, int, date | None]]:
+    """The parts of an order's lines as they went, what still waits last: name, number of the line, pieces that stayed, and the
+    day on which they went. What goes last of a line bears the name of the line."""
+    gone, waiting = [], []
+    for number, line in enumerate(order.lines):
+        name = f"{number:02}"
+        for day, parcel, pieces in line.sent:
+            last = parcel == line.last_parcel
+            gone.append((parcel, not last, number, name if last else f"{name} shipped {parcel:03}", pieces, day))
+        if line.last_parcel is None:
+            waiting.append((name, number, line.left_to_send, None))
+    return [*((name, number, pieces, day) for _, _, number, name, pieces, day in sorted(gone)), *waiting]
+
+
 class LenovoPro(Rules):
     """Lenovo Pro rewards."""
 
@@ -45,38 +59,92 @@ class LenovoPro(Rules):
         self.grant(data["points"], self.kind, None, "", self.today, None)
 
     def entitled(self, order: Purchase) -> dict[str, tuple[int, date | None, str]]:
-        parts: dict[str, tuple[int, date | None, str]] = {}
-        for number, line in enumerate(order.lines):
-            name = f"{number:02}"
-            goods = 0 if line.category in self.not_payable else line.goods_kept
-            if name not in order.at_most:
-                order.at_most[name] = min(goods // 100, self.room(order))  # LEN-Q6: cut, in the order of the lines
-            left, before = order.at_most[name], 0
-            whole = not line.left_to_send and len(line.sent) == 1
-            for day, shipment, _ in line.sent:
-                points = (line.goods * line.stayed(shipment) // line.quantity // 100 if goods else 0) - before  # LEN-Q1
-                before += points
-                points = min(points, left)
-                left -= points
-                parts[name if whole else f"{name} shipped {shipment}"] = points, day + timedelta(days=30), self.kind  # LEN-18
-            if line.left_to_send:
-                parts[name] = min(goods // 100 - before, left), None, self.kind
-        return parts
+        """LEN-12, LEN-18: the subtotal is rounded once. Each parcel of a line brings what the sum comes to with it, those that
+        went first coming first, and is usable by its own date."""
+        pieces = [0] * len(order.lines)
+        due: dict[str, tuple[int, date | None, str]] = {}
+        before, left = 0, dict(order.at_most)
+        for name, number, count, day in in_turn(order):
+            if order.lines[number].category not in self.not_payable:
+                pieces[number] += count
+            goods = sum(line.goods * some // line.quantity for line, some in zip(order.lines, pieces, strict=True))
+            points, before = goods // 100 - before, goods // 100  # LEN-Q1
+            key = f"{number:02}"
+            if key in left:  # LEN-Q6: once cut, it stays so
+                points = min(points, left[key])
+                left[key] -= points
+            due[name] = points, None if day is None else day + timedelta(days=30), self.kind
+        return due
+
+    def settle(self, order: Purchase) -> None:
+        due = self.entitled(order) if order.earns else {}
+        for name in due:
+            order.holds.setdefault(name, 0)
+        self.move_pending(order, due)
+        for grant in self.grants:
+            if grant.pending and grant.order_id == order.order_id:
+                grant.usable_on = due[grant.part][1]
+        over = {name: order.holds[name] - points for name, (points, _, _) in due.items()}
+        turn = list(due)
+        for name in sorted(over, key=lambda name: (-over[name], -turn.index(name))):
+            gone = max(min(over[name], sum(over.values())), 0)
+            self.take_away(order, name, gone)
+            order.holds[name] -= gone
+            over[name] -= gone
+        # What some hold too much makes up for the first that hold too little.
+        spare = sum(max(each, 0) for each in over.values())
+        for name in turn:
+            made_up = min(max(-over[name], 0), spare)
+            spare -= made_up
+            self.grant_within_limit(order, name, max(-over[name], 0) - made_up, due[name][1])
+        self.review_tier()
+
+    def move_pending(self, order: Purchase, due: dict[str, tuple[int, date | None, str]]) -> None:
+        """Pieces that go before the rest of their line take their pending points along; those of pieces that are gone go where
+        points are missing."""
+        pieces = {name: count for name, _, count, _ in in_turn(order)}
+        for to in order.holds:
+            for giver in order.holds:
+                parted = " shipped" in to and giver[:2] == to[:2]
+                own = [grant for grant in self.grants if (grant.order_id, grant.part) == (order.order_id, giver)]
+                pending = [grant for grant in own if grant.pending]
+                short, spare = due[to][0] - order.holds[to], order.holds[giver] - due[giver][0]
+                moved = min(short, spare, sum(grant.points for grant in pending))
+                if moved <= 0 or not (parted or not pieces[giver]):
+                    continue
+                order.holds[giver] -= moved
+                order.holds[to] += moved
+                for grant in pending:
+                    some = min(moved, grant.points)
+                    grant.points, moved = grant.points - some, moved - some
+                    self.add_waiting(order, to, some, due[to][1])
+
+    def add_waiting(self, order: Purchase, part: str, points: int, usable_on: date | None) -> None:
+        """Points that become usable on a day; if that is over, at once."""
+        grant = Grant(len(self.grants), self.kind, self.today, points, usable_on, None, order.order_id, part, True)
+        self.grants.append(grant)
+        if usable_on is not None and usable_on <= self.today:
+            grant.pending, grant.last_day = False, self.lasts_until(usable_on)
+            self.set_off(grant)
+
+    def grant_within_limit(self, order: Purchase, part: str, points: int, usable_on: date | None) -> None:
+        """LEN-20: no more than the limit of the year leaves room for; a line that is cut stays so."""
+        allowed = min(points, self.room(order))
+        if allowed < points:
+            same = sum(held for name, held in order.holds.items() if name[:2] == part[:2])
+            order.at_most[part[:2]] = same + allowed
+        if allowed:
+            self.grant(allowed, self.kind, order, part, usable_on, None)
+            order.holds[part] += allowed
 
     def room(self, order: Purchase) -> int:
         """LEN-20: what the year's limit still lets an order earn."""
         year = order.ordered_on.year
         used = sum(sum(each.holds.values()) for each in self.orders.values() if each.ordered_on.year == year)
-        known = {part.partition(" ")[0] for part in order.holds}
-        used += sum(points for part, points in order.at_most.items() if part not in known)
         return max(self.CAP - self.surveys.get(year, 0) - used, 0)
 
     def lasts_until(self, day: date) -> date:
         return month_end(day, 6)  # LEN-26
-
-    def settle(self, order: Purchase) -> None:
-        super().settle(order)
-        self.review_tier()
 
     def review_tier(self) -> None:
         """LEN-31, LEN-Q13: goods ordered in a calendar year that shipped and stayed; a rank once reached stays."""

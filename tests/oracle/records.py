@@ -99,7 +99,8 @@ class Grant:
 @dataclass
 class Line:
     """One line of an order. `sent`: day, number of the shipment, and pieces that stayed, of `shipped` in all. `called_off`: of
-    those cancelled, what had not shipped. `replacement`: came with an exchange."""
+    those cancelled, what had not shipped. `last_parcel`: the one that took all that was left. `replacement`: came with an
+    exchange."""
 
     name: str
     sku: str
@@ -112,6 +113,7 @@ class Line:
     replacement: bool = False
     sent: list[tuple[date, int, int]] = field(default_factory=list)
     shipped: int = 0
+    last_parcel: int | None = None
     called_off: int = 0
     cancelled: int = 0
     returned: int = 0
@@ -139,6 +141,8 @@ class Line:
         """Pieces leave."""
         self.sent.append((day, parcel, pieces))
         self.shipped += pieces
+        if not self.left_to_send:
+            self.last_parcel = parcel
 
     def cancel(self, pieces: int) -> None:
         """Pieces are cancelled: those that have not shipped, then parcels that were sent for nothing."""

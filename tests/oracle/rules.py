@@ -361,7 +361,6 @@ class Rules(Holding, ABC):
     def settle(self, order: Purchase) -> None:
         """What the order should hold, less what it holds, is granted or taken away."""
         due = self.entitled(order) if order.earns else {}
-        self.part(order, due)
         for part in sorted({*due, *order.holds}):
             points, usable_on, kind = due.get(part, (0, None, self.kind))
             held = order.holds.get(part, 0)
@@ -373,22 +372,6 @@ class Rules(Holding, ABC):
             else:
                 self.take_away(order, part, held - points)
             order.holds[part] = points
-
-    def part(self, order: Purchase, due: dict[str, tuple[int, date | None, str]]) -> None:
-        """Pieces that ship before the rest of their line take their pending points along, to be usable on a day of their own."""
-        for part, (points, usable_on, kind) in due.items():
-            rest = part.partition(" shipped")[0]
-            if rest == part or part in order.holds or rest not in order.holds:
-                continue
-            moved = min(points, order.holds[rest] - due.get(rest, (0, None, ""))[0])
-            order.holds[rest] -= moved
-            order.holds[part] = moved
-            for grant in [
-                grant for grant in self.grants if grant.pending and (grant.order_id, grant.part) == (order.order_id, rest)
-            ]:
-                some = min(moved, grant.points)
-                grant.points, moved = grant.points - some, moved - some
-                self.grants.append(Grant(len(self.grants), kind, self.today, some, usable_on, None, order.order_id, part, True))
 
     def take_away(self, order: Purchase, part: str, points: int) -> None:
         """From the order's own grants, then its others, then those of other orders, then below zero."""

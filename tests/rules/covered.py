@@ -30,7 +30,7 @@ _OTHER_READINGS: Final = """
 COM-C2 roll-forward | COM-C5 refuse | COM-C6 clip | COM-C7 shipment | COM-Q1 half-up ceil per-line | COM-Q2 exact
 COM-Q3 oldest newest | COM-Q4 ex-tax with-shipping cash-first points-first | COM-Q5 fresh grace | COM-Q6 write-off
 COM-Q7 returned-share
-lenovo-pro COM-Q1 half-up ceil per-order | puppy COM-Q1 per-line
+puppy COM-Q1 per-line
 belle-maison COM-C2 | belle-maison COM-Q1 | belle-maison COM-Q2
 LEN-Q1 other-rate | LEN-Q2 net | LEN-Q3 day-25 day-35 manual | LEN-Q4 last-shipment | LEN-Q5 grant-date | LEN-Q6 full
 LEN-Q7 not-freed | LEN-Q8 purchases-only all-refused | LEN-Q9 kept | LEN-Q10 at-once day-7 | LEN-Q11 rolling

@@ -153,6 +153,50 @@ def test_len_12_the_basis_is_the_subtotal_before_points_are_used() -> None:
     assert story.order_at("A", "2024-03-02").points_credited == 100
 
 
+def test_len_12_the_subtotal_is_rounded_once() -> None:
+    # Three times 150 yen: 1 % of 450 is 4.5. Line by line it would be three times 1.
+    for scope, points in (("order", 4), ("line", 3)):
+        story = lenovo(earning__rounding__scope=scope)
+        story.order("A", "2024-03-01", line(150), line(150), line(150))
+        assert story.at("2024-03-02").pending == points
+
+
+def test_len_12_each_line_matures_on_its_own_with_its_part_of_the_subtotals_points() -> None:
+    # With each line the sum comes to 1, 3 and 4 points, so the lines hold 1, 2 and 1, whichever goes first.
+    story = lenovo()
+    story.order("A", "2024-03-01", line(150), line(150), line(150))
+    story.shipped("A", "2024-03-02", pieces("2"))
+    story.shipped("A", "2024-03-12", pieces("1"))
+    story.shipped("A", "2024-03-22", pieces("3"))
+    assert [story.at(day).available for day in ("2024-04-01", "2024-04-11", "2024-04-21")] == [2, 3, 4]
+    # What is kept decides: 300 yen bring 3, 150 bring 1.
+    story.returned("A", "2024-04-22", pieces("2"))
+    assert story.at("2024-04-22").available == 3
+    story.returned("A", "2024-04-23", pieces("1"))
+    assert story.at("2024-04-23").available == 1
+    story.returned("A", "2024-04-24", pieces("3"))
+    assert story.at("2024-04-24").available == 0
+
+
+def test_len_12_no_point_waits_for_a_line_that_is_gone() -> None:
+    # Of the lines' 1, 2 and 1 points the second line's go with it but for one, which the kept 300 yen (3 points) still bring.
+    story = lenovo()
+    story.order("A", "2024-03-01", line(150), line(150), line(150))
+    story.cancelled("A", "2024-03-02", pieces("2"))
+    assert story.at("2024-03-02").pending == 3
+    story.shipped("A", "2024-03-03")
+    assert (story.at("2024-04-02").pending, story.at("2024-04-02").available) == (0, 3)
+
+
+def test_len_12_where_usable_points_stay_a_return_brings_the_other_lines_none() -> None:
+    # The first line leaves its 1 of 4 points behind; that the sum would now be rounded at another line brings no fifth.
+    story = lenovo(reversal__earned_points__available="keep")
+    story.order("A", "2024-03-01", line(150), line(150), line(150))
+    story.shipped("A", "2024-03-02")
+    story.returned("A", "2024-04-05", pieces("1"))
+    assert story.at("2024-04-05").available == 4
+
+
 def test_len_13_the_basis_is_the_price_without_tax_and_without_shipping() -> None:
     for tax, points in (("exclusive", 100), ("inclusive", 110)):
         story = lenovo(earning__tax=tax)

@@ -199,6 +199,13 @@ def _one_of_two_returned(story: Story) -> int:
     return story.at("2024-03-11").pending
 
 
+def _three_small_lines(story: Story) -> int:
+    """150 yen each: 1 % of the subtotal of 450 is 4.5, of each line 1.5."""
+    story.enrolled("2024-01-05")
+    story.order("A", "2024-03-01", line(150), line(150), line(150))
+    return story.at("2024-03-02").pending
+
+
 SERVICE = line(10_000, category="managed_service")
 SMALL_LIMIT = {"earning.caps.0.points": 1_000}
 READINGS = (
@@ -234,7 +241,7 @@ READINGS = (
     Reading("COM-C7", "shipment", _balance_before_and_after_shipment, (200, 0, 0), (200, 300, 0)),
     Reading("COM-Q1", "half-up", _pending(150), 1, 2),
     Reading("COM-Q1", "ceil", _pending(101), 1, 2),
-    Reading("COM-Q1", "per-order", lambda story: _two_small_lines(story), 2, 3),
+    Reading("COM-Q1", "per-line", _three_small_lines, 4, 3),
     Reading("COM-Q2", "exact", _held_until_midnight, 100, 0),
     Reading("COM-Q3", "oldest", _which_lot, ["2025-02-28", "2025-03-31"], ["2025-01-31", "2025-02-28"]),
     Reading("COM-Q3", "newest", _which_lot, ["2025-02-28", "2025-03-31"], ["2025-01-31", "2025-03-31"]),
@@ -247,12 +254,6 @@ READINGS = (
     Reading("COM-Q6", "write-off", _spent_and_returned, (-30, 100, 0), (50, 20, 80)),
     Reading("COM-Q7", "returned-share", _one_of_two_returned, 1, 2),
 )
-
-
-def _two_small_lines(story: Story) -> int:
-    story.enrolled("2024-01-05")
-    story.order("A", "2024-03-01", line(150), line(150))
-    return story.at("2024-03-02").pending
 
 
 @pytest.mark.parametrize("reading", READINGS, ids=names(READINGS))

@@ -11,7 +11,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from contracts.terms import Cap
-from worker.decide import caps, earning, expiry, ledger, maturity
+from worker.decide import caps, earning, expiry, ledger, left_behind, maturity
 from worker.decide.account import Account
 from worker.decide.earning import Source
 from worker.decide.order_records import Order, Portion
@@ -160,6 +160,8 @@ class _Source:
                 left.update((limit, left[limit] - points) for limit in limits)
             keep = rules.available if self._matured(portion) else rules.pending
             wanted[portion.key] = max(points, self.holds[portion.key]) if keep == "keep" else points
+        if "keep" in (rules.available, rules.pending):
+            left_behind.bring_no_more(self.account, self.order, self.source, self.holds, earned, wanted)
         if self.working is not None and terms is not None:
             self._note(self.working, terms, earned, wanted)
         return wanted
@@ -200,16 +202,15 @@ class _Source:
         return replace(expiry.dated(self.account, self.version, lot, granted_at, fixed), matures_at=matures_at)
 
     def _split(self, wanted: dict[str, int]) -> None:
-        """Pieces that parted from waiting ones take their pending points with them, to mature on their own date."""
+        """Pieces that parted from waiting ones take their pending points with them, to mature on their own date. What is pending
+        for pieces that are gone goes to those that are short: where it is, it would wait for ever."""
         for to in self.order.portions:
             short = wanted[to.key] - self.holds[to.key]
-            if short <= 0 or to.parted_from is None:
-                continue
-            for giver in self.order.portions:
-                spare = self.holds[giver.key] - wanted[giver.key]
+            for giver in self.order.portions if short > 0 else ():
+                parted = to.parted_from is not None and giver.root == to.root
                 lot = self.account.lot(f"order:{self.order.order_id}", f"{giver.key}.{self.source.id}")
-                moved = min(short, spare, lot.pending if lot else 0)
-                if giver.root == to.root and moved > 0:
+                moved = min(short, self.holds[giver.key] - wanted[giver.key], lot.pending if lot else 0)
+                if (parted or not giver.pieces) and moved > 0:
                     assert lot is not None
                     ledger.split(self.account, self.version, lot, self._lot(to), moved)
                     self.holds[giver.key] -= moved
