@@ -306,6 +306,8 @@ def _of_activity(activity: Activity, here: str) -> Found:
     if activity.order_cancelled == "revoked" and not activity.bought:
         problem = "it does not hang on an order: leave it out, or write bought: true"
         yield Contradiction(f"{here}.order_cancelled", problem)
+    if activity.unknown_country == "ineligible" and not activity.countries:
+        yield Contradiction(f"{here}.unknown_country", "it is for every country: leave it out, or write countries")
     if event in ("clock", "tier_reached") and (activity.once_per == "day" or activity.delay_hours):
         problem = "it comes with a moment of its own: leave delay_hours out, and write once_per: member, year or event"
         yield Contradiction(f"{here}", problem)

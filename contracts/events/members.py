@@ -136,12 +136,18 @@ class SurveyWon(Contract):
 
 
 class ActivityCompleted(Contract):
-    """The member did something that a program may reward; without `points` the program's terms say how much."""
+    """The member did something that a program may reward; without `points` the program's terms say how much.
+
+    `store`: the one that it has to do with, such as where a product was bought that is registered; `order_id`: the order that it
+    was bought with, whose store counts then. Of a store that the terms exclude it brings nothing.
+    """
 
     member_id: Id
     activity: Text
     reference: Id
     points: Points | None = None
+    store: Text | None = None
+    order_id: Id | None = None
 
 
 class PointsAdjusted(Contract):

@@ -59,7 +59,8 @@ class Activity(Part):
     `event`: what happens: an event, the `clock` (as a day begins, `on` which), or that a level is reached. `when`: what must hold
     for it, else the next one of its event is looked at. `bought`: only for a product that was bought, in an order that was not
     cancelled since. `order_cancelled`: whether points that came before such a cancel stay, or are taken back with it; what they
-    counted for by then (a cap, a tier) stays counted.
+    counted for by then (a cap, a tier) stays counted. `unknown_country`: whether it is also for members whose country nobody
+    told, where it is for some `countries`.
     """
 
     id: Name
@@ -79,6 +80,7 @@ class Activity(Part):
     bought: bool = False
     order_cancelled: Literal["kept", "revoked"] = "kept"
     countries: tuple[str, ...] = ()
+    unknown_country: Literal["eligible", "ineligible"] = "eligible"
     delay_hours: Annotated[int, Field(ge=0, le=24 * 366)] = 0
 
     @model_validator(mode="after")

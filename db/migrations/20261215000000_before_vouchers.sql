@@ -1,5 +1,5 @@
--- What is kept, where a person is to be forgotten, of conversions asked for, of what is told of vouchers, and of the measures of a
--- balance that is taken over.
+-- What is kept, where a person is to be forgotten, of conversions asked for, of what is told of vouchers, of the measures of a
+-- balance that is taken over, and of the store and the order that an activity has to do with.
 
 -- migrate:up
 
@@ -8,7 +8,8 @@ SET LOCAL statement_timeout = '60s';
 
 CREATE OR REPLACE FUNCTION kept_fields() RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 SELECT '{
-    "activity.completed": {"activity": true, "member_id": "erased", "points": true, "reference": true},
+    "activity.completed": {"activity": true, "member_id": "erased", "order_id": true, "points": true, "reference": true,
+        "store": true},
     "balance.opened": {"announce": true, "counted": {"amount": true, "measure": true, "on": true}, "enrolled_on":
         true, "last_change_on": true, "lots": {"expires_on": true, "granted_on": true, "kind": true, "points": true},
         "member_id": "erased", "registered_on": true, "tier": true},

@@ -16,9 +16,9 @@ RULES: Final = {
 }
 """Prefix of a program's rule ids, and how many its published terms have."""
 RULES_IN_ALL: Final = 139
-QUESTIONS: Final = {"lenovo-pro": 16, "ansage": 13, "puppy": 13, "scolar": 18, "belle-maison": 8}
+QUESTIONS: Final = {"lenovo-pro": 17, "ansage": 13, "puppy": 13, "scolar": 18, "belle-maison": 8}
 """How many questions the published terms of each leave open."""
-QUESTIONS_IN_ALL: Final = 79
+QUESTIONS_IN_ALL: Final = 80
 """Of all programs, with those that they share."""
 COMMON_QUESTIONS: Final = (
     *("COM-C2", "COM-C5", "COM-C6", "COM-C7"),
@@ -34,7 +34,8 @@ puppy COM-Q1 per-line
 belle-maison COM-C2 | belle-maison COM-Q1 | belle-maison COM-Q2
 LEN-Q1 other-rate | LEN-Q2 net | LEN-Q3 day-25 day-35 manual | LEN-Q4 last-shipment | LEN-Q5 grant-date | LEN-Q6 full
 LEN-Q7 not-freed | LEN-Q8 purchases-only all-refused | LEN-Q9 kept | LEN-Q10 at-once day-7 | LEN-Q11 rolling
-LEN-Q12 inclusive | LEN-Q13 at-order at-payment | LEN-Q14 refuse | LEN-Q15 goods | LEN-Q16 after-24-hours
+LEN-Q12 inclusive | LEN-Q13 at-order at-payment falls | LEN-Q14 refuse | LEN-Q15 goods | LEN-Q16 after-24-hours
+LEN-Q17 ineligible
 ANS-Q1 other-table | ANS-Q2 include-current monthly previous-calendar-year at-shipment | ANS-Q3 net-of-points ex-tax
 ANS-Q4 ex-tax | ANS-Q5 spread | ANS-Q6 days-later | ANS-Q7 cancels-at-once ten-days twenty-days | ANS-Q8 twelve-months
 ANS-Q9 goods-only | ANS-Q10 next-delivery | ANS-Q11 at-shipment | ANS-Q12 back-if-unshipped | ANS-Q13 at-shipment at-cut-off

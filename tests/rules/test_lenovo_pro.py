@@ -86,6 +86,43 @@ def test_len_07_the_outlet_may_be_made_to_take_points_without_earning() -> None:
     assert story.order_at("A", "2024-03-02").points_credited == 0
 
 
+def registered(story: Story, reference: str, **more: str) -> None:
+    """The member registers a product, which brings 30 points where it brings any."""
+    about = {"member_id": "M1", "activity": "registration", "reference": reference, "points": 30}
+    story.tell("activity.completed", "2024-03-10", **about, **more)
+
+
+def test_len_07_registering_what_was_bought_in_the_outlet_brings_nothing() -> None:
+    story = lenovo()
+    registered(story, "R1", store="lenovo_pro_jp")
+    registered(story, "R2", store="lenovo_outlet")
+    registered(story, "R3")
+    assert story.at("2024-03-11").available == 30 + 0 + 30
+    (finding,) = story.at("2024-03-11").findings
+    assert (finding.code, finding.detail) == ("activity_of_excluded_store", "registration:lenovo_outlet")
+
+
+def test_len_07_the_store_of_the_order_counts_where_the_registration_names_it() -> None:
+    # The outlet's order counts as the outlet's whatever the registration says of the store; an order of nobody leaves it to that.
+    story = lenovo()
+    story.order("A", "2024-03-01", line(10_000), store="lenovo_outlet")
+    story.order("B", "2024-03-01", line(10_000))
+    registered(story, "R1", order_id="A", store="lenovo_pro_jp")
+    registered(story, "R2", order_id="B", store="lenovo_outlet")
+    registered(story, "R3", order_id="C", store="lenovo_outlet")
+    assert story.at("2024-03-11").available == 0 + 30 + 0
+    assert [each.order_id for each in story.at("2024-03-11").findings] == ["A", "C"]
+
+
+def test_len_07_the_outlets_order_may_be_told_after_the_registration() -> None:
+    story = lenovo()
+    registered(story, "R1", order_id="A")
+    assert story.at("2024-03-11").available == 30
+    story.order("A", "2024-03-01", line(10_000), store="lenovo_outlet", recorded="2024-03-12")
+    assert story.at("2024-03-12").available == 0
+    assert story.findings("2024-03-12") == ["activity_of_excluded_store"]
+
+
 def test_len_19_orders_placed_before_joining_never_earn() -> None:
     story = Story(CODE)
     story.order("A", "2024-03-01 11:59:59", line(10_000))

@@ -131,6 +131,26 @@ def _prize(story: Story) -> tuple[int, int, int]:
     return early.available, early.pending, late.available
 
 
+def _rank_after_a_return(story: Story) -> tuple[str | None, str | None]:
+    """Goods of 300,000 yen reach Plus; 290,000 are left when one of them is back."""
+    story.enrolled("2024-01-05")
+    story.order("A", "2024-03-01", line(290_000), line(10_000))
+    story.shipped("A", "2024-03-02")
+    before = story.at("2024-03-02").tier
+    story.returned("A", "2024-03-10", pieces("2"))
+    return before, story.at("2024-03-10").tier
+
+
+def _prize_without_a_country(story: Story) -> tuple[int, int]:
+    """A prize before the country is told, and one after it is."""
+    story.enrolled("2024-01-05")
+    story.survey(300, "2024-03-01", survey_id="S1")
+    before = story.at("2024-03-01").available
+    story.updated("2024-03-02", country="JP")
+    story.survey(300, "2024-03-03", survey_id="S2")
+    return before, story.at("2024-03-03").available - before
+
+
 def _last_day(story: Story) -> str | None:
     story.enrolled("2024-01-05")
     story.survey(300, "2024-08-31")
@@ -227,6 +247,7 @@ READINGS = (
     Reading("LEN-Q12", "inclusive", _rank(("2024-11-01", 280_000)), "Pro", "Plus"),
     Reading("LEN-Q13", "at-order", _rank_step_by_step, ["Pro", "Pro", "Plus"], ["Plus", "Plus", "Plus"]),
     Reading("LEN-Q13", "at-payment", _rank_step_by_step, ["Pro", "Pro", "Plus"], ["Pro", "Plus", "Plus"]),
+    Reading("LEN-Q13", "falls", _rank_after_a_return, ("Plus", "Plus"), ("Plus", "Pro")),
     Reading("LEN-Q14", "refuse", _decided(SERVICE, line(10_000), points=500), ("accepted", 500), ("line_not_redeemable", 0)),
     Reading(
         "LEN-Q15",
@@ -236,6 +257,7 @@ READINGS = (
         ("full_redemption_payment_method", 0),
     ),
     Reading("LEN-Q16", "after-24-hours", _prize, (300, 0, 300), (0, 0, 300)),
+    Reading("LEN-Q17", "ineligible", _prize_without_a_country, (300, 300), (0, 300)),
     Reading("COM-C2", "roll-forward", _last_day, "2025-02-28", "2025-03-31"),
     Reading("COM-C6", "clip", _decided(line(10_000), points=30_000), ("exceeds_payable", 0), ("accepted", 11_000)),
     Reading("COM-C7", "shipment", _balance_before_and_after_shipment, (200, 0, 0), (200, 300, 0)),

@@ -177,6 +177,14 @@ def test_len_30_the_survey_is_for_members_in_japan() -> None:
     assert home.at("2024-03-02").available == 300
 
 
+def test_len_30_a_country_that_nobody_told_is_japan_unless_the_terms_say_otherwise() -> None:
+    for unknown, points, findings in (("eligible", 300, []), ("ineligible", 0, ["activity_elsewhere"])):
+        story = Story(CODE, {"activities.survey.unknown_country": unknown})
+        story.enrolled("2024-01-05")
+        story.survey(300, "2024-03-01")
+        assert (story.at("2024-03-02").available, story.findings("2024-03-02")) == (points, findings)
+
+
 # -- ranks
 
 
@@ -211,6 +219,15 @@ def test_len_31_an_order_of_december_counts_for_its_year_when_it_ships_in_januar
     story.shipped("B", "2025-01-04")
     assert story.at("2025-01-03").tier == "Pro"
     assert story.at("2025-01-04").tier == "Plus"
+
+
+def test_len_31_the_statement_says_how_much_is_missing_to_the_next_rank() -> None:
+    story = lenovo()
+    story.order("A", "2024-03-01", line(120_000))
+    story.shipped("A", "2024-03-02")
+    ahead = story.at("2024-03-02").next_tier
+    assert ahead is not None
+    assert (ahead.tier, [each.amount for each in ahead.missing]) == ("Plus", [300_000 - 120_000])
 
 
 def test_len_31_ranks_do_not_change_what_is_earned() -> None:

@@ -204,6 +204,7 @@ TIERS: dict[str, Any] = {
         ({"activities": [{**VISIT, "once_per": "order"}]}, "activities.0.once_per: activity.completed names no order"),
         ({"activities": [{**VISIT, "bought": True}]}, "activities.0.bought: activity.completed names no product"),
         ({"activities": [{**VISIT, "order_cancelled": "revoked"}]}, "activities.0.order_cancelled: it does not hang on an order"),
+        ({"activities": [{**VISIT, "unknown_country": "ineligible"}]}, "activities.0.unknown_country: it is for every country"),
         (
             {"activities": [{**VISIT, "event": "survey.won"}]},
             "activities.0.activity: only activity.completed has a name, survey.won has none",

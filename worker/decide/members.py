@@ -100,7 +100,13 @@ def survey_won(account: Account, data: SurveyWon) -> None:
 
 
 def activity_completed(account: Account, data: ActivityCompleted) -> None:
-    """Any other activity that the terms name."""
+    """Any other activity that the terms name. What has to do with an excluded store brings nothing (LEN-07): that of the order,
+    if the member has placed it, else the one that the event names."""
+    order = account.order(data.order_id) if data.order_id is not None else None
+    store = order.content.store if order is not None else data.store
+    if store is not None and store in account.version.terms.membership.stores.excluded:
+        account.note_finding("activity_of_excluded_store", data.order_id, f"{data.activity}:{store}")
+        return
     _earn(account, "activity.completed", data.activity, data.reference, data.points)
 
 
@@ -170,8 +176,8 @@ def _grant(
     if rule.event != "member.registered" and not redemption.is_member(account):
         account.note_finding("activity_without_membership", None, rule.id)
         return
-    if rule.countries and head.country is not None and head.country not in rule.countries:
-        account.note_finding("activity_elsewhere", None, rule.id)
+    if rule.countries and not _lives_there(rule, head.country):
+        account.note_finding("activity_elsewhere", None, rule.id if head.country is not None else f"{rule.id}: country not told")
         return
     if rule.bought and sku is not None and not purchases.is_bought(account, sku):
         account.note_finding("activity_without_purchase", None, f"{rule.id}:{sku}")
@@ -198,6 +204,10 @@ def _grant(
             purchases.goes_with(account, sku, Grant(origin, rule.id, points, rule.rule))
     if account.trace is not None:
         account.trace.working = None
+
+
+def _lives_there(rule: Activity, country: str | None) -> bool:
+    return rule.unknown_country == "eligible" if country is None else country in rule.countries
 
 
 def _promise(account: Account, rule: Activity, name: str, sku: str | None, points: int) -> None:
