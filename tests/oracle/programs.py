@@ -168,6 +168,7 @@ class Scolar(Rules):
 
     def __init__(self) -> None:
         super().__init__()
+        self.reviews: dict[str, Grant] = {}
         self.lost_stages = 0
         self.looked_on: date | None = None
 
@@ -187,14 +188,30 @@ class Scolar(Rules):
         """None."""
 
     def review(self, data: dict[str, Any]) -> None:
-        bought = any(
+        sku = data["sku"]
+        if self.registered is not None and self.bought(sku) and sku not in self.done:  # SCO-Q16
+            self.done.add(sku)
+            self.grant(10, self.kind, None, "", self.today, None)
+            self.reviews[sku] = self.grants[-1]
+
+    def bought(self, sku: str) -> bool:
+        """Whether a piece of a product was ordered and not cancelled."""
+        return any(
             order.verdict != "rejected"
-            and any(line.sku == data["sku"] and line.quantity > line.cancelled for line in order.lines if not line.replacement)
+            and any(line.sku == sku and line.quantity > line.cancelled for line in order.lines if not line.replacement)
             for order in self.orders.values()
         )
-        if self.registered is not None and bought and data["sku"] not in self.done:  # SCO-Q16
-            self.done.add(data["sku"])
-            self.grant(10, self.kind, None, "", self.today, None)
+
+    def follow(self, order: Purchase, type_: str, data: dict[str, Any]) -> None:
+        """SCO-Q16: what a review brought goes with the last order of its product that is cancelled."""
+        super().follow(order, type_, data)
+        for sku in [sku for sku in self.reviews if not self.bought(sku)]:
+            grant = self.reviews.pop(sku)
+            gone = min(10 - min(grant.points, 10), grant.lapsed + grant.voided)
+            lapsed = min(gone, grant.lapsed)
+            grant.lapsed -= lapsed
+            self.revoked += 10 - gone
+            self.take_from([grant, *(each for each in self.in_order_of_use() if each is not grant)], 10 - gone)
 
     def entitled(self, order: Purchase) -> dict[str, tuple[int, date | None, str]]:
         if order.used:

@@ -44,8 +44,8 @@ PUP-Q5 shop-reasons-back returns-back both-back | PUP-Q6 kept clamped | PUP-Q7 d
 PUP-Q8 order-date | PUP-Q9 per-shipment | PUP-Q10 per-line half-up | PUP-Q11 payment-time | PUP-Q12 two-yen
 PUP-Q13 credit-date
 SCO-Q1 rolling | SCO-Q2 january-only | SCO-Q3 sets | SCO-Q4 | SCO-Q5 once on-review | SCO-Q6 ignored at-order | SCO-Q7 shipment
-SCO-Q8 net | SCO-Q9 per-hundred per-line | SCO-Q10 with-tax with-shipping | SCO-Q11 delivery | SCO-Q12 validity
-SCO-Q13 forfeited delayed | SCO-Q14 at-validity | SCO-Q15 kept clamped | SCO-Q16 any-product per-order after-approval
+SCO-Q8 net | SCO-Q9 per-hundred per-line | SCO-Q10 with-tax with-shipping order-amount | SCO-Q11 delivery | SCO-Q12 validity
+SCO-Q13 forfeited delayed | SCO-Q14 at-validity | SCO-Q15 kept clamped | SCO-Q16 stays any-product per-order after-approval
 SCO-Q17 day-before | SCO-Q18 allowed
 BEL-Q1 per-shipment per-line | BEL-Q2 net | BEL-Q3 inclusive by-shipment returns-stay | BEL-Q4 shipment | BEL-Q5 forfeited
 BEL-Q6 part-only goods | BEL-Q7 requested | BEL-Q8 granted

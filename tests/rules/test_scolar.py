@@ -109,10 +109,13 @@ def test_sco_03_a_review_of_a_bought_product_brings_ten_points_once() -> None:
     assert story.findings("2024-03-03") == ["activity_without_purchase", "activity_without_purchase"]
 
 
-def test_sco_03_a_review_of_a_product_whose_order_was_cancelled_brings_nothing() -> None:
+@pytest.mark.parametrize("reason", ["customer_request", "bank_transfer_unpaid_auto_cancel", "cod_refused"])
+def test_sco_03_a_review_of_a_product_whose_order_was_cancelled_brings_nothing(reason: str) -> None:
     story = joined()
     story.order("A", "2024-03-01", line(1_000))
-    story.cancelled("A", "2024-03-02", reason="bank_transfer_unpaid_auto_cancel")
+    if reason == "cod_refused":
+        story.shipped("A", "2024-03-01 13:00:00")
+    story.cancelled("A", "2024-03-02", reason=reason)
     review(story, "first", "2024-03-03", order_id="A")
     assert story.at("2024-03-03").available == 500
     (finding,) = story.at("2024-03-03").findings
@@ -121,7 +124,7 @@ def test_sco_03_a_review_of_a_product_whose_order_was_cancelled_brings_nothing()
 
 def test_sco_03_a_review_told_late_is_judged_by_what_had_been_cancelled_by_then() -> None:
     for day, points in (("2024-03-02 11:00:00", 510), ("2024-03-02 13:00:00", 500)):
-        story = joined()
+        story = joined(Story("scolar", {"activities.1.order_cancelled": "kept"}))
         story.order("A", "2024-03-01", line(1_000))
         story.cancelled("A", "2024-03-02 12:00:00")
         review(story, "late", day)
@@ -153,9 +156,11 @@ def test_sco_03_what_was_sent_back_had_been_bought() -> None:
     assert story.at("2024-03-06").available == 510
 
 
-@pytest.mark.parametrize(("choice", "points"), [("kept", 510), ("revoked", 500)])
-def test_sco_03_what_a_review_brought_before_the_cancel_stays_unless_the_terms_take_it_back(choice: str, points: int) -> None:
-    story = joined(Story("scolar", {"activities.1.order_cancelled": choice}))
+@pytest.mark.parametrize(("choice", "points"), [("kept", 510), ("revoked", 500), (None, 500)])
+def test_sco_03_what_a_review_brought_before_the_cancel_is_taken_back_unless_the_terms_let_it_stay(
+    choice: str | None, points: int
+) -> None:
+    story = joined(Story("scolar", {} if choice is None else {"activities.1.order_cancelled": choice}))
     story.order("A", "2024-03-01", line(1_000))
     review(story, "first", "2024-03-02")
     assert story.at("2024-03-02").available == 510
@@ -165,7 +170,7 @@ def test_sco_03_what_a_review_brought_before_the_cancel_stays_unless_the_terms_t
 
 
 def test_sco_03_what_was_spent_meanwhile_is_taken_from_other_points() -> None:
-    story = joined(Story("scolar", {"activities.1.order_cancelled": "revoked", "redemption.minimum": 1}))
+    story = joined(Story("scolar", {"redemption.minimum": 1}))
     story.order("A", "2024-03-01", line(1_000))
     review(story, "first", "2024-03-02")
     story.order("B", "2024-03-03", line(10_000, sku="OTHER"), points_used=510)

@@ -117,6 +117,15 @@ def _reviews(story: Story) -> int:
     return story.at("2024-02-01").available
 
 
+def _reviewed_and_cancelled(story: Story) -> list[int]:
+    joined(story)
+    story.order("A", "2024-03-01", line(1_000))
+    review(story, "V1", "2024-03-02")
+    before = story.at("2024-03-02").available
+    story.cancelled("A", "2024-03-03")
+    return [before, story.at("2024-03-03").available]
+
+
 def _reviews_of_two_orders(story: Story) -> int:
     joined(story)
     for number, order in enumerate(("A", "B")):
@@ -159,6 +168,8 @@ READINGS = [
     Reading("SCO-Q9", "per_line", _credited(150, 150), 3, 2),
     Reading("SCO-Q10", "with_tax", _stage_of(46_000), "Member", "Silver"),
     Reading("SCO-Q10", "with_shipping", _stage_of(49_500, 500), "Member", "Silver"),
+    # 45,000 yen, 4,500 yen of tax and 500 yen of shipping.
+    Reading("SCO-Q10", "order_amount", _stage_of(45_000, 500), "Member", "Silver"),
     Reading("SCO-Q11", "delivery", _stage_of(50_000), "Silver", "Member"),
     Reading("SCO-Q12", "validity", _left_after_an_order, [600, 0, 0], [600, 600, 0]),
     Reading("SCO-Q13", "forfeited", _used_points, [500, 500, 500], [0, 0, 0]),
@@ -166,6 +177,7 @@ READINGS = [
     Reading("SCO-Q14", "at_validity", _rate_at_validity, [100, 100], [100, 200]),
     Reading("SCO-Q15", "kept", _returned_unused, 500, 600),
     Reading("SCO-Q15", "clamped", _returned_after_use, -100, 0),
+    Reading("SCO-Q16", "stays", _reviewed_and_cancelled, [510, 500], [510, 510]),
     Reading("SCO-Q16", "any_product", _reviews, 500, 510),
     Reading("SCO-Q16", "per_order", _reviews_of_two_orders, 510, 520),
     Reading("SCO-Q16", "after_approval", _approved, [510, 510], [500, 510]),
