@@ -88,7 +88,7 @@ def test_len_07_the_outlet_may_be_made_to_take_points_without_earning() -> None:
 
 def registered(story: Story, reference: str, **more: str) -> None:
     """The member registers a product, which brings 30 points where it brings any."""
-    about = {"member_id": "M1", "activity": "registration", "reference": reference, "points": 30}
+    about: dict[str, Any] = {"member_id": "M1", "activity": "registration", "reference": reference, "points": 30}
     story.tell("activity.completed", "2024-03-10", **about, **more)
 
 
