@@ -386,6 +386,12 @@ class _Maker:
     def of_order_placed(self, data: dict[str, Any], at: datetime) -> None:
         if data.get("member_id") is not None and self.rng.random() < 0.5:
             self.voided(data["member_id"], at + self.rng.randrange(60) * _DAY, order_id=data["order_id"])
+        if data.get("member_id") is not None and self.rng.random() < 0.2:
+            names = [rule.activity for rule in self.terms.activities if rule.event == "activity.completed"]
+            about = {"order_id": data["order_id"], "store": self.rng.choice([None, *self.stores])}
+            name, reference = self.rng.choice([*filter(None, names), "registration"]), f"G{len(self.events)}"
+            told = {"member_id": data["member_id"], "activity": name, "reference": reference, "points": self.points(), **about}
+            self.add("activity.completed", self.about(at + self.rng.randrange(60) * _DAY), **told)
 
     def amend(self) -> None:
         """Orders that are changed around the time of what happens to them."""

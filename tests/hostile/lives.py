@@ -299,7 +299,8 @@ class _Maker:
 
     def _activity_completed(self) -> dict[str, Any]:
         activity = self.rng.choice([*self.activities, self.name()])
-        return {"member_id": self.member, "activity": activity, "reference": self.name(), "points": self.some(self.points())}
+        told = {"member_id": self.member, "activity": activity, "reference": self.name(), "points": self.some(self.points())}
+        return {**told, "store": self.some(self.name()), "order_id": self.some(self.order_id())}
 
     def _balance_opened(self) -> dict[str, Any]:
         rng = self.rng

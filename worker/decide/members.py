@@ -267,18 +267,6 @@ def _within_caps(account: Account, rule: Activity, points: int) -> int:
     return points
 
 
-def free_caps(account: Account, lot: Lot, points: int) -> None:
-    """Points of an activity that were taken back use up no cap."""
-    version = account.program.at(lot.granted_at)
-    rule = next((rule for rule in version.terms.activities if rule.id == lot.part), None)
-    if rule is None:
-        return
-    for name, cap in caps.of(version, "activity", rule.id, rule.kind):
-        if cap.freed_by_reversal:
-            period = caps.period_of(account, version, name, cap, version.days.date_of(lot.granted_at))
-            caps.use(account, cap, period, -min(points, account.head.caps.get(period, 0)))
-
-
 def adjusted(account: Account, data: PointsAdjusted) -> None:
     """A manual grant or deduction (COM-C8), or the revocation of everything for cause (BEL-20)."""
     rules = account.version.terms.adjustment

@@ -11,7 +11,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from contracts.events import PointsVoided
-from worker.decide import crediting, early, ledger, members, opening, order_update, orders, tiers
+from worker.decide import caps, crediting, early, ledger, members, opening, order_update, orders, tiers
 from worker.decide.account import Account
 from worker.decide.lot_name import is_grant, lot_place, order_origin
 from worker.decide.state import Lot, cause_of
@@ -88,7 +88,19 @@ def _take(account: Account, lot: Lot, points: int) -> None:
     others = [each for each in ledger.longest_first(account.open_lots()) if each.ref not in known]
     if points > lapsed:
         ledger.take(account, account.version, points - lapsed, "revoke", "revoked", rule, None, [lot, *own[1:], *others])
-    members.free_caps(account, lot, points)
+    _free_caps(account, lot, points)
     if not lot.part.startswith(opening.PART):
         origin: Literal["activity", "adjustment"] = "adjustment" if lot.part == members.ADJUSTMENT else "activity"
         tiers.count_points(account, -points, origin, lot.kind, lot.granted_at)
+
+
+def _free_caps(account: Account, lot: Lot, points: int) -> None:
+    """Points of an activity that were taken back use up no cap."""
+    version = account.program.at(lot.granted_at)
+    rule = next((rule for rule in version.terms.activities if rule.id == lot.part), None)
+    if rule is None:
+        return
+    for name, cap in caps.of(version, "activity", rule.id, rule.kind):
+        if cap.freed_by_reversal:
+            period = caps.period_of(account, version, name, cap, version.days.date_of(lot.granted_at))
+            caps.use(account, cap, period, -min(points, account.head.caps.get(period, 0)))

@@ -172,7 +172,7 @@ def test_a_receipt_told_late_lifts_the_month_and_a_fill_given_back_lowers_it() -
 
 def credited_for_month(shop: Shop, at: str) -> int:
     shop.at(at)
-    moves = [entry for entry in shop.entries() if entry.lot is not None and "tally:month" in entry.lot]
+    moves = [entry for entry in shop.entries() if entry.lot is not None and "month:" in entry.lot]
     return sum(entry.points if entry.target == "available" else -entry.points for entry in moves)
 
 
