@@ -87,6 +87,7 @@ BUCKETS: Final[Mapping[str, Pair]] = {
 CAUSES: Final[Mapping[str, Pair]] = {
     "order.placed": ("注文 {id}", "Order {id}"),
     "order.amended": ("注文 {id} の変更", "Amendment of order {id}"),
+    "order.split": ("注文 {id} の分割", "Split of order {id}"),
     "order.claimed": ("注文 {id} の持ち主の決定", "Decision whose order {id} is"),
     "order.contested": ("注文 {id} の持ち主の争い", "Somebody else was told to have placed order {id}"),
     "order.paid": ("注文 {id} の支払い", "Payment of order {id}"),
