@@ -60,6 +60,9 @@ def _within(line: OrderLine, meant: Sequence[Part]) -> OrderLine:
     n = counts["quantity"]
     if n == line.quantity:
         return line
+    # A line does not know which of its pieces came back: what is on its way of a part is never more than what is of the line.
+    shipped = n - counts["cancelled"] - counts["returned"] - counts["unshipped"]
+    counts["delivered"] = max(counts["delivered"], shipped - (line.shipped - line.delivered))
     return replace(
         line,
         **counts,
@@ -85,6 +88,33 @@ def carries_fees(order: Order, order_id: str) -> bool:
 def with_part(order: Order, changed: Part) -> Order:
     """The order with one of its parts replaced."""
     return replace(order, parts=tuple(changed if each.order_id == changed.order_id else each for each in order.parts))
+
+
+class Costs(NamedTuple):
+    """What is paid or taken off besides the lines: fees, `other_fees` of them, and the discount on all of the goods."""
+
+    fees: int
+    other_fees: int
+    discount: int
+
+
+def costs_of(scoped: Order) -> Costs:
+    """What an order, or what an id names of it, costs besides its lines."""
+    if not scoped.parts:
+        return Costs(scoped.payment.fees, scoped.payment.other_fees, scoped.payment.discount)
+    own = [(each.fees, each.other_fees, each.discount) for each in scoped.parts]
+    return Costs(*(sum(each) for each in zip(*own, strict=True)))
+
+
+def with_costs(order: Order, scoped: Order, costs: Costs) -> Order:
+    """The order with other costs of what an id names: the first part has them, but for the discounts of those after it."""
+    first, *others = scoped.parts
+    left = costs.discount
+    for each in others:
+        discount = min(each.discount, left)
+        left -= discount
+        order = with_part(order, replace(each, fees=0, other_fees=0, discount=discount))
+    return with_part(order, replace(first, fees=costs.fees, other_fees=costs.other_fees, discount=left))
 
 
 # -- pieces that moved
@@ -114,7 +144,7 @@ def _note(line_id: str, changes: dict[str, int], meant: Sequence[Part], moved: d
         pieces, last = moved[holder].get(line_id, Pieces()), holder == holders[-1]
         for name in _COUNTED:
             now = getattr(pieces, name)
-            change = left[name] if last else max(min(left[name], _room(pieces, name)), -now)
+            change = left[name] if last or name == "quantity" else max(min(left[name], _room(pieces, name)), -now)
             left[name] -= change
             pieces = replace(pieces, **{name: now + change})
         moved[holder][line_id] = replace(pieces, delivered=min(pieces.delivered, pieces.shipped))
@@ -128,9 +158,7 @@ def _room(pieces: Pieces, name: str) -> int:
         return pieces.cancelled - pieces.refused
     if name == "awaiting":
         return pieces.returned - pieces.awaiting
-    if name == "delivered":
-        return pieces.shipped - pieces.delivered
-    return pieces.shipped if name == "unshipped" else 0
+    return pieces.shipped - (pieces.delivered if name == "delivered" else 0)
 
 
 # -- what each part comes to
@@ -178,6 +206,12 @@ def standing(order: Order, order_id: str) -> int:
     named = {each.order_id for each in scope(order, order_id).parts}
     every = zip(order.parts, of_used, off, strict=True)
     return sum([used - less for each, used, less in every if each.order_id in named])
+
+
+def used(order: Order, order_id: str) -> int:
+    """The points that were used on what an id names."""
+    found = shares(order)
+    return sum([found[each.order_id].used for each in scope(order, order_id).parts])
 
 
 def credited(order: Order, order_id: str) -> int:
