@@ -1,5 +1,5 @@
-"""An order that was split is the order that it was: whatever is told of its parts posts, entry by entry, what the same pieces of it
-would have posted, had they been named of the order itself.
+"""An order that was split is the order that it was: whatever is told of its parts posts, entry by entry, what the same pieces of
+the order would have posted, had they been named of the order itself.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class _Shop:
         self.lines: list[dict[str, Any]] = []
         for index in range(rng.randrange(1, 4)):
             price, n = rng.randrange(1, 30_000), rng.randrange(2, 6)
-            line: dict[str, Any] = {"line_id": f"L{index}", "sku": f"S{index}", "quantity": n, "unit_price": price, "tax": price * n // 10}
+            line: dict[str, Any] = {"line_id": f"L{index}", "sku": f"S{index}", "quantity": n, "unit_price": price}
+            line["tax"] = price * n // 10
             self.lines.append(line)
         self.names = ["O1", "B"] if rng.random() < 0.3 else ["A", "B", "C"][: rng.randrange(2, 4)]
         self.parts: dict[str, Pieces] = {name: {} for name in self.names}

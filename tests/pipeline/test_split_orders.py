@@ -25,11 +25,20 @@ def placed(order_id: str = "O", member: str | None = MEMBER, minutes: int = 0) -
     return order(order_id, member, f"placed-{order_id}-{member}", NOW - HOUR + timedelta(minutes=minutes), lines=LINES)
 
 
-def split(of: str = "O", into: Sequence[tuple[str, str]] = (("O-1", "1"), ("O-2", "2")), minutes: int = 5) -> Raw:
-    """The order goes on as others, each with one line."""
+def split(
+    of: str = "O",
+    into: Sequence[tuple[str, str]] = (("O-1", "1"), ("O-2", "2")),
+    minutes: int = 5,
+    id_: str | None = None,
+    of_the_first: int = 1,
+) -> Raw:
+    """The order goes on as others, each with one line: one piece of it, or so many for the first."""
     at = NOW - HOUR + timedelta(minutes=minutes)
-    data = {"order_id": of, "into": [{"order_id": to, "lines": [{"line_id": line, "quantity": 1}]} for to, line in into]}
-    return raw("order.split", f"split-{of}", data, time=at.isoformat())
+    pieces = [of_the_first, *(1 for _ in into[1:])]
+    parts = [
+        {"order_id": to, "lines": [{"line_id": line, "quantity": n}]} for (to, line), n in zip(into, pieces, strict=True)
+    ]
+    return raw("order.split", id_ or f"split-{of}", {"order_id": of, "into": parts}, time=at.isoformat())
 
 
 def sent(order_id: str, minutes: int = 20) -> Raw:
@@ -56,19 +65,14 @@ async def test_a_part_that_keeps_the_orders_id_and_one_with_an_id_of_its_own_in_
 
 
 async def test_an_order_is_split_once_under_however_many_ids_of_events() -> None:
-    twice = raw("order.split", "again", {"order_id": "O", "into": [
-        {"order_id": to, "lines": [{"line_id": line, "quantity": 1}]} for to, line in (("O-1", "1"), ("O-2", "2"))
-    ]}, time=(NOW - HOUR + timedelta(minutes=6)).isoformat())
+    twice = split(minutes=6, id_="again")
     assert await the_only_ledgers([placed(), split(), twice, sent("O-1")], MEMBER) == [(5, ["split_twice"])]
 
 
 async def test_a_part_that_is_split_again_is_found_though_all_of_it_came_before_the_order() -> None:
     lines = [{**LINES[0], "quantity": 2}, LINES[1]]
     whole = order("O", MEMBER, "placed", NOW - HOUR, lines=lines)
-    first = raw("order.split", "first", {"order_id": "O", "into": [
-        {"order_id": "O-1", "lines": [{"line_id": "1", "quantity": 2}]}, {"order_id": "O-2", "lines": [{"line_id": "2", "quantity": 1}]}
-    ]}, time=(NOW - HOUR + timedelta(minutes=5)).isoformat())
-    again = split("O-1", (("O-1a", "1"), ("O-1b", "1")), 6)
+    first, again = split(into=(("O-1", "1"), ("O-2", "2")), of_the_first=2), split("O-1", (("O-1a", "1"), ("O-1b", "1")), 6)
     for sequence in permutations([whole, first, again, sent("O-1b")]):
         for batches in cuttings(sequence):
             harness = await delivered(batches)

@@ -1,4 +1,4 @@
-"""An order that goes on as two or more: nobody gains or loses a point by it, whatever becomes of the parts, whatever comes first."""
+"""An order that goes on as two or more: nobody gains or loses a point by it, whatever becomes of the parts."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
 from uuid import UUID, uuid4
 
 from contracts.events.erasure import without_person
@@ -24,8 +23,6 @@ from worker.persist.identity import shard_of
 from worker.persist.link import Link
 from worker.persist.orders import claim
 from worker.persist.rows import Erasure
-
-_TOLD: Final = ("source", "id", "type", "business_at", "order_id")
 
 
 async def ask(link: Link, asked: Mapping[UUID, datetime]) -> None:
@@ -55,7 +52,7 @@ async def erase(link: Link, account: UUID) -> Erasure | None:
     until = await link.value("lock_erasure", account) if not changed else None
     if until is None or await link.value("unpublished", account):
         return None
-    left = of_next([Told(*(row[name] for name in _TOLD), brings=_brings(row)) for row in rows], until)
+    left = of_next([_told(row) for row in rows], until)
     later = {(each.source, each.id) for each in left}
     facts = [row for row in rows if (row["source"], row["id"]) not in later]
     placed_later = {each.order_id for each in left if each.type == "order.placed"}
@@ -79,6 +76,10 @@ async def erase(link: Link, account: UUID) -> Erasure | None:
         await _part_chain(link, whole, (to, account))
     await link.execute("erasure_done", account, ended_at((each.type, each.at) for each in left))
     return Erasure(to, heads[0]["member_id"], goes_on=bool(left))
+
+
+def _told(row: Row) -> Told:
+    return Told(row["source"], row["id"], row["type"], row["business_at"], row["order_id"], _brings(row))
 
 
 def _brings(row: Row) -> tuple[str, ...]:
