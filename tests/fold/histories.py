@@ -44,10 +44,11 @@ def history(
     span_days: int = DAYS,
     later: bool = True,
     contested: bool = False,
+    split: bool = False,
 ) -> History:
     """A random history of a program. `later`: with facts about its facts, which change nothing of the rest; `contested`: with
-    what a worker notes where somebody else was told to have placed an order too."""
-    return _Maker(program, seed, span_days).make(members, orders, later=later, contested=contested)
+    what a worker notes where somebody else was told to have placed an order too; `split`: with orders that go on as several."""
+    return _Maker(program, seed, span_days).make(members, orders, later=later, contested=contested, split=split)
 
 
 class _Maker:
@@ -129,7 +130,7 @@ class _Maker:
             )
         )
 
-    def make(self, members: int, orders: int, *, later: bool, contested: bool) -> History:
+    def make(self, members: int, orders: int, *, later: bool, contested: bool, split: bool) -> History:
         for number in range(members):
             self.member(f"M{number + 1}", orders)
         if later:
@@ -140,6 +141,7 @@ class _Maker:
             self.amend()
             self.rng = Random(f"updated {self.seed}")
             self.update(members)
+        if split:
             self.rng = Random(f"split {self.seed}")
             self.split()
         if contested:

@@ -248,8 +248,8 @@ class World:
 
     @cached_property
     def orders(self) -> dict[str, set[tuple[str, str | None]]]:
-        """Order → the programs in which it was placed (OUTSIDE: in none), each with the member, None for a guest. What an order was
-        split into is where the order is."""
+        """Order → the programs in which it was placed (OUTSIDE: in none), each with the member, None for a guest. What an order
+        was split into is where the order is."""
         found: dict[str, set[tuple[str, str | None]]] = defaultdict(set)
         for event in self.alive:
             order = event.text("order_id")
