@@ -38,7 +38,8 @@ class RedemptionOut(_Part):
 
 
 class OrderOut(_Part):
-    """One order: points used on it, handed back, lost, and credited (granted minus voided or revoked, pending included)."""
+    """One order: points used on it, handed back, lost, and credited (granted minus voided or revoked, pending included). Of an
+    order that was split each part has its share; `split_from`: the order under whose id its points are told elsewhere."""
 
     order_id: str
     points_used: int
@@ -46,6 +47,7 @@ class OrderOut(_Part):
     points_forfeited: int
     points_credited: int
     redemption: RedemptionOut | None = None
+    split_from: str | None = None
 
 
 class RequestOut(_Part):

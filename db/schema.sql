@@ -61,16 +61,25 @@ BEGIN
     DELETE FROM fact f
     USING unnest(p_sources, p_ids) AS w (source, id)
     WHERE f.account_id = p_from AND f.source = w.source AND f.id = w.id;
-    -- An order, and what follows it, is of the life in which it was placed first; all else of that in which it happened.
+    -- An order, and what follows it, is of the life in which it was placed first, and what follows a part of one that was split of
+    -- the same; all else of that in which it happened.
     PERFORM f.id FROM fact f
     WHERE f.account_id = p_from AND f.business_at <= ended AND NOT EXISTS (
         SELECT FROM fact o WHERE o.account_id = p_from AND o.order_id = f.order_id AND o.type = 'order.placed'
+    ) AND NOT EXISTS (
+        SELECT FROM fact s
+        WHERE s.account_id = p_from AND s.type = 'order.split' AND convert_from(s.body, 'UTF8')::jsonb -> 'into'
+            @> jsonb_build_array(jsonb_build_object('order_id', f.order_id))
     );
     others := FOUND;
     PERFORM f.id FROM fact f
     WHERE f.account_id = p_to AND f.business_at > ended AND NOT EXISTS (
         SELECT FROM fact o
         WHERE o.account_id = p_to AND o.order_id = f.order_id AND o.type = 'order.placed' AND o.business_at <= ended
+    ) AND NOT EXISTS (
+        SELECT FROM fact s
+        WHERE s.account_id = p_to AND s.type = 'order.split' AND convert_from(s.body, 'UTF8')::jsonb -> 'into'
+            @> jsonb_build_array(jsonb_build_object('order_id', f.order_id))
     );
     IF others OR FOUND THEN
         RAISE EXCEPTION 'account % has other facts than were given', p_from USING ERRCODE = 'serialization_failure';
@@ -159,6 +168,8 @@ SELECT '{
     "order.reinstated": {"lines": {"exchange_id": true, "line_id": true, "measures": true, "quantity": true, "sku":
         true}, "order_id": true},
     "order.rescheduled": {"order_id": true, "planned_delivery_date": true, "planned_ship_date": true},
+    "order.split": {"into": {"lines": {"exchange_id": true, "line_id": true, "measures": true, "quantity": true, "sku":
+        true}, "order_id": true}, "order_id": true},
     "payment.charged_back": {"amount": true, "lines": {"exchange_id": true, "line_id": true, "measures": true,
         "quantity": true, "sku": true}, "order_id": true},
     "payment.failed": {"amount": true, "lines": {"exchange_id": true, "line_id": true, "measures": true, "quantity":
@@ -1748,4 +1759,5 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261209000000'),
     ('20261210000000'),
     ('20261212000000'),
-    ('20261215000000');
+    ('20261215000000'),
+    ('20261216000000');

@@ -42,6 +42,7 @@ from contracts.events.orders import (
     OrderPlaced,
     OrderReinstated,
     OrderRescheduled,
+    OrderSplit,
     PaymentChargedBack,
     PaymentFailed,
     RefundIssued,
@@ -50,6 +51,7 @@ from contracts.events.orders import (
     ReturnWithdrawn,
     ShipmentDelivered,
     ShipmentDispatched,
+    SplitPart,
 )
 from contracts.events.outbound import (
     CLOCK,
@@ -133,6 +135,7 @@ __all__ = [
     "OrderPlaced",
     "OrderReinstated",
     "OrderRescheduled",
+    "OrderSplit",
     "Origin",
     "PaymentChargedBack",
     "PaymentFailed",
@@ -155,6 +158,7 @@ __all__ = [
     "RewardRequested",
     "ShipmentDelivered",
     "ShipmentDispatched",
+    "SplitPart",
     "SubscriptionPointsSet",
     "SurveyWon",
     "TierChanged",

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from contracts.events.base import Contract
 from contracts.events.erasure import without_person
+from contracts.events.orders import OrderPlaced, OrderSplit
 from contracts.events.types import EVENT_TYPES, OURS, RANK, TOPIC_OF
 
 DIGEST_BYTES: Final = 16
@@ -135,6 +136,16 @@ class Event(Struct, frozen=True):
     def follows(self) -> bool:
         """Whether the event is about an order and says by the order alone whose it is."""
         return follows(self.type)
+
+    @property
+    def brings(self) -> tuple[str, ...]:
+        """Ids of orders that come with the event: of the order that is placed, of the parts of one that is split."""
+        if isinstance(self.data, OrderPlaced):
+            return (self.data.order_id,)
+        if not isinstance(self.data, OrderSplit):
+            return ()
+        of = self.data.order_id
+        return tuple(part.order_id for part in self.data.into if part.order_id != of)
 
     @property
     def rank(self) -> int:

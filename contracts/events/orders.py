@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from contracts.events.base import Contract, any_of
-from contracts.events.fields import LINES_MAX, MONEY_MAX, Coupons, Currency, Day, Id, Money, Points, Text
-from contracts.events.parts import Line, LineRefs, OrderLines, RefundLine, keyed
+from contracts.events.fields import LINES_MAX, MONEY_MAX, PARTS_MAX, Coupons, Currency, Day, Id, Money, Points, Text
+from contracts.events.parts import Line, LineRef, LineRefs, OrderLines, RefundLine, each_line_once, keyed
 
 
 def _member_is_there(fields: dict[str, object]) -> bool:
@@ -100,6 +100,31 @@ class OrderAmended(Contract):
     def keyed_lines(self) -> tuple[tuple[str, Line], ...]:
         """Lines with their keys (`line_id`, or the position counted from 1), in line order."""
         return keyed(self.lines)
+
+
+class SplitPart(Contract):
+    """What of an order goes on under an id. `lines`: its pieces, by the line that they were of."""
+
+    order_id: Id
+    lines: Annotated[
+        tuple[LineRef, ...], Field(min_length=1, max_length=LINES_MAX, fail_fast=True), AfterValidator(each_line_once)
+    ]
+
+
+def _ids_differ(parts: tuple[SplitPart, ...]) -> tuple[SplitPart, ...]:
+    if len({part.order_id for part in parts}) < len(parts):
+        raise PydanticCustomError("part_twice", "should name each order once")
+    return parts
+
+
+class OrderSplit(Contract):
+    """An order goes on as two or more, of which one may keep its id. Each of its lines is named by pieces that add up to what was
+    ordered, or to what is left of it; fees go with the first."""
+
+    order_id: Id
+    into: Annotated[
+        tuple[SplitPart, ...], Field(min_length=2, max_length=PARTS_MAX, fail_fast=True), AfterValidator(_ids_differ)
+    ]
 
 
 class OrderClaimed(Contract):

@@ -120,7 +120,8 @@ def _all_different(names: Iterable[Hashable]) -> None:
         seen.add(name)
 
 
-def _each_line_once(refs: tuple[LineRef, ...]) -> tuple[LineRef, ...]:
+def each_line_once(refs: tuple[LineRef, ...]) -> tuple[LineRef, ...]:
+    """References that name different lines."""
     _all_different((ref.line_id is None, ref.sku if ref.line_id is None else ref.line_id, ref.exchange_id) for ref in refs)
     return refs
 
@@ -150,7 +151,7 @@ OrderLines = Annotated[
 
 LineRefs = (
     Literal["all"]
-    | Annotated[tuple[LineRef, ...], Field(min_length=1, max_length=LINES_MAX, fail_fast=True), AfterValidator(_each_line_once)]
+    | Annotated[tuple[LineRef, ...], Field(min_length=1, max_length=LINES_MAX, fail_fast=True), AfterValidator(each_line_once)]
 )
 """What a shipment or a reversal is about: everything that is left, or some quantity of some lines."""
 

@@ -42,6 +42,7 @@ from contracts.events.orders import (
     OrderPlaced,
     OrderReinstated,
     OrderRescheduled,
+    OrderSplit,
     PaymentChargedBack,
     PaymentFailed,
     RefundIssued,
@@ -72,6 +73,7 @@ class EventType(NamedTuple):
 TYPES: Final = (
     EventType("commerce.order", "order.placed", 40, OrderPlaced),
     EventType("commerce.order", "order.amended", 45, OrderAmended),
+    EventType("commerce.order", "order.split", 47, OrderSplit),
     EventType("commerce.order", "order.paid", 50, OrderPaid),
     EventType("commerce.order", "payment.failed", 55, PaymentFailed),
     EventType("commerce.order", "payment.charged_back", 118, PaymentChargedBack),

@@ -10,7 +10,7 @@ import pytest
 from tests.explain.story import ExplainedStory
 from tests.rules.story import line, pieces
 from worker.programs.terms_file import read, shipped, text_of, versions
-from worker.reading.explain import LANGUAGES, page, text
+from worker.reading.explain import LANGUAGES, Language, page, text
 from worker.reading.explain.words import ANY_TITLE, BUCKETS, CAUSES, EVENTS, LABELS, LINES, ROUNDING, TITLES
 
 
@@ -273,3 +273,38 @@ def test_words_that_members_should_not_read_are_not_used() -> None:
     texts += [said for code in shipped() for said in spoken(code)]
     for word in ("定め。", "没収", "口座", "請求せず", "希望", "共同購入", "再販", "代わりの品", "活動"):
         assert [each for each in texts if word in each] == [], word
+
+
+def split_story() -> ExplainedStory:
+    story = ExplainedStory("belle-maison")
+    story.order("A", "2024-08-01", line(10_000, line_id="1"), line(4_000, line_id="2"), store="bellemaison")
+    into = [{"order_id": name, "lines": [pieces(key)]} for name, key in (("A1", "1"), ("A2", "2"))]
+    story.tell("order.split", "2024-08-02", order_id="A", into=into)
+    story.tell("shipment.dispatched", "2024-08-05", order_id="A1", lines="all")
+    return story
+
+
+@pytest.mark.parametrize(
+    ("language", "note", "how", "goes_on"),
+    [
+        (
+            "en",
+            "Order A1 was split from order A at 2024-08-02 12:00; its points are posted as those of order A.",
+            "order A1 was split from order A",
+            "Order A was split and goes on as A1, A2.",
+        ),
+        (
+            "ja",
+            "注文 A1 は注文 A の分割（2024-08-02 12:00）でできた注文です。ポイントは注文 A として記帳します。",
+            "注文 A1 は注文 A の分割でできた注文です",
+            "注文 A は A1　A2 に分割されました。",
+        ),
+    ],
+)
+def test_of_a_part_it_is_told_from_which_order_it_was_split(language: Language, note: str, how: str, goes_on: str) -> None:
+    story = split_story()
+    told = story.told("2024-08-10", language, "A1")
+    assert (told.order_id, told.notes[0]) == ("A1", note)
+    # 10,000 yen of which a point is half a percent
+    assert [(each.points, each.order_id, each.how[0]) for each in told.postings] == [(50, "A", how)]
+    assert story.told("2024-08-10", language, "A").notes[0] == goes_on

@@ -39,7 +39,7 @@ def draw(code: str, seed: int, *, contested: bool = True) -> tuple[Program, Hist
     """A program, a history of it, and a source of further choices. `contested`: with orders that somebody else placed too; of
     these a verdict hangs on when that became known, and a command decides about what was before it."""
     program = variants.variant(code, seed) if seed % 2 else variants.as_shipped(code)
-    return program, history(program, seed, contested=contested), Random(seed)
+    return program, history(program, seed, contested=contested, split=True), Random(seed)
 
 
 def batches(events: tuple[Event, ...], rng: Random, most: int = 12) -> Iterator[tuple[Event, ...]]:

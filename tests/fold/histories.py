@@ -44,10 +44,11 @@ def history(
     span_days: int = DAYS,
     later: bool = True,
     contested: bool = False,
+    split: bool = False,
 ) -> History:
     """A random history of a program. `later`: with facts about its facts, which change nothing of the rest; `contested`: with
-    what a worker notes where somebody else was told to have placed an order too."""
-    return _Maker(program, seed, span_days).make(members, orders, later=later, contested=contested)
+    what a worker notes where somebody else was told to have placed an order too; `split`: with orders that go on as several."""
+    return _Maker(program, seed, span_days).make(members, orders, later=later, contested=contested, split=split)
 
 
 class _Maker:
@@ -129,7 +130,7 @@ class _Maker:
             )
         )
 
-    def make(self, members: int, orders: int, *, later: bool, contested: bool) -> History:
+    def make(self, members: int, orders: int, *, later: bool, contested: bool, split: bool) -> History:
         for number in range(members):
             self.member(f"M{number + 1}", orders)
         if later:
@@ -140,6 +141,9 @@ class _Maker:
             self.amend()
             self.rng = Random(f"updated {self.seed}")
             self.update(members)
+        if split:
+            self.rng = Random(f"split {self.seed}")
+            self.split()
         if contested:
             self.rng = Random(f"contested {self.seed}")
             self.contest()
@@ -403,6 +407,44 @@ class _Maker:
             order = orders.get(data.get("order_id"))
             if order is not None and self.rng.random() < 0.12:
                 self.amended(order, self.about(event.time), f"A{self.rng.randrange(4)}")
+
+    def split(self) -> None:
+        """Orders that go on as several, and what is told of the parts: at times of the order still, or before they are split."""
+        for placed in [event for event in self.events if event.type == "order.placed"]:
+            data = json.loads(placed.body)
+            if self.rng.random() > 0.25:
+                continue
+            order_id, at = data["order_id"], self.about(placed.time)
+            names = [f"{order_id}-{number}" for number in range(1, self.rng.choice([3, 3, 4]))]
+            if self.rng.random() < 0.3:
+                names[0] = order_id
+            self.add("order.split", at, order_id=order_id, into=self.parts(names, data["lines"]))
+            if self.rng.random() < 0.2:
+                again = [f"{names[-1]}-{number}" for number in (1, 2)]
+                self.add("order.split", self.about(at), order_id=names[-1], into=self.parts(again, data["lines"]))
+                names += again
+            for place, event in enumerate(self.events):
+                told = json.loads(event.body)
+                about = told.get("order_id") == order_id and "member_id" not in told and event.type != "order.split"
+                if about and event.time >= at and self.rng.random() < 0.7:
+                    body = json.dumps({**told, "order_id": self.rng.choice(names)}, sort_keys=True).encode()
+                    kept = (event.source, event.id, event.type, event.time, event.program, None, body)
+                    self.events[place] = Event.from_stored(*kept)
+
+    def parts(self, names: Sequence[str], lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The pieces of lines dealt to parts; at times one is left out."""
+        dealt: dict[str, dict[tuple[str, str], int]] = {name: {} for name in names}
+        for index, line in enumerate(lines):
+            for _ in range(line["quantity"]):
+                if self.rng.random() < 0.99:
+                    own, key = dealt[self.rng.choice(names)], ("line_id", line.get("line_id", str(index + 1)))
+                    own[key] = own.get(key, 0) + 1
+        for own in dealt.values():
+            own.update({("line_id", "1"): 1} if not own else {})
+        return [
+            {"order_id": name, "lines": [{by: line, "quantity": n} for (by, line), n in own.items()]}
+            for name, own in dealt.items()
+        ]
 
     def contest(self) -> None:
         """Orders that somebody else was told to have placed too, and commands that say whose they are, before them or after."""

@@ -156,11 +156,16 @@ class StoredAccounts:
             yield event.member_id, event
             if isinstance(event.data, OrderPlaced):
                 for parked in self._parked.pop(event.data.order_id, []):
-                    yield self._homes[event.data.order_id], parked
+                    yield from self._route(parked)
             return
         assert event.order_id is not None
         if event.order_id in self._homes:
-            yield self._homes[event.order_id], event
+            member = self._homes[event.order_id]
+            yield member, event
+            for part in event.brings:
+                self._homes.setdefault(part, member)
+                for parked in self._parked.pop(part, []):
+                    yield from self._route(parked)
         else:
             self._parked.setdefault(event.order_id, []).append(event)
 

@@ -9,7 +9,7 @@ from tests.fold.histories import START
 from tests.fold.variants import as_shipped
 from tests.rules.story import MEMBER, Story, line
 from tests.rules.test_belle_maison import SHOES
-from worker.decide import ledger, members
+from worker.decide import holding, ledger
 from worker.decide.account import Account
 from worker.decide.state import Lot, Moment, blank
 
@@ -45,7 +45,7 @@ def test_which_points_of_an_order_are_set_aside_first_does_not_depend_on_how_its
         told = story.tell("points.held", "2024-08-02", member_id=MEMBER, order_id="A", reason="support")
         account.begin(Moment(at=told.time, rank=1, source=told.source, id=told.id), told)
         assert isinstance(told.data, PointsHeld)
-        members.held(account, told.data)
+        holding.held(account, told.data)
         kept.append(account.earmark("hold:A"))
     assert kept[0] == kept[1]
     assert kept[0] is not None

@@ -125,7 +125,7 @@ def play(program: Program, life: History, rng: Random) -> None:
 def test_narrow_wide_and_complete_accounts_change_alike(code: str, seed: int) -> None:
     rng = Random(seed)
     program = variant(code, seed) if rng.random() < 0.7 else as_shipped(code)
-    play(program, history(program, seed, members=1, orders=rng.randrange(1, 5), contested=True), rng)
+    play(program, history(program, seed, members=1, orders=rng.randrange(1, 5), contested=True, split=True), rng)
 
 
 def test_points_of_a_pool_that_ended_before_the_balance_was_taken_over_lapse() -> None:

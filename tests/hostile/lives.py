@@ -220,6 +220,17 @@ class _Maker:
         points = self.points() if rng.random() < 0.4 else None
         return {"order_id": order_id, "amendment_id": self.name(), "lines": lines, "points_used": points}
 
+    def _order_split(self) -> dict[str, Any]:
+        rng, order_id = self.rng, self.order_id()
+        parts: list[dict[str, Any]] = []
+        for name in {rng.choice([order_id, self.name(), self.order_id()]) for _ in range(rng.randrange(2, 5))} | {self.name()}:
+            refs = [self.refs(self.lines.get(order_id, [])) for _ in range(3)]
+            lines = next((each for each in refs if each != "all"), [{"line_id": "1", "quantity": 1}])
+            parts.append({"order_id": name, "lines": lines})
+            if rng.random() < 0.7:
+                self.lines.setdefault(name, self.lines.get(order_id, []))
+        return {"order_id": order_id, "into": parts}
+
     def _payment_failed(self) -> dict[str, Any]:
         return self._of_order(amount=self.some(self.money(MONEY_MAX)))
 

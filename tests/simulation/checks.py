@@ -275,6 +275,13 @@ class _Fates:
             self._contents[said.source, said.id].add(said.body)
             if said.places is not None:
                 self._come[said.order_id or ""].setdefault(said.places, (each.number, said.home))
+        splits = [each for each in delivered if each.message.said is not None and each.message.said.brings]
+        for _ in splits:  # a part may be split before its order is
+            for each in splits:
+                said = each.message.said
+                for part in said.brings if said is not None else ():
+                    for program, home in self._come[said.order_id or "" if said is not None else ""].items():
+                        self._come[part].setdefault(program, home)
         for (order_id, source, id_), (_, event) in stage.tables.parked.items():
             come, owners = self._come[order_id], self._routes[order_id].accounts
             # An order of a life that is over, told when that was forgotten, is nobody's.

@@ -34,6 +34,7 @@ IN_SIMULATION: tuple[Defect, ...] = (
     planted.difference_not_posted,
     planted.unacknowledged_deleted,
     planted.parked_left_behind,
+    planted.parts_left_behind,
     planted.erasures_that_take_all,
     planted.lives_parted_by_time_alone,
 )

@@ -128,6 +128,18 @@ def parked_left_behind() -> AbstractContextManager[Any]:
     return patch.object(StageBatch, "take_parked", nothing)
 
 
+def parts_left_behind() -> AbstractContextManager[Any]:
+    """What waited for a part of an order is taken out of where it waits, and not given to the order."""
+
+    async def bring(self: delivery.Delivery, batch: Any, inbox: Any, *more: Any) -> None:
+        await claim(self, batch, inbox, *more)
+        parts = {arrival.order_id for arrival in inbox.parts}
+        inbox.waited = [event for event in inbox.waited if event.order_id not in parts]
+
+    claim = delivery.Delivery._bring
+    return patch.object(delivery.Delivery, "_bring", bring)
+
+
 def a_day_longer() -> AbstractContextManager[Any]:
     """Points can still be used on the day after their last one."""
 

@@ -256,6 +256,27 @@ def contested(tell: Teller) -> None:
         tell.say("points.adjusted", moment, rng.choice([None, late]), member_id=tell.member, points=change, reason="mistake")
 
 
+def in_parts(tell: Teller) -> None:
+    """An order goes on as two, or as itself and another; the split is told when it happens, or long after what is told of the
+    parts, which are sent and come back each for itself."""
+    rng, points = tell.rng, _least(tell)
+    at = tell.instant(rng.choice([1, 60]), 10)
+    tell.join(at)
+    tell.grant(at + timedelta(hours=1), points, None)
+    order_id = tell.order(at + DAY, points if rng.random() < 0.5 else 0, delay=rng.choice([None, 5 * DAY]))
+    first = rng.choice([order_id, f"{order_id}a"])
+    ids = [first, f"{order_id}b"]
+    one, other = ({"line_id": tell.named(name), "quantity": 1} for name in ("1", "2"))
+    into = [{"order_id": ids[0], "lines": [one]}, {"order_id": ids[1], "lines": [one, other]}]
+    tell.say("order.split", at + 1.5 * DAY, rng.choice([None, timedelta(0), 9 * DAY]), order_id=order_id, into=into)
+    for part in ids:
+        if part not in tell.orders:
+            tell.orders.append(part)
+        tell.fulfil(part, at + 2 * DAY)
+        if rng.random() < 0.5:
+            tell.come_back(part, at + rng.choice([3, 30]) * DAY)
+
+
 def at_once(tell: Teller) -> None:
     """Who just joined, or was just given points, uses all of them within seconds, again and again; each is published at once."""
     rng, points = tell.rng, _least(tell) + tell.rng.choice([0, 700])

@@ -18,6 +18,7 @@ from tests.simulation.tales import (
     at_once,
     contested,
     held_over,
+    in_parts,
     joins_again,
     long_names,
     many_orders,
@@ -77,7 +78,7 @@ class Themes:
     `shared_ids`: programs and stores outside all of them use the same order ids, and not every event about an order says whose.
     `late`: by how much everything (or, with `late_source`, one source) is published later than it happened; then the watermark
     never moves past what was not read. `clocks`: by how much the own clock of each worker is wrong; they go by the database's.
-    `erases`: who asks for it is forgotten while the rest goes on.
+    `erases`: who asks for it is forgotten while the rest goes on. `splits`: tales of the first program that are told apart.
     """
 
     chosen: tuple[int | None, ...]
@@ -87,6 +88,7 @@ class Themes:
     late_source: str | None
     clocks: tuple[timedelta, ...]
     erases: bool
+    splits: tuple[Tale, ...]
 
 
 def themes(seed: int) -> Themes:
@@ -112,7 +114,9 @@ def themes(seed: int) -> Themes:
     erases = not shared_ids and Random(f"{seed} erasures").random() < 0.3
     if erases:
         tales = ((*tales[0], joins_again, joins_again), *tales[1:])
-    return Themes(chosen, tales, shared_ids, late, late_source, clocks, erases)
+    # Of these too: told after all else, by numbers of their own.
+    splits = (in_parts,) * (0 if shared_ids else Random(f"{seed} splits").choice([0, 0, 1, 3]))
+    return Themes(chosen, tales, shared_ids, late, late_source, clocks, erases, splits)
 
 
 @lru_cache

@@ -46,6 +46,7 @@ verdicts stand that were given while what is withdrawn later still counted (seed
 class Said:
     """What an event says. `home`: program and member that it belongs to, None for guests and stores of others. `places`: the
     program in which it places an order, if it does that in one. `of_any`: it is about an order, and says of no program which.
+    `brings`: the orders into which it splits one.
     """
 
     source: str
@@ -58,6 +59,7 @@ class Said:
     home: Home | None
     places: str | None = None
     of_any: bool = False
+    brings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,12 @@ class _Maker:
                 end = max(end, self.tell(code, programs[code], tale, f"T{number}"))
         for _ in range(rng.choice([0, 0, 1, 5])):
             self.garbage(end)
+        # By numbers of its own, so that a world is otherwise what it was before orders were split.
+        self.rng = Random(f"{self.seed} splits")
+        code, program = next(iter(programs.items()))
+        for number, tale in enumerate(self.themes.splits):
+            end = max(end, self.tell(code, program, tale, f"S{number}"))
+        self.rng = rng
         self.messages.sort(key=lambda message: (message.at, message.number))
         return World(
             seed=self.seed,
@@ -198,6 +206,8 @@ class _Maker:
         program: str | None = event.program
         if order_id is not None and not self.named:
             order_id = data["order_id"] = f"{code}-{order_id}"
+            for part in data.get("into", ()):
+                part["order_id"] = f"{code}-{part['order_id']}"
         if stranger is not None:
             member = None
             for name in ("member_id", "points_used", "use_all_points", "redemption_id"):
@@ -220,6 +230,7 @@ class _Maker:
             home=(code, member) if member is not None else None,
             places=code if event.type == "order.placed" and stranger != "outside" else None,
             of_any=program is None and self.by_order_alone(event.type, data),
+            brings=tuple(part["order_id"] for part in data.get("into", ())),
         )
 
     def leaves_out_program(self, type_: str, data: dict[str, Any]) -> bool:

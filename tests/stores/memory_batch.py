@@ -143,7 +143,7 @@ class MemoryBatch:
             account = self._tables.accounts.get(account_id)
             for key, (_, fact) in account.facts.items() if account is not None else ():
                 told = account.decisions.get(key) if account is not None else None
-                if fact.order_id == order_id and not (told is not None and told[1].withdraws):
+                if order_id in (fact.order_id, *fact.brings) and not (told is not None and told[1].withdraws):
                     found.setdefault(account_id, []).append(fact)
         return {account_id: sorted(facts, key=lambda fact: fact.key) for account_id, facts in found.items()}
 

@@ -42,7 +42,7 @@ class Parted:
 def part(account: Account, until: datetime) -> Parted:
     """The account as an erasure leaves it: what happened up to an instant, and what came later."""
     row = account.row
-    told = [Told(fact.source, fact.id, fact.type, fact.time, fact.order_id) for _, fact in account.facts.values()]
+    told = [Told(fact.source, fact.id, fact.type, fact.time, fact.order_id, fact.brings) for _, fact in account.facts.values()]
     later = of_next(told, until)
     left_keys = {(each.source, each.id) for each in later}
     ended = {key: (at, fact.without_person()) for key, (at, fact) in account.facts.items() if key not in left_keys}
@@ -72,7 +72,7 @@ def part(account: Account, until: datetime) -> Parted:
             if begun is not None:
                 life.chain, life.begun = begun.chain, begun
     placed_later = {each.order_id for each in later if each.type == "order.placed"}
-    orders = {fact.order_id for _, fact in ended.values() if fact.order_id is not None} - placed_later
+    orders = {each for _, fact in ended.values() for each in (fact.order_id, *fact.brings) if each is not None} - placed_later
     return Parted(gone, left, orders, ended_at((each.type, each.at) for each in later))
 
 

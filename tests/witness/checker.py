@@ -34,7 +34,7 @@ TYPES_IN: Final[Mapping[str, frozenset[str]]] = {
     topic: frozenset(types.split())
     for topic, types in {
         "commerce.order": "order.placed order.amended order.paid payment.failed payment.charged_back order.rescheduled"
-        " order.reinstated",
+        " order.reinstated order.split",
         "commerce.shipment": "shipment.dispatched shipment.delivered",
         "commerce.cancel": "order.cancelled",
         "commerce.return": "return.requested return.received return.withdrawn refund.issued exchange.requested"
@@ -248,13 +248,20 @@ class World:
 
     @cached_property
     def orders(self) -> dict[str, set[tuple[str, str | None]]]:
-        """Order → the programs in which it was placed (OUTSIDE: in none), each with the member, None for a guest."""
+        """Order → the programs in which it was placed (OUTSIDE: in none), each with the member, None for a guest. What an order
+        was split into is where the order is."""
         found: dict[str, set[tuple[str, str | None]]] = defaultdict(set)
         for event in self.alive:
             order = event.text("order_id")
             if event.type == "order.placed" and order is not None:
                 for program in programs_of(self, event):
                     found[order].add((program, None if program == OUTSIDE else event.text("member_id")))
+        splits = [event for event in self.alive if event.type == "order.split"]
+        for _ in splits:  # a part may be split before the order is
+            for event in splits:
+                homes = {each for each in found[event.text("order_id") or ""] if event.program in (None, each[0])}
+                for part in event.data.get("into", ()):
+                    found[part["order_id"]] |= homes
         return found
 
 

@@ -274,6 +274,11 @@ class Account:
         assert found is None or isinstance(found, Order)
         return found
 
+    def order_at_hand(self, order_id: str) -> Order | None:
+        """The order of that id if it happens to be at hand; None says nothing of whether it is there."""
+        found = self.items.get(("order", order_id))
+        return found if isinstance(found, Order) else None
+
     def request(self, type_: str, request_id: str) -> Request | None:
         """The request of that type and id, if the account has it."""
         found = self._find("request", f"{type_}:{request_id}")

@@ -6,7 +6,7 @@ line stays what is told or what has left, whichever is more, so the ledger is th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain, count
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from contracts.events import Line as PlacedLine
 from contracts.events import OrderAmended
-from worker.decide import discounts, maturity, order_update, orders, purchases, redeemable, redemption, tiers
+from worker.decide import discounts, maturity, order_update, orders, parts, purchases, redeemable, redemption, tiers
 from worker.decide.account import Account
 from worker.decide.amounts import divide, part
 from worker.decide.order_records import Bonus, Content, Order, OrderLine, Payment, Portion
@@ -32,23 +32,29 @@ class _Restated(NamedTuple):
 def amended(account: Account, data: OrderAmended) -> None:
     """An order as it stands from now on. A redemption that grows is decided like one, and refused, nothing is amended; an order
     that was refused comes again as it is amended."""
-    order = account.order(data.order_id)
+    order = parts.found(account, data.order_id)
     refused = order is not None and order.status == "rejected"
     order = order if refused else orders.live(account, data.order_id)
     if order is None:
         return
     said = data.model_dump_json(exclude={"order_id", "reason"}, exclude_defaults=True)
-    name, content = f"amendment:{data.amendment_id}", orders.content_of(said.encode())
+    name = f"amendment:{parts.own(order, data.order_id, data.amendment_id)}"
+    content = orders.content_of(said.encode())
     if refused:
         _come_again(account, order, data, name, content)
         return
     if orders.told_before(account, order, name, content, "amendment_twice"):
         return
-    restated = _matched(order, data)
-    after = _with_points(account, order, _restated(account, order, data, restated), data)
+    scoped = parts.scope(order, data.order_id)
+    restated = _matched(order, scoped, data)
+    if restated is None:
+        account.note_finding("line_of_several_parts", data.order_id, data.amendment_id)
+        return
+    now = _now(account, order, scoped, data, restated)
+    after = _with_points(account, order, _restated(account, order, scoped, now, data, restated), data)
     if after is None:
         return
-    _note_shipped(account, after, restated)
+    _note_shipped(account, data.order_id, now, restated)
     purchases.forget(account, order, after)
     purchases.remember_again(account, order, after)
     if any(line.kept for line in after.lines) and not any(line.kept for line in order.lines):
@@ -63,7 +69,7 @@ def _come_again(account: Account, order: Order, data: OrderAmended, name: str, c
         data.order_id,
         data.keyed_lines(),
         _content_of(order, data),
-        _payment_of(order, data),
+        _payment_of(order, order, data),
         order.delivery,
         data.amendment_id,
     )
@@ -80,31 +86,65 @@ def _content_of(order: Order, data: OrderAmended) -> Content:
     return replace(order.content, points_used=data.points_used, use_all_points=False, redemption_id=reserved)
 
 
-def _payment_of(order: Order, data: OrderAmended) -> Payment:
-    payment = order.payment
-    other = payment.other_fees if data.other_fees is None else data.other_fees
-    shipping = payment.fees - payment.other_fees if data.shipping_fee is None else data.shipping_fee
-    fees = shipping + other
-    discount = payment.discount if data.order_discount is None else data.order_discount
+def _payment_of(order: Order, scoped: Order, data: OrderAmended) -> Payment:
+    """What the order costs besides its lines, with what was told of it or of a part."""
+    payment, own = order.payment, parts.costs_of(scoped)
+    now = _costs_of(own, data)
+    fees, other = payment.fees - own.fees + now.fees, payment.other_fees - own.other_fees + now.other_fees
+    discount = payment.discount - own.discount + now.discount
     return replace(payment, fees=fees, other_fees=other, fees_back=min(payment.fees_back, fees), discount=discount)
+
+
+def _costs_of(own: parts.Costs, data: OrderAmended) -> parts.Costs:
+    """What an order, or a part, costs besides its lines, as it is told."""
+    other = own.other_fees if data.other_fees is None else data.other_fees
+    shipping = own.fees - own.other_fees if data.shipping_fee is None else data.shipping_fee
+    return parts.Costs(shipping + other, other, own.discount if data.order_discount is None else data.order_discount)
 
 
 # -- goods
 
 
-def _restated(account: Account, order: Order, data: OrderAmended, restated: Sequence[_Restated]) -> Order:
+def _now(
+    account: Account, order: Order, scoped: Order, data: OrderAmended, restated: Sequence[_Restated]
+) -> dict[str, OrderLine]:
+    """The lines of which is told as they are told, and what is left of the others, by their keys: of a part, its pieces."""
+    version = account.program.named(order.terms)
+    discount = _costs_of(parts.costs_of(scoped), data).discount
+    at_price = [orders.line_of(version, each.key, each.told) for each in restated]
+    if discount > sum(line.goods for line in at_price):
+        account.note_finding("discount_above_goods", data.order_id, str(discount))
+    paid = discounts.spread_over(version, at_price, discount)
+    now = {each.key: _line(line, each) for line, each in zip(paid, restated, strict=True)}
+    for was in scoped.lines:
+        if was.line_id not in now:
+            # What was sent in exchange is not part of what was ordered, unless it is named.
+            now[was.line_id] = was if was.replacement else _left_of(was)
+    return now
+
+
+def _restated(
+    account: Account,
+    order: Order,
+    scoped: Order,
+    now: Mapping[str, OrderLine],
+    data: OrderAmended,
+    restated: Sequence[_Restated],
+) -> Order:
     """The order with its lines, bonuses and fees as they are told, and the points used as they were."""
     version = account.program.named(order.terms)
-    told = {each.key for each in restated}
-    # What was sent in exchange is not part of what was ordered, unless it is named.
-    rest = [was if was.replacement else _left_of(was) for was in order.lines if was.line_id not in told]
-    payment = _payment_of(order, data)
-    at_price = [orders.line_of(version, each.key, each.told) for each in restated]
-    if payment.discount > sum(line.goods for line in at_price):
-        account.note_finding("discount_above_goods", order.order_id, str(payment.discount))
-    paid = discounts.spread_over(version, at_price, payment.discount)
-    stated = (_line(line, each) for line, each in zip(paid, restated, strict=True))
-    after = replace(order, lines=(*stated, *(line for line in rest if line.quantity)), payment=payment)
+    had, of_part = {line.line_id: line for line in order.lines}, {line.line_id: line for line in scoped.lines}
+    lines = [_with_others(had.get(key), of_part.get(key), line) for key, line in now.items()]
+    beside = [line for line in order.lines if line.line_id not in now]
+    if order.parts:
+        # Those of other parts keep their places, by which shares are rounded.
+        known = {line.line_id: line for line in lines}
+        lines, beside = [known.pop(line.line_id, line) for line in order.lines], []
+        lines += known.values()
+    payment = _payment_of(order, scoped, data)
+    after = replace(order, lines=tuple([line for line in (*lines, *beside) if line.quantity]), payment=payment)
+    if order.parts:
+        after = parts.with_costs(after, scoped, _costs_of(parts.costs_of(scoped), data))
     return replace(
         after,
         portions=_portions(account, version, order, after),
@@ -112,12 +152,35 @@ def _restated(account: Account, order: Order, data: OrderAmended, restated: Sequ
     )
 
 
-def _matched(order: Order, data: OrderAmended) -> list[_Restated]:
-    """The lines that are told beside those that stood: by their ids, else by their product, at the same place first."""
-    known = {line.line_id: line for line in order.lines}
+def _with_others(had: OrderLine | None, was: OrderLine | None, now: OrderLine) -> OrderLine:
+    """A line as it is now: where a part has only some of its pieces, with those of the others."""
+    if had is None or was is None or had == was:
+        return now
+    line = replace(
+        had,
+        sku=now.sku,
+        quantity=had.quantity - was.quantity + now.quantity,
+        goods=had.goods - was.goods + now.goods,
+        tax=had.tax - was.tax + now.tax,
+        unshipped=had.unshipped - was.unshipped + now.unshipped,
+        category=now.category,
+        tags=now.tags,
+        point_rate=now.point_rate,
+        earns=now.earns,
+    )
+    return replace(line, refunded=min(line.refunded, line.price))
+
+
+def _matched(order: Order, scoped: Order, data: OrderAmended) -> list[_Restated] | None:
+    """The lines that are told beside those that stood: by their ids, else by their product, at the same place first. None: one is
+    of another part, or of several."""
+    known = {line.line_id: line for line in scoped.lines}
+    others = {line.line_id for line in order.lines if line.line_id not in known}
+    if any(line.line_id in others or parts.is_shared(scoped, line.line_id or "") for line in data.lines):
+        return None
     named = {line.line_id for line in data.lines if line.line_id is not None}
     left = {key: line for key, line in known.items() if key not in named and not line.replacement}
-    taken = {*known, *named}
+    taken = {*known, *named, *others}
     found: list[_Restated] = []
     for place, line in data.keyed_lines():
         if line.line_id is not None:
@@ -125,6 +188,8 @@ def _matched(order: Order, data: OrderAmended) -> list[_Restated]:
             continue
         same = [key for key, each in left.items() if each.sku == line.sku]
         key = place if place in same else next(iter(same), None)
+        if key is not None and parts.is_shared(scoped, key):
+            return None
         was = left.pop(key) if key is not None else None
         if key is None:
             key = next(name for name in chain((place,), map(str, count(1))) if name not in taken)
@@ -212,13 +277,13 @@ def _bonuses(version: Version, before: Order, after: Order, restated: Sequence[_
     return (*found, *(bonus for told in coming.values() for bonus in told))
 
 
-def _note_shipped(account: Account, after: Order, restated: Sequence[_Restated]) -> None:
+def _note_shipped(account: Account, order_id: str, now: Mapping[str, OrderLine], restated: Sequence[_Restated]) -> None:
     """Keep as a finding that more of a line stays than is told, because it has left."""
     told = {each.key: each.told.quantity for each in restated}
-    for line in after.lines:
+    for line in now.values():
         stays, said = line.quantity - line.cancelled, told.get(line.line_id, 0)
         if stays > said and not (line.replacement and line.line_id not in told):
-            account.note_finding("amended_below_shipped", after.order_id, f"{line.line_id} {stays - said}")
+            account.note_finding("amended_below_shipped", order_id, f"{line.line_id} {stays - said}")
 
 
 # -- points used
@@ -230,7 +295,8 @@ def _with_points(account: Account, before: Order, after: Order, data: OrderAmend
     What is more than the goods cost comes back, and what is less than was used before.
     """
     version, used = account.program.named(before.terms), before.used
-    more = 0 if data.points_used is None else data.points_used - used.points
+    own = used.points if not before.parts else parts.used(before, data.order_id)
+    more = 0 if data.points_used is None else data.points_used - own
     if more > 0:
         event = account.event
         assert event is not None

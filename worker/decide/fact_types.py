@@ -7,7 +7,7 @@ beyond it is loaded, and the fact folded again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from contracts.events import (
@@ -30,6 +30,7 @@ from contracts.events import (
     OrderPlaced,
     OrderReinstated,
     OrderRescheduled,
+    OrderSplit,
     PaymentChargedBack,
     PaymentFailed,
     PointsAdjusted,
@@ -56,9 +57,11 @@ from worker.decide import (
     contesting,
     conversions,
     hindsight,
+    holding,
     members,
     opening,
     orders,
+    parts,
     refunds,
     reinstating,
     requests,
@@ -66,6 +69,7 @@ from worker.decide import (
     reversal,
     rewards,
     shipments,
+    splitting,
     subscriptions,
     voiding,
     vouchers,
@@ -79,8 +83,8 @@ def _nothing(data: Any, version: Version | None) -> Iterable[ItemKey]:
     return ()
 
 
-def _brings_nothing(account: Account, data: Any) -> str | None:
-    return None
+def _brings_nothing(account: Account, data: Any) -> Sequence[str]:
+    return ()
 
 
 def _always(data: Any) -> bool:
@@ -99,7 +103,7 @@ class FactType(NamedTuple):
     handle: Callable[[Account, Any], None]
     all_open: Callable[[Any], bool]
     items: Callable[[Any, Version | None], Iterable[ItemKey]] = _nothing
-    brings: Callable[[Account, Any], str | None] = _brings_nothing
+    brings: Callable[[Account, Any], Sequence[str]] = _brings_nothing
     grants: bool = False
 
 
@@ -136,6 +140,11 @@ def _of_shipment(data: ShipmentDispatched, version: Version | None) -> Iterable[
     return () if data.shipment_id is None else (("early", hindsight.shipment(data.order_id, data.shipment_id)),)
 
 
+def _shipment_stands(account: Account, data: ShipmentDispatched) -> Sequence[str]:
+    thing = shipments.stands(account, data)
+    return () if thing is None else (thing,)
+
+
 def _of_return(data: ReturnWithdrawn, version: Version | None) -> Iterable[ItemKey]:
     return (("early", hindsight.of_return(data.order_id, data.return_id)),)
 
@@ -148,10 +157,10 @@ def _of_cancel(data: OrderCancelled, version: Version | None) -> Iterable[ItemKe
     return (("early", reinstating.name_of(data.order_id)),)
 
 
-def _cancel_stands(account: Account, data: OrderCancelled) -> str | None:
-    order = account.order(data.order_id)
+def _cancel_stands(account: Account, data: OrderCancelled) -> Sequence[str]:
+    order = parts.found(account, data.order_id)
     stands = order is not None and order.status == "open" and any(line.cancelled for line in order.lines)
-    return reinstating.name_of(data.order_id) if stands else None
+    return (reinstating.name_of(data.order_id),) if stands else ()
 
 
 def _of_redemption(data: RedemptionRequested | RedemptionReleased, version: Version | None) -> Iterable[ItemKey]:
@@ -171,7 +180,7 @@ def _of_voucher(data: VoucherUsed | VoucherVoided, version: Version | None) -> I
 
 
 def _of_hold(data: PointsHeld | PointsReleased, version: Version | None) -> Iterable[ItemKey]:
-    name = members.hold_of(data)
+    name = holding.name_of(data)
     return ("earmark", name), ("early", name)
 
 
@@ -190,18 +199,27 @@ def _of_review(data: ReviewPosted, version: Version | None) -> Iterable[ItemKey]
     return (("mark", f"bought:{data.sku}"),)
 
 
-def _order_stands(account: Account, data: OrderPlaced | OrderAmended) -> str | None:
+def _order_stands(account: Account, data: OrderPlaced | OrderAmended) -> Sequence[str]:
     order = account.order(data.order_id)
-    return orders.name_of(data.order_id) if order is not None and order.status == "open" else None
+    return (orders.name_of(data.order_id),) if order is not None and order.status == "open" else ()
 
 
-def _reservation_stands(account: Account, data: RedemptionRequested) -> str | None:
+def _of_split(data: OrderSplit, version: Version | None) -> Iterable[ItemKey]:
+    for each in data.into:
+        yield from (("order", each.order_id), ("early", orders.name_of(each.order_id)), ("contest", each.order_id))
+
+
+def _parts_stand(account: Account, data: OrderSplit) -> Sequence[str]:
+    return [orders.name_of(each) for each in splitting.stand(account, data)]
+
+
+def _reservation_stands(account: Account, data: RedemptionRequested) -> Sequence[str]:
     request = account.request("redemption", data.redemption_id)
-    return requests.name_of(data.redemption_id) if request is not None and request.status == "accepted" else None
+    return (requests.name_of(data.redemption_id),) if request is not None and request.status == "accepted" else ()
 
 
-def _hold_stands(account: Account, data: PointsHeld) -> str | None:
-    return members.hold_of(data) if members.is_held(account, data) else None
+def _hold_stands(account: Account, data: PointsHeld) -> Sequence[str]:
+    return (holding.name_of(data),) if holding.is_held(account, data) else ()
 
 
 def _uses_points(data: OrderPlaced) -> bool:
@@ -212,6 +230,7 @@ def _uses_points(data: OrderPlaced) -> bool:
 FACT_TYPES: Final[Mapping[type[Any], FactType]] = {
     OrderPlaced: FactType(retelling.placed, _uses_points, _of_order, _order_stands),
     OrderAmended: FactType(amending.amended, _always, _of_amendment, _order_stands),
+    OrderSplit: FactType(splitting.split, _never, _of_split, _parts_stand),
     OrderContested: FactType(contesting.contested, _never, _of_contest),
     OrderClaimed: FactType(contesting.claimed, _never, _of_contest),
     OrderPaid: FactType(orders.paid, _never),
@@ -219,7 +238,7 @@ FACT_TYPES: Final[Mapping[type[Any], FactType]] = {
     PaymentChargedBack: FactType(refunds.charged_back, _always),
     OrderReinstated: FactType(reinstating.reinstated, _always),
     OrderRescheduled: FactType(orders.rescheduled, _never),
-    ShipmentDispatched: FactType(shipments.dispatched, _never, _of_shipment, shipments.stands),
+    ShipmentDispatched: FactType(shipments.dispatched, _never, _of_shipment, _shipment_stands),
     ShipmentDelivered: FactType(shipments.delivered, _never),
     OrderCancelled: FactType(reversal.cancelled, _always, _of_cancel, _cancel_stands),
     ReturnRequested: FactType(reversal.return_requested, _always),
@@ -239,8 +258,8 @@ FACT_TYPES: Final[Mapping[type[Any], FactType]] = {
     SurveyWon: FactType(members.survey_won, _always, grants=True),
     ActivityCompleted: FactType(members.activity_completed, _always, grants=True),
     PointsAdjusted: FactType(members.adjusted, _always, grants=True),
-    PointsHeld: FactType(members.held, _always, _of_hold, _hold_stands),
-    PointsReleased: FactType(members.released, _always, _of_hold),
+    PointsHeld: FactType(holding.held, _always, _of_hold, _hold_stands),
+    PointsReleased: FactType(holding.released, _always, _of_hold),
     PointsVoided: FactType(voiding.voided, _always, _of_voided),
     RedemptionRequested: FactType(requests.reservation_requested, _always, _of_redemption, _reservation_stands),
     RedemptionReleased: FactType(requests.reservation_released, _always, _of_redemption),

@@ -14,7 +14,7 @@ from traceback import extract_tb
 from typing import Final
 
 from contracts.events import Event
-from worker.decide import clock, early, hindsight, lives, voiding
+from worker.decide import clock, early, hindsight, lives, orders, splitting, voiding
 from worker.decide.account import Account
 from worker.decide.errors import Defect, Late, NotLoaded
 from worker.decide.fact_types import FACT_TYPES
@@ -75,12 +75,15 @@ def _apply(account: Account, fact: Event) -> Step:
 def _handle(account: Account, fact: Event) -> None:
     """Do what a fact does, then what was told before that which it has brought to stand."""
     of_type = FACT_TYPES[type(fact.data)]
+    was = splitting.before(account, fact.order_id)
     of_type.handle(account, fact.data)
+    if was is not None:
+        splitting.follow(account, was, fact.order_id or "")
     brought = of_type.brings(account, fact.data)
-    if brought is None and of_type.grants:
-        brought = voiding.name_of(account.cause)
-    if brought is not None:
-        early.apply(account, brought, fact.order_id, _handle)
+    if not brought and of_type.grants:
+        brought = (voiding.name_of(account.cause),)
+    for thing in brought:
+        early.apply(account, thing, orders.of_name(thing) or fact.order_id, _handle)
 
 
 def run_clock(account: Account, until: datetime, steps: list[Step]) -> None:

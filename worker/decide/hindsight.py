@@ -20,7 +20,9 @@ from contracts.events import (
     ReturnWithdrawn,
     ShipmentDispatched,
 )
+from worker.decide import parts
 from worker.decide.account import Account
+from worker.decide.errors import NotLoaded
 from worker.decide.order_records import Order
 from worker.decide.state import Contest, Item, ItemKey, Moment, cause_of, clock_moment
 
@@ -119,7 +121,7 @@ def add(account: Account, facts: Collection[Event]) -> None:
 
 def back_to(new: Iterable[Event], withdrawn: Iterable[Event], items: Mapping[ItemKey, Item]) -> Moment | None:
     """From where the account is to be folded again, because new facts turn how others were read, or facts that did so count no
-    more; None: from nowhere."""
+    more; None: from nowhere. Raises NotLoaded for the order of a part."""
     found: Moment | None = None
     for fact, gone in (*((each, False) for each in new), *((each, True) for each in withdrawn)):
         if isinstance(fact.data, OrderContested | OrderClaimed):
@@ -128,22 +130,40 @@ def back_to(new: Iterable[Event], withdrawn: Iterable[Event], items: Mapping[Ite
                 began = clock_moment(known.since)
                 found = began if found is None else min(found, began)
         elif type(fact.data) in _TURNS:
-            order = items.get(("order", fact.order_id or ""))
+            order = _order_of(fact, items)
             if isinstance(order, Order) and order.placed_at <= fact.time and (gone or _turned(order, fact.data)):
                 stood = clock_moment(order.placed_at)
                 found = stood if found is None else min(found, stood)
     return found
 
 
+def _order_of(fact: Event, items: Mapping[ItemKey, Item]) -> Item | None:
+    """The order that a fact is about, or of a part of which it is."""
+    named = items.get(("order", fact.order_id or ""))
+    if not isinstance(named, Order) or named.part_of is None:
+        return named
+    key: ItemKey = ("order", named.part_of)
+    if key not in items:
+        raise NotLoaded(items=(key,))
+    return items[key]
+
+
 def _turned(order: Order, data: Any) -> bool:
     """Whether a new fact has something of an order read otherwise."""
     if isinstance(data, ShipmentDispatched):
-        return data.shipment_id is not None and arrived(data.shipment_id) in order.told
+        return data.shipment_id is not None and arrived(parts.own(order, data.order_id, data.shipment_id)) in order.told
     if isinstance(data, PaymentFailed):
-        return order.payment.paid_at is not None
+        return order.payment.paid_at is not None or any(each.paid for each in parts.under(order, data.order_id))
     if isinstance(data, ReturnWithdrawn):
-        return any(counted("return", how, data.return_id) in order.told for how in ("requested", "received"))
+        return _has_counted("return", order, parts.own(order, data.order_id, data.return_id))
+    if not isinstance(data, ExchangeWithdrawn | ExchangeShipped):
+        return False
+    exchange_id = parts.own(order, data.order_id, data.exchange_id)
     if isinstance(data, ExchangeWithdrawn):
-        return any(counted("exchange", how, data.exchange_id) in order.told for how in ("requested", "received"))
+        return _has_counted("exchange", order, exchange_id)
     # A replacement that left before its exchange was withdrawn.
-    return isinstance(data, ExchangeShipped) and undone("exchange", data.exchange_id) in order.told
+    return undone("exchange", exchange_id) in order.told
+
+
+def _has_counted(kind: str, order: Order, id_: str) -> bool:
+    return counted(kind, "requested", id_) in order.told or counted(kind, "received", id_) in order.told

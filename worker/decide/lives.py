@@ -18,6 +18,7 @@ from worker.decide.account import Account
 
 _ERASED: Final = "member.erased"
 _PLACED: Final = "order.placed"
+_SPLIT: Final = "order.split"
 AWAITS: Final = "awaits_erasure"
 """The finding about a fact of the next life."""
 
@@ -39,13 +40,14 @@ def waits(account: Account, fact: Event) -> bool:
 
 
 class Told(NamedTuple):
-    """What of a fact says of which life it is. `at`: its business time."""
+    """What of a fact says of which life it is. `at`: its business time; `brings`: orders that come with it."""
 
     source: str
     id: str
     type: str
     at: datetime
     order_id: str | None
+    brings: tuple[str, ...] = ()
 
 
 def ended_at(facts: Iterable[tuple[str, datetime]]) -> datetime | None:
@@ -54,12 +56,20 @@ def ended_at(facts: Iterable[tuple[str, datetime]]) -> datetime | None:
 
 
 def of_next(facts: Sequence[Told], ended: datetime) -> list[Told]:
-    """Of all facts of one account those of the life after the one that ended then. An order, and what follows it, is of the life
-    in which it was placed first."""
+    """Of all facts of one account those of the life after the one that ended then. An order, and what follows it or a part of it,
+    is of the life in which it was placed first."""
     placed: dict[str | None, datetime] = {}
     for fact in facts:
         if fact.type == _PLACED:
             placed[fact.order_id] = min(fact.at, placed.get(fact.order_id, fact.at))
+    splits = [fact for fact in facts if fact.type == _SPLIT]
+    while splits:
+        known = [fact for fact in splits if fact.order_id in placed]
+        # One of an order that never came is of the life in which it was told.
+        for fact in known or splits:
+            for part in fact.brings:
+                placed.setdefault(part, placed.get(fact.order_id, fact.at))
+        splits = [fact for fact in splits if fact not in known] if known else []
     return [fact for fact in facts if _lived_at(fact, placed) > ended]
 
 

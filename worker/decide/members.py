@@ -1,4 +1,4 @@
-"""Facts about members: joining, what they do besides buying, and what support staff adjust or hold."""
+"""Facts about members: joining, what they do besides buying, and what support staff adjust."""
 
 from __future__ import annotations
 
@@ -14,24 +14,21 @@ from contracts.events import (
     MemberRegistered,
     MemberUpdated,
     PointsAdjusted,
-    PointsHeld,
-    PointsReleased,
     ReviewPosted,
     SurveyWon,
 )
 from contracts.events.members import ATTRIBUTES_MAX
 from contracts.names import plain
 from contracts.terms import Activity
-from worker.decide import caps, early, expiry, ledger, order_update, orders, purchases, redemption, tallies, tiers, vouchers
+from worker.decide import caps, expiry, holding, ledger, purchases, redemption, tallies, tiers, vouchers
 from worker.decide.account import Account
 from worker.decide.amounts import fraction
 from worker.decide.conditions import Subject, buyer_of, holds
 from worker.decide.lot_name import lot_name
-from worker.decide.order_records import Grant, Spent
+from worker.decide.order_records import Grant
 from worker.decide.state import Earmark, Lot, Mark
 from worker.decide.trace import Cut, Doing
 
-MANUAL_HOLD = "manual"
 ADJUSTMENT = "adjustment"
 _PROMISE = "promise:"
 
@@ -293,7 +290,7 @@ def adjusted(account: Account, data: PointsAdjusted) -> None:
 
 def _revoke_all(account: Account, rule: str) -> None:
     account.need_all_open()
-    hold = account.earmark(f"hold:{MANUAL_HOLD}")
+    hold = account.earmark(holding.MANUAL)
     ledger.need_lots(account, account.version, hold.spent if hold is not None else (), "revoke")
     for lot in sorted(account.open_lots(), key=lambda lot: lot.ref):
         if lot.pending:
@@ -308,87 +305,6 @@ def _revoke_all(account: Account, rule: str) -> None:
         ledger.revoke_held(account, hold.points, rule)
         for each in hold.spent:
             ledger.remember_revoked(account, ledger.lot_of(account, each), each.points - each.back)
-        account.put("earmark", f"hold:{MANUAL_HOLD}", None)
+        account.put("earmark", hold.name, None)
     if account.head.held:
         account.note_finding("held_not_revoked", None, str(account.head.held))
-
-
-def hold_of(data: PointsHeld | PointsReleased) -> str:
-    """The name of the hold that a fact is about: that of its order, or of points alone."""
-    return _hold_named(data.order_id or MANUAL_HOLD)
-
-
-def _hold_named(name: str) -> str:
-    return f"hold:{name}"
-
-
-def is_held(account: Account, data: PointsHeld | PointsReleased) -> bool:
-    """Whether there is something to release."""
-    order = account.order(data.order_id) if data.order_id is not None else None
-    return (order is not None and order.earning.held) or account.earmark(hold_of(data)) is not None
-
-
-def held(account: Account, data: PointsHeld) -> None:
-    """Points, or an order's, are set aside by hand (SCO-13, LEN-22). More than there is: what there is, and a finding."""
-    rules = account.version.terms.adjustment
-    if data.order_id is not None:
-        order = orders.live(account, data.order_id)
-        if order is not None:
-            account.put_order(replace(order, earning=replace(order.earning, held=True)))
-            mine = [lot for lot in account.open_lots() if lot.order_id == order.order_id]
-            # In an order of its own, not as the lots were loaded: a part that is released goes to the first of them.
-            for lot in ledger.in_spend_order(account, account.version, mine):
-                taken = ledger.take(account, account.version, lot.available, "hold", "held", rules.rule, order.order_id, [lot])
-                _add_hold(account, taken, rules.rule, order.order_id)
-        return
-    account.need_all_open()
-    points = min(data.points or 0, max(account.head.available, 0))
-    if points < (data.points or 0):
-        account.note_finding("held_more_than_available", None, str((data.points or 0) - points))
-    if points:
-        _add_hold(account, ledger.hold(account, account.version, points, "hold", rules.rule), rules.rule, MANUAL_HOLD)
-
-
-def _add_hold(account: Account, spent: tuple[Spent, ...], rule: str, name: str) -> None:
-    hold = account.earmark(_hold_named(name)) or Earmark(name=_hold_named(name))
-    hold = replace(
-        hold,
-        points=hold.points + sum(each.points for each in spent),
-        spent=(*hold.spent, *spent),
-        rules=(*hold.rules, *(rule for _ in spent)),
-    )
-    account.put("earmark", hold.name, hold)
-
-
-def released(account: Account, data: PointsReleased) -> None:
-    """Held points can be used again, by the rule that held them, if they have not lapsed meanwhile."""
-    if data.order_id is not None:
-        order = orders.live(account, data.order_id)
-        if order is None:
-            return
-        if order.earning.held:
-            order_update.keep(account, replace(order, earning=replace(order.earning, held=False)))
-        elif not is_held(account, data):
-            early.keep(account, hold_of(data), "released_without_hold", data.order_id)
-            return
-    elif data.points and not is_held(account, data):
-        early.keep(account, hold_of(data), "released_more_than_held", detail=str(data.points))
-        return
-    hold = account.earmark(hold_of(data))
-    points = data.points if data.points is not None else (hold.points if hold else 0)
-    left = min(points, hold.points if hold else 0)
-    if left < points:
-        account.note_finding("released_more_than_held", data.order_id, str(points - left))
-    if hold is None or not left:
-        return
-    still, kept = hold.points - left, []
-    ledger.need_lots(account, account.version, hold.spent, "release")
-    for each, rule in zip(hold.spent, hold.rules, strict=True):
-        n = min(left, each.points - each.back)
-        if n:
-            ledger.give_back(account, account.version, each, n, "held", "release", rule, data.order_id)
-            left -= n
-        if each.points > each.back + n:
-            kept.append((replace(each, back=each.back + n), rule))
-    hold = replace(hold, points=still, spent=tuple(each for each, _ in kept), rules=tuple(rule for _, rule in kept))
-    account.put("earmark", hold.name, hold if still else None)

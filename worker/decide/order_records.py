@@ -11,6 +11,7 @@ from typing import Literal
 
 from msgspec import field
 
+from worker.decide.part_records import Part
 from worker.decide.record import Kept, Record
 
 
@@ -368,10 +369,11 @@ class Delivery(Record, frozen=True):
 class Order(Kept, frozen=True):
     """One order: what was bought, by line and as it matures, and beside it a record for each thing that happens to it.
 
-    `status`: `open`; `waiting` (its redemption is not decided yet); `rejected` (as sent, for a `reason`: nothing moves);
-    `withheld` (somebody else was told to have placed it too: nothing moves but points whose use was announced). `told`: by what
-    has an id of its own, a digest of what was said of it. `vouchers_back`: it was cancelled as a whole, and vouchers that were
-    used on it were given back.
+    `parts`: under which ids it goes on, where it was split; `part_of`: the order, of an id that is a part's, under which nothing
+    else is kept. `status`: `open`; `part`; `waiting` (its redemption is not decided yet); `rejected` (as sent, for a `reason`:
+    nothing moves); `withheld` (somebody else was told to have placed it too: nothing moves but points whose use was announced).
+    `told`: by what has an id of its own, a digest of what was said of it. `vouchers_back`: it was cancelled as a whole, and
+    vouchers that were used on it were given back.
     """
 
     order_id: str
@@ -381,7 +383,7 @@ class Order(Kept, frozen=True):
     terms: str
     lines: tuple[OrderLine, ...]
     portions: tuple[Portion, ...] = ()
-    status: Literal["open", "waiting", "rejected", "withheld"] = "open"
+    status: Literal["open", "part", "waiting", "rejected", "withheld"] = "open"
     reason: str | None = None
     content: Content = Content()
     payment: Payment = Payment()
@@ -390,6 +392,8 @@ class Order(Kept, frozen=True):
     counted: TierCount = TierCount()
     delivery: Delivery = Delivery()
     told: dict[str, str] = field(default_factory=dict)
+    parts: tuple[Part, ...] = ()
+    part_of: str | None = None
     vouchers_back: bool = False
     due_at: datetime | None = None
 

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final, Literal
 
 from msgspec.structs import replace
 
@@ -23,6 +23,7 @@ from worker.decide import (
     hindsight,
     maturity,
     order_update,
+    parts,
     purchases,
     redemption,
     subscriptions,
@@ -33,6 +34,8 @@ from worker.decide.account import Account
 from worker.decide.conditions import buyer_of
 from worker.decide.order_records import Bonus, Content, Delivery, Earning, Order, OrderLine, Payment
 from worker.decide.program import Version
+
+_NAMED: Final = "order:"
 
 
 def content_of(body: bytes) -> str:
@@ -230,12 +233,17 @@ def _earns(account: Account, content: Content) -> bool:
 
 def name_of(order_id: str) -> str:
     """What facts told before an order are kept under."""
-    return f"order:{order_id}"
+    return f"{_NAMED}{order_id}"
+
+
+def of_name(thing: str) -> str | None:
+    """The order of which facts told before it are kept under a name; None: it is the name of something else."""
+    return thing.removeprefix(_NAMED) if thing.startswith(_NAMED) else None
 
 
 def live(account: Account, order_id: str) -> Order | None:
     """The order that a fact is about, if anything can happen to it; where it does not stand (yet), the fact is kept for it."""
-    order = account.order(order_id)
+    order = parts.found(account, order_id)
     if order is None or order.status in ("rejected", "withheld"):
         why = "unknown_order" if order is None else "order_rejected" if order.status == "rejected" else order.reason
         early.keep(account, name_of(order_id), why or "order_rejected", order_id)
@@ -246,16 +254,30 @@ def live(account: Account, order_id: str) -> Order | None:
 def paid(account: Account, data: OrderPaid) -> None:
     """The payment of an order; a second one changes nothing and is a finding."""
     order = live(account, data.order_id)
-    if order is None or not undoing.counts(account, order, hindsight.PAYMENT, hindsight.payment(data.order_id)):
+    if order is None:
         return
-    if order.payment.paid_at is not None:
+    name = parts.own(order, data.order_id, hindsight.PAYMENT)
+    if not undoing.counts(account, order, name, hindsight.payment(data.order_id)):
+        return
+    meant = parts.scope(order, data.order_id).parts
+    if order.payment.paid_at is not None or (meant and all(each.paid for each in meant)):
         account.note_finding("paid_twice", data.order_id)
-        return
+    elif meant:
+        # The order is paid when all of it is: see `splitting.follow`.
+        for each in meant:
+            order = parts.with_part(order, replace(each, paid=True))
+        account.put_order(order)
+    else:
+        order_update.keep(account, pay(account, order))
+
+
+def pay(account: Account, order: Order) -> Order:
+    """The order, paid now."""
     rules = account.program.named(order.terms).terms.membership
     late_start = rules.start_judged_at == "payment" and rules.starts_at is not None and account.at < rules.starts_at
     if late_start:
         order = replace(order, earning=replace(order.earning, earns=False))
-    order_update.keep(account, replace(order, payment=replace(order.payment, paid_at=account.at)))
+    return replace(order, payment=replace(order.payment, paid_at=account.at))
 
 
 def payment_failed(account: Account, data: PaymentFailed) -> None:
@@ -264,7 +286,8 @@ def payment_failed(account: Account, data: PaymentFailed) -> None:
     if order is not None:
         # An attempt that failed before the one that came undoes nothing.
         thing = hindsight.payment(data.order_id)
-        undoing.undo(account, order, hindsight.PAYMENT, thing, "nothing_paid", "", ahead=False)
+        name = parts.own(order, data.order_id, hindsight.PAYMENT)
+        undoing.undo(account, order, name, thing, "nothing_paid", "", ahead=False)
 
 
 def rescheduled(account: Account, data: OrderRescheduled) -> None:
@@ -300,6 +323,16 @@ def is_named(ref: LineRef | RefundLine, line: OrderLine) -> bool:
     if ref.line_id is None:
         return line.sku == ref.sku
     return line.line_id == ref.line_id or (ref.exchange_id is not None and line.sent_as == ref.line_id)
+
+
+def meant(order: Order, order_id: str, lines: Literal["all"] | Sequence[LineRef | RefundLine]) -> Order:
+    """The order as far as lines under an id may be of it: of one that was split, the part that has the id, or, where lines are
+    named that it has not, all into which the id was split."""
+    scoped = parts.scope(order, order_id)
+    if lines == "all" or not order.parts:
+        return scoped
+    named = [any(is_named(ref, line) for line in scoped.lines) for ref in lines]
+    return scoped if all(named) else parts.scope(order, order_id, whole=True)
 
 
 def _choice(lines: list[OrderLine], wanted: int, left: Mapping[str, int], preferred: Mapping[str, int]) -> bool:
@@ -340,6 +373,9 @@ def named_pieces(
         lines = [line for line in order.lines if is_named(ref, line)]
         if not lines:
             account.note_finding("unknown_line", order.order_id, ref.line_id or ref.sku or "")
+            continue
+        if any(parts.is_shared(order, line.line_id) for line in lines):
+            account.note_finding("line_of_several_parts", order.order_id, ref.line_id or ref.sku or "")
             continue
         wanted = ref.quantity
         if ref.line_id is None and by_sku is not None:

@@ -6,12 +6,12 @@ taken twice; the rest is taken off the price of what is kept, spread over the pi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec.structs import replace
 
 from contracts.events import PaymentChargedBack, RefundIssued
-from worker.decide import exchange, order_update, orders
+from worker.decide import exchange, order_update, orders, parts
 from worker.decide.account import Account
 from worker.decide.amounts import part, spread_within
 from worker.decide.order_records import Order, OrderLine
@@ -23,7 +23,7 @@ def issued(account: Account, data: RefundIssued) -> None:
     if order is None:
         return
     said = data.model_dump_json(include={"amount", "lines", "of"})
-    name, content = f"refund:{data.refund_id}", orders.content_of(said.encode())
+    name, content = f"refund:{parts.own(order, data.order_id, data.refund_id)}", orders.content_of(said.encode())
     if orders.told_before(account, order, name, content, "refund_twice"):
         return
     order = replace(order, told={**order.told, name: content})
@@ -31,16 +31,20 @@ def issued(account: Account, data: RefundIssued) -> None:
         account.put_order(order)
         return
     if data.lines is not None:
+        scoped = orders.meant(order, data.order_id, data.lines)
         for each in data.lines:
-            named = [line for line in order.lines if orders.is_named(each, line)]
+            named = [line for line in scoped.lines if orders.is_named(each, line)]
             if not named:
                 account.note_finding("unknown_line", data.order_id, each.line_id or each.sku or "")
+            elif any(parts.is_shared(scoped, line.line_id) for line in named):
+                account.note_finding("line_of_several_parts", data.order_id, each.line_id or each.sku or "")
             else:
-                order = _off_goods(account, order, each.amount, {line.line_id for line in named})
+                order = _off_goods(account, order, each.amount, _kept_prices(order, named))
     elif data.of == "goods":
-        order = _off_goods(account, order, data.amount or 0, {line.line_id for line in order.lines})
+        named = list(parts.scope(order, data.order_id).lines)
+        order = _off_goods(account, order, data.amount or 0, _kept_prices(order, named))
     else:
-        order = _off_fees(account, order, data.amount or 0)
+        order = _off_fees(account, order, data.order_id, data.amount or 0)
     order_update.keep(account, order)
 
 
@@ -49,25 +53,31 @@ def charged_back(account: Account, data: PaymentChargedBack) -> None:
     order = orders.live(account, data.order_id)
     if order is None:
         return
-    every = {line.line_id for line in order.lines}
-    goods, fees = sum(map(_kept_price, order.lines)), order.payment.net_fees
-    paid = goods + fees - exchange.worth(account.program.named(order.terms), order, order.used.standing)
     if data.lines is not None and data.lines != "all":
-        pieces = orders.named_pieces(account, order, data.lines, {line.line_id: line.kept for line in order.lines})
+        scoped = orders.meant(order, data.order_id, data.lines)
+        pieces = orders.named_pieces(account, scoped, data.lines, {line.line_id: line.kept for line in scoped.lines})
         for line in order.lines:
             n = pieces.get(line.line_id, 0)
             if n:
                 order = _less(order, {line.line_id: part(_kept_price(line), n, line.kept)})
-    elif data.amount is None or data.amount >= paid:
-        if data.amount is not None and data.amount > paid + sum(map(_gone_price, order.lines)):
-            account.note_finding("refund_above_price", data.order_id, str(data.amount - paid))
-        order = _fees_off(order, fees)
-        order = _less(order, {line.line_id: _kept_price(line) for line in order.lines})
     else:
-        order, left = _for_what_is_out(order, data.amount, every)
-        of_fees = left * fees // (goods + fees) if goods + fees else 0
-        order = _off_goods(account, _fees_off(order, of_fees), left - of_fees, every)
+        order = _charge_back(account, order, data)
     order_update.keep(account, order)
+
+
+def _charge_back(account: Account, order: Order, data: PaymentChargedBack) -> Order:
+    """The order after an amount was taken back, or all that was paid."""
+    named = list(parts.scope(order, data.order_id).lines)
+    prices = _kept_prices(order, named)
+    goods, fees = sum(prices.values()), order.payment.net_fees if parts.carries_fees(order, data.order_id) else 0
+    paid = goods + fees - exchange.worth(account.program.named(order.terms), order, parts.standing(order, data.order_id))
+    if data.amount is None or data.amount >= paid:
+        if data.amount is not None and data.amount > paid + sum(map(_gone_price, named)):
+            account.note_finding("refund_above_price", data.order_id, str(data.amount - paid))
+        return _less(_fees_off(order, fees), prices)
+    order, left = _for_what_is_out(order, data.amount, prices.keys())
+    of_fees = left * fees // (goods + fees) if goods + fees else 0
+    return _off_goods(account, _fees_off(order, of_fees), left - of_fees, prices)
 
 
 def _kept_price(line: OrderLine) -> int:
@@ -80,17 +90,23 @@ def _gone_price(line: OrderLine) -> int:
     return max(line.price - line.refunded - _kept_price(line) - line.settled, 0)
 
 
-def _off_goods(account: Account, order: Order, amount: int, named: set[str]) -> Order:
-    """The order after money went back of some of its lines."""
-    order, left = _for_what_is_out(order, amount, named)
-    limits = [_kept_price(line) if line.line_id in named else 0 for line in order.lines]
+def _kept_prices(order: Order, named: Sequence[OrderLine]) -> dict[str, int]:
+    """What is kept still costs, of lines that are named, each as far as it is meant."""
+    meant = {line.line_id: _kept_price(line) for line in named}
+    return {line.line_id: min(_kept_price(line), meant[line.line_id]) for line in order.lines if line.line_id in meant}
+
+
+def _off_goods(account: Account, order: Order, amount: int, prices: Mapping[str, int]) -> Order:
+    """The order after money went back of some of its lines: of each at most its price."""
+    order, left = _for_what_is_out(order, amount, prices.keys())
+    limits = [prices.get(line.line_id, 0) for line in order.lines]
     shares, above = spread_within(left, limits, limits)
     if above:
         account.note_finding("refund_above_price", order.order_id, str(above))
     return _less(order, {line.line_id: share for line, share in zip(order.lines, shares, strict=True)})
 
 
-def _for_what_is_out(order: Order, amount: int, named: set[str]) -> tuple[Order, int]:
+def _for_what_is_out(order: Order, amount: int, named: Collection[str]) -> tuple[Order, int]:
     """The order after money paid for what came back of it, and what is left of the money."""
     left, lines = amount, []
     for line in order.lines:
@@ -115,8 +131,8 @@ def _off(line: OrderLine, amount: int) -> OrderLine:
     return replace(line, refunded=min(line.refunded + whole, line.price))
 
 
-def _off_fees(account: Account, order: Order, amount: int) -> Order:
-    back = min(amount, order.payment.net_fees)
+def _off_fees(account: Account, order: Order, order_id: str, amount: int) -> Order:
+    back = min(amount, order.payment.net_fees) if parts.carries_fees(order, order_id) else 0
     if back < amount:
         account.note_finding("refund_above_price", order.order_id, str(amount - back))
     return _fees_off(order, back)

@@ -28,14 +28,15 @@ def reinstated(account: Account, data: OrderReinstated) -> None:
     order = orders.live(account, data.order_id)
     if order is None:
         return
-    room = {line.line_id: line.cancelled for line in order.lines}
+    scoped = orders.meant(order, data.order_id, data.lines)
+    room = {line.line_id: line.cancelled for line in scoped.lines}
     if not any(room.values()):
         early.keep(account, name_of(data.order_id), "nothing_to_reinstate", data.order_id)
         return
     if data.lines == "all":
         pieces = {key: n for key, n in room.items() if n}
     else:
-        pieces = orders.named_pieces(account, order, data.lines, room)
+        pieces = orders.named_pieces(account, scoped, data.lines, room)
     if not pieces:
         return
     version = account.program.named(order.terms)

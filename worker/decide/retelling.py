@@ -22,11 +22,14 @@ _ANY_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
 def placed(account: Account, data: OrderPlaced) -> None:
     """An order as it is told: the first telling, or one more of an order that stands."""
+    known = account.order(data.order_id)
+    if known is not None and known.part_of is not None:
+        account.note_finding("order_id_of_part", data.order_id, known.part_of)
+        return
     why = contesting.withheld(account, data.order_id)
     if why is not None:
         orders.withhold(account, data, why)
         return
-    known = account.order(data.order_id)
     if known is None or known.status != "open":
         orders.placed(account, data)
         return

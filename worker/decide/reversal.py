@@ -28,7 +28,7 @@ from contracts.events import (
 from contracts.events import Line as PlacedLine
 from contracts.names import plain
 from contracts.terms import UsedPoints
-from worker.decide import exchange, hindsight, ledger, maturity, order_update, orders, purchases, undoing
+from worker.decide import exchange, hindsight, ledger, maturity, order_update, orders, parts, purchases, undoing
 from worker.decide.account import Account
 from worker.decide.amounts import part
 from worker.decide.order_records import HandBack, Order, OrderLine, Spent
@@ -61,7 +61,8 @@ def return_withdrawn(account: Account, data: ReturnWithdrawn) -> None:
     """A return is as if it had not been; one that is told under its id afterwards is a new one."""
     order = orders.live(account, data.order_id)
     if order is not None:
-        name, thing = hindsight.undone("return", data.return_id), hindsight.of_return(data.order_id, data.return_id)
+        return_id = parts.own(order, data.order_id, data.return_id)
+        name, thing = hindsight.undone("return", return_id), hindsight.of_return(data.order_id, data.return_id)
         undoing.undo(account, order, name, thing, "withdrawn_without_return", data.return_id)
 
 
@@ -82,15 +83,16 @@ def exchange_withdrawn(account: Account, data: ExchangeWithdrawn) -> None:
     order = orders.live(account, data.order_id)
     if order is None:
         return
-    if _replaced(order, data.exchange_id):
+    if _replaced(order, data.order_id, data.exchange_id):
         account.note_finding("withdrawn_after_replacement", data.order_id, data.exchange_id)
         return
-    name, thing = hindsight.undone("exchange", data.exchange_id), hindsight.of_exchange(data.order_id, data.exchange_id)
+    name = hindsight.undone("exchange", parts.own(order, data.order_id, data.exchange_id))
+    thing = hindsight.of_exchange(data.order_id, data.exchange_id)
     undoing.undo(account, order, name, thing, "withdrawn_without_exchange", data.exchange_id)
 
 
-def _replaced(order: Order, exchange_id: str) -> bool:
-    return any(line.exchange_id == exchange_id for line in order.lines)
+def _replaced(order: Order, order_id: str, exchange_id: str) -> bool:
+    return any(line.exchange_id == exchange_id for line in parts.scope(order, order_id).lines)
 
 
 def _counts(
@@ -110,9 +112,10 @@ def _counts(
     if id_ is None:
         return True
     thing = hindsight.of_return(data.order_id, id_) if kind == "return" else hindsight.of_exchange(data.order_id, id_)
-    if not _replaced(order, id_) and not undoing.counts(account, order, hindsight.undone(kind, id_), thing):
+    replaced, own = _replaced(order, data.order_id, id_), parts.own(order, data.order_id, id_)
+    if not replaced and not undoing.counts(account, order, hindsight.undone(kind, own), thing):
         return False
-    name, content = hindsight.counted(kind, how, id_), orders.content_of_lines(data.lines)
+    name, content = hindsight.counted(kind, how, own), orders.content_of_lines(data.lines)
     if kind == "return" and orders.told_before(account, order, name, content, "return_twice"):
         return False
     account.put_order(replace(order, told={**order.told, name: content}))
@@ -126,7 +129,8 @@ def exchange_shipped(account: Account, data: ExchangeShipped) -> None:
         return
     version = account.program.named(order.terms)
     content = orders.content_of_lines(data.lines)
-    of_exchange = f"replaced:{cause_of(data.exchange_id, '')}"
+    own = parts.own(order, data.order_id, data.exchange_id)
+    of_exchange = f"replaced:{cause_of(own, '')}"
     parcel = f"{of_exchange}{content if data.shipment_id is None else f'#{data.shipment_id}'}"
     if parcel in order.told:
         account.note_finding("exchange_twice", data.order_id, data.exchange_id)
@@ -138,7 +142,7 @@ def exchange_shipped(account: Account, data: ExchangeShipped) -> None:
         for key, line in named
     )
     pieces = {line.line_id: line.quantity for line in lines}
-    suffix = f"@{data.exchange_id}#{earlier + 1}" if earlier else f"@{data.exchange_id}"
+    suffix = f"@{own}#{earlier + 1}" if earlier else f"@{own}"
     order = replace(
         order,
         lines=(*order.lines, *lines),
@@ -180,17 +184,19 @@ def _received(account: Account, order_id: str, lines: Lines, kind: Kind, reason:
     order = orders.live(account, order_id)
     if order is None:
         return
-    if not any(line.awaiting for line in order.lines):
+    scoped = orders.meant(order, order_id, lines)
+    if not any(line.awaiting for line in scoped.lines):
         _reverse(account, order_id, lines, kind, reason)
         return
-    room = {line.line_id: line.awaiting + line.kept for line in order.lines}
+    room = {line.line_id: line.awaiting + line.kept for line in scoped.lines}
     if lines == "all":
         pieces = room
     else:
-        first = {line.line_id: line.awaiting for line in order.lines}
-        pieces = orders.named_pieces(account, order, lines, room, first, _given_up(account, order))
-    ticked = {line.line_id: min(line.awaiting, pieces.get(line.line_id, 0)) for line in order.lines}
-    order = replace(order, lines=tuple(replace(line, awaiting=line.awaiting - ticked[line.line_id]) for line in order.lines))
+        first = {line.line_id: line.awaiting for line in scoped.lines}
+        pieces = orders.named_pieces(account, scoped, lines, room, first, _given_up(account, order))
+    ticked = {line.line_id: min(line.awaiting, pieces.get(line.line_id, 0)) for line in scoped.lines}
+    left = tuple(replace(line, awaiting=line.awaiting - ticked.get(line.line_id, 0)) for line in order.lines)
+    order = replace(order, lines=left)
     rest = {key: n - ticked[key] for key, n in pieces.items() if n > ticked[key]}
     if rest:
         _take_out(account, order, rest, kind, reason)
@@ -202,14 +208,15 @@ def _reverse(account: Account, order_id: str, lines: Lines, kind: Kind, reason: 
     order = orders.live(account, order_id)
     if order is None:
         return
-    room = {line.line_id: line.kept for line in order.lines}
+    scoped = orders.meant(order, order_id, lines)
+    room = {line.line_id: line.kept for line in scoped.lines}
     if lines == "all":
         pieces = {key: n for key, n in room.items() if n}
         if not pieces:
             account.note_finding("nothing_left", order_id)
     else:
-        first = {line.line_id: line.unshipped if kind == "cancel" else line.shipped for line in order.lines}
-        pieces = orders.named_pieces(account, order, lines, room, first, _given_up(account, order))
+        first = {line.line_id: line.unshipped if kind == "cancel" else line.shipped for line in scoped.lines}
+        pieces = orders.named_pieces(account, scoped, lines, room, first, _given_up(account, order))
     if pieces:
         _take_out(account, order, pieces, kind, reason, awaiting=awaiting)
 

@@ -8,16 +8,28 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from contracts.events import ShipmentDelivered, ShipmentDispatched
-from worker.decide import early, expiry, hindsight, ledger, maturity, order_update, orders, rewards, subscriptions
+from worker.decide import early, expiry, hindsight, ledger, maturity, order_update, orders, parts, rewards, subscriptions
 from worker.decide.account import Account
 from worker.decide.order_records import Order, Shipment
 
 
 def stands(account: Account, data: ShipmentDispatched) -> str | None:
     """The shipment of an id, if it has left."""
-    order = account.order(data.order_id)
-    sent = order is not None and data.shipment_id is not None and hindsight.sent(data.shipment_id) in order.told
+    order = parts.found(account, data.order_id)
+    sent = order is not None and data.shipment_id is not None and hindsight.sent(_own(order, data)) in order.told
     return hindsight.shipment(data.order_id, data.shipment_id or "") if sent else None
+
+
+def _own(order: Order, data: ShipmentDispatched | ShipmentDelivered) -> str:
+    """What a shipment is called within an order."""
+    return parts.own(order, data.order_id, data.shipment_id or "")
+
+
+def _own_or_before(order: Order, data: ShipmentDelivered) -> str:
+    """What the shipment of a delivery is called within an order: that of a part, or of the order before it was split."""
+    shipment_id, own = data.shipment_id or "", _own(order, data)
+    before = hindsight.sent(own) not in order.told and hindsight.sent(shipment_id) in order.told
+    return shipment_id if before else own
 
 
 def dispatched(account: Account, data: ShipmentDispatched) -> None:
@@ -25,30 +37,33 @@ def dispatched(account: Account, data: ShipmentDispatched) -> None:
     order = orders.live(account, data.order_id)
     if order is None:
         return
-    if data.shipment_id is not None:
+    shipment_id = None if data.shipment_id is None else _own(order, data)
+    if shipment_id is not None:
         content = orders.content_of_lines(data.lines)
-        if orders.told_before(account, order, hindsight.sent(data.shipment_id), content, "shipment_twice"):
+        if orders.told_before(account, order, hindsight.sent(shipment_id), content, "shipment_twice"):
             return
-        order = replace(order, told={**order.told, hindsight.sent(data.shipment_id): content})
+        order = replace(order, told={**order.told, hindsight.sent(shipment_id): content})
+    scoped = orders.meant(order, data.order_id, data.lines)
     # What was delivered before anybody said that it had left, left then.
-    gone = _pieces_of(_of_same(order, data.shipment_id))
-    room = {line.line_id: line.unshipped for line in order.lines}
+    gone = _pieces_of(_of_same(order, shipment_id))
+    gone = {line.line_id: gone[line.line_id] for line in scoped.lines if line.line_id in gone}
+    room = {line.line_id: line.unshipped for line in scoped.lines}
     if data.lines == "all":
         pieces = {key: n for key, n in room.items() if n}
-        if not pieces and not any(line.delivered for line in order.lines):
+        if not pieces and not any(line.delivered for line in scoped.lines):
             account.note_finding("nothing_to_ship", data.order_id)
     else:
         room = {key: n + gone.get(key, 0) for key, n in room.items()}
-        gone, pieces = _apart(orders.named_pieces(account, order, data.lines, room, gone), gone)
+        gone, pieces = _apart(orders.named_pieces(account, scoped, data.lines, room, gone), gone)
     if order.delivery.ahead:
-        ahead = _without(order.delivery.ahead, gone, data.shipment_id)
+        ahead = _without(order.delivery.ahead, gone, shipment_id)
         order = replace(order, delivery=replace(order.delivery, ahead=ahead))
     if not pieces:
         _put(account, order)
         return
     order = _ship(account, order, pieces)
-    if data.shipment_id is not None and account.program.named(order.terms).follows_deliveries:
-        sent = (*order.delivery.shipments, Shipment(data.shipment_id, pieces))
+    if shipment_id is not None and account.program.named(order.terms).follows_deliveries:
+        sent = (*order.delivery.shipments, Shipment(shipment_id, pieces))
         order = replace(order, delivery=replace(order.delivery, shipments=sent))
     order_update.keep(account, order)
 
@@ -99,51 +114,53 @@ def delivered(account: Account, data: ShipmentDelivered) -> None:
     order = orders.live(account, data.order_id)
     if order is None:
         return
-    if data.shipment_id is not None:
+    shipment_id = None if data.shipment_id is None else _own_or_before(order, data)
+    if data.shipment_id is not None and shipment_id is not None:
         thing = hindsight.shipment(data.order_id, data.shipment_id)
-        if hindsight.sent(data.shipment_id) not in order.told and hindsight.after(account, thing):
+        if hindsight.sent(shipment_id) not in order.told and hindsight.after(account, thing):
             early.keep(account, thing, "delivered_before_dispatch", data.order_id, data.shipment_id)
             return
-        content, told = orders.content_of_lines(data.lines), order.told.get(hindsight.arrived(data.shipment_id), "")
+        content, told = orders.content_of_lines(data.lines), order.told.get(hindsight.arrived(shipment_id), "")
         if content in told.split():
             account.note_finding("delivery_twice", data.order_id, data.shipment_id)
             return
         # The parts of a shipment may arrive apart.
-        order = replace(order, told={**order.told, hindsight.arrived(data.shipment_id): f"{told} {content}".strip()})
-    pieces = _pieces_arrived(account, order, data)
+        order = replace(order, told={**order.told, hindsight.arrived(shipment_id): f"{told} {content}".strip()})
+    pieces = _pieces_arrived(account, order, data, shipment_id)
     if not pieces:
         _put(account, order)
         return
     left_now = _apart(pieces, {line.line_id: line.shipped - line.delivered for line in order.lines})[1]
     if left_now:
         order = _ship(account, order, left_now)
-        ahead = (*order.delivery.ahead, Shipment(data.shipment_id or "", left_now))
+        ahead = (*order.delivery.ahead, Shipment(shipment_id or "", left_now))
         order = replace(order, delivery=replace(order.delivery, ahead=ahead))
     lines = tuple(replace(line, delivered=line.delivered + pieces.get(line.line_id, 0)) for line in order.lines)
-    coming = _without(order.delivery.shipments, pieces, data.shipment_id, exact=True)
+    coming = _without(order.delivery.shipments, pieces, shipment_id, exact=True)
     order = replace(order, lines=lines, delivery=replace(order.delivery, delivered_at=account.at, shipments=coming))
     expiry.prolong(account, account.version, "delivery", order.order_id)
     order_update.keep(account, maturity.part_off(account, order, "delivery", pieces))
 
 
-def _pieces_arrived(account: Account, order: Order, data: ShipmentDelivered) -> dict[str, int]:
-    """The pieces of a delivery, by line."""
-    shipped = {line.line_id: line.shipped - line.delivered for line in order.lines}
-    known = data.shipment_id is not None and hindsight.sent(data.shipment_id) in order.told
+def _pieces_arrived(account: Account, order: Order, data: ShipmentDelivered, shipment_id: str | None) -> dict[str, int]:
+    """The pieces of a delivery, by line. `shipment_id`: what its shipment is called within the order."""
+    scoped = orders.meant(order, data.order_id, data.lines)
+    shipped = {line.line_id: line.shipped - line.delivered for line in scoped.lines}
+    known = shipment_id is not None and hindsight.sent(shipment_id) in order.told
     if known and account.program.named(order.terms).follows_deliveries:
-        named = _pieces_of([each for each in order.delivery.shipments if each.shipment_id == data.shipment_id])
+        named = _pieces_of([each for each in order.delivery.shipments if each.shipment_id == shipment_id])
         room = {key: min(n, named.get(key, 0)) for key, n in shipped.items()}
     elif data.lines == "all":
         # Of a shipment that nobody told by its id it is not what left under another one.
-        others = _pieces_of(list(order.delivery.shipments)) if data.shipment_id is not None and not known else {}
+        others = _pieces_of(list(order.delivery.shipments)) if shipment_id is not None and not known else {}
         room = {key: max(n - others.get(key, 0), 0) for key, n in shipped.items()}
-        if not any(room.values()) and (others or not any(line.shipped for line in order.lines)):
-            room = {line.line_id: max(line.kept - line.delivered - others.get(line.line_id, 0), 0) for line in order.lines}
+        if not any(room.values()) and (others or not any(line.shipped for line in scoped.lines)):
+            room = {line.line_id: max(line.kept - line.delivered - others.get(line.line_id, 0), 0) for line in scoped.lines}
     else:
-        room = {line.line_id: line.kept - line.delivered for line in order.lines}
+        room = {line.line_id: line.kept - line.delivered for line in scoped.lines}
     if data.lines == "all":
         return {key: n for key, n in room.items() if n}
-    return orders.named_pieces(account, order, data.lines, room, shipped)
+    return orders.named_pieces(account, scoped, data.lines, room, shipped)
 
 
 def _without(

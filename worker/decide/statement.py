@@ -20,7 +20,7 @@ from contracts.statement import (
     Statement,
     VoucherOut,
 )
-from worker.decide import contesting, expiry, ledger, prospects, subscriptions
+from worker.decide import contesting, expiry, ledger, parts, prospects, subscriptions
 from worker.decide.account import Account
 from worker.decide.order_records import Order, Voucher
 from worker.decide.program import Version
@@ -41,7 +41,9 @@ def statement(account: Account, member_id: str, version: int, at: datetime, aske
     terms = account.program.at(at)
     head = account.head
     items = list(account.items.values())
-    orders = sorted((item for item in items if isinstance(item, Order)), key=lambda order: (order.placed_at, order.order_id))
+    # The id of a part is told with its order.
+    kept = [item for item in items if isinstance(item, Order) and item.part_of is None]
+    orders = sorted(kept, key=lambda order: (order.placed_at, order.order_id))
     requests = sorted((item for item in items if isinstance(item, Request)), key=lambda each: (each.made_at, each.request_id))
     findings = sorted(
         (item for item in items if isinstance(item, Finding)),
@@ -65,7 +67,7 @@ def statement(account: Account, member_id: str, version: int, at: datetime, aske
         revoked_total=head.revoked,
         tier=head.tier.name if head.tier else terms.lowest_tier,
         lots=_lots(account, terms),
-        orders=tuple(_order(order) for order in orders),
+        orders=tuple(each for order in orders for each in _order(order)),
         requests=tuple(_requests(requests)),
         vouchers=_vouchers(item for item in items if isinstance(item, Voucher)),
         findings=tuple(
@@ -147,7 +149,8 @@ def _lots(account: Account, terms: Version) -> tuple[LotOut, ...]:
     )
 
 
-def _order(order: Order) -> OrderOut:
+def _order(order: Order) -> Iterable[OrderOut]:
+    """An order, or the parts into which it was split."""
     asked = order.content.asks or order.used.points
     redemption = None
     if asked:
@@ -155,14 +158,18 @@ def _order(order: Order) -> OrderOut:
         if verdict is None:  # withheld: it waits for the command that says whose it is, unless its use of points was announced
             verdict = "accepted" if order.used.points else "waiting" if order.reason == contesting.CONTESTED else "rejected"
         redemption = RedemptionOut.model_validate({"decision": verdict, "reason": order.reason})
-    return OrderOut(
-        order_id=order.order_id,
-        points_used=order.used.points,
-        points_returned=order.used.back,
-        points_forfeited=order.used.forfeited,
-        points_credited=order.earning.credited,
-        redemption=redemption,
-    )
+    used, id_ = order.used, order.order_id
+    whole = parts.Share(used.points, used.back, used.forfeited, order.earning.credited)
+    for order_id, share in parts.shares(order).items() if order.parts else ((id_, whole),):
+        yield OrderOut(
+            order_id=order_id,
+            points_used=share.used,
+            points_returned=share.back,
+            points_forfeited=share.forfeited,
+            points_credited=share.credited,
+            redemption=redemption,
+            split_from=None if order_id == id_ else id_,
+        )
 
 
 def _requests(requests: Iterable[Request]) -> Iterable[RequestOut]:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from contracts.events import SubscriptionPointsSet
 from contracts.terms import Subscription
-from worker.decide import deliveries, expiry, ledger, limits, order_update, redemption, requests
+from worker.decide import deliveries, expiry, ledger, limits, order_update, parts, redemption, requests
 from worker.decide.account import Account
 from worker.decide.conditions import of_order
 from worker.decide.order_records import Order
@@ -75,7 +75,7 @@ def _target(account: Account, data: SubscriptionPointsSet) -> _Target:
         return _Target(against="channel_not_eligible")
     following = deliveries.following(account, rules.deadline)
     if data.order_id is not None:
-        order = account.order(data.order_id)
+        order = parts.found(account, data.order_id)
         if order is None or order.status != "open":
             return _Target(against="unknown_order")
         if not redemption.takes_points(account.program.named(order.terms), order.content.store):

@@ -11,7 +11,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from contracts.events import PointsVoided
-from worker.decide import caps, crediting, early, ledger, members, opening, order_update, orders, tiers
+from worker.decide import caps, crediting, early, ledger, members, opening, order_update, orders, parts, tiers
 from worker.decide.account import Account
 from worker.decide.lot_name import is_grant, lot_place, order_origin
 from worker.decide.state import Lot, cause_of
@@ -44,6 +44,8 @@ def _of_order(account: Account, order_id: str, points: int, only: str | None) ->
     order = orders.live(account, order_id)
     if order is None:
         return None
+    if order.order_id != order_id:
+        points = min(points, parts.credited(order, order_id))
     order, gone = crediting.void(account, order, points, account.version.terms.adjustment.rule, only)
     if gone:
         order_update.keep(account, order)

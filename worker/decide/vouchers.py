@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from contracts.events import Event, VoucherUsed, VoucherVoided
 from contracts.terms import Lasting, VoucherTerms
-from worker.decide import early, ledger
+from worker.decide import early, ledger, parts
 from worker.decide.account import Account
 from worker.decide.change import AccountChange, Loaded
 from worker.decide.errors import NotLoaded
@@ -126,16 +126,17 @@ def used(account: Account, data: VoucherUsed) -> None:
     if not voucher.usable:
         account.note_finding(f"voucher_{voucher.status}", data.order_id, data.voucher_id)
         return
-    _put(account, replace(voucher, status="used", since=account.at, used_on=data.order_id, due_at=None))
-    if data.order_id is not None and voucher.gives_back:
-        name = _on_order(data.order_id)
+    order = parts.found(account, data.order_id) if data.order_id is not None else None
+    order_id = data.order_id if order is None else order.order_id
+    _put(account, replace(voucher, status="used", since=account.at, used_on=order_id, due_at=None))
+    if order_id is not None and voucher.gives_back:
+        name = _on_order(order_id)
         known = account.earmark(name)
         names = known.values if known is not None else ()
         if voucher.voucher_id not in names:
             account.put("earmark", name, Earmark(name=name, values=(*names, voucher.voucher_id)))
-        order = account.order(data.order_id)
         if order is not None and order.vouchers_back:
-            _give_back(account, voucher.voucher_id, data.order_id)
+            _give_back(account, voucher.voucher_id, order_id)
 
 
 def voided(account: Account, data: VoucherVoided) -> None:

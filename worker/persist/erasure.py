@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
 from uuid import UUID, uuid4
 
 from contracts.events.erasure import without_person
@@ -19,13 +18,11 @@ from worker.decide.state import blank
 from worker.persist.accounts import columns
 from worker.persist.chain import AccountChain
 from worker.persist.dossiers import of_accounts
-from worker.persist.encoding import Row, encode
+from worker.persist.encoding import Row, encode, event_of
 from worker.persist.identity import shard_of
 from worker.persist.link import Link
 from worker.persist.orders import claim
 from worker.persist.rows import Erasure
-
-_TOLD: Final = ("source", "id", "type", "business_at", "order_id")
 
 
 async def ask(link: Link, asked: Mapping[UUID, datetime]) -> None:
@@ -48,17 +45,19 @@ async def erase(link: Link, account: UUID) -> Erasure | None:
     """
     heads = await link.fetch("heads", [account])
     rows = await link.fetch("all_facts", [account], None)
-    await claim(link, (), sorted({row["order_id"] for row in rows if row["order_id"] is not None}))
+    known = {row["order_id"] for row in rows if row["order_id"] is not None}
+    await claim(link, (), sorted(known.union(*map(_brings, rows))))
     revision = await link.value("lock_account", account)
     changed = not heads or revision != heads[0]["revision"]
     until = await link.value("lock_erasure", account) if not changed else None
     if until is None or await link.value("unpublished", account):
         return None
-    left = of_next([Told(*(row[name] for name in _TOLD)) for row in rows], until)
+    left = of_next([_told(row) for row in rows], until)
     later = {(each.source, each.id) for each in left}
     facts = [row for row in rows if (row["source"], row["id"]) not in later]
     placed_later = {each.order_id for each in left if each.type == "order.placed"}
-    orders = sorted({row["order_id"] for row in facts if row["order_id"] is not None} - placed_later)
+    named = {row["order_id"] for row in facts if row["order_id"] is not None}
+    orders = sorted(named.union(*map(_brings, facts)) - placed_later)
     whole = await _chain(link, account) if left else None
     to = uuid4()
     bodies = [without_person(row["type"], row["body"]) for row in facts]
@@ -77,6 +76,15 @@ async def erase(link: Link, account: UUID) -> Erasure | None:
         await _part_chain(link, whole, (to, account))
     await link.execute("erasure_done", account, ended_at((each.type, each.at) for each in left))
     return Erasure(to, heads[0]["member_id"], goes_on=bool(left))
+
+
+def _told(row: Row) -> Told:
+    return Told(row["source"], row["id"], row["type"], row["business_at"], row["order_id"], _brings(row))
+
+
+def _brings(row: Row) -> tuple[str, ...]:
+    """The parts of the order that a fact splits."""
+    return event_of(row).brings if row["type"] == "order.split" else ()
 
 
 async def _part_chain(link: Link, whole: AccountChain, lives: Iterable[UUID]) -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from contracts.events import CONTESTED_SOURCE, TOPIC_OF, Event, OrderClaimed, OrderContested, OrderPlaced, Origin
+from contracts.events import CONTESTED_SOURCE, TOPIC_OF, Event, OrderClaimed, OrderContested, Origin
 
 Owner = TypeVar("Owner")
 """What names who has an order: an account's id, or a member's."""
@@ -53,13 +53,14 @@ def missing(
 ) -> tuple[dict[Owner, list[Event]], Contested | None]:
     """What each of those who placed an order has yet to be told, and whether the order turns out to be contested now.
 
-    `told`: what each was told about orders of the id, kept or new, withdrawn facts left out.
+    `told`: what each was told about orders of the id, kept or new, withdrawn facts left out. One that was split into an order of
+    the id has placed it.
     """
 
     def came(event: Event) -> tuple[Any, ...]:
         return (arrival.get(event.origin, ()), event.key)
 
-    placed = {owner: sorted((e for e in events if isinstance(e.data, OrderPlaced)), key=came) for owner, events in told.items()}
+    placed = {owner: sorted((e for e in events if shared.order_id in e.brings), key=came) for owner, events in told.items()}
     found: dict[Owner, list[Event]] = {}
     new: list[Event] = []
     for owner, events in told.items():
@@ -87,7 +88,8 @@ def _of_others(
     """What the others were told that this one has to know."""
     for other, events in told.items():
         for event in events if other != owner else ():
-            if event.follows and not isinstance(event.data, OrderContested):
+            # That an order was split into one of the id is of nobody else.
+            if event.follows and event.order_id == shared.order_id and not isinstance(event.data, OrderContested):
                 yield event.as_sent()
             elif isinstance(event.data, OrderClaimed) and placed[other]:
                 yield _lost(shared, event)

@@ -57,9 +57,11 @@ class Delivery:
             self._assign(inbox, tasks, program, event.member_id or "", event)
         routes = await self._routes(batch, inbox)
         self._place_orders(inbox, routes, tasks)
-        share(tasks, self._brought(inbox, routes), routes, inbox.gone)
+        await self._bring(batch, inbox, routes, {event.order_id or "" for event, _ in inbox.orders})
+        share(tasks, self._shared(inbox, routes), routes, inbox.gone)
         if len(self._catalogue) > 1:
-            contest(tasks, [routes[order_id] for order_id in {event.order_id or "" for event, _ in inbox.orders}], inbox.gone)
+            came = {*(event.order_id or "" for event, _ in inbox.orders), *(arrival.order_id for arrival in inbox.parts)}
+            contest(tasks, [routes[order_id] for order_id in came], inbox.gone)
         await self._follow(batch, inbox, routes, tasks)
         return tasks
 
@@ -130,7 +132,38 @@ class Delivery:
             else:
                 self._assign(inbox, tasks, program, data.member_id, event)
 
-    def _brought(self, inbox: Inbox, routes: dict[str, Route]) -> list[Shared]:
+    async def drain(self, batch: Batch, inbox: Inbox, routes: dict[str, Route], tasks: dict[UUID, Task]) -> None:
+        """Give what is parked still to the accounts of orders that have come."""
+        await self._bring(batch, inbox, routes, set(routes))
+        share(tasks, self._shared(inbox, routes), routes, inbox.gone)
+        self.send_home(inbox.waited, inbox, routes, tasks)
+
+    async def _bring(self, batch: Batch, inbox: Inbox, routes: dict[str, Route], came: set[str]) -> None:
+        """Take what had been parked for orders that came, and claim the parts of those that are split, for which more may have
+        been parked: an order may have been split, and a part of it again, before it came."""
+        splits = [event for event in inbox.followers if event.brings]
+        while came or splits:
+            awaited = awaited_by({order_id: routes[order_id].accounts for order_id in came})
+            # What was parked came first: if something of this batch contradicts it, the later one is at fault.
+            waited = await batch.take_parked(awaited) if awaited else []
+            inbox.waited += waited
+            splits += [event for event in waited if event.brings]
+            homes = [(event, self._home(routes[event.order_id or ""], event)) for event in splits]
+            splits = [event for event, home in homes if home is None]
+            parts = dict.fromkeys(
+                Arrival(part, home.program, owner)
+                for event, home in homes
+                if isinstance(home, Home)
+                for part in event.brings
+                for owner in home.owners or (None,)
+            )
+            if not parts:
+                return
+            routes |= await batch.claim(list(parts), [])
+            inbox.parts += parts
+            came = {arrival.order_id for arrival in parts}
+
+    def _shared(self, inbox: Inbox, routes: dict[str, Route]) -> list[Shared]:
         """The orders that came, or were decided about, with which more than one came under its id. What is told again of somebody
         who was forgotten contests nothing: it may be the order that is there."""
         guests = {
@@ -140,10 +173,12 @@ class Delivery:
         }
         came = [(event.order_id or "", program) for event, program in inbox.orders if event.origin not in inbox.of_erased]
         came += [(event.order_id or "", program) for event, program in inbox.members if isinstance(event.data, OrderClaimed)]
+        came += [(arrival.order_id, arrival.program) for arrival in inbox.parts]
+        guest_parts = {(arrival.order_id, arrival.program) for arrival in inbox.parts if arrival.account_id is None}
         found = []
         for order_id, program in dict.fromkeys(came):
             owners = routes[order_id].accounts.get(program, ())
-            guest = (order_id, program) in guests or None in owners
+            guest = (order_id, program) in guests or (order_id, program) in guest_parts or None in owners
             if program != OUTSIDE and len(owners) + (guest and None not in owners) > 1:
                 found.append(Shared(order_id, program, guest, guests.get((order_id, program))))
         return found
@@ -152,10 +187,8 @@ class Delivery:
         return home_of(route.accounts, event.program, alone=len(self._catalogue) == 1)
 
     async def _follow(self, batch: Batch, inbox: Inbox, routes: dict[str, Route], tasks: dict[UUID, Task]) -> None:
-        """Give events to the accounts of their orders: those that came now, and those that had been parked for an order."""
-        arrived = awaited_by({event.order_id or "": routes[event.order_id or ""].accounts for event, _ in inbox.orders})
-        # What was parked came first: if something of this batch contradicts it, the later one is at fault.
-        inbox.waited = await batch.take_parked(arrived) if arrived else []
+        """Give events to the accounts of their orders: those that came now, and those that had been parked for an order. Others
+        are parked."""
         parked = self.send_home((*inbox.waited, *inbox.followers), inbox, routes, tasks)
         if parked:
             for event in await batch.park(parked, {order_id for order_id, route in routes.items() if route.of_nobody}):

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from contracts.events import TOPIC_OF, Event, Origin
 from worker.decode import Record
-from worker.persist.rows import DeadLetter
+from worker.persist.rows import Arrival, DeadLetter
 from worker.processing.contests import Contested
 from worker.processing.parked import record_of_parked
 from worker.programs.catalogue import Refusal
@@ -29,6 +29,7 @@ class Inbox:
     members: list[tuple[Event, str]] = field(default_factory=list)
     followers: list[Event] = field(default_factory=list)  # events that name their order alone
     waited: list[Event] = field(default_factory=list)  # that were parked until an order of this batch came
+    parts: list[Arrival] = field(default_factory=list)  # orders into which others are split by this batch
     letters: list[DeadLetter] = field(default_factory=list)
     erased: dict[UUID, datetime] = field(default_factory=dict)  # accounts of people who were forgotten, up to when
     of_erased: set[Origin | None] = field(default_factory=set)  # orders of theirs
@@ -49,6 +50,10 @@ class Inbox:
         for event, _ in self.orders:
             if (place := by_batch.get(event.origin)) is not None:
                 brought.setdefault(event.order_id, place)
+        for event in (*self.waited, *self.followers):
+            place = max(by_batch.get(event.origin, -1), brought.get(event.order_id, -1))
+            for part in event.brings if place >= 0 else ():
+                brought.setdefault(part, place)
         found: dict[Origin | None, tuple[Any, ...]] = {origin: (place, 0) for origin, place in by_batch.items()}
         # Of two that contradict each other the one that was parked came first.
         parked = {_name(event): event.key for event in self.waited}

@@ -32,7 +32,7 @@ from worker.processing.erasures import fold_lives
 from worker.processing.folding import Folding
 from worker.processing.inbox import Inbox, Way
 from worker.processing.refusals import Places, at_fault
-from worker.processing.routing import AMBIGUOUS, awaited_by
+from worker.processing.routing import AMBIGUOUS
 from worker.processing.tasks import Task, unique
 from worker.programs.catalogue import Catalogue
 
@@ -316,8 +316,7 @@ class Pipeline:
         inbox, tasks = Inbox(), dict[UUID, Task]()
         async with self._store.batch() as batch:
             known = await batch.claim([], sorted(route.order_id for route in routes))
-            events = await batch.take_parked(awaited_by({order_id: route.accounts for order_id, route in known.items()}))
-            self._delivery.send_home(events, inbox, known, tasks)
+            await self._delivery.drain(batch, inbox, known, tasks)
             await self._finish(batch, inbox, tasks)
         reports.count(inbox)
-        return len(events)
+        return len(inbox.waited)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from contracts.events import Event, OrderContested, OrderPlaced
+from contracts.events import Event, OrderContested
 from worker.decide.change import Loaded
 from worker.persist.api import Batch
 from worker.persist.errors import ContendedError
@@ -91,7 +91,7 @@ class SharedOrders:
         for task in sharing:
             row = loaded[task.account_id].row
             task.revision = row.revision if row is not None else 0
-            known = {fact.order_id for fact in kept.get(task.account_id, ()) if isinstance(fact.data, OrderPlaced)}
+            known = {each for fact in kept.get(task.account_id, ()) for each in fact.brings}
             _sort(task, self.arrival, known)
             program = task.program or (row.program if row is not None else "")
             task.asked.facts(task.facts, catalogue.program(program) if program else None)
@@ -103,9 +103,10 @@ def _sort(task: Task, arrival: Arrival, known: Collection[str | None]) -> None:
     if that is new (the order is not `known`); but that the order is contested, when somebody else's came."""
     brought: dict[str | None, tuple[Any, ...]] = {}
     for fact in task.facts:
-        if isinstance(fact.data, OrderPlaced) and fact.order_id not in known:
-            came = arrival.get(fact.origin, ())
-            brought[fact.order_id] = min(came, brought.get(fact.order_id, came))
+        for order_id in fact.brings:
+            if order_id not in known:
+                came = arrival.get(fact.origin, ())
+                brought[order_id] = min(came, brought.get(order_id, came))
 
     def key(fact: Event) -> tuple[Any, ...]:
         came, own = arrival.get(fact.origin, ()), brought.get(fact.order_id)
@@ -118,7 +119,7 @@ def _sort(task: Task, arrival: Arrival, known: Collection[str | None]) -> None:
 def _told(task: Task, order_id: str, kept: Sequence[Event], loaded: Loaded) -> list[Event]:
     """What an account was told of an order: what is kept, and what is new; but not what is withdrawn now."""
     withdrawn = {(fact.source, fact.id) for fact in task.withdrawn}
-    fresh = [fact for fact in deduplicated_of(task, loaded.row, loaded.seen).fresh if fact.order_id == order_id]
+    fresh = [fact for fact in deduplicated_of(task, loaded.row, loaded.seen).fresh if order_id in (fact.order_id, *fact.brings)]
     return [fact for fact in (*kept, *fresh) if (fact.source, fact.id) not in withdrawn]
 
 

@@ -74,8 +74,9 @@ class Simulation:
             for member, facts in by_member.items():
                 self._apply(member, facts, now)
         else:
-            for member, facts in self._send_home([event]).items():
-                self._apply(member, facts, now)
+            by_member, brought = {}, list[str]()
+            self._send_home([event], by_member, brought)
+            self._tell(by_member, brought, now)
 
     def _place(self, event: Event, data: OrderPlaced, program: str, now: datetime) -> None:
         """An order, and what waited for it."""
@@ -86,10 +87,14 @@ class Simulation:
             by_member[member] = [event]
         else:
             self.counts["dropped"] += 1
-        waited = self._parked.pop(data.order_id, {}).values()
-        for owner, facts in self._send_home(sorted(waited, key=lambda each: each.key)).items():
-            by_member.setdefault(owner, []).extend(facts)
-        self._tell_each_other(data.order_id, by_member)
+        brought = [data.order_id]
+        self._send_home(self._waited(data.order_id), by_member, brought)
+        self._tell(by_member, brought, now)
+
+    def _tell(self, by_member: dict[str, list[Event]], brought: Iterable[str], now: datetime) -> None:
+        """Apply what is coming to members. `brought`: orders that come with it."""
+        for order_id in dict.fromkeys(brought):
+            self._tell_each_other(order_id, by_member)
         for owner, facts in by_member.items():
             self._apply(owner, facts, now)
 
@@ -119,10 +124,16 @@ class Simulation:
                 return deduplicate(facts, {name: digest for name, (digest, _) in known.items()})
             facts = renamed
 
-    def _send_home(self, events: Iterable[Event]) -> dict[str, list[Event]]:
-        """Events about orders, by the members whose orders they are; those whose order has not come are parked."""
-        by_member: dict[str, list[Event]] = {}
-        for event in events:
+    def _waited(self, order_id: str) -> list[Event]:
+        """What had been parked for an order."""
+        return sorted(self._parked.pop(order_id, {}).values(), key=lambda each: each.key)
+
+    def _send_home(self, events: Sequence[Event], by_member: dict[str, list[Event]], brought: list[str]) -> None:
+        """Give events about orders to the members whose orders they are, with what had been parked for the parts of those that
+        are split; those whose order has not come are parked."""
+        left = list(events)
+        while left:
+            event = left.pop(0)
             order_id = event.order_id or ""
             owners = self._book.owners(order_id)
             home = home_of(owners, event.program, alone=True)
@@ -143,9 +154,14 @@ class Simulation:
                 # Of a guest: kept, for a member may be told to have placed the order too.
                 self.counts["dropped"] += 1
                 self._parked.setdefault(order_id, {}).setdefault((event.source, event.id), event)
-            for owner in home.owners if isinstance(home, Home) else ():
-                by_member.setdefault(owner, []).append(event)
-        return by_member
+            if isinstance(home, Home):
+                for owner in home.owners:
+                    by_member.setdefault(owner, []).append(event)
+                for part in event.brings:
+                    for each in home.owners or (None,):
+                        self._book.claim(part, home.program, each)
+                    brought.append(part)
+                    left += self._waited(part)
 
     def _apply(self, member: str, facts: list[Event], now: datetime) -> None:
         ledger = self.ledgers.get(member)

@@ -159,8 +159,8 @@ class Ledger:
         return rows[0] if rows else None
 
     def about(self, order_id: str) -> list[Event]:
-        """The facts that name an order."""
-        return [fact for fact in self._facts() if fact.order_id == order_id]
+        """The facts that name an order, or bring it."""
+        return [fact for fact in self._facts() if order_id in (fact.order_id, *fact.brings)]
 
     def load(self, needs: Needs) -> Loaded:
         """What was asked for."""

@@ -144,6 +144,11 @@ class Histories:
         elif isinstance(home, Home):
             for owner in home.owners:
                 self._keep(owner, event)
+            for part in event.brings:
+                homes = self._homes.setdefault(part, {})
+                homes[home.program] = tuple(dict.fromkeys((*homes.get(home.program, ()), *(home.owners or (None,)))))
+                for waiting in self._waiting.pop(part, []):
+                    self._send_home(part, waiting)
 
     def _of_store(self, store: str, at: datetime) -> str:
         """The first program that names a store: two terms of one program need not name the same ones."""
@@ -160,7 +165,7 @@ class Histories:
     def _tell_each_other(self, shared: Shared, owners: Iterable[str | None]) -> None:
         """Those who placed an order under one id have to know of each other, as where a worker reads them."""
         about = {
-            owner: [fact for fact in self._facts.get(owner, {}).values() if fact.order_id == shared.order_id]
+            owner: [each for each in self._facts.get(owner, {}).values() if shared.order_id in (each.order_id, *each.brings)]
             for owner in owners
             if owner is not None
         }

@@ -72,7 +72,8 @@ class AgainstKafka:
         decoded = [(record, decode(record, now, self._limits, self._admission)) for record in records]
         decoded = await self._unsigned(link, decoded, now)
         events = [each for _, each in decoded if isinstance(each, Event)]
-        routes = await orders.routes(link, {event.order_id for event in events if event.order_id is not None})
+        named = {order_id for event in events for order_id in (event.order_id, *event.brings) if order_id is not None}
+        routes = await orders.routes(link, named)
         accounts = {_place_of(event): self._accounts(event, routes) for event in events}
         wanted = {(account, event.source, event.id) for event in events for account in accounts[_place_of(event)]}
         noted = {_place_of(event): self._noted(event, routes) for event in events}
@@ -134,12 +135,11 @@ class AgainstKafka:
 
     def _noted(self, event: Event, routes: Mapping[str, Route]) -> set[FactName]:
         """Facts that the worker wrote into other accounts which placed the order, because of this event."""
-        route = routes.get(event.order_id or "")
-        if route is None or not isinstance(event.data, OrderPlaced | OrderClaimed):
-            return set()
-        placed = isinstance(event.data, OrderPlaced)
-        source, id_ = (CONTESTED_SOURCE, route.order_id) if placed else (event.source, event.id)
-        return {(account, source, id_) for account in route.members}
+        if isinstance(event.data, OrderClaimed):
+            route = routes.get(event.data.order_id)
+            return {(account, event.source, event.id) for account in route.members} if route is not None else set()
+        brought = [routes[order_id] for order_id in event.brings if order_id in routes]
+        return {(account, CONTESTED_SOURCE, route.order_id) for route in brought for account in route.members}
 
     async def _lost(
         self,

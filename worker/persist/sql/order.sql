@@ -33,11 +33,17 @@ WHERE f.program IS NULL AND d.account_id IS NULL
 ORDER BY f.account_id, f.business_at, f.rank, f.source, f.id;
 
 -- By the key of the account, as above: asked only when an order is brought by somebody else too, or a command decides whose it is.
+-- What an order was split into is about it too.
 -- name: about
 SELECT f.account_id, f.source, f.id, f.type, f.business_at, f.program, f.traceparent, f.body, f.topic, f.partition,
     f.record_offset
 FROM unnest($1::uuid[], $2::text[]) AS w (account_id, order_id)
-JOIN fact f ON f.account_id = w.account_id AND f.order_id = w.order_id
+JOIN fact f ON f.account_id = w.account_id AND (
+    f.order_id = w.order_id
+    OR (f.type = 'order.split' AND convert_from(f.body, 'UTF8')::jsonb -> 'into' @> jsonb_build_array(
+        jsonb_build_object('order_id', w.order_id)
+    ))
+)
 LEFT JOIN decision d ON d.account_id = f.account_id AND d.source = f.source AND d.id = f.id AND d.reason = 'ambiguous_order'
 WHERE d.account_id IS NULL
 ORDER BY f.account_id, f.business_at, f.rank, f.source, f.id;

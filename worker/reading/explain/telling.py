@@ -13,6 +13,7 @@ from contracts.events import Event, OrderPlaced, PointsAdjusted
 from contracts.events.outbound import REFOLD
 from contracts.terms import Rule
 from worker.decide import maturity
+from worker.decide.account import Account
 from worker.decide.explain import Explained, Explanation
 from worker.decide.order_records import Order, Portion
 from worker.decide.program import Program, Version
@@ -107,15 +108,18 @@ class Told:
 def tell(
     program: Program, explanation: Explanation, member_id: str, at: datetime, language: Language, order_id: str | None = None
 ) -> Told:
-    """Tell an explanation; with `order_id`, only what belongs to that order (and the points it used)."""
+    """Tell an explanation; with `order_id`, only what belongs to that order (and the points it used): of one that was split from
+    another, what belongs to that one, with a note of where it came from."""
     version = program.at(at)
     words = Words(language, version.terms.words)
     head = explanation.account.head
-    teller = _Teller(words, explanation.events)
+    teller = _Teller(words, explanation.events, explanation.account)
     available, pending, held = explanation.balances
-    chosen = [each for each in explanation.postings if order_id is None or _of_order(each, order_id)]
+    of = teller.posted_as(order_id)
+    chosen = [each for each in explanation.postings if of is None or _of_order(each, of)]
     postings = tuple(teller.posting(each) for each in chosen)
-    notes = [] if explanation.settled else [words.label("unsettled")]
+    notes = list(teller.parts(version, order_id)) if order_id is not None else []
+    notes += [] if explanation.settled else [words.label("unsettled")]
     if teller.lacking:
         notes.append(words.label("lacking", rules=", ".join(sorted(teller.lacking))))
     return Told(
@@ -150,8 +154,9 @@ def _minute(version: Version, at: datetime) -> str:
 class _Teller:
     """Tells single postings in one language. `lacking`: rules that were told and have no words in it."""
 
-    def __init__(self, words: Words, events: Mapping[tuple[str, str], Event]) -> None:
+    def __init__(self, words: Words, events: Mapping[tuple[str, str], Event], account: Account) -> None:
         self.events = events
+        self._account = account
         self.words = words
         self.lacking: set[str] = set()
         self._rules: dict[int, dict[str, Rule]] = {}
@@ -182,6 +187,24 @@ class _Teller:
             corrects=entry.reason if each.posting.refold is not None else None,
             fold=each.posting.refold,
         )
+
+    # -- orders that were split
+
+    def posted_as(self, order_id: str | None) -> str | None:
+        """The order under whose id the points of an order are posted: its own, or that from which it was split."""
+        named = self._account.order_at_hand(order_id) if order_id is not None else None
+        return order_id if named is None or named.part_of is None else named.part_of
+
+    def parts(self, version: Version, order_id: str) -> Iterator[str]:
+        """Where an order came from, or as what it goes on."""
+        order = self._account.order_at_hand(order_id)
+        if order is None:
+            return
+        if order.part_of is not None:
+            yield self.words.label("part_of", part=order_id, order=order.part_of, at=_minute(version, order.placed_at))
+        elif order.parts:
+            ids = self.words.label("between").join(each.order_id for each in order.parts)
+            yield self.words.label("parts", order=order_id, parts=ids)
 
     # -- what, why, under which rule
 
@@ -231,13 +254,15 @@ class _Teller:
         for event in change.late:
             if each.cause is not None and (event.source, event.id) == (each.cause.source, each.cause.id):
                 yield self.words.line("late_itself")
-            elif change.was or each.cause is None or event.order_id == each.posting.entry.order_id:
+            elif change.was or each.cause is None or self.posted_as(event.order_id) == each.posting.entry.order_id:
                 yield self.words.line("late", cause=self._cause(event), at=_minute(version, event.time))
 
     # -- the numbers
 
     def _how(self, version: Version, each: Explained) -> Iterator[str]:
-        entry = each.posting.entry
+        entry, told_of = each.posting.entry, each.cause.order_id if each.cause is not None else None
+        if told_of not in (None, entry.order_id) and self.posted_as(told_of) == entry.order_id:
+            yield self.words.line("part", part=told_of, order=entry.order_id)
         if not each.known:
             yield self.words.line("unknown")
             return

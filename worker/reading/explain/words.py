@@ -87,6 +87,7 @@ BUCKETS: Final[Mapping[str, Pair]] = {
 CAUSES: Final[Mapping[str, Pair]] = {
     "order.placed": ("注文 {id}", "Order {id}"),
     "order.amended": ("注文 {id} の変更", "Amendment of order {id}"),
+    "order.split": ("注文 {id} の分割", "Split of order {id}"),
     "order.claimed": ("注文 {id} の注文者の決定", "Decision whose order {id} is"),
     "order.contested": ("注文 {id} の注文者の重複", "Somebody else was told to have placed order {id}"),
     "order.paid": ("注文 {id} の支払い", "Payment of order {id}"),
@@ -233,6 +234,7 @@ LINES: Final[Mapping[str, Pair]] = {
         "過去の計算を今の計算方法（第{fold}版）と今の規約で訂正した記帳です",
         "the past was worked out anew, by version {fold} of the calculation and the terms of now",
     ),
+    "part": ("注文 {part} は注文 {order} の分割でできた注文です", "order {part} was split from order {order}"),
     "late_itself": ("この出来事は遅れて届きました", "this came late itself"),
 }
 
@@ -267,6 +269,11 @@ LABELS: Final[Mapping[str, Pair]] = {
         "後から登録された規約による訂正は、まだ記帳されていません。",
         "What terms registered since change about it is not posted yet.",
     ),
+    "part_of": (
+        "注文 {part} は注文 {order} の分割（{at}）でできた注文です。ポイントは注文 {order} として記帳します。",
+        "Order {part} was split from order {order} at {at}; its points are posted as those of order {order}.",
+    ),
+    "parts": ("注文 {order} は {parts} に分割されました。", "Order {order} was split and goes on as {parts}."),
     "rule": ("規約", "Rule"),
     "in_part": ("一部のみ対応しています：{gap}", "Carried out in part: {gap}"),
     "not_carried_out": ("対応していません：{gap}", "Not carried out: {gap}"),
