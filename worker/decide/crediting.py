@@ -203,15 +203,14 @@ class _Source:
 
     def _split(self, wanted: dict[str, int]) -> None:
         """Pieces that parted from waiting ones take their pending points with them, to mature on their own date. What is pending
-        for pieces that are gone goes to those that are short: where it is, it would wait for ever."""
+        for pieces that are gone goes to those that are short."""
         for to in self.order.portions:
             short = wanted[to.key] - self.holds[to.key]
             for giver in self.order.portions if short > 0 else ():
                 parted = to.parted_from is not None and giver.root == to.root
                 lot = self.account.lot(f"order:{self.order.order_id}", f"{giver.key}.{self.source.id}")
-                moved = min(short, self.holds[giver.key] - wanted[giver.key], lot.pending if lot else 0)
-                if (parted or not giver.pieces) and moved > 0:
-                    assert lot is not None
+                moved = min(short, self.holds[giver.key] - wanted[giver.key], lot.pending) if lot is not None else 0
+                if lot is not None and moved > 0 and (parted or not giver.pieces):
                     ledger.split(self.account, self.version, lot, self._lot(to), moved)
                     self.holds[giver.key] -= moved
                     self.holds[to.key] += moved
