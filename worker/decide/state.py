@@ -34,7 +34,7 @@ CLOCK_SOURCE = ""  # that of no event, whatever producers call themselves
 FORMAT: Final = 9
 """The form in which accounts are kept (head, lots, items, before-images). One kept in another is folded anew from its facts when
 it is touched next: raise it whenever a release reads these otherwise than the one before wrote them."""
-FOLD_VERSION: Final = 2
+FOLD_VERSION: Final = 3
 """The version of the fold, which every account keeps: raise it with every mend after which facts of the past come to other points
 or tiers. What was posted by another version is moved by a refold alone (`loyalty ledger refold`)."""
 
