@@ -30,10 +30,9 @@ from worker.decide.change import (
 )
 from worker.decide.errors import Late
 from worker.decide.fold import fold, moment_of
-from worker.decide.grant_records import Voucher
 from worker.decide.instants import next_after
 from worker.decide.lot_name import is_grant
-from worker.decide.order_records import Order
+from worker.decide.order_records import Order, Voucher
 from worker.decide.program import Program
 from worker.decide.refold import Clock, compute_change
 from worker.decide.state import (

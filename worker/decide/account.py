@@ -12,10 +12,9 @@ from msgspec.structs import replace
 from contracts.events import Event
 from worker.decide.change import NOTHING, Needs
 from worker.decide.errors import NotLoaded
-from worker.decide.grant_records import Tally, Voucher
 from worker.decide.instants import due_of, next_after
 from worker.decide.lot_name import is_grant, lot_name
-from worker.decide.order_records import Order
+from worker.decide.order_records import Order, Tally, Voucher
 from worker.decide.program import Program, Version
 from worker.decide.state import (
     CLOCK_SOURCE,

@@ -12,7 +12,7 @@ from contracts.events import MESSAGE_BYTES_MAX, Event
 from contracts.events.outbound import REFOLD, REFOLD_SOURCE
 from worker.decide import summing, tiers
 from worker.decide.change import AccountChange, Message, OutTopic, Refold
-from worker.decide.grant_records import Voucher
+from worker.decide.order_records import Voucher
 from worker.decide.program import Program
 from worker.decide.state import Entry, Head, Moment
 from worker.decide.step import Answer, Notice, Step, TierMove, TierNotice

@@ -12,8 +12,7 @@ from msgspec.structs import replace
 
 from worker.decide import ledger
 from worker.decide.account import Account
-from worker.decide.grant_records import Grant
-from worker.decide.order_records import Order
+from worker.decide.order_records import Grant, Order
 from worker.decide.state import Mark
 
 

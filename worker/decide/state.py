@@ -15,9 +15,8 @@ from typing import Final, Literal, NamedTuple
 
 from msgspec import field
 
-from worker.decide.grant_records import Grant, Tally, Voucher
 from worker.decide.lot_name import bounded, lot_name
-from worker.decide.order_records import Order, Spent
+from worker.decide.order_records import Grant, Order, Spent, Tally, Voucher
 from worker.decide.record import Kept, Record
 from worker.decide.tier_records import Tier
 

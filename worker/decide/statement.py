@@ -22,8 +22,7 @@ from contracts.statement import (
 )
 from worker.decide import contesting, expiry, ledger, parts, prospects, subscriptions
 from worker.decide.account import Account
-from worker.decide.grant_records import Voucher
-from worker.decide.order_records import Order
+from worker.decide.order_records import Order, Voucher
 from worker.decide.program import Version
 from worker.decide.state import Finding, Request
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from contracts.events import BalanceOpened, Event
-from worker.decide.grant_records import Voucher
+from worker.decide.order_records import Voucher
 from worker.decide.state import Before, Decision, Entry, Head, Moment
 
 

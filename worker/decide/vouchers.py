@@ -20,8 +20,7 @@ from worker.decide import early, ledger, parts
 from worker.decide.account import Account
 from worker.decide.change import AccountChange, Loaded
 from worker.decide.errors import NotLoaded
-from worker.decide.grant_records import Voucher
-from worker.decide.order_records import Order, Spent
+from worker.decide.order_records import Order, Spent, Voucher
 from worker.decide.program import Version
 from worker.decide.state import Earmark, ItemKey, Moment
 from worker.decide.step import Step
