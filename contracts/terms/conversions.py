@@ -27,8 +27,9 @@ class Lasting(Part):
 class VoucherTerms(Part):
     """What a voucher is called, and what it is good for: a `value` in money of the program's currency, or an `item`.
 
-    `lasts`: without it, a voucher can be used for ever. `order_cancelled`: whether a voucher that was used on an order which is
-    cancelled as a whole stays used, or is given back with the last day that it had.
+    `lasts`: without it, a voucher can be used for ever. `order_cancelled`, `order_returned`: whether a voucher that was used on
+    an order which is cancelled as a whole, or of which nothing is kept after goods came back, stays used, or is given back with
+    the last day that it had.
     """
 
     name: Name
@@ -36,6 +37,13 @@ class VoucherTerms(Part):
     item: Name | None = None
     lasts: Lasting | None = None
     order_cancelled: Literal["used", "given_back"] = "used"
+    order_returned: Literal["used", "given_back"] = "used"
+
+    @property
+    def given_back(self) -> tuple[Literal["cancelled", "returned"], ...]:
+        """The ends of an order with which a voucher that was used on it comes back."""
+        cancelled, returned = self.order_cancelled == "given_back", self.order_returned == "given_back"
+        return (*(("cancelled",) if cancelled else ()), *(("returned",) if returned else ()))
 
     @model_validator(mode="after")
     def _is_good_for_something(self) -> Self:

@@ -176,6 +176,32 @@ def test_the_voucher_of_a_cancelled_order_stays_used_or_is_given_back_as_the_ter
         assert story.vouchers("2024-02-04") == {"stamps:1": status}
 
 
+BY_RETURN = {**STAMPS, "voucher": {**COFFEE, "order_returned": "given_back"}}
+
+
+def test_the_voucher_of_a_returned_order_is_given_back_when_nothing_of_it_is_kept() -> None:
+    story = converting(BY_RETURN, earning__components=[])
+    story.adjusted(20, "2024-02-01")
+    for n, order_id in enumerate("AB", 1):
+        story.bought(order_id, "2024-02-02", line(1_000, 2, line_id="1"))
+        story.voucher("used", f"stamps:{n}", "2024-02-02", order_id)
+    story.returned("A", "2024-02-03", {"line_id": "1", "quantity": 1}, return_id="R1")
+    assert story.vouchers("2024-02-03") == {"stamps:1": "used", "stamps:2": "used"}, "only a part of it came back"
+    story.returned("A", "2024-02-04", {"line_id": "1", "quantity": 1}, return_id="R2")
+    assert story.vouchers("2024-02-04") == {"stamps:1": "given_back", "stamps:2": "used"}
+    story.tell("return.withdrawn", "2024-02-05", order_id="A", return_id="R1")
+    assert story.vouchers("2024-02-05") == {"stamps:1": "used", "stamps:2": "used"}
+
+
+def test_a_voucher_that_comes_back_with_a_return_stays_used_where_the_order_is_cancelled() -> None:
+    story = converting(BY_RETURN, earning__components=[])
+    story.adjusted(10, "2024-02-01")
+    story.order("A", "2024-02-02", line(1_000))
+    story.voucher("used", "stamps:1", "2024-02-02", "A")
+    story.cancelled("A", "2024-02-03")
+    assert story.vouchers("2024-02-03") == {"stamps:1": "used"}
+
+
 GIVEN_BACK = {**STAMPS, "voucher": {**COFFEE, "order_cancelled": "given_back"}}
 
 

@@ -14,7 +14,7 @@ from worker.decide.change import NOTHING, Needs
 from worker.decide.errors import NotLoaded
 from worker.decide.instants import due_of, next_after
 from worker.decide.lot_name import is_grant, lot_name
-from worker.decide.order_records import Order, Tally, Voucher
+from worker.decide.order_records import Order, Voucher
 from worker.decide.program import Program, Version
 from worker.decide.state import (
     CLOCK_SOURCE,
@@ -39,6 +39,7 @@ from worker.decide.state import (
     cause_of,
 )
 from worker.decide.step import Answer, Notice, Step, TierMove, TierNotice
+from worker.decide.tally_records import Tally
 from worker.decide.trace import Trace
 
 _I = TypeVar("_I", Order, Request, Earmark, Tally, Voucher)

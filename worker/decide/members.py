@@ -25,8 +25,8 @@ from worker.decide.account import Account
 from worker.decide.amounts import fraction
 from worker.decide.conditions import Subject, buyer_of, holds
 from worker.decide.lot_name import lot_name
-from worker.decide.order_records import Grant
 from worker.decide.state import Earmark, Lot, Mark
+from worker.decide.tally_records import Grant
 from worker.decide.trace import Cut, Doing
 
 ADJUSTMENT = "adjustment"

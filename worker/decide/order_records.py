@@ -13,6 +13,10 @@ from msgspec import field
 
 from worker.decide.part_records import Part
 from worker.decide.record import Kept, Record
+from worker.decide.tally_records import Contribution
+
+Ending = Literal["cancelled", "returned"]
+"""How nothing of an order came to be kept: every piece was cancelled, or some came back."""
 
 
 class OrderLine(Record, frozen=True):
@@ -263,57 +267,11 @@ class Earning(Record, frozen=True):
     prolonged_at: datetime | None = None
 
 
-class Contribution(Record, frozen=True):
-    """What an order contributes to a tally: the amount, itself, its pieces, its points, and the values of which there are
-    different ones. `rated`: the amounts of its lines by the rate that is theirs, where a step has several ("step.row")."""
-
-    amount: int = 0
-    orders: int = 0
-    pieces: int = 0
-    points: int = 0
-    values: tuple[str, ...] = ()
-    rated: tuple[tuple[str, int], ...] = ()
-
-
-class Grant(Record, frozen=True):
-    """Points that an activity or a challenge brought, by the lot into which they came, and the rule by which
-    they are taken back."""
-
-    origin: str
-    part: str
-    points: int
-    rule: str
-
-
-class Tally(Kept, frozen=True):
-    """What the orders of one period have come to for one challenge, under the terms of the first of them.
-
-    `values`: of what is counted by its difference, how many orders have each. `entered`: the member takes part, where that is
-    asked. `settled`: what it brings is due; `granted`: the points that it has brought, and `grants` the newest of the lots into
-    which they came.
-    """
-
-    name: str
-    challenge: str
-    terms: str
-    amount: int = 0
-    orders: int = 0
-    pieces: int = 0
-    points: int = 0
-    values: dict[str, int] = field(default_factory=dict)
-    rated: dict[str, int] = field(default_factory=dict)
-    entered: bool = False
-    settled: bool = False
-    granted: int = 0
-    grants: tuple[Grant, ...] = ()
-    due_at: datetime | None = None
-
-
 class Voucher(Kept, frozen=True):
     """What was issued once, and what has become of it `since`.
 
     `points`: of which it was made, `spent`: the lots that they came from; `withdraws`: it goes where they are taken back.
-    `used_on`: the order that it was used on; `gives_back`: it comes back where that is cancelled. `due_at`: when it lapses.
+    `used_on`: the order that it was used on; `gives_back`: it comes back where that ends so. `due_at`: when it lapses.
     """
 
     voucher_id: str
@@ -328,7 +286,7 @@ class Voucher(Kept, frozen=True):
     spent: tuple[Spent, ...] = ()
     withdraws: bool = False
     used_on: str | None = None
-    gives_back: bool = False
+    gives_back: tuple[Ending, ...] = ()
     due_at: datetime | None = None
 
     @property
@@ -372,7 +330,7 @@ class Order(Kept, frozen=True):
     `parts`: under which ids it goes on, where it was split; `part_of`: the order, of an id that is a part's, under which nothing
     else is kept. `status`: `open`; `part`; `waiting` (its redemption is not decided yet); `rejected` (as sent, for a `reason`:
     nothing moves); `withheld` (somebody else was told to have placed it too: nothing moves but points whose use was announced).
-    `told`: by what has an id of its own, a digest of what was said of it. `vouchers_back`: it was cancelled as a whole, and
+    `told`: by what has an id of its own, a digest of what was said of it. `vouchers_back`: how it ended, whereupon
     vouchers that were used on it were given back.
     """
 
@@ -394,7 +352,7 @@ class Order(Kept, frozen=True):
     told: dict[str, str] = field(default_factory=dict)
     parts: tuple[Part, ...] = ()
     part_of: str | None = None
-    vouchers_back: bool = False
+    vouchers_back: Ending | None = None
     due_at: datetime | None = None
 
     @property

@@ -95,9 +95,9 @@ def _cap_names(terms: Terms) -> tuple[str, ...]:
 
 
 def _gives_back(terms: Terms) -> bool:
-    """Whether a voucher comes back where the order that it was used on is cancelled."""
+    """Whether a voucher comes back where the order that it was used on is cancelled, or all of it returned."""
     every = [*(each.voucher for each in terms.conversions), *(each.voucher for each in terms.activities)]
-    return any(voucher is not None and voucher.order_cancelled == "given_back" for voucher in every)
+    return any(voucher is not None and voucher.given_back for voucher in every)
 
 
 class Reads(NamedTuple):

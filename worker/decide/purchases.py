@@ -12,8 +12,9 @@ from msgspec.structs import replace
 
 from worker.decide import ledger
 from worker.decide.account import Account
-from worker.decide.order_records import Grant, Order
+from worker.decide.order_records import Order
 from worker.decide.state import Mark
+from worker.decide.tally_records import Grant
 
 
 def _mark_of(sku: str) -> str:

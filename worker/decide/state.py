@@ -16,8 +16,9 @@ from typing import Final, Literal, NamedTuple
 from msgspec import field
 
 from worker.decide.lot_name import bounded, lot_name
-from worker.decide.order_records import Grant, Order, Spent, Tally, Voucher
+from worker.decide.order_records import Order, Spent, Voucher
 from worker.decide.record import Kept, Record
+from worker.decide.tally_records import Grant, Tally
 from worker.decide.tier_records import Tier
 
 Bucket = Literal["pending", "available", "held", "granted", "spent", "lapsed", "forfeited", "revoked", "adjusted"]

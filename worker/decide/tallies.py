@@ -18,9 +18,10 @@ from worker.decide import caps, counting, exchange, expiry, ledger, periods, pur
 from worker.decide.account import Account
 from worker.decide.amounts import RoundingMode, factor, in_unit
 from worker.decide.conditions import holds_for, joined_at
-from worker.decide.order_records import Contribution, Grant, Order, OrderLine, Tally
+from worker.decide.order_records import Order, OrderLine
 from worker.decide.program import Version
 from worker.decide.state import Lot
+from worker.decide.tally_records import Contribution, Grant, Tally
 from worker.decide.trace import Rated, Tallied
 
 _NOTHING: Final = Contribution()

@@ -20,7 +20,7 @@ from worker.decide import early, ledger, parts
 from worker.decide.account import Account
 from worker.decide.change import AccountChange, Loaded
 from worker.decide.errors import NotLoaded
-from worker.decide.order_records import Order, Spent, Voucher
+from worker.decide.order_records import Ending, Order, Spent, Voucher
 from worker.decide.program import Version
 from worker.decide.state import Earmark, ItemKey, Moment
 from worker.decide.step import Step
@@ -87,7 +87,7 @@ def issue(
         points=made_of.points if made_of is not None else 0,
         spent=made_of.spent if made_of is not None else (),
         withdraws=made_of is not None and made_of.withdraws,
-        gives_back=terms.order_cancelled == "given_back",
+        gives_back=terms.given_back,
         due_at=None if last is None else version.days.end(last),
     )
     _put(account, voucher)
@@ -135,7 +135,7 @@ def used(account: Account, data: VoucherUsed) -> None:
         names = known.values if known is not None else ()
         if voucher.voucher_id not in names:
             account.put("earmark", name, Earmark(name=name, values=(*names, voucher.voucher_id)))
-        if order is not None and order.vouchers_back:
+        if order is not None and order.vouchers_back in voucher.gives_back:
             _give_back(account, voucher.voucher_id, order_id)
 
 
@@ -164,22 +164,29 @@ def _on_order(order_id: str) -> str:
 
 
 def follow(account: Account, order: Order) -> Order:
-    """After an order changed: if it was cancelled as a whole, vouchers used on it are given back where their terms say so; if it
-    goes on after all, they are used again. Returns the order, which the caller keeps."""
+    """After an order changed: if nothing of it is kept, vouchers used on it are given back where their terms say so; if it goes
+    on after all, they are used again. Returns the order, which the caller keeps."""
     if not account.program.gives_vouchers_back:
         return order
-    cancelled = order.called_off
-    if cancelled == order.vouchers_back:
+    ended, before = _ending(order), order.vouchers_back
+    if ended == before:
         return order
     earmark = account.earmark(_on_order(order.order_id))
     names = earmark.values if earmark is not None else ()
     account.need(items=[("voucher", each) for each in names])
     for voucher_id in names:
-        if cancelled:
+        voucher = account.voucher(voucher_id)
+        if voucher is not None and ended in voucher.gives_back:
             _give_back(account, voucher_id, order.order_id)
-        else:
+        elif voucher is not None and before in voucher.gives_back:
             _use_again(account, voucher_id, order.order_id)
-    return replace(order, vouchers_back=cancelled)
+    return replace(order, vouchers_back=ended)
+
+
+def _ending(order: Order) -> Ending | None:
+    if order.called_off:
+        return "cancelled"
+    return None if any(line.kept for line in order.lines) else "returned"
 
 
 def _give_back(account: Account, voucher_id: str, order_id: str) -> None:
