@@ -15,7 +15,7 @@ from worker.programs.validation import validated
 HERE = Path(__file__)
 NAMES = sorted(path.stem.removeprefix("test_") for path in HERE.parent.glob("test_*.py") if "any_order" not in path.stem)
 STORIES = [name for name in NAMES if hasattr(import_module(f"tests.rules.programs.test_{name}"), "life")]
-ORDERS = 12
+ORDERS = 6
 
 
 @pytest.mark.parametrize("name", STORIES)
