@@ -11,6 +11,7 @@ from tests.explain.story import ExplainedStory
 from tests.rules.story import MEMBER, Story, line, pieces
 from worker.programs.terms_file import TermsError
 from worker.reading.explain import text
+from worker.simulation import loading
 
 SPEND = {"steps": [{"at": 20_000, "points": 200}, {"at": 50_000, "points": 700}]}
 
@@ -22,6 +23,16 @@ def challenged(*challenges: dict[str, Any], story: type[Story] = Story, **set_: 
     told = story("shop", {path.replace("__", "."): value for path, value in changes.items()})
     told.registered("2024-01-01")
     return told
+
+
+GIVES_BACK = {
+    "id": "stamps",
+    "rule": "SHO-02",
+    "points": 90,
+    "at": "threshold",
+    "into": "voucher",
+    "voucher": {"name": "V", "value": 1, "order_cancelled": "given_back", "order_returned": "given_back"},
+}
 
 
 def buy(story: Story, order_id: str, at: str, price: int, **data: Any) -> None:
@@ -335,6 +346,21 @@ def test_what_goes_on_beyond_a_limit_takes_one() -> None:
     for challenge in ({**SPEND, "beyond": "0.5"}, {"steps": [{"at": 1, "rates": [{"rate": "0.1", "beyond": "0.5"}]}]}):
         with pytest.raises(TermsError, match="beyond is for what is above points_max"):
             challenged(challenge)
+
+
+DAILY = {"period": "day", "of": "orders", "steps": [{"at": 1, "points": 1}], "granted": "reached"}
+
+
+def test_a_late_order_asks_for_all_the_days_after_it_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    story = challenged(DAILY, {**DAILY, "id": "more"}, conversions=[GIVES_BACK])
+    for n in range(1, 29):
+        buy(story, f"O{n}", f"2024-02-{n:02d}", 100)
+    story.returned("O20", "2024-02-20 13:00:00")
+    assert available(story, "2024-02-29") == [54]
+    monkeypatch.setattr(loading, "ROUNDS_MAX", 5)
+    buy(story, "late", "2024-01-31", 100)
+    story.returned("O2", "2024-02-02 13:00:00")
+    assert available(story, "2024-02-29") == [54]
 
 
 ONCE = {"since": "2024-02-10T20:00", "until": "2024-02-12"}

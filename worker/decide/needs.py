@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from contracts.events import Event
-from worker.decide import voiding
+from contracts.events import Event, OrderPlaced
+from worker.decide import tallies, voiding, vouchers
 from worker.decide.change import Needs
 from worker.decide.fact_types import FACT_TYPES
 from worker.decide.program import Program
@@ -31,6 +31,10 @@ def needs(facts: Iterable[Event], program: Program | None = None) -> Needs:
         if order_id is not None:
             items.add(("order", order_id))
             origins.add(f"order:{order_id}")
+            if program is not None and program.gives_vouchers_back:
+                items.add(("earmark", vouchers.on_order(order_id)))
+        if isinstance(fact.data, OrderPlaced) and program is not None:
+            items.update(("tally", name) for name in tallies.names_at(program.at(fact.time), fact.time))
         items.update(of_type.items(fact.data, None if program is None else program.at(fact.time)))
         if of_type.grants:
             items.add(("early", voiding.name_of(cause_of(fact.source, fact.id))))

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from contracts.events import Event
 from worker.decide import hindsight, messages, vouchers
 from worker.decide.account import Account
-from worker.decide.change import EVERYTHING, AccountChange, History, Loaded, Message, PostedEntry, StoredStep
+from worker.decide.change import EVERYTHING, AccountChange, History, Loaded, Message, Needs, PostedEntry, StoredStep
 from worker.decide.covering import fold_covered
 from worker.decide.errors import Late
 from worker.decide.fold import moment_of
@@ -76,15 +76,17 @@ class _Work:
     waiting: Sequence[Waiting]
     announced_only: bool
 
-    def account(self, head: Head, lots: dict[str, Lot], items: dict[ItemKey, Item]) -> Account:
-        """A working copy of the account from a state of it."""
+    def account(
+        self, head: Head, lots: dict[str, Lot], items: dict[ItemKey, Item], known: frozenset[ItemKey] = frozenset()
+    ) -> Account:
+        """A working copy of the account from a state of it. `known`: rows that are not there if they are not among the items."""
         account = Account(
             self.program,
             head,
             lots,
             items,
             # Of an account that is not there yet, nothing is.
-            self.loaded.needs if self.loaded.row is not None else EVERYTHING,
+            self.loaded.needs.joined(Needs(items=known)) if self.loaded.row is not None else EVERYTHING,
         )
         account.certainty = self.clock.certainty
         account.began = dict(self.waiting)
@@ -276,13 +278,15 @@ def _late(
             _restore(lots, ref, lot)
         for each in step.before.items:
             _restore(items, each.key, each.was)
+    # How every row was that a step replaced is told by the step: what was not there then is not asked for one by one.
+    known = frozenset(each.key for step in history.steps for each in step.before.items)
     every = sorted((*history.facts, *facts), key=lambda fact: fact.key)
     recorded: _Announced = {(decision.source, decision.id): decision for decision in history.decisions}
     announced = {**work.announced, **recorded}
     until = max((at for at in (work.clock.until, folded.at if folded else None) if at is not None), default=None)
 
     def begin() -> Account:
-        account = work.account(replace(head, waiting=()), dict(lots), dict(items))
+        account = work.account(replace(head, waiting=()), dict(lots), dict(items), known)
         account.recorded_from = history.since
         return account
 

@@ -40,7 +40,7 @@ def count(account: Account, order: Order) -> Order:
     known = dict(order.counted.tallies)
     for challenge in version.terms.challenges:
         first = _first_day(account, version, challenge, order.placed_at)
-        name = f"{challenge.id}:{first.isoformat()}"
+        name = _name(challenge, first)
         was, now = known.get(name, _NOTHING), _contribution(version, challenge, order)
         if not _lies_within(version, challenge, order.placed_at):
             now = _NOTHING
@@ -57,13 +57,24 @@ def count(account: Account, order: Order) -> Order:
     return order if kept == order.counted.tallies else replace(order, counted=replace(order.counted, tallies=kept))
 
 
+def names_at(version: Version, at: datetime) -> list[str]:
+    """The tallies to which an order of an instant contributes, but for those of the member's own years."""
+    day = version.days.date_of(at)
+    challenges = [each for each in version.terms.challenges if not each.period.member_year]
+    return [_name(each, periods.first_of(version.days, each.period, day)) for each in challenges]
+
+
+def _name(challenge: Challenge, first: date) -> str:
+    return f"{challenge.id}:{first.isoformat()}"
+
+
 def enter(account: Account, activity: str) -> None:
     """The member has entered the challenges of now that ask for an activity."""
     version = account.version
     for challenge in version.terms.challenges:
         if challenge.entry == activity and not _is_past(version, challenge, account.at):
             first = _first_day(account, version, challenge, account.at)
-            name = f"{challenge.id}:{first.isoformat()}"
+            name = _name(challenge, first)
             tally = account.tally(name) or _begin(account, version, challenge, name, first)
             _settle(account, replace(tally, entered=True))
 

@@ -130,7 +130,7 @@ def used(account: Account, data: VoucherUsed) -> None:
     order_id = data.order_id if order is None else order.order_id
     _put(account, replace(voucher, status="used", since=account.at, used_on=order_id, due_at=None))
     if order_id is not None and voucher.gives_back:
-        name = _on_order(order_id)
+        name = on_order(order_id)
         known = account.earmark(name)
         names = known.values if known is not None else ()
         if voucher.voucher_id not in names:
@@ -159,7 +159,8 @@ def lapse_due(account: Account) -> None:
 # -- the order on which a voucher was used
 
 
-def _on_order(order_id: str) -> str:
+def on_order(order_id: str) -> str:
+    """What vouchers that were used on an order are kept under."""
     return f"vouchers:{order_id}"
 
 
@@ -171,7 +172,7 @@ def follow(account: Account, order: Order) -> Order:
     ended, before = _ending(order), order.vouchers_back
     if ended == before:
         return order
-    earmark = account.earmark(_on_order(order.order_id))
+    earmark = account.earmark(on_order(order.order_id))
     names = earmark.values if earmark is not None else ()
     account.need(items=[("voucher", each) for each in names])
     for voucher_id in names:
