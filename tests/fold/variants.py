@@ -16,8 +16,12 @@ _MONTH = {"rule": "XX-16", "period": "month"}
 _WEEK = {"rule": "XX-16", "period": "week", "counted_at": "delivery"}
 _ALWAYS = {"rule": "XX-16", "period": "always", "granted": "reached"}
 _CONVERSION = {"rule": "XX-17"}
-_BACK_AGAIN = {"name": "off", "value": 100, "lasts": {"days": 40}, "order_cancelled": "given_back"}
+_GIVEN_BACK = {"order_cancelled": "given_back", "order_returned": "given_back"}
+_BACK_AGAIN = {"name": "off", "value": 100, "lasts": {"days": 40}, **_GIVEN_BACK}
 _VOUCHER = {**_CONVERSION, "at": "threshold", "into": "voucher", "voucher": _BACK_AGAIN}
+_EARLY = {"weekdays": ["mon", "tue", "wed"]}
+_BY_LINE = [{"rate": "0.05", "when": _EARLY, "points_max": 90, "beyond": "0.2"}, {"rate": "0.01"}]
+_SPAN = {"since": "2024-08-10T20:00", "until": "2024-10-10"}
 _A_DAY = {"points": 60, "period": "day"}
 _LESS = {"kind": "special", "gives": 30}
 _CLOCK = {"rule": "XX-15", "event": "clock"}
@@ -240,6 +244,11 @@ MORE_CHOICES: dict[str, tuple[Any, ...]] = {
             {**_WEEK, "id": "late", "of": "days", "steps": [{"at": 2, "points": 40}]},
             {**_MONTH, "id": "shops", "of": "skus", "every": {"per": 1, "points": 5}, "points_max": 12, "on": {"day": 15}},
             {**_MONTH, "id": "entered", "of": "points", "steps": [{"at": 1, "points": 25}], "entry": "visit"},
+        ],
+        [
+            {**_MONTH, "id": "unlocked", "steps": [{"at": 5_000, "rates": _BY_LINE}], "points_max": 300, "beyond": "0.5"},
+            {**_MONTH, "id": "stamp", "period": "day", "of": "orders", "steps": [{"at": 1, "points": 3}], "granted": "reached"},
+            {**_MONTH, "id": "fair", "period": {"once": _SPAN}, "of": "days", "every": {"per": 1, "points": 9}, "entry": "visit"},
         ],
     ),
     "conversions": (
