@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.rules.programs.harness import Told
+from tests.rules.programs.retold import Told
 from tests.rules.story import Story, line, pieces, verdict
 
 END = "2027-03-01"
