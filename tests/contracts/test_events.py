@@ -21,6 +21,7 @@ from contracts.events import (
     Event,
     OrderCancelled,
     OrderPlaced,
+    OrderSplit,
     PointsAdjusted,
     PointsHeld,
     RedemptionDecided,
@@ -66,6 +67,18 @@ def test_total_is_goods_after_discount_with_tax_and_fees() -> None:
 def test_a_discount_on_the_order_is_taken_off_its_total() -> None:
     told = order(lines=[LINE], order_discount=23_500)
     assert told.total == LINE["tax"]
+
+
+def test_an_order_goes_on_as_two_at_least_each_under_an_id_of_its_own() -> None:
+    def split(*into: dict[str, Any]) -> OrderSplit:
+        return OrderSplit.model_validate_json(json.dumps({"order_id": "A", "into": into}))
+
+    lines = [{"line_id": "1", "quantity": 1}]
+    one, other = {"order_id": "A1", "lines": lines}, {"order_id": "A2", "lines": lines}
+    assert [part.order_id for part in split(one, other).into] == ["A1", "A2"]
+    for into in ([one], [one, one], [one, {**other, "lines": []}], [one, {**other, "lines": [*lines, *lines]}]):
+        with pytest.raises(ValidationError):
+            split(*into)
 
 
 def test_lines_without_an_id_are_named_by_their_position() -> None:
