@@ -11,8 +11,8 @@ So what becomes of an event depends on which events come, and neither on their o
 
 - What names no program and follows nothing but a guest's order, or one outside, is set aside, and let go after 30 days (the
   sweeper's bound): another program's order may come. Where one program is registered, what follows a guest is dropped at once.
-- An order that is split brings the orders that it goes on as, to all who placed it: what was told of them before waited as for any
-  order, and an id that somebody else's order has is contested like any.
+- An order that is split brings the orders that it goes on as, to all who placed it: what was told of them before waited as for
+  any order, and an id that somebody else's order has is contested like any.
 - Under one id one program may have an order of several members, or of a guest and of members: each of their accounts has it, with
   all that follows it, and nobody is paid for it until a command decides (`worker.processing.contests`).
 - What an account took while its order was the only one is withdrawn when another program's order of the id comes: it becomes a
