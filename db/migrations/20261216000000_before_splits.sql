@@ -7,7 +7,8 @@ SET LOCAL statement_timeout = '60s';
 
 CREATE OR REPLACE FUNCTION kept_fields() RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 SELECT '{
-    "activity.completed": {"activity": true, "member_id": "erased", "points": true, "reference": true},
+    "activity.completed": {"activity": true, "member_id": "erased", "order_id": true, "points": true, "reference": true,
+        "store": true},
     "balance.opened": {"announce": true, "counted": {"amount": true, "measure": true, "on": true}, "enrolled_on":
         true, "last_change_on": true, "lots": {"expires_on": true, "granted_on": true, "kind": true, "points": true},
         "member_id": "erased", "registered_on": true, "tier": true},
@@ -195,7 +196,8 @@ SET LOCAL statement_timeout = '60s';
 
 CREATE OR REPLACE FUNCTION kept_fields() RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 SELECT '{
-    "activity.completed": {"activity": true, "member_id": "erased", "points": true, "reference": true},
+    "activity.completed": {"activity": true, "member_id": "erased", "order_id": true, "points": true, "reference": true,
+        "store": true},
     "balance.opened": {"announce": true, "counted": {"amount": true, "measure": true, "on": true}, "enrolled_on":
         true, "last_change_on": true, "lots": {"expires_on": true, "granted_on": true, "kind": true, "points": true},
         "member_id": "erased", "registered_on": true, "tier": true},

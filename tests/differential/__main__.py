@@ -9,66 +9,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import sys
-import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from multiprocessing import get_context
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
 from tests.differential.lives import PROGRAMS, Crowd, Life, crowd
-from tests.differential.run import PLAYS, harness, kind_of
-from tests.parts.postgres import DEFAULT_VERSION, Servers
+from tests.differential.run import harness
+from tests.differential.soaking import KIND, databases, play_on
 from tests.simulation.__main__ import quiet
 from tests.simulation.shrink import numbers_of
 from tests.soak import results
-from worker.runtime.app import COLLECT_AFTER_OBJECTS
-
-KIND = "differential"
-
-
-@contextmanager
-def databases() -> Iterator[Sequence[str]]:
-    """A database for each play, on a server of their own."""
-    with TemporaryDirectory() as directory:
-        servers = Servers(Path(directory))
-        try:
-            yield [servers.create_database(DEFAULT_VERSION, f"play_{number}") for number in range(len(PLAYS))]
-        finally:
-            servers.stop()
-
-
-async def soak(addresses: Sequence[str], first: int, step: int, seconds: float, *, shrink: bool = True) -> dict[str, Any]:
-    """A line of results: crowds of every so many-th seed until the time is over."""
-    began, worked = time.monotonic(), time.process_time()
-    seed, counts = first, Counter[str]()
-    failures: list[str] = []
-    kinds: Counter[str] = Counter()
-    async with harness(addresses) as stages:
-        while time.monotonic() < began + seconds:
-            made = crowd(seed)
-            found = await stages.compare(made, made.lives)
-            counts["crowds"] += 1
-            counts["compared_histories"] += len(made.lives)
-            counts["compared_events"] += sum(len(life.tellings) for life in made.lives)
-            for number, wrong in found.items():
-                new = kinds[kind_of(wrong[0])] == 0
-                kinds[kind_of(wrong[0])] += 1
-                if new and shrink:
-                    small = await stages.shrunk(made, made.lives[number], wrong[0])
-                    failures.append(f"{small.why}\n  {made.lives[number].choice}\n  {small.command}")
-                    sys.stdout.write(f"FAILED: {failures[-1]}\n")
-                    sys.stdout.flush()
-                else:
-                    failures.append(f"{wrong[0]}: crowd {seed} life {number}")
-            seed += step
-    spent = {"seconds": round(time.monotonic() - began, 1), "core_seconds": round(time.process_time() - worked, 1)}
-    sys.stdout.writelines(f"{count:5} {kind}\n" for kind, count in kinds.most_common())
-    return {"kind": KIND, "first": first, "next": seed, **counts, **spent, "failures": failures}
 
 
 async def _replay(addresses: Sequence[str], seed: int, programs: int, number: int | None, tellings: Sequence[int] | None) -> int:
@@ -96,13 +47,6 @@ def _tell(made: Crowd, life: Life) -> None:
         sys.stdout.write(f"clock {order}: {' '.join(each.isoformat() for each in at)}\n")
 
 
-def _process(first: int, step: int, seconds: float, file: Path, shrink: bool) -> None:
-    quiet()
-    gc.set_threshold(COLLECT_AFTER_OBJECTS, 20, 50)
-    with databases() as addresses:
-        results.append(file, asyncio.run(soak(addresses, first, step, seconds, shrink=shrink)))
-
-
 def main() -> int:
     """Exit code 1 if any life came out differently."""
     parser = argparse.ArgumentParser(prog="python -m tests.differential", description=__doc__)
@@ -126,9 +70,9 @@ def main() -> int:
     step = arguments.processes
     rest = (step, arguments.seconds, arguments.results, not arguments.as_found)
     if step == 1:
-        _process(first, *rest)
+        play_on(first, *rest)
     else:
-        spawned = [get_context("spawn").Process(target=_process, args=(first + number, *rest)) for number in range(step)]
+        spawned = [get_context("spawn").Process(target=play_on, args=(first + number, *rest)) for number in range(step)]
         for process in spawned:
             process.start()
         for process in spawned:
@@ -138,7 +82,7 @@ def main() -> int:
     spent = sum(line["seconds"] for line in lines)
     failed = sum(len(line["failures"]) for line in lines)
     sys.stdout.write(f"{total} histories, {total / max(spent, 1e-9):.1f} a second of a process, {failed} came out differently\n")
-    return int(failed > 0 or len(lines) < step)
+    return int(failed > 0 or {line["next"] % step for line in lines} != {*range(step)})
 
 
 if __name__ == "__main__":

@@ -83,7 +83,13 @@ def files() -> dict[str, Path]:
 
 @lru_cache
 def _values(code: str) -> dict[str, Any]:
-    return read(files()[code].read_text(encoding="utf-8"), code)
+    """The values of a file. One of all stores has some here: there are programs beside it, and each store is of one."""
+    values = read(files()[code].read_text(encoding="utf-8"), code)
+    stores = values["membership"]["stores"]
+    if stores["eligible"] == "all":
+        in_groups = [store for group in stores.get("groups", {}).values() for store in group]
+        stores["eligible"] = [*in_groups, f"{code}_one", f"{code}_two"]
+    return values
 
 
 @lru_cache(maxsize=256)
