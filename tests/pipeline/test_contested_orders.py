@@ -216,12 +216,12 @@ async def test_a_verdict_does_not_hang_on_whether_the_other_order_is_in_its_batc
             assert (await told(await delivered(batches), VICTIM))[0] == left, batches
 
 
-async def test_the_alert_names_both_events_and_nobody_until_a_command_decides() -> None:
+async def test_the_alert_names_the_records_of_both_events_and_nobody_until_a_command_decides() -> None:
     with capture_logs() as logs:
         harness = await delivered([[placed(VICTIM)], [placed(ATTACKER, 1)], [sent()]])
     (said,) = [each for each in logs if each["event"] == "order_contested"]
-    assert said["one"] == "'placed-VICTIM-0' of '/shop' in record commerce.order/0/0"
-    assert said["other"] == "'placed-ATTACKER-1' of '/shop' in record commerce.order/0/1"
+    assert said["one"] == "record commerce.order/0/0"
+    assert said["other"] == "record commerce.order/0/1"
     assert await harness.store.contested(10) == ["O"]
     await harness.take(claimed(VICTIM))
     assert await harness.store.contested(10) == []

@@ -56,9 +56,8 @@ def count(inbox: Inbox) -> None:
 
 
 def _named(event: Event | None) -> str:
-    """An event by its name and the record that brought it."""
+    """An event by the record that brought it: ids and sources are what senders write, which no log tells."""
     if event is None:
         return "a guest's order, which is not kept"
     origin = event.origin
-    record = "no record" if origin is None else f"record {origin.topic}/{origin.partition}/{origin.offset}"
-    return f"{event.id!r} of {event.source!r} in {record}"
+    return "an event of no record" if origin is None else f"record {origin.topic}/{origin.partition}/{origin.offset}"
