@@ -107,7 +107,7 @@ async def test_the_longest_ids_change_nothing_but_names(database: str) -> None:
     }
     async with await PostgresStore.open(database) as store:
         for code, program in programs.items():
-            events = [event for event in history(program, 7, orders=12, contested=True).events if event.time < NOW]
+            events = [event for event in history(program, 7, orders=12, contested=True, split=True).events if event.time < NOW]
             types |= {event.type for event in events}
             Random(7).shuffle(events)  # so that some wait for their orders, and accounts are folded anew
             was = await taken(short, program, [record(event, place, long=False) for place, event in enumerate(events)], 25, code)
