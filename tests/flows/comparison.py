@@ -103,18 +103,25 @@ async def read_accounts(dsn: str, accounts: Sequence[UUID], at: datetime) -> tup
     return versions, books
 
 
-def same_as_simulated(books: StoredAccounts, events: Sequence[Sent], processes: int = 1) -> None:
-    """Deliver the same events, in business order, to a ledger in memory that takes the same verdicts; compare every statement."""
-    if processes == 1:
+def same_as_simulated(
+    books: StoredAccounts, events: Sequence[Sent], processes: int = 1, registered: Iterable[Program] | None = None
+) -> None:
+    """Deliver the same events, in business order, to a ledger in memory that takes the same verdicts; compare every statement.
+    `registered`: the terms, if they are not those of the shipped files."""
+    if registered is not None:
+        for program in registered:
+            _compare(program.code, books, events, program)
+    elif processes == 1:
         for code in PROGRAMS:
             _compare(code, books, events)
     else:
         _spread(_compare, [(code, books, events) for code in PROGRAMS])
 
 
-def _compare(code: str, books: StoredAccounts, events: Sequence[Sent]) -> None:
+def _compare(code: str, books: StoredAccounts, events: Sequence[Sent], program: Program | None = None) -> None:
     kept = dict(books.statements[code])
-    for member, theirs in _simulated(load(shipped()[code]), decoded(events, books.at), books.verdicts, books.at).items():
+    terms = program or load(shipped()[code])
+    for member, theirs in _simulated(terms, decoded(events, books.at), books.verdicts, books.at).items():
         ours = kept.pop(member)
         same = ours.model_copy(update=NO_VERSION) == theirs.model_copy(update=NO_VERSION)
         assert same, f"the worker's: {ours}\nsimulated: {theirs}"

@@ -10,6 +10,7 @@ from contracts.terms_checks import contradictions
 from tests.explain.story import ExplainedStory
 from tests.rules.story import Story, line
 from worker.reading.explain import text
+from worker.simulation import loading
 
 BORN = {"month": 12, "day": 3}
 GIFT = {"id": "gift", "rule": "SHO-02", "event": "clock", "points": 100}
@@ -193,3 +194,11 @@ def test_days_that_come_back_are_said_of_the_clock_alone(activity: dict[str, Any
 def test_an_occasion_that_does_not_go_together_is_refused(activity: dict[str, Any], path: str) -> None:
     (version,) = gifts(activity).program.versions
     assert path in {found.path for found in contradictions(version.terms)}
+
+
+def test_a_clock_that_has_years_to_make_up_for_asks_for_all_of_them_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    cake = {"once_per": "year", "voucher": {"name": "cake", "item": "cake"}, "on": {"birthday": "day"}}
+    story = gifts({**cake, "points": None})
+    story.updated("2024-01-16", birth=BORN)
+    monkeypatch.setattr(loading, "ROUNDS_MAX", 4)
+    assert len(story.vouchers("2044-01-01")) == 20, "one a year since 2024"

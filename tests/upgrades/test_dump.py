@@ -58,16 +58,18 @@ async def test_a_ledger_of_an_earlier_release_says_the_same_and_goes_on(empty_da
         missing = await store.missing_migrations()
         await asyncio.to_thread(migrate, empty_database)
         assert await store.missing_migrations() == []
-        catalogue = Catalogue(await registry.programs(store))
+        # Those of the earlier release: terms that were published stay in force.
+        programs = await registry.programs(store)
+        catalogue = Catalogue(programs)
         assert set(catalogue.codes) == set(PROGRAMS)
         before = await _books(store, catalogue)
         assert sum(len(each) for each in before.statements.values()) > 15
-        same_as_simulated(before, events())
+        same_as_simulated(before, events(), registered=programs)
         pipeline = Pipeline(store, catalogue, PipelineOptions(ACCOUNT_KEY.encode()), epoch=1, now=lambda: DUMPED_AT)
         await _deliver(pipeline, out_of_order(afterwards()))
         pipeline.know(DUMPED_AT)
         await settle(store, pipeline, DUMPED_AT)
-        same_as_simulated(await _books(store, catalogue), [*events(), *afterwards()])
+        same_as_simulated(await _books(store, catalogue), [*events(), *afterwards()], registered=programs)
     sql = await asyncpg.connect(empty_database)
     try:
         applied = {row["version"] for row in await sql.fetch("SELECT version FROM schema_migrations")}

@@ -13,6 +13,7 @@ from tests.upgrades.release import COLUMN, INDEX, NEXT_FORMAT, ROOT, environment
 from tests.upgrades.traffic import afterwards, events
 from worker.local.process import Process
 from worker.persist import PostgresStore
+from worker.programs import registry
 
 IN_NEXT_FORM = f"""convert_from(head, 'UTF8')::jsonb ->> 'format' = '{NEXT_FORMAT}'"""
 
@@ -69,7 +70,9 @@ async def test_a_release_rolls_out_under_load_and_back_again(
         system.stop_workers()
     fenced = await system.sql("SELECT account_id, fenced FROM account WHERE fenced IS NOT NULL")
     assert fenced == []
-    same_as_simulated(await sound(system), [*events(), *coming])
+    async with system.store() as store:
+        programs = await registry.programs(store)
+    same_as_simulated(await sound(system), [*events(), *coming], registered=programs)
 
 
 async def _moved(system: System, records: int) -> bool:

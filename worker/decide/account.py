@@ -242,6 +242,10 @@ class Account:
             if absent or unknown:
                 raise NotLoaded(items=absent, origins=unknown)
 
+    def knows(self, items: Iterable[ItemKey]) -> bool:
+        """Whether of all these rows it is known what they are, or that they are not there."""
+        return self.complete or not {key for key in items if key not in self.items and key not in self._named}
+
     def lot(self, origin: str, part: str) -> Lot | None:
         """The lot of that name, be it open or lost; None if nothing was ever lost of it and nothing is left."""
         found = self.at_hand(origin, part)

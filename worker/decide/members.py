@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -25,7 +25,7 @@ from worker.decide.account import Account
 from worker.decide.amounts import fraction
 from worker.decide.conditions import Subject, buyer_of, holds
 from worker.decide.lot_name import lot_name
-from worker.decide.state import Earmark, Lot, Mark
+from worker.decide.state import Earmark, ItemKey, Lot, Mark
 from worker.decide.tally_records import Grant
 from worker.decide.trace import Cut, Doing
 
@@ -144,6 +144,12 @@ def grant_at_occasion(account: Account, rule: Activity, occasion: str) -> None:
     amount = _multiplied(account, rule, rule.points or 0, subject)
     which = f"{occasion}:{account.version.days.date_of(account.at)}" if rule.event == "tier_reached" else occasion
     _grant(account, rule, account.cause, names.get(rule.once_per, ""), None, amount, which)
+
+
+def rows_of_occasion(rule: Activity, day: date) -> list[ItemKey]:
+    """What is asked for where an activity occurs on a day."""
+    rows: list[ItemKey] = [("mark", f"{rule.id}:{day.year:04d}")] if rule.once_per == "year" else []
+    return rows if rule.voucher is None else [*rows, *vouchers.rows_of(vouchers.id_of(rule.id, vouchers.short(day.isoformat())))]
 
 
 def _year(account: Account) -> str:

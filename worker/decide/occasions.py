@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -18,6 +19,8 @@ from worker.decide.account import Account
 from worker.decide.calendar import Days, in_year, recurring_in
 from worker.decide.conditions import joined_at
 from worker.decide.program import Version
+
+YEARS_AHEAD: Final = 25
 
 
 def look(account: Account) -> None:
@@ -78,7 +81,20 @@ def grant_due(account: Account) -> None:
         # Compared one by one: compiled, what yields cannot be asked for what it holds.
         occurs = any(at == instant for each in (year, year + 1) for instant in _instants(account, version, rule, each))
         if occurs and (rule.on.told_by is None or _told_in_time(account, version, rule.on, rule.on.told_by)):
+            _ask_ahead(account, version, rule)
             members.grant_at_occasion(account, rule, version.days.date_of(at).isoformat())
+
+
+def _ask_ahead(account: Account, version: Version, rule: Activity) -> None:
+    """Where it is not known whether an activity has occurred today, ask about the days to come as well: the clock may have years
+    to make up for, each of which would be a question of its own."""
+    today = version.days.date_of(account.at)
+    rows = members.rows_of_occasion(rule, today)
+    if not account.knows(rows):
+        for year in range(today.year, today.year + YEARS_AHEAD):
+            for instant in _instants(account, version, rule, year):
+                rows += members.rows_of_occasion(rule, version.days.date_of(instant))
+        account.need(items=rows)
 
 
 def _told_in_time(account: Account, version: Version, on: Recurring, told_by: ToldBy) -> bool:

@@ -56,10 +56,11 @@ def name_of(voucher_id: str) -> str:
 
 def need(account: Account, names: Iterable[str]) -> None:
     """Ask in one go for vouchers that are to be issued, and for what was told before them."""
-    account.need(items=[key for name in names for key in _rows_of(name)])
+    account.need(items=[key for name in names for key in rows_of(name)])
 
 
-def _rows_of(voucher_id: str) -> tuple[ItemKey, ItemKey]:
+def rows_of(voucher_id: str) -> tuple[ItemKey, ItemKey]:
+    """The rows of a voucher, and of what was told before it."""
     return ("voucher", voucher_id), ("early", name_of(voucher_id))
 
 
