@@ -237,14 +237,17 @@ class Account:
     def need(self, items: Iterable[ItemKey] = (), origins: Iterable[str] = ()) -> None:
         """Ask in one go for rows that will be read one by one: raises NotLoaded with all that are not here."""
         if not self.complete:
-            absent = {key for key in items if key not in self.items and key not in self._named}
+            absent = self._unknown(items)
             unknown = {*origins} - self._origins
             if absent or unknown:
                 raise NotLoaded(items=absent, origins=unknown)
 
     def knows(self, items: Iterable[ItemKey]) -> bool:
         """Whether of all these rows it is known what they are, or that they are not there."""
-        return self.complete or not {key for key in items if key not in self.items and key not in self._named}
+        return self.complete or not self._unknown(items)
+
+    def _unknown(self, items: Iterable[ItemKey]) -> set[ItemKey]:
+        return {key for key in items if key not in self.items and key not in self._named}
 
     def lot(self, origin: str, part: str) -> Lot | None:
         """The lot of that name, be it open or lost; None if nothing was ever lost of it and nothing is left."""

@@ -10,8 +10,8 @@ from functools import cache
 from typing import Any, Final
 
 from contracts.terms_reference import meaning_of, places
-from tests.terms.fields.places import Place, alternatives, at, every_place, fits, sections
-from tests.terms.fields.stories import Outcome, Told, Values, otherwise, outcome, program_of
+from tests.terms.fields.places import Place, alternatives, every_place, fits, sections
+from tests.terms.fields.stories import Outcome, Told, Values, at, otherwise, outcome, program_of
 from worker.programs.terms_file import TermsError
 
 STORIES_TRIED: Final = 100

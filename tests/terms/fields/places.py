@@ -11,7 +11,6 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
-from contracts.terms.values import RuleId
 from contracts.terms_reference import meaning_of, places
 from tests.terms.fields.stories import Told, Values
 
@@ -84,11 +83,6 @@ class Place:
         value = "" if self.value is None else f" = {self.value}"
         form = "".join(f", {name} {value}" for name, value in self.form)
         return f"{self.path}.{self.field}".lstrip(".") + value + form
-
-    @property
-    def is_rule(self) -> bool:
-        """Whether it names a clause of the published terms."""
-        return RuleId in _inner(self.model.model_fields[self.field].annotation) or self.field.endswith("rule")
 
 
 def _inner(annotation: Any) -> Iterator[Any]:
@@ -184,16 +178,6 @@ def _sections(at: Any, parts: Sequence[str], here: str) -> Iterator[str]:
         inner = []
     for name, each in inner:
         yield from _sections(each, rest, f"{here}.{name}" if here else name)
-
-
-def at(values: Any, path: str) -> Any:
-    """What stands at a dotted path; None: nothing."""
-    for name in path.split(".") if path else ():
-        try:
-            values = values[int(name)] if isinstance(values, list) else values.get(name)
-        except (LookupError, AttributeError, ValueError):
-            return None
-    return values
 
 
 def fits(section: Any, place: Place) -> bool:

@@ -15,12 +15,11 @@ import pytest
 from contracts.events import Event
 from contracts.terms import Terms
 from contracts.terms_checks import contradictions
+from tests.rules.heard import Heard
 from tests.rules.story import Story, file_of, instant, reading_of
-from worker.decide.change import AccountChange
 from worker.decide.program import Program
 from worker.programs.terms_file import TermsError, changed, set_path, versions
 from worker.simulation.simulate import Simulation
-from worker.simulation.store import Ledger
 
 LOOKS_MAX: Final = 3
 """Statements are read at so many of the instants at which somebody looked, the last ones."""
@@ -70,6 +69,16 @@ def program_of(values: Sequence[Values]) -> Program:
     return Program(found)
 
 
+def at(values: Any, path: str) -> Any:
+    """What stands at a dotted path; None: nothing."""
+    for name in path.split(".") if path else ():
+        try:
+            values = values[int(name)] if isinstance(values, list) else values.get(name)
+        except (LookupError, AttributeError, ValueError):
+            return None
+    return values
+
+
 def otherwise(values: Sequence[Values], path: str, value: object, *, without: bool = False) -> list[Values]:
     """The versions with another value at a dotted path, or with none there."""
     found = []
@@ -77,12 +86,10 @@ def otherwise(values: Sequence[Values], path: str, value: object, *, without: bo
         copy = json.loads(json.dumps(each))
         try:
             if without:
-                *parents, last = path.split(".")
-                at = copy
-                for name in parents:
-                    at = at[int(name)] if isinstance(at, list) else at[name]
-                if isinstance(at, dict):
-                    at.pop(last, None)
+                above, _, last = path.rpartition(".")
+                section = at(copy, above)
+                if isinstance(section, dict):
+                    section.pop(last, None)
             else:
                 set_path(copy, path, json.loads(json.dumps(value)))
         except (LookupError, TypeError, ValueError, TermsError):
@@ -93,18 +100,11 @@ def otherwise(values: Sequence[Values], path: str, value: object, *, without: bo
 
 def outcome(program: Program, told: Told) -> Outcome:
     """All that can be seen of what becomes of a story: entries, messages, statements, and what was dropped."""
-    messages: list[tuple[str, str]] = []
-    write = Ledger.write
-
-    def listen(ledger: Ledger, change: AccountChange) -> None:
-        messages.extend((each.topic, each.data.decode()) for each in change.messages)
-        write(ledger, change)
-
     simulation = Simulation(program)
     looks = [each for each in told.tellings if isinstance(each, str)]
     seen: list[Any] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Ledger, "write", listen)
+        heard = Heard(patch)
         for number, each in enumerate(told.tellings):
             if isinstance(each, str):
                 simulation.run_clock(instant(each))
@@ -116,7 +116,7 @@ def outcome(program: Program, told: Told) -> Outcome:
             event = Event.from_stored("story", id_ or f"e{number}", type_, instant(at), program.code, None, body)
             simulation.deliver(event, instant(recorded) if recorded else None)
     entries = [(stored.moment, stored.entry) for ledger in simulation.ledgers.values() for stored in ledger.entries]
-    return [entries, messages, seen, simulation.counts]
+    return [entries, heard.messages, seen, simulation.counts]
 
 
 @contextmanager

@@ -8,8 +8,8 @@ import pytest
 
 from tests.terms.fields.finding import Row, differs, missing, values_with
 from tests.terms.fields.kept import KEPT, Kept
-from tests.terms.fields.places import alternatives, at, every_place
-from tests.terms.fields.stories import Told, outcome, program_of
+from tests.terms.fields.places import alternatives, every_place
+from tests.terms.fields.stories import Told, at, outcome, program_of
 
 OPEN = Path(__file__).parent / "open.txt"
 """Places of which no row was found yet. A new field gets a row, or is put in here by whoever says why."""
